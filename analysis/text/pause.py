@@ -1,0 +1,46 @@
+"""The documented pause of the text analysis: it stands for slow work elsewhere."""
+
+from __future__ import annotations
+
+import random
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+# Leaves room for the analysis itself below the kind's limit of 120 s.
+_LONGEST = 100.0
+_RANGE = re.compile(r"(\d+(?:\.\d+)?)(?:-(\d+(?:\.\d+)?))?")
+
+
+@dataclass(frozen=True)
+class Pause:
+    """A span of seconds from which each pause is drawn."""
+
+    shortest: float
+    longest: float
+
+    def draw(self) -> float:
+        """Return how many seconds to pause this time, all lengths equally likely."""
+        return random.uniform(self.shortest, self.longest)  # noqa: S311 guards nothing
+
+
+def configured() -> Pause:
+    """Return the pause that ANALYSIS_SIMULATED_DELAY asks for; raise ImproperlyConfigured."""
+    return parse(settings.ANALYSIS_SIMULATED_DELAY)
+
+
+@lru_cache(maxsize=8)
+def parse(value: str) -> Pause:
+    """Read seconds, "0" or "5", or a range of them, "5-10"; raise ImproperlyConfigured."""
+    match = _RANGE.fullmatch(value.strip())
+    if match:
+        pause = Pause(float(match[1]), float(match[2] or match[1]))
+        if pause.shortest <= pause.longest <= _LONGEST:
+            return pause
+    raise ImproperlyConfigured(
+        f"ANALYSIS_SIMULATED_DELAY={value!r} is neither a number of seconds nor a range of them, "
+        f'such as "0" or "5-10", up to {_LONGEST:g}.'
+    )

@@ -1,0 +1,70 @@
+"""Words and sentences as Unicode cuts them (UAX #29), in every script.
+
+ICU does the cutting; its dictionaries find the words of Chinese, Japanese, Thai, Lao, Khmer and
+Burmese, which are written without spaces. The standard leaves hyphens to taste: here they join
+letters ("state-of-the-art" is one word).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+
+from analysis.text.spelling import JOINER, readable
+
+# The short words that lose their vowel before another; apart from the next one they are words.
+_ELIDED = {
+    "ca": frozenset("d l m n s t".split()),
+    "fr": frozenset("c d j jusqu l lorsqu m n puisqu qu quoiqu s t".split()),
+    "it": frozenset(
+        "all agl c coll d dagl dall degl dell gl l m negl nell pell quest quell s sugl sull t un v"
+        .split()
+    ),
+}
+_NOT_ELIDED = frozenset({"c'est-à-dire"})
+# A line break alone is how a paragraph is set, not where a sentence ends.
+_WRAP = re.compile(r"(?<!\n)\n(?!\n)")
+
+
+def count(text: str, language: str | None) -> Counter[str]:
+    """Return how often each word occurs, in the order in which words first occur.
+
+    Words are in lower case and composed form (NFC); numbers are words; punctuation, symbols and
+    emoji are not.
+    """
+    # Imported late: a worker that analyses no text need not hold ICU's dictionaries.
+    from icu4py.breakers import WordBreaker
+
+    # Only distinct segments are looked at, which is what makes a long text cheap.
+    segments = Counter(WordBreaker(readable(text, language), language or "en"))
+    words: Counter[str] = Counter()
+    for segment, times in segments.items():
+        if _is_wordlike(segment):
+            for word in _without_elision(segment.replace(JOINER, "-"), language):
+                words[word] += times
+    return words
+
+
+def count_sentences(text: str, language: str | None) -> int:
+    """Return the number of sentences; a blank line ends one, a known abbreviation does not."""
+    from icu4py.breakers import SentenceBreaker
+
+    paragraphs = _WRAP.sub(" ", "\n".join(text.splitlines()))
+    spoken = paragraphs.encode("utf-8", "replace").decode()
+    return sum(map(_is_wordlike, SentenceBreaker(spoken, f"{language or 'en'}@ss=standard")))
+
+
+def _is_wordlike(segment: str) -> bool:
+    return any(map(str.isalnum, segment))
+
+
+def _without_elision(word: str, language: str | None) -> Iterator[str]:
+    """Yield "l'" and "homme" for "l'homme", where the language writes so; else the word."""
+    head, apostrophe, rest = word.partition("'")
+    elided = _ELIDED.get(language or "", frozenset())
+    if rest and head in elided and word not in _NOT_ELIDED:
+        yield head + apostrophe
+        yield rest
+    else:
+        yield word

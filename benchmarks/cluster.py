@@ -1,0 +1,57 @@
+"""The PostgreSQL server of a benchmark: its own, in scratch, as durable as in production."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psycopg
+from psycopg import sql
+
+from benchmarks.errors import BenchmarkError
+from taskproject.embedded import EmbeddedPostgres
+
+DURABLE = ("fsync", "synchronous_commit", "full_page_writes")
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A server, reached through the URL of one of its databases."""
+
+    url: str
+
+    @contextmanager
+    def database(self, name: str, *, template: str = "template1") -> Iterator[str]:
+        """Make a database for a while; its URL."""
+        create = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+        drop = sql.SQL("DROP DATABASE {} WITH (FORCE)")
+        # A checkpoint first, so that no run pays for what the one before it wrote.
+        self._execute(sql.SQL("CHECKPOINT"))
+        self._execute(create.format(sql.Identifier(name), sql.Identifier(template)))
+        try:
+            yield urlsplit(self.url)._replace(path=f"/{name}").geturl()
+        finally:
+            self._execute(drop.format(sql.Identifier(name)))
+
+    def version(self) -> str:
+        """Return the server's version; raises BenchmarkError when it is not durable."""
+        with psycopg.connect(self.url) as connection:
+            for setting in DURABLE:
+                value = connection.execute("SELECT current_setting(%s)", (setting,)).fetchone()
+                if value != ("on",):
+                    raise BenchmarkError(f"{setting} is not on: the runs would not be durable.")
+            return connection.info.parameter_status("server_version") or "?"
+
+    def _execute(self, statement: sql.Composable) -> None:
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute(statement)
+
+
+@contextmanager
+def running_cluster(directory: Path) -> Iterator[Cluster]:
+    """Run a server of the benchmark's own."""
+    with EmbeddedPostgres(directory).running() as server:
+        yield Cluster(url=server.url())

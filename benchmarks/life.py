@@ -1,0 +1,76 @@
+"""The row `life`: the whole life of a task, from PENDING to COMPLETED with its result."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import psycopg
+
+from benchmarks.children import run, running, wait_until
+from benchmarks.cluster import Cluster
+from benchmarks.errors import BenchmarkError
+from benchmarks.measurement import Measurement, is_drained, measure
+from benchmarks.systems.system import System
+
+PHASE_SECONDS = 120.0
+# Rare enough that looking costs the database nothing; the rates come from the rows' own times.
+LOOK_SECONDS = 0.25
+
+
+def live(system: System, cluster: Cluster, *, template: str, tasks: int) -> Measurement:
+    """Submit the tasks, then start the workers and let them drain, in a fresh database."""
+    with (
+        TemporaryDirectory(prefix="benchmark-") as directory,
+        cluster.database("run", template=template) as url,
+        system.services(Path(directory)) as services,
+    ):
+        scratch, environment = Path(directory), {**services, "DATABASE_URL": url}
+        submit_seconds = _submit(system, environment, scratch / "submit.log", tasks=tasks)
+        started = time.time()
+        _drain(system, environment, scratch / "workers.log")
+        with psycopg.connect(url) as connection:
+            return measure(
+                connection,
+                system.table,
+                tasks=tasks,
+                submit_seconds=submit_seconds,
+                workers_started=started,
+            )
+
+
+def create_schema(system: System, url: str) -> None:
+    """Make the system's tables in a database."""
+    with (
+        TemporaryDirectory(prefix="benchmark-") as directory,
+        system.services(Path(directory)) as services,
+    ):
+        run(
+            system.create_schema(),
+            environment={**services, "DATABASE_URL": url},
+            log=Path(directory) / "schema.log",
+            limit=PHASE_SECONDS,
+        )
+
+
+def _submit(system: System, environment: dict[str, str], log: Path, *, tasks: int) -> float:
+    seconds = run(system.submit(tasks), environment=environment, log=log, limit=PHASE_SECONDS)
+    try:
+        return float(seconds)
+    except ValueError as error:
+        raise BenchmarkError(f"Submitting printed {seconds!r}, not its seconds.") from error
+
+
+def _drain(system: System, environment: dict[str, str], log: Path) -> None:
+    with (
+        psycopg.connect(environment["DATABASE_URL"], autocommit=True) as connection,
+        running(system.work(), environment=environment, log=log) as workers,
+    ):
+        wait_until(
+            lambda: is_drained(connection, system.table),
+            child=workers,
+            log=log,
+            limit=PHASE_SECONDS,
+            every=LOOK_SECONDS,
+        )

@@ -1,0 +1,272 @@
+"""PostgreSQL from PyPI, run as a child of ours, for machines that have none."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+from typing import Self
+from urllib.parse import quote
+
+from taskproject import cluster
+from taskproject.cluster import EmbeddedError
+from taskproject.processes import Child, die_with_parent, exec_command
+
+__all__ = ["EmbeddedError", "EmbeddedPostgres"]
+
+PORT = "5432"
+# The longest path of a unix socket is 107 bytes on Linux, 103 elsewhere.
+LONGEST_SOCKET_PATH = 103
+LARGEST_LOG = 10 * 1024 * 1024
+STOP_TIMEOUT = 60.0
+POLL = 0.02
+
+PARAMETERS: Mapping[str, str] = {
+    # Reached through a socket in a directory that only its owner enters, never by network.
+    "listen_addresses": "",
+    "port": PORT,
+    "unix_socket_permissions": "0700",
+    "max_connections": "200",
+    # Durable: what was answered is on the disk.
+    "fsync": "on",
+    "synchronous_commit": "on",
+    "full_page_writes": "on",
+    "shared_buffers": "128MB",
+    "effective_cache_size": "512MB",
+    "work_mem": "8MB",
+    "maintenance_work_mem": "64MB",
+    "max_wal_size": "2GB",
+    "checkpoint_timeout": "15min",
+    "random_page_cost": "1.1",
+    # Queries are short: compiling one costs more than it gains.
+    "jit": "off",
+    # A queue's tables turn over quickly and stay small only when they are cleaned often.
+    "autovacuum_naptime": "10s",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "log_checkpoints": "off",
+    # Statements and details would show people's input.
+    "log_min_error_statement": "panic",
+    "log_error_verbosity": "terse",
+}
+
+
+class EmbeddedPostgres:
+    """A PostgreSQL server that keeps all its files below one directory.
+
+    Making one touches nothing. Whoever starts the server holds the directory from `prepare()` to
+    `release()`; others only ask where it is.
+    """
+
+    def __init__(self, data_dir: Path, *, parameters: Mapping[str, str] | None = None) -> None:
+        self.root = data_dir.expanduser().resolve() / "postgres"
+        self.cluster = self.root / cluster.MAJOR
+        self.log = self.root / "log"
+        self._parameters = {**PARAMETERS, **(parameters or {})}
+        self._lock: int | None = None
+
+    @property
+    def socket_dir(self) -> Path:
+        """Return the directory of the socket: a short one elsewhere when ours is too deep."""
+        inside = self.root / "socket"
+        if len(os.fsencode(inside / f".s.PGSQL.{PORT}")) <= LONGEST_SOCKET_PATH:
+            return inside
+        name = hashlib.sha256(os.fsencode(self.root)).hexdigest()[:20]
+        # Not the TMPDIR of one process: all of them must come to the same place.
+        return Path("/tmp", f"tasks-postgres-{name}")  # noqa: S108
+
+    def connection_settings(self) -> dict[str, str]:
+        """Return the entries of Django's DATABASES that say where the server is."""
+        return {
+            "NAME": cluster.DATABASE,
+            "USER": cluster.OWNER,
+            "PASSWORD": "",
+            "HOST": str(self.socket_dir),
+            "PORT": PORT,
+        }
+
+    def url(self) -> str:
+        """Return the server's URL."""
+        where = f"host={quote(str(self.socket_dir), safe='/')}&port={PORT}"
+        return f"postgresql://{cluster.OWNER}@/{cluster.DATABASE}?{where}"
+
+    def prepare(self) -> None:
+        """Make the server ready to be started. Raises EmbeddedError."""
+        try:
+            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._take_lock()
+            user = cluster.server_user(self.cluster)
+            cluster.open_way(self.root, user)
+            cluster.make_socket_dir(self.socket_dir, user)
+            self._end_orphan()
+            if not self.cluster.exists():
+                durable = self._parameters["fsync"] == "on"
+                cluster.create(self.cluster, user, durable=durable)
+            if self.log.exists() and self.log.stat().st_size > LARGEST_LOG:
+                self.log.replace(self.log.with_suffix(".old"))
+            self.log.touch(mode=0o600)
+        except OSError as error:
+            self.release()
+            raise EmbeddedError(
+                f"{error.filename or self.root} cannot be used ({error.strerror}): "
+                "set DATA_DIR to a directory that this user may write."
+            ) from error
+        except EmbeddedError:
+            self.release()
+            raise
+
+    def release(self) -> None:
+        """Let go of the directory, when the server has ended."""
+        if self._lock is not None:
+            if self.socket_dir.parent != self.root:
+                with suppress(OSError):
+                    self.socket_dir.rmdir()
+            os.close(self._lock)
+            self._lock = None
+
+    def command(self) -> list[str]:
+        """Return the command that runs the server in the foreground."""
+        quoted = str(self.socket_dir).replace('"', '""')
+        parameters = {**self._parameters, "unix_socket_directories": f'"{quoted}"'}
+        settings = (f"--{name}={value}" for name, value in parameters.items())
+        return [str(cluster.binaries() / "postgres"), "-D", str(self.cluster), *settings]
+
+    def child(self, *, tier: int = 0) -> Child:
+        """Return the prepared server as a child of a supervisor."""
+        return Child(
+            "postgres",
+            exec_command(self.command(), env=cluster.ENVIRONMENT, cwd=self.cluster),
+            tier=tier,
+            ready=self.is_ready,
+            user=cluster.server_user(self.cluster),
+            log=self.log,
+            # A fast stop; and when that hangs an immediate one, which the next start recovers from.
+            stop_signal=signal.SIGINT,
+            kill_signal=signal.SIGQUIT,
+            parent_death_signal=signal.SIGINT,
+            stop_grace=STOP_TIMEOUT,
+        )
+
+    def is_ready(self) -> bool:
+        """Tell whether the server accepts connections."""
+        lines = self._pid_file_lines()
+        return len(lines) > 7 and lines[7].strip() == "ready" and self._postmaster() is not None
+
+    def wait_ready(self, process: subprocess.Popen[bytes], *, timeout: float) -> None:
+        """Wait until the server accepts connections. Raises EmbeddedError."""
+        deadline = time.monotonic() + timeout
+        while not self.is_ready():
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise EmbeddedError(f"PostgreSQL did not start: {self.last_words()}")
+            time.sleep(POLL)
+
+    def last_words(self, count: int = 5) -> str:
+        """Return the last lines of the server's log."""
+        try:
+            return "\n".join(self.log.read_text(errors="replace").splitlines()[-count:])
+        except OSError:
+            return f"{self.log} is empty."
+
+    @contextmanager
+    def running(self, *, timeout: float = 60.0) -> Iterator[Self]:
+        """Run the server for a while, outside any supervisor; it ends with the calling thread."""
+        self.prepare()
+        try:
+            process = self._popen()
+            try:
+                self.wait_ready(process, timeout=timeout)
+                yield self
+            finally:
+                process.send_signal(signal.SIGINT)
+                try:
+                    process.wait(STOP_TIMEOUT)
+                except subprocess.TimeoutExpired:
+                    process.send_signal(signal.SIGQUIT)
+                    process.wait()
+        finally:
+            self.release()
+
+    def _popen(self) -> subprocess.Popen[bytes]:
+        with self.log.open("ab") as log:
+            return subprocess.Popen(  # noqa: S603
+                self.command(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self.cluster,
+                env=cluster.ENVIRONMENT,
+                process_group=0,
+                preexec_fn=partial(die_with_parent, signal.SIGINT, parent=os.getpid()),
+                **cluster.as_user(cluster.server_user(self.cluster)),
+            )
+
+    def _take_lock(self) -> None:
+        path = self.root / "lock"
+        lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.read(lock, 20).decode() or "?"
+            os.close(lock)
+            raise EmbeddedError(
+                f"PostgreSQL in {self.root} is already run by process {holder}: "
+                "stop that one, or set DATA_DIR to another directory."
+            ) from None
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, str(os.getpid()).encode(), 0)
+        self._lock = lock
+
+    def _end_orphan(self) -> None:
+        """Stop a server whose supervisor was killed; nobody else can be using the directory."""
+        pid = self._postmaster()
+        if pid is None:
+            # A process id that has gone to a stranger since would stop PostgreSQL from starting.
+            if _is_alive(next(iter(self._pid_file_lines()), "")):
+                (self.cluster / "postmaster.pid").unlink()
+            return
+        os.kill(pid, signal.SIGINT)
+        deadline = time.monotonic() + STOP_TIMEOUT
+        while self._postmaster() == pid:
+            if time.monotonic() > deadline:
+                raise EmbeddedError(f"A PostgreSQL left behind (process {pid}) does not end.")
+            time.sleep(POLL)
+
+    def _postmaster(self) -> int | None:
+        """Return the process id of the server that runs on the cluster now."""
+        first = next(iter(self._pid_file_lines()), "")
+        if not _is_alive(first):
+            return None
+        if sys.platform == "linux":
+            # PostgreSQL's working directory is its cluster.
+            try:
+                if Path(f"/proc/{int(first)}/cwd").readlink() != self.cluster:
+                    return None
+            except OSError:
+                return None
+        return int(first)
+
+    def _pid_file_lines(self) -> list[str]:
+        try:
+            return (self.cluster / "postmaster.pid").read_text().splitlines()
+        except OSError:
+            return []
+
+
+def _is_alive(pid: str) -> bool:
+    if not pid.strip().isdigit():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True

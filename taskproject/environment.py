@@ -1,0 +1,95 @@
+"""Readers of environment values that refuse a wrong one with a sentence that names it."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from pathlib import Path
+from typing import Any
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+_UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def _raw(env: environ.Env, name: str, default: str, also: str | None) -> tuple[str, str]:
+    """Return the value and the name under which it was found."""
+    if also and name not in env.ENVIRON and also in env.ENVIRON:
+        name = also
+    return str(env.str(name, default=default)).strip(), name
+
+
+def number(
+    env: environ.Env, name: str, default: int, *, low: int, high: int, also: str | None = None
+) -> int:
+    """Read a whole number between `low` and `high`, under `name` or its other spelling."""
+    raw, found = _raw(env, name, str(default), also)
+    if not re.fullmatch(r"-?\d{1,18}", raw) or not low <= int(raw) <= high:
+        raise ImproperlyConfigured(
+            f"{found}={raw!r} is not a whole number between {low} and {high}."
+        )
+    return int(raw)
+
+
+def seconds(
+    env: environ.Env, name: str, default: str, *, low: float, also: str | None = None
+) -> float:
+    """Read a duration in seconds: "30", "0.5", "30s", "5m", "1h"."""
+    raw, found = _raw(env, name, default, also)
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m|h|)", raw)
+    if not match or (value := float(match[1]) * _UNITS[match[2]]) < low:
+        raise ImproperlyConfigured(
+            f"{found}={raw!r} is not a duration of at least {low:g} s, such as 30, 30s or 5m."
+        )
+    return value
+
+
+def words(env: environ.Env, name: str, default: str) -> list[str]:
+    """Read a list separated by commas."""
+    raw = str(env.str(name, default=default))
+    return [word.strip() for word in raw.split(",") if word.strip()]
+
+
+def secret_key(env: environ.Env, data_dir: Path) -> str:
+    """Return SECRET_KEY, or one generated once and kept under the data directory."""
+    given = str(env.str("SECRET_KEY", default=""))
+    if given:
+        return given
+    kept = data_dir / "secret_key"
+    if not kept.exists():
+        try:
+            data_dir.mkdir(parents=True, exist_ok=True)
+            fresh = data_dir / f".secret_key.{secrets.token_hex(8)}"
+            fresh.touch(mode=0o600)
+            fresh.write_text(secrets.token_urlsafe(64))
+            # Two processes that start at once agree: the first link wins.
+            kept.hardlink_to(fresh)
+        except FileExistsError:
+            pass
+        except OSError as error:
+            raise ImproperlyConfigured(
+                f"DATA_DIR={str(data_dir)!r} cannot be written ({error.strerror}): "
+                "name another directory, or set SECRET_KEY and DATABASE_URL."
+            ) from error
+        fresh.unlink()
+    return kept.read_text()
+
+
+def database_from_url(url: str) -> dict[str, Any]:
+    """Return Django's settings for a PostgreSQL URL.
+
+    Raises ImproperlyConfigured for anything that is not one.
+    """
+    try:
+        parsed: dict[str, Any] = dict(environ.Env.db_url_config(url))
+    except (ValueError, KeyError, TypeError) as error:
+        raise ImproperlyConfigured(_wrong_url()) from error
+    if parsed.pop("ENGINE", None) != "django.db.backends.postgresql" or not parsed.get("NAME"):
+        raise ImproperlyConfigured(_wrong_url())
+    return parsed
+
+
+def _wrong_url() -> str:
+    # The URL itself holds a password and stays out of the sentence.
+    return "DATABASE_URL is not of the form postgres://user:password@host:5432/database."

@@ -1,0 +1,89 @@
+"""What has to hold before anything is started; whatever does not is one sentence."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import tempfile
+import time
+from pathlib import Path
+
+import psycopg
+from django.db import connection
+
+OLDEST_POSTGRES = 14
+DATABASE_TIMEOUT = 10.0
+DATABASE_POLL = 0.2
+
+
+class NotReady(Exception):
+    """Something outside stands in the way; the message is a sentence that says what to do."""
+
+
+def check_port(host: str, port: int) -> None:
+    """See that the web server can listen. Raises NotReady."""
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except OSError:
+        raise NotReady(f"HOST={host!r} is not an address of this machine.") from None
+    with socket.socket(family, kind) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(address)
+        except OSError as error:
+            raise NotReady(_why_not_bound(error, host, port)) from None
+
+
+def check_data_dir(data_dir: Path) -> None:
+    """See that files can be kept. Raises NotReady."""
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=data_dir):
+            pass
+    except OSError as error:
+        raise NotReady(
+            f"DATA_DIR={str(data_dir)!r} cannot be written ({error.strerror}): name another."
+        ) from None
+
+
+def check_database(*, timeout: float = DATABASE_TIMEOUT) -> None:
+    """See that the database of DATABASE_URL answers and is recent enough. Raises NotReady."""
+    deadline = time.monotonic() + timeout
+    parameters = connection.get_connection_params()
+    while True:
+        left = deadline - time.monotonic()
+        # libpq counts whole seconds, and takes 1 for 2.
+        parameters["connect_timeout"] = max(2, round(left))
+        try:
+            with psycopg.connect(**parameters) as probe:
+                return check_version(probe.info.server_version)
+        except psycopg.OperationalError as error:
+            reason = " ".join(str(error).split())
+            if left < DATABASE_POLL or _is_final(reason):
+                raise NotReady(f"The database of DATABASE_URL does not answer: {reason}") from None
+        time.sleep(DATABASE_POLL)
+
+
+def check_version(server_version: int) -> None:
+    """See that a server, by libpq's number, is recent enough. Raises NotReady."""
+    if server_version < OLDEST_POSTGRES * 10_000:
+        raise NotReady(
+            f"The database of DATABASE_URL is PostgreSQL {server_version // 10_000}: "
+            f"{OLDEST_POSTGRES} or newer is needed."
+        )
+
+
+def _is_final(reason: str) -> bool:
+    """Tell a server that refuses us from one that has only just been started."""
+    return "FATAL" in reason and "the database system is" not in reason
+
+
+def _why_not_bound(error: OSError, host: str, port: int) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"Port {port} on {host} is taken: end what uses it, or choose another with PORT=…"
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return f"Port {port} may not be used by this user: choose one above 1023 with PORT=…"
+    return f"HOST={host!r} cannot be listened on ({os.strerror(error.errno or 0)})."

@@ -1,0 +1,188 @@
+"""Every setting, read from the environment (and `.env`) by django-environ.
+
+`.env.example` lists them with their defaults. A wrong value stops the start with a sentence.
+Importing this module starts nothing and touches no file but `.env` and the generated secret.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import environ
+
+from taskproject.embedded import EmbeddedPostgres
+from taskproject.environment import (
+    database_from_url,
+    number,
+    seconds,
+    secret_key,
+    words,
+)
+from taskproject.logging import logging_config
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+env = environ.Env()
+environ.Env.read_env(BASE_DIR / ".env")
+
+DEBUG = env.bool("DEBUG", default=False)
+DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / ".data"))).resolve()
+SECRET_KEY = secret_key(env, DATA_DIR)
+ALLOWED_HOSTS = words(env, "ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+CSRF_TRUSTED_ORIGINS = words(env, "CSRF_TRUSTED_ORIGINS", "")
+HOST = env.str("HOST", default="127.0.0.1")
+PORT = number(env, "PORT", 8000, low=1, high=65535)
+
+# An API without keys is for a developer's own machine.
+API_ALLOW_ANONYMOUS = env.bool("API_ALLOW_ANONYMOUS", default=DEBUG)
+
+# Apps of the user's own, each found by its `kinds.py`: EXTRA_APPS=yourapp,other
+EXTRA_APPS = words(env, "EXTRA_APPS", "")
+
+INSTALLED_APPS = [
+    "unfold",
+    "unfold.contrib.filters",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "procrastinate.contrib.django",
+    "rest_framework",
+    "knox",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_htmx",
+    "csp",
+    "tasks",
+    "analysis",
+    *EXTRA_APPS,
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "tasks.api.middleware.DatabaseOutageMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+
+ROOT_URLCONF = "taskproject.urls"
+WSGI_APPLICATION = "taskproject.wsgi.application"
+# Every API route answers with and without a trailing slash, so nothing is redirected.
+APPEND_SLASH = False
+
+TEMPLATES: list[dict[str, Any]] = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# PostgreSQL: ours, under DATA_DIR, unless a URL names another.
+DATABASE_URL = env.str("DATABASE_URL", default="")
+EMBEDDED: EmbeddedPostgres | None = None if DATABASE_URL else EmbeddedPostgres(DATA_DIR)
+DATABASES: dict[str, dict[str, Any]] = {
+    "default": {
+        "ENGINE": "django.db.backends.postgresql",
+        **(EMBEDDED.connection_settings() if EMBEDDED else database_from_url(DATABASE_URL)),
+        "CONN_MAX_AGE": 600,
+        "CONN_HEALTH_CHECKS": True,
+    }
+}
+# A network that swallows packets is noticed in seconds, not by the kernel's fifteen minutes.
+DATABASES["default"]["OPTIONS"] = {
+    "connect_timeout": 3,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+    **DATABASES["default"].get("OPTIONS", {}),
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# The queue. `tasks.queue` puts our job manager in; nothing autodiscovers procrastinate tasks.
+PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "jobs"
+PROCRASTINATE_ON_APP_READY = "tasks.queue.register"
+
+# Workers. The Celery spellings of the documents are accepted where there is one.
+CORES = os.cpu_count() or 1
+WORKER_PROCESSES = number(env, "WORKER_PROCESSES", CORES, low=1, high=256)
+WORKER_CONCURRENCY = number(
+    env, "WORKER_CONCURRENCY", 8, low=1, high=1000, also="CELERY_WORKER_CONCURRENCY"
+)
+WORKER_PREFETCH_MULTIPLIER = number(env, "WORKER_PREFETCH_MULTIPLIER", 1, low=1, high=100)
+WORKER_STOP_GRACE_PERIOD = seconds(env, "WORKER_STOP_GRACE_PERIOD", "30s", low=1)
+TASK_SOFT_TIME_LIMIT = seconds(
+    env, "TASK_SOFT_TIME_LIMIT", "600", low=1, also="CELERY_TASK_SOFT_TIME_LIMIT"
+)
+TASK_TIME_LIMIT = seconds(env, "TASK_TIME_LIMIT", "900", low=1, also="CELERY_TASK_TIME_LIMIT")
+TASK_MAX_RETRIES = number(env, "TASK_MAX_RETRIES", 3, low=0, high=1000)
+TASK_RETRY_DELAY = seconds(env, "TASK_RETRY_DELAY", "1", low=0.001)
+RETENTION_COMPLETED_DAYS = number(env, "RETENTION_COMPLETED_DAYS", 30, low=0, high=36500)
+RETENTION_FAILED_DAYS = number(env, "RETENTION_FAILED_DAYS", 90, low=0, high=36500)
+
+# How long a worker may be silent before its tasks are given to others; seconds.
+LEASE_SECONDS = 15.0
+HEARTBEAT_SECONDS = 5.0
+RESCUE_SECONDS = 5.0
+POLL_SECONDS = 1.0
+
+# The documented pause of the text analysis, in seconds: "0" or "5-10".
+ANALYSIS_SIMULATED_DELAY = env.str("ANALYSIS_SIMULATED_DELAY", default="0")
+
+LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
+LOGGING = logging_config(level=LOG_LEVEL, json=env.bool("LOG_JSON", default=not DEBUG))
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_TZ = True
+STATIC_URL = "/static/"
+STATIC_ROOT = DATA_DIR / "static"
+WHITENOISE_USE_FINDERS = True
+LOGIN_URL = "/admin/login/"
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
+
+# More than the parser's own limit, which answers 413 in our shape before this one is reached.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 11 * 1024 * 1024
+
+REST_FRAMEWORK: dict[str, Any] = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "knox.auth.TokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["tasks.api.permissions.MayUseApi"],
+    "DEFAULT_PARSER_CLASSES": ["tasks.api.parsers.StrictJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["tasks.api.renderers.OrjsonRenderer"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "tasks.api.errors.problem_handler",
+}
+REST_KNOX = {"AUTH_HEADER_PREFIX": "Bearer", "TOKEN_TTL": None}
+SPECTACULAR_SETTINGS: dict[str, Any] = {
+    "TITLE": "Tasks",
+    "DESCRIPTION": "Long-running work behind an HTTP API, on nothing but PostgreSQL.",
+    "VERSION": "1.0.0",
+    "OAS_VERSION": "3.1.1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+}

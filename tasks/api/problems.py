@@ -1,0 +1,94 @@
+"""Problem documents (RFC 9457): what the API says when it does not do what was asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+
+import orjson
+from django.http import HttpResponse
+
+from tasks.errors import FieldError
+
+
+@dataclass(frozen=True)
+class ProblemType:
+    """A stable identifier that clients may switch on, its status and its title."""
+
+    uri: str
+    status: int
+    title: str
+
+
+BAD_REQUEST = ProblemType("/problems/bad-request", 400, "The request is not valid")
+MALFORMED_BODY = ProblemType("/problems/malformed-body", 400, "The body is not acceptable JSON")
+INVALID_INPUT = ProblemType("/problems/invalid-input", 400, "Some values are not valid")
+UNKNOWN_KIND = ProblemType("/problems/unknown-kind", 400, "There is no such kind of task")
+NOT_AUTHENTICATED = ProblemType("/problems/not-authenticated", 401, "A valid API key is needed")
+FORBIDDEN = ProblemType("/problems/forbidden", 403, "This is not allowed")
+NOT_FOUND = ProblemType("/problems/not-found", 404, "There is nothing here")
+METHOD_NOT_ALLOWED = ProblemType("/problems/method-not-allowed", 405, "The method does not apply")
+NOT_ACCEPTABLE = ProblemType("/problems/not-acceptable", 406, "Only JSON can be sent back")
+WRONG_STATUS = ProblemType("/problems/wrong-status", 409, "The task's status does not allow this")
+LENGTH_REQUIRED = ProblemType("/problems/length-required", 411, "The body needs a Content-Length")
+BODY_TOO_LARGE = ProblemType("/problems/body-too-large", 413, "The body is too large")
+UNSUPPORTED_MEDIA_TYPE = ProblemType(
+    "/problems/unsupported-media-type", 415, "The body must be plain JSON"
+)
+THROTTLED = ProblemType("/problems/throttled", 429, "Too many requests")
+INTERNAL_ERROR = ProblemType("/problems/internal-error", 500, "The server failed")
+DATABASE_UNAVAILABLE = ProblemType(
+    "/problems/database-unavailable", 503, "The database is not available"
+)
+
+_BY_STATUS = {
+    problem_type.status: problem_type
+    for problem_type in (
+        BAD_REQUEST,
+        NOT_AUTHENTICATED,
+        FORBIDDEN,
+        NOT_FOUND,
+        METHOD_NOT_ALLOWED,
+        NOT_ACCEPTABLE,
+        LENGTH_REQUIRED,
+        BODY_TOO_LARGE,
+        UNSUPPORTED_MEDIA_TYPE,
+        THROTTLED,
+        INTERNAL_ERROR,
+        DATABASE_UNAVAILABLE,
+    )
+}
+
+
+def type_of_status(status: int) -> ProblemType:
+    """Return what an error says that has no more than its status to tell."""
+    return _BY_STATUS.get(status) or ProblemType("about:blank", status, HTTPStatus(status).phrase)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """One occurrence: its type, a sentence, what is wrong field by field, and response headers."""
+
+    type: ProblemType
+    detail: str
+    errors: tuple[FieldError, ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def response(self, *, instance: str) -> HttpResponse:
+        """Return the answer to the request for this path."""
+        document = {
+            "type": self.type.uri,
+            "title": self.type.title,
+            "status": self.type.status,
+            "detail": self.detail,
+            "instance": instance,
+        }
+        if self.errors:
+            document["errors"] = self.errors
+        return HttpResponse(
+            orjson.dumps(document),
+            status=self.type.status,
+            content_type="application/problem+json",
+            headers=self.headers,
+        )

@@ -1,0 +1,189 @@
+"""How an attempt ended: a value that says what `finish.sql` shall write."""
+
+from __future__ import annotations
+
+import traceback as tracebacks
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from tasks.kinds import Kind
+from tasks.models import Outcome, Status
+from tasks.outcomes import Cancel, FatalError, Interrupted, Retry, Snooze
+from tasks.submission import Submission
+
+_DETAIL_LIMIT = 2_000
+_TRACEBACK_LIMIT = 20_000
+# Not in the history: the attempt never began.
+RELEASED = "released"
+
+# The fence: a task and the number of its claim.
+ClaimKey = tuple[uuid.UUID, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """A task that this worker may run: what `claim.sql` returned."""
+
+    id: uuid.UUID
+    job_id: int
+    kind: str
+    owner_id: int | None
+    input: dict[str, Any]
+    attempt: int
+    max_attempts: int
+    lease: int
+
+    @property
+    def key(self) -> ClaimKey:
+        return self.id, self.lease
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ending:
+    """The end of one attempt; `result` and `error` are JSON texts, `delay` is in seconds."""
+
+    claim: Claim
+    status: Status
+    outcome: str
+    result: str | None = None
+    error: str | None = None
+    traceback: str | None = None
+    delay: float = 0.0
+    refund: int = 0
+    follow_ups: tuple[Submission, ...] = ()
+
+
+def completed(claim: Claim, result: Any, follow_ups: Sequence[Submission] = ()) -> Ending:
+    """End with a result; raise FatalError for one that cannot be stored as JSON."""
+    return Ending(
+        claim=claim,
+        status=Status.COMPLETED,
+        outcome=Outcome.COMPLETED,
+        result=_result_json({} if result is None else result),
+        follow_ups=tuple(follow_ups),
+    )
+
+
+def raised(claim: Claim, kind: Kind, error: BaseException) -> Ending:
+    """End as the raised exception asks: snooze, cancel, hand back, fail, or try again."""
+    match error:
+        case Snooze():
+            return _again(claim, Outcome.SNOOZED, delay=error.delay, refund=1)
+        case Interrupted():
+            return interrupted(claim)
+        case Cancel():
+            return Ending(
+                claim=claim, status=Status.CANCELLED, outcome=Outcome.CANCELLED, error=_error_json(error)
+            )
+    told = {"error": _error_json(error), "traceback": _traceback(error)}
+    if isinstance(error, FatalError) or claim.attempt >= claim.max_attempts:
+        return Ending(claim=claim, status=Status.FAILED, outcome=Outcome.FAILED, **told)
+    delay = error.delay if isinstance(error, Retry) else None
+    if delay is None:
+        delay = kind.retry.next_delay(claim.attempt)
+    return _again(claim, Outcome.FAILED, delay=delay, **told)
+
+
+def timed_out(claim: Claim, kind: Kind) -> Ending:
+    """End an attempt that ran past its hard limit."""
+    error = TimeoutError(f"Ran longer than its hard limit of {kind.time_limit:g} s.")
+    told = {"error": _error_json(error)}
+    if claim.attempt >= claim.max_attempts:
+        return Ending(claim=claim, status=Status.FAILED, outcome=Outcome.TIMED_OUT, **told)
+    delay = kind.retry.next_delay(claim.attempt)
+    return _again(claim, Outcome.TIMED_OUT, delay=delay, **told)
+
+
+def interrupted(claim: Claim) -> Ending:
+    """Hand back a task that was running when the worker had to stop; no attempt is spent."""
+    return _again(claim, Outcome.INTERRUPTED, refund=1)
+
+
+def released(claim: Claim) -> Ending:
+    """Hand back a task that never began."""
+    return _again(claim, RELEASED, refund=1)
+
+
+def unstorable(ending: Ending, error: Exception) -> Ending:
+    """Fail an attempt whose result the database refused."""
+    refused = FatalError(f"The result cannot be stored: {error}")
+    return Ending(
+        claim=ending.claim,
+        status=Status.FAILED,
+        outcome=Outcome.FAILED,
+        error=_error_json(refused),
+    )
+
+
+def parameters(endings: Sequence[Ending], *, worker: str) -> dict[str, Any]:
+    """Return the parameters of `finish.sql`: one array a column."""
+    return {
+        "worker": worker,
+        "task_ids": [one.claim.id for one in endings],
+        "job_ids": [one.claim.job_id for one in endings],
+        "leases": [one.claim.lease for one in endings],
+        "statuses": [str(one.status) for one in endings],
+        "outcomes": [str(one.outcome) for one in endings],
+        "results": [one.result for one in endings],
+        "errors": [one.error for one in endings],
+        "tracebacks": [one.traceback for one in endings],
+        "delays": [one.delay for one in endings],
+        "refunds": [one.refund for one in endings],
+    }
+
+
+def _again(
+    claim: Claim,
+    outcome: str,
+    *,
+    delay: float = 0.0,
+    refund: int = 0,
+    error: str | None = None,
+    traceback: str | None = None,
+) -> Ending:
+    return Ending(
+        claim=claim,
+        status=Status.PENDING,
+        outcome=outcome,
+        delay=delay,
+        refund=refund,
+        error=error,
+        traceback=traceback,
+    )
+
+
+def _result_json(result: Any) -> str:
+    try:
+        text = orjson.dumps(result, option=orjson.OPT_NON_STR_KEYS).decode()
+    except (TypeError, ValueError) as error:
+        raise FatalError(f"The handler's result is not JSON: {error}") from error
+    # PostgreSQL's jsonb cannot hold U+0000; one such row must not spoil the whole statement.
+    if "\\u0000" in text.replace("\\\\", ""):
+        raise FatalError("The handler's result holds a NUL character.")
+    return text
+
+
+def _error_json(error: BaseException) -> str:
+    name = type(error).__name__
+    return orjson.dumps(
+        {"type": name, "title": _title(name), "detail": _clean(str(error), _DETAIL_LIMIT)}
+    ).decode()
+
+
+def _title(name: str) -> str:
+    """Turn a class name into words: FatalError → Fatal error."""
+    spaced = "".join(f" {char.lower()}" if char.isupper() else char for char in name).strip()
+    return spaced[:1].upper() + spaced[1:]
+
+
+def _traceback(error: BaseException) -> str:
+    return _clean("".join(tracebacks.format_exception(error)), _TRACEBACK_LIMIT)
+
+
+def _clean(text: str, limit: int) -> str:
+    """Keep the end of a text, without what PostgreSQL cannot store."""
+    return text[-limit:].replace("\0", "").encode(errors="replace").decode()

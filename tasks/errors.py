@@ -1,0 +1,46 @@
+"""What a verb may refuse."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tasks.models import Task
+
+
+class TaskError(Exception):
+    """A request that a verb refuses; the interfaces turn it into an answer."""
+
+
+class UnknownKind(TaskError):
+    """No kind of this name is registered."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(f"There is no kind named {kind!r}.")
+        self.kind = kind
+
+
+@dataclass(frozen=True)
+class FieldError:
+    """What is wrong with one value: its place in the input and a sentence."""
+
+    field: str
+    message: str
+
+
+class InvalidInput(TaskError):
+    """The input does not fit the kind's schema."""
+
+    def __init__(self, errors: list[FieldError]) -> None:
+        super().__init__("; ".join(f"{error.field}: {error.message}" for error in errors))
+        self.errors = errors
+
+
+class WrongStatus(TaskError):
+    """The verb cannot be done to a task of this status."""
+
+    def __init__(self, task: Task, verb: str) -> None:
+        super().__init__(f"A task that is {task.status} cannot be {verb}.")
+        self.task = task
+        self.verb = verb

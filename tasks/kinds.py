@@ -1,0 +1,143 @@
+"""The contract of a kind of task: one function, one decorator, in any app's `kinds.py`."""
+
+from __future__ import annotations
+
+import inspect
+import random
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal
+
+import jsonschema_rs
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+from tasks.context import Context
+from tasks.errors import FieldError, InvalidInput, UnknownKind
+from tasks.outcomes import Cancel, FatalError, Retry, Snooze, SoftTimeLimitExceeded
+
+__all__ = [
+    "Cancel",
+    "Context",
+    "FatalError",
+    "Kind",
+    "Retry",
+    "RetryPolicy",
+    "Snooze",
+    "SoftTimeLimitExceeded",
+    "kind",
+]
+
+Handler = Callable[[dict[str, Any], Context], dict[str, Any] | None]
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)*")
+_REPORTED_ERRORS = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class RetryPolicy:
+    """How often and how soon a failed attempt is tried again; delays in seconds."""
+
+    max_retries: int = field(default_factory=lambda: settings.TASK_MAX_RETRIES)
+    delay: float = field(default_factory=lambda: settings.TASK_RETRY_DELAY)
+    cap: float = 600.0
+
+    def next_delay(self, attempt: int) -> float:
+        """Return the pause after this attempt: delay × 2ⁿ up to the cap, less up to a quarter.
+
+        The jitter keeps tasks that failed together from coming back together.
+        """
+        ceiling = min(self.delay * 2.0 ** min(attempt - 1, 60), self.cap)
+        return ceiling * (1.0 - 0.25 * random.random())  # noqa: S311 spreads load, guards nothing
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """A kind of task: its handler and the limits under which it runs."""
+
+    name: str
+    handler: Handler
+    description: str
+    # JSON Schema (draft 2020-12) of the input; None accepts any object.
+    input: Mapping[str, Any] | None = None
+    queue: str = "default"
+    priority: int = 0
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    # Seconds; from the settings when not given.
+    soft_time_limit: float = field(default_factory=lambda: settings.TASK_SOFT_TIME_LIMIT)
+    time_limit: float = field(default_factory=lambda: settings.TASK_TIME_LIMIT)
+    isolation: Literal["thread"] = "thread"
+    # Waiting tasks of the kind may share one hop even when they are not very fast.
+    batchable: bool = False
+    # The handler's own database writes commit with the finish, or not at all.
+    transactional: bool = False
+
+    @cached_property
+    def schema(self) -> dict[str, Any]:
+        """Return the JSON Schema of the input."""
+        return dict(self.input) if self.input is not None else {"type": "object"}
+
+    @cached_property
+    def _validator(self) -> Any:
+        return jsonschema_rs.validator_for(self.schema)
+
+    def validate(self, value: Any) -> None:
+        """Check an input against the schema; raise InvalidInput."""
+        if self._validator.is_valid(value):
+            return
+        errors = [
+            FieldError(".".join(["input", *map(str, error.instance_path)]), error.message[:300])
+            for error, _ in zip(
+                self._validator.iter_errors(value), range(_REPORTED_ERRORS), strict=False
+            )
+        ]
+        raise InvalidInput(errors)
+
+
+_registry: dict[str, Kind] = {}
+
+
+def kind(name: str, **options: Any) -> Callable[[Handler], Handler]:
+    """Register the decorated function as the handler of a kind; `options` are Kind's fields."""
+
+    def register(handler: Handler) -> Handler:
+        description = options.pop("description", None) or inspect.getdoc(handler) or name
+        add(Kind(name=name, handler=handler, description=description, **options))
+        return handler
+
+    return register
+
+
+def add(new: Kind) -> None:
+    """Put a kind into the registry; raise ImproperlyConfigured for one that cannot be."""
+    if not _NAME.fullmatch(new.name) or len(new.name) > 100:
+        raise ImproperlyConfigured(f"{new.name!r} is not a name for a kind: use app.verb.")
+    known = _registry.get(new.name)
+    if known and known.handler is not new.handler:
+        raise ImproperlyConfigured(f"Two handlers are registered for the kind {new.name!r}.")
+    if new.soft_time_limit > new.time_limit:
+        raise ImproperlyConfigured(
+            f"The kind {new.name!r} has a soft time limit beyond its hard one."
+        )
+    try:
+        jsonschema_rs.validator_for(new.schema)
+    except jsonschema_rs.ValidationError as error:
+        raise ImproperlyConfigured(
+            f"The input of the kind {new.name!r} is no JSON Schema: {error.message}"
+        ) from error
+    _registry[new.name] = new
+
+
+def get(name: str) -> Kind:
+    """Return the kind of this name; raise UnknownKind."""
+    try:
+        return _registry[name]
+    except KeyError:
+        raise UnknownKind(name) from None
+
+
+def all_kinds() -> dict[str, Kind]:
+    """Return every registered kind by name, sorted."""
+    return dict(sorted(_registry.items()))

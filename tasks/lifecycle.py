@@ -1,0 +1,233 @@
+"""The verbs of a task's life, in its order. Nothing else writes a status.
+
+Each calls one statement of `tasks/sql/`, whose header says which arrow it draws and what guards
+it, and emits one event for each task that moved. Each joins the caller's transaction.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Any, LiteralString
+
+from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import connection, transaction
+from django.db.models import Exists, OuterRef
+from django.utils import timezone
+
+from tasks import sql
+from tasks.ending import Ending, parameters
+from tasks.errors import WrongStatus
+from tasks.models import Batch, Queue, Status, Task, Worker
+from tasks.outcomes import LostClaim
+from tasks.submission import Submission, columns
+from tasks.telemetry import emit, emit_ended
+
+log = logging.getLogger(__name__)
+
+RESCUE_LIMIT = 1_000
+PRUNE_LIMIT = 1_000
+# One rescuer at a time is enough; a transaction-level lock also works behind PgBouncer.
+RESCUE_LOCK = 0x7461736B
+# Long enough for an operator to see in the console that a worker died.
+FORGET_WORKERS_AFTER = dt.timedelta(minutes=10)
+
+
+def submit(
+    kind: str,
+    input: dict[str, Any] | None = None,
+    *,
+    owner: AbstractBaseUser | None = None,
+    queue: str | None = None,
+    priority: int | None = None,
+    delay: float | None = None,
+    scheduled_at: dt.datetime | None = None,
+    max_attempts: int | None = None,
+    metadata: dict[str, Any] | None = None,
+) -> Task:
+    """Queue one task if and only if the surrounding transaction commits.
+
+    `delay` is in seconds. Raises UnknownKind, or InvalidInput for what the kind's schema refuses.
+    """
+    submission = Submission.of(
+        kind,
+        input,
+        queue=queue,
+        priority=priority,
+        delay=delay,
+        scheduled_at=scheduled_at,
+        max_attempts=max_attempts,
+        metadata=metadata,
+    )
+    (row,) = _enqueue([submission], owner_id=owner.pk if owner else None)
+    _, job_id, created_at, due = row
+    return Task(
+        id=submission.id,
+        owner=owner,
+        kind=submission.kind,
+        queue=submission.queue,
+        priority=submission.priority,
+        input=submission.input,
+        metadata=submission.metadata,
+        max_attempts=submission.max_attempts,
+        job_id=job_id,
+        created_at=created_at,
+        scheduled_at=due,
+    )
+
+
+def submit_many(
+    submissions: Sequence[Submission], *, owner: AbstractBaseUser | None = None
+) -> Batch:
+    """Queue all of them as one batch, or none."""
+    with transaction.atomic():
+        batch = Batch.objects.create(owner=owner, total=len(submissions))
+        _enqueue(submissions, owner_id=owner.pk if owner else None, batch_id=batch.id)
+    return batch
+
+
+def submit_follow_ups(endings: Iterable[Ending], finished: set[tuple[uuid.UUID, int]]) -> None:
+    """Queue what the finished attempts asked for, in the transaction that finished them."""
+    for ending in endings:
+        if ending.follow_ups and ending.claim.key in finished:
+            _enqueue(ending.follow_ups, owner_id=ending.claim.owner_id)
+
+
+def finish(ending: Ending, *, worker: str) -> None:
+    """End one attempt in the caller's transaction; raise LostClaim when the claim is gone.
+
+    For transactional handlers; other attempts are ended in groups by the worker.
+    """
+    rows = _run(sql.FINISH, parameters([ending], worker=worker))
+    if not rows:
+        raise LostClaim
+    submit_follow_ups([ending], {ending.claim.key})
+    transaction.on_commit(partial(emit_ended, ending))
+
+
+def cancel(task: Task) -> Task:
+    """Cancel what waits at once, ask what runs to stop; raise WrongStatus when it has ended."""
+    return _move(task, cancel_many, "cancelled")
+
+
+def cancel_many(ids: Sequence[uuid.UUID]) -> int:
+    """Cancel those that have not ended; return how many."""
+    return _apply("cancel", sql.CANCEL, {"ids": list(ids)})
+
+
+def retry(task: Task) -> Task:
+    """Queue a failed or cancelled task again; raise WrongStatus otherwise."""
+    return _move(task, retry_many, "retried")
+
+
+def retry_many(ids: Sequence[uuid.UUID]) -> int:
+    """Queue again those that failed or were cancelled; return how many."""
+    return _apply("retry", sql.RETRY, {"ids": list(ids)})
+
+
+def delete(task: Task) -> None:
+    """Delete a task and its history; raise WrongStatus while it is being processed."""
+    if not delete_many([task.pk]) and Task.objects.filter(pk=task.pk).exists():
+        task.refresh_from_db()
+        raise WrongStatus(task, "deleted")
+
+
+def delete_many(ids: Sequence[uuid.UUID]) -> int:
+    """Delete those that are not being processed; return how many."""
+    return _apply("delete", sql.DELETE, {"ids": list(ids)})
+
+
+def rescue() -> int:
+    """Queue again what dead workers held; return how many tasks.
+
+    One rescuer works at a time: the others return 0 at once.
+    """
+    with transaction.atomic():
+        if not _run("SELECT pg_try_advisory_xact_lock(%(lock)s)", {"lock": RESCUE_LOCK})[0][0]:
+            return 0
+        lease = {"lease": settings.LEASE_SECONDS, "limit": RESCUE_LIMIT}
+        return _apply("rescue", sql.RESCUE, lease)
+
+
+def reconcile() -> tuple[int, int]:
+    """Give waiting tasks without a job one, delete jobs without a task; return both counts."""
+    ((enqueued, gone),) = _run(sql.RECONCILE, {"limit": RESCUE_LIMIT})
+    if enqueued or gone:
+        log.warning("reconciled", extra={"enqueued": enqueued, "gone": gone})
+    return enqueued, gone
+
+
+def forget_workers() -> None:
+    """Delete the rows of workers that have been dead for long and hold nothing."""
+    dead_since = timezone.now() - FORGET_WORKERS_AFTER
+    holding = Task.objects.filter(status=Status.PROCESSING, worker_id=OuterRef("pk"))
+    dead = Worker.objects.filter(~Exists(holding), heartbeat_at__lt=dead_since)
+    if workers := list(dead.values_list("pk", flat=True)):
+        with connection.cursor() as cursor:
+            cursor.execute(sql.UNREGISTER, {"workers": workers})
+
+
+def prune() -> int:
+    """Delete what ended longer ago than its retention, in small batches; return how many."""
+    keep = (
+        ([Status.COMPLETED, Status.CANCELLED], settings.RETENTION_COMPLETED_DAYS),
+        ([Status.FAILED], settings.RETENTION_FAILED_DAYS),
+    )
+    total = 0
+    for statuses, days in keep:
+        wanted = {"statuses": [str(s) for s in statuses], "days": days, "limit": PRUNE_LIMIT}
+        while pruned := _run(sql.PRUNE, wanted)[0][0]:
+            total += pruned
+    return total
+
+
+def pause_queue(name: str) -> None:
+    """Claim nothing more from a queue; what runs goes on."""
+    Queue.objects.update_or_create(name=name, defaults={"paused": True})
+
+
+def resume_queue(name: str) -> None:
+    """Claim from a queue again."""
+    Queue.objects.update_or_create(name=name, defaults={"paused": False})
+
+
+def _enqueue(
+    submissions: Sequence[Submission],
+    *,
+    owner_id: int | None,
+    batch_id: uuid.UUID | None = None,
+) -> list[tuple[Any, ...]]:
+    rows = _run(sql.SUBMIT, {"owner": owner_id, "batch": batch_id, **columns(submissions)})
+    for one in submissions:
+        _emit_on_commit("submitted", task_id=one.id, kind=one.kind, attempt=0, status=Status.PENDING)
+    return rows
+
+
+def _move(task: Task, verb: Callable[[Sequence[uuid.UUID]], int], participle: str) -> Task:
+    moved = verb([task.pk])
+    task.refresh_from_db()
+    if not moved:
+        raise WrongStatus(task, participle)
+    return task
+
+
+def _apply(transition: str, statement: LiteralString, wanted: dict[str, Any]) -> int:
+    """Run a statement that returns (id, kind, attempt, status) of each task it moved."""
+    rows = _run(statement, wanted)
+    for task_id, kind, attempt, status, *_ in rows:
+        _emit_on_commit(transition, task_id=task_id, kind=kind, attempt=attempt, status=status)
+    return len(rows)
+
+
+def _emit_on_commit(transition: str, **facts: Any) -> None:
+    transaction.on_commit(partial(emit, transition, **facts))
+
+
+def _run(statement: LiteralString, wanted: dict[str, Any]) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, wanted)
+        return cursor.fetchall()

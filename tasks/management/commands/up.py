@@ -1,0 +1,87 @@
+"""Run everything on one machine."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+
+from taskproject.embedded import EmbeddedError
+from taskproject.preflight import NotReady, check_data_dir, check_database, check_port
+from taskproject.processes import Child, exec_command
+from taskproject.supervisor import Supervisor
+from taskproject.welcome import welcome
+
+GIVE_UP_AFTER = 3
+# The worker command ends its own processes within 5 s of the grace period.
+MARGIN = 7.0
+HURRIED = 3.0
+
+
+class Command(BaseCommand):
+    help = "Run the database, the web server and the workers, until Ctrl-C."
+    requires_system_checks = []
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        # Nothing to clean up yet: an interruption before the supervisor's just ends it.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        server = settings.EMBEDDED
+        try:
+            check_port(settings.HOST, settings.PORT)
+            check_data_dir(settings.DATA_DIR)
+            if server is None:
+                check_database()
+            else:
+                server.prepare()
+        except (NotReady, EmbeddedError) as error:
+            raise CommandError(str(error)) from error
+        supervisor = Supervisor(
+            [*([server.child()] if server else []), *_children()],
+            stop_grace=settings.WORKER_STOP_GRACE_PERIOD + MARGIN,
+            hurried_grace=HURRIED,
+            give_up_after=GIVE_UP_AFTER,
+        )
+        code = supervisor.run()
+        words = f"\n{server.last_words()}" if server and "postgres" in str(supervisor.failure) else ""
+        if server:
+            server.release()
+        if code:
+            raise CommandError(f"Stopped: {supervisor.failure}.{words}")
+
+
+def _children() -> list[Child]:
+    manage = [sys.executable, str(settings.BASE_DIR / "manage.py")]
+    workers = str(settings.WORKER_PROCESSES)
+    return [
+        Child("migrate", _migrate, tier=1, once=True),
+        Child("web", exec_command(_web(), cwd=settings.BASE_DIR), tier=2),
+        Child("worker", exec_command([*manage, "worker", "--processes", workers]), tier=2),
+        Child("welcome", welcome, tier=3, once=True),
+    ]
+
+
+def _migrate() -> int:
+    call_command("migrate", interactive=False, verbosity=0)
+    return 0
+
+
+def _web() -> list[str]:
+    options = {
+        "interface": "wsgi",
+        "host": settings.HOST,
+        "port": settings.PORT,
+        "workers": settings.CORES,
+        "workers-kill-timeout": int(settings.WORKER_STOP_GRACE_PERIOD),
+        "log-level": "warning",
+    }
+    flags = [f"--{name}={value}" for name, value in options.items()]
+    return [
+        *(sys.executable, "-m", "granian"),
+        *flags,
+        *("--no-ws", "--respawn-failed-workers"),
+        "taskproject.wsgi:application",
+    ]

@@ -1,0 +1,43 @@
+"""Run workers: a supervising parent and its worker processes."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from functools import partial
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from tasks.submission import QUEUE_NAME
+from taskproject.processes import Child
+from taskproject.supervisor import Supervisor
+from tasks.worker.process import run_worker
+
+
+class Command(BaseCommand):
+    help = "Run worker processes until stopped; a process that dies is replaced."
+    requires_system_checks = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--processes", type=int, default=settings.WORKER_PROCESSES)
+        parser.add_argument("--concurrency", type=int, default=settings.WORKER_CONCURRENCY)
+        parser.add_argument("--queues", default="", help="names, separated by commas; default all")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        processes, concurrency = options["processes"], options["concurrency"]
+        queues = [name.strip() for name in options["queues"].split(",") if name.strip()]
+        if processes < 1 or concurrency < 1:
+            raise CommandError("--processes and --concurrency must be at least 1.")
+        if wrong := [name for name in queues if not QUEUE_NAME.fullmatch(name)]:
+            raise CommandError(f"{wrong[0]!r} is not a name for a queue.")
+        run = partial(
+            run_worker,
+            queues=queues or None,
+            concurrency=concurrency,
+            grace=settings.WORKER_STOP_GRACE_PERIOD,
+        )
+        children = [Child(f"worker-{number}", run) for number in range(1, processes + 1)]
+        supervisor = Supervisor(children, stop_grace=settings.WORKER_STOP_GRACE_PERIOD + 5)
+        if supervisor.run():
+            raise CommandError(supervisor.failure or "")

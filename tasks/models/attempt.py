@@ -1,0 +1,54 @@
+"""An attempt: one run of a task's handler."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from tasks.models.task import Task
+from tasks.models.worker import Worker
+
+
+class Outcome(models.TextChoices):
+    """How an attempt ended."""
+
+    RUNNING = "running"
+    COMPLETED = "completed"
+    # The handler raised; TIMED_OUT: it passed its hard limit; LOST: its worker died.
+    FAILED = "failed"
+    TIMED_OUT = "timed_out"
+    LOST = "lost"
+    # These three spend no attempt of the budget.
+    SNOOZED = "snoozed"
+    INTERRUPTED = "interrupted"
+    CANCELLED = "cancelled"
+
+
+class Attempt(models.Model):
+    """One ended attempt that did not complete its task."""
+
+    task = models.ForeignKey(Task, models.CASCADE, related_name="attempts", db_index=False)
+    number = models.IntegerField()
+    lease = models.IntegerField()
+    worker = models.CharField(max_length=200, blank=True, default="")
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    outcome = models.CharField(max_length=12, choices=Outcome)
+    # {"type", "title", "detail", "traceback"}; the traceback is for operators only.
+    error = models.JSONField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            # One row for each claim; also the index that task pages read.
+            models.UniqueConstraint(fields=["task", "lease"], name="attempt_once_per_claim"),
+        ]
+
+    def __str__(self) -> str:
+        return f"attempt {self.number} of {self.task_id}"
+
+    @staticmethod
+    def worker_name(worker_id: int | None) -> str:
+        """Return the name of a worker that is still known, or an empty text."""
+        if worker_id is None:
+            return ""
+        name = Worker.objects.filter(pk=worker_id).values_list("name", flat=True).first()
+        return name or f"worker {worker_id}"

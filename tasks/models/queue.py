@@ -1,0 +1,19 @@
+"""A queue's switches; a queue without a row is open."""
+
+from __future__ import annotations
+
+from django.db import models
+
+
+class Queue(models.Model):
+    """What an operator set for one queue."""
+
+    name = models.CharField(max_length=128, primary_key=True)
+    # Nothing is claimed from a paused queue; submitting goes on.
+    paused = models.BooleanField(default=False)
+
+    class Meta:
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return self.name

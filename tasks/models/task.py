@@ -1,0 +1,231 @@
+"""A task: what somebody asked for, and all that became of it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.contrib.postgres.indexes import BrinIndex
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+from uuid_utils.compat import uuid7
+
+from tasks.models.owned import OwnedQuerySet
+
+if TYPE_CHECKING:
+    from tasks.models.attempt import Attempt
+
+
+class Status(models.TextChoices):
+    """Where a task stands. Only `tasks/sql/` and the verbs that call it write one."""
+
+    # Put here by submit, retry, snooze, release and rescue; taken out by claim or cancel. Has a job.
+    PENDING = "PENDING", "Pending"
+    # Put here by claim; taken out by finish or, when the worker's lease ends, by rescue.
+    PROCESSING = "PROCESSING", "Processing"
+    # Put here by finish. Final; kept for RETENTION_COMPLETED_DAYS.
+    COMPLETED = "COMPLETED", "Completed"
+    # Put here by finish or rescue when no attempt is left, or the error is fatal. This is the
+    # dead-letter queue: retry takes it out; kept for RETENTION_FAILED_DAYS.
+    FAILED = "FAILED", "Failed"
+    # Put here by cancel, or by finish when a running task heeded it. Retry takes it out.
+    CANCELLED = "CANCELLED", "Cancelled"
+
+
+TERMINAL = (Status.COMPLETED, Status.FAILED, Status.CANCELLED)
+RETRYABLE = (Status.FAILED, Status.CANCELLED)
+
+
+class Lane(models.TextChoices):
+    """What a task waits for."""
+
+    PRIMARY = "primary"
+    RETRY = "retry"
+    SCHEDULED = "scheduled"
+    DLQ = "dlq"
+
+
+class TaskQuerySet(OwnedQuerySet["Task"]):
+    """Tasks, by the questions asked of them."""
+
+    def in_lane(self, lane: str, *, now: dt.datetime | None = None) -> TaskQuerySet:
+        """Keep what waits in one lane."""
+        now = now or timezone.now()
+        if lane == Lane.DLQ:
+            return self.filter(status=Status.FAILED)
+        pending = self.filter(status=Status.PENDING)
+        if lane == Lane.SCHEDULED:
+            return pending.filter(scheduled_at__gt=now)
+        due = pending.filter(Q(scheduled_at=None) | Q(scheduled_at__lte=now))
+        return due.filter(attempt__gt=0) if lane == Lane.RETRY else due.filter(attempt=0)
+
+    def newest_first(self) -> TaskQuerySet:
+        """Order by key: version 7 UUIDs grow with time."""
+        return self.order_by("-id")
+
+    def for_detail(self) -> TaskQuerySet:
+        """Fetch what a page of one task shows, attempts included."""
+        return self.select_related("batch", "owner").prefetch_related("attempts")
+
+
+class Task(models.Model):
+    """One unit of work that somebody asked for; the truth about it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, null=True, blank=True, db_index=False
+    )
+    batch = models.ForeignKey(
+        "tasks.Batch", models.SET_NULL, null=True, blank=True, related_name="tasks", db_index=False
+    )
+    kind = models.CharField(max_length=128)
+    queue = models.CharField(max_length=128, default="default")
+    priority = models.IntegerField(default=0)
+    status = models.CharField(max_length=10, choices=Status, default=Status.PENDING)
+
+    input = models.JSONField(default=dict)
+    result = models.JSONField(null=True, blank=True)
+    error = models.JSONField(null=True, blank=True)
+    metadata = models.JSONField(default=dict, blank=True)
+
+    # Attempts begun that count against `max_attempts`.
+    attempt = models.IntegerField(default=0)
+    max_attempts = models.IntegerField(default=4)
+    # The number of the claim: grows with every claim, never falls, and fences every write.
+    lease = models.IntegerField(default=0)
+    # The worker that holds the claim; its job in procrastinate's table while there is one.
+    worker_id = models.BigIntegerField(null=True, blank=True)
+    job_id = models.BigIntegerField(null=True, blank=True)
+
+    progress = models.SmallIntegerField(default=0)
+    progress_message = models.CharField(max_length=200, blank=True, default="")
+    cancel_requested = models.BooleanField(default=False)
+
+    created_at = models.DateTimeField(default=timezone.now)
+    scheduled_at = models.DateTimeField(null=True, blank=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    objects = TaskQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-id",)
+        permissions = [("operate_task", "Can retry, cancel and delete tasks of others")]
+        constraints = [
+            models.CheckConstraint(
+                name="task_status_known", condition=Q(status__in=Status.values)
+            ),
+            # A task has an end if and only if it ended.
+            models.CheckConstraint(
+                name="task_finished_when_terminal",
+                condition=Q(status__in=TERMINAL, finished_at__isnull=False)
+                | Q(status__in=(Status.PENDING, Status.PROCESSING), finished_at__isnull=True),
+            ),
+            # A task has a job while it waits or runs, and a worker only while it runs.
+            models.CheckConstraint(
+                name="task_job_while_alive",
+                condition=Q(status__in=TERMINAL, job_id__isnull=True)
+                | Q(status__in=(Status.PENDING, Status.PROCESSING), job_id__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="task_worker_while_processing",
+                condition=Q(status=Status.PROCESSING, worker_id__isnull=False)
+                | (~Q(status=Status.PROCESSING) & Q(worker_id__isnull=True)),
+            ),
+            models.CheckConstraint(
+                name="task_attempt_bounds",
+                condition=Q(attempt__gte=0, max_attempts__gte=1, lease__gte=F("attempt")),
+            ),
+            models.CheckConstraint(
+                name="task_progress_percent", condition=Q(progress__range=(0, 100))
+            ),
+        ]
+        indexes = [
+            # Lists of one owner, newest first: API, pages.
+            models.Index(fields=["owner", "-id"], name="task_owner_newest"),
+            # Batch progress: counts by status.
+            models.Index(
+                fields=["batch", "status"],
+                name="task_batch_status",
+                condition=Q(batch__isnull=False),
+            ),
+            # What waits: counts by queue and lane, the reconciler.
+            models.Index(
+                fields=["queue", "scheduled_at"],
+                name="task_pending",
+                condition=Q(status=Status.PENDING),
+            ),
+            # What runs: counts by queue, the rescuer's look for tasks of dead workers.
+            models.Index(
+                fields=["worker_id", "queue"],
+                name="task_processing",
+                condition=Q(status=Status.PROCESSING),
+            ),
+            # The dead-letter queue, newest first.
+            models.Index(
+                fields=["-finished_at", "-id"],
+                name="task_failed_newest",
+                condition=Q(status=Status.FAILED),
+            ),
+            # The pruner's look for old rows; tiny, since rows end roughly in order.
+            BrinIndex(fields=["finished_at"], name="task_finished_brin", autosummarize=True),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.id}"
+
+    @property
+    def is_terminal(self) -> bool:
+        return self.status in TERMINAL
+
+    @property
+    def retry_count(self) -> int:
+        """How many attempts were begun after the first."""
+        return max(0, self.attempt - 1)
+
+    @property
+    def lane(self) -> Lane | None:
+        """Name what the task waits for, or None when it runs or has ended well."""
+        if self.status == Status.FAILED:
+            return Lane.DLQ
+        if self.status != Status.PENDING:
+            return None
+        if self.scheduled_at and self.scheduled_at > timezone.now():
+            return Lane.SCHEDULED
+        return Lane.RETRY if self.attempt else Lane.PRIMARY
+
+    def attempt_history(self) -> list[Attempt]:
+        """Return every attempt, oldest first, the running or completed one included.
+
+        Only ended attempts that did not complete the task have a row: the others are told by
+        the task itself.
+        """
+        ended = sorted(self.attempts.all(), key=lambda attempt: attempt.lease)
+        current = self._current_attempt()
+        return [*ended, current] if current else ended
+
+    def _current_attempt(self) -> Attempt | None:
+        from tasks.models.attempt import Attempt, Outcome
+
+        if self.status not in (Status.PROCESSING, Status.COMPLETED):
+            return None
+        return Attempt(
+            task=self,
+            number=self.attempt,
+            lease=self.lease,
+            worker=Attempt.worker_name(self.worker_id),
+            started_at=self.started_at,
+            finished_at=self.finished_at,
+            outcome=Outcome.COMPLETED if self.finished_at else Outcome.RUNNING,
+        )
+
+
+def parse_task_id(value: Any) -> uuid.UUID | None:
+    """Return the UUID that a caller wrote, or None."""
+    try:
+        return uuid.UUID(str(value))
+    except ValueError:
+        return None

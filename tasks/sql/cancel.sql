@@ -1,0 +1,33 @@
+-- cancel: PENDING → CANCELLED at once; PROCESSING is asked to stop
+-- The worker of a running task is told (NOTIFY) and ends it as CANCELLED when it heeds.
+-- Whoever holds a task row never waits for a job row: a job that is being claimed this moment is
+-- skipped, and the claim deletes it, because its task no longer waits.
+WITH target AS MATERIALIZED (
+    SELECT id, job_id, status
+    FROM tasks_task
+    WHERE id = ANY (%(ids)s::uuid[]) AND status IN ('PENDING', 'PROCESSING')
+    ORDER BY id
+    FOR UPDATE
+), cancelled AS (
+    UPDATE tasks_task AS task
+    SET cancel_requested = true,
+        status = CASE target.status WHEN 'PENDING' THEN 'CANCELLED' ELSE task.status END,
+        job_id = CASE target.status WHEN 'PENDING' THEN NULL ELSE task.job_id END,
+        finished_at = CASE target.status WHEN 'PENDING' THEN clock_timestamp() END
+    FROM target
+    WHERE task.id = target.id
+    RETURNING task.id, task.kind, task.attempt, task.status, target.job_id
+), gone AS (
+    DELETE FROM procrastinate_jobs
+    WHERE id IN (
+        SELECT job.id
+        FROM procrastinate_jobs AS job
+        JOIN cancelled ON cancelled.job_id = job.id
+        WHERE cancelled.status = 'CANCELLED'
+        FOR UPDATE OF job SKIP LOCKED
+    )
+)
+SELECT
+    id, kind, attempt, status,
+    CASE status WHEN 'PROCESSING' THEN pg_notify('tasks_cancel', id::text)::text END AS told
+FROM cancelled

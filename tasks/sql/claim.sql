@@ -1,0 +1,44 @@
+-- claim: PENDING → PROCESSING
+-- Takes up to `limit` due jobs, highest priority first, and with them their tasks. Guards: the job
+-- is nobody else's (SKIP LOCKED), its kind is one this worker knows (others stay parked), its queue
+-- is open, and the task still waits for this very job. A job that its task no longer names is a
+-- second delivery or left behind: it is deleted and nothing runs.
+-- Attempts are counted here, so that a task that kills its worker cannot do so for ever.
+WITH candidate AS MATERIALIZED (
+    SELECT job.id, (job.args ->> 'task_id')::uuid AS task_id
+    FROM procrastinate_jobs AS job
+    WHERE job.status = 'todo'
+        AND job.task_name = ANY (%(task_names)s::text[])
+        AND (%(queues)s::text[] IS NULL OR job.queue_name = ANY (%(queues)s::text[]))
+        AND (job.scheduled_at IS NULL OR job.scheduled_at <= now())
+        AND job.queue_name <> ALL (ARRAY(SELECT name FROM tasks_queue WHERE paused))
+    ORDER BY job.priority DESC, job.id
+    LIMIT %(limit)s
+    FOR UPDATE OF job SKIP LOCKED
+), claimed AS (
+    UPDATE tasks_task AS task
+    SET status = 'PROCESSING',
+        attempt = task.attempt + 1,
+        lease = task.lease + 1,
+        worker_id = %(worker)s,
+        started_at = clock_timestamp(),
+        progress = 0,
+        progress_message = ''
+    FROM candidate
+    WHERE task.id = candidate.task_id
+        AND task.job_id = candidate.id
+        AND task.status = 'PENDING'
+    RETURNING
+        task.id, task.job_id, task.kind, task.priority, task.owner_id, task.input,
+        task.attempt, task.max_attempts, task.lease
+), taken AS (
+    UPDATE procrastinate_jobs
+    SET status = 'doing', worker_id = %(worker)s
+    WHERE id IN (SELECT job_id FROM claimed)
+), stale AS (
+    DELETE FROM procrastinate_jobs
+    WHERE id IN (SELECT id FROM candidate EXCEPT SELECT job_id FROM claimed)
+)
+SELECT id, job_id, kind, owner_id, input, attempt, max_attempts, lease
+FROM claimed
+ORDER BY priority DESC, job_id

@@ -1,0 +1,23 @@
+-- delete: any status but PROCESSING → –
+-- A running task is never deleted under its worker. The job is skipped while a claim holds it;
+-- the claim then finds no task and deletes it.
+WITH target AS MATERIALIZED (
+    SELECT id, kind, attempt, status, job_id
+    FROM tasks_task
+    WHERE id = ANY (%(ids)s::uuid[]) AND status <> 'PROCESSING'
+    ORDER BY id
+    FOR UPDATE
+), history AS (
+    DELETE FROM tasks_attempt USING target WHERE tasks_attempt.task_id = target.id
+), deleted AS (
+    DELETE FROM tasks_task USING target WHERE tasks_task.id = target.id
+), gone AS (
+    DELETE FROM procrastinate_jobs
+    WHERE id IN (
+        SELECT job.id
+        FROM procrastinate_jobs AS job
+        JOIN target ON target.job_id = job.id
+        FOR UPDATE OF job SKIP LOCKED
+    )
+)
+SELECT id, kind, attempt, status FROM target

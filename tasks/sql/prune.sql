@@ -1,0 +1,16 @@
+-- prune: COMPLETED, FAILED, CANCELLED → –
+-- Deletes up to `limit` tasks that ended before the cut-off, oldest first, with their history.
+WITH target AS MATERIALIZED (
+    SELECT id
+    FROM tasks_task
+    WHERE status = ANY (%(statuses)s::text[])
+        AND finished_at < clock_timestamp() - %(days)s * interval '1 day'
+    LIMIT %(limit)s
+    FOR UPDATE SKIP LOCKED
+), history AS (
+    DELETE FROM tasks_attempt USING target WHERE tasks_attempt.task_id = target.id
+), pruned AS (
+    DELETE FROM tasks_task USING target WHERE tasks_task.id = target.id
+    RETURNING tasks_task.id
+)
+SELECT count(*) FROM pruned

@@ -1,0 +1,34 @@
+-- reconcile: no arrow; mends what only a hand in the database can break
+-- A waiting task without its job gets one again; a job that no living task names goes.
+WITH jobless AS (
+    SELECT task.id
+    FROM tasks_task AS task
+    WHERE task.status = 'PENDING'
+        AND NOT EXISTS (SELECT FROM procrastinate_jobs AS job WHERE job.id = task.job_id)
+    LIMIT %(limit)s
+    FOR UPDATE OF task SKIP LOCKED
+), enqueued AS (
+    INSERT INTO procrastinate_jobs (id, queue_name, task_name, priority, args, scheduled_at)
+    SELECT
+        task.job_id, task.queue, 'task:' || task.kind, task.priority,
+        jsonb_build_object('task_id', task.id), task.scheduled_at
+    FROM tasks_task AS task
+    JOIN jobless ON jobless.id = task.id
+    ON CONFLICT (id) DO NOTHING
+    RETURNING id
+), taskless AS (
+    SELECT job.id
+    FROM procrastinate_jobs AS job
+    WHERE job.task_name LIKE 'task:%%'
+        AND NOT EXISTS (
+            SELECT FROM tasks_task AS task
+            WHERE task.id = (job.args ->> 'task_id')::uuid AND task.job_id = job.id
+        )
+    LIMIT %(limit)s
+    FOR UPDATE OF job SKIP LOCKED
+), gone AS (
+    DELETE FROM procrastinate_jobs USING taskless
+    WHERE procrastinate_jobs.id = taskless.id
+    RETURNING procrastinate_jobs.id
+)
+SELECT (SELECT count(*) FROM enqueued) AS enqueued, (SELECT count(*) FROM gone) AS gone

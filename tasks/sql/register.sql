@@ -1,0 +1,13 @@
+-- register: a worker process takes its seat, under the key of procrastinate's own worker row
+WITH seat AS (
+    INSERT INTO procrastinate_workers DEFAULT VALUES RETURNING id
+)
+INSERT INTO tasks_worker (
+    id, name, host, pid, queues, concurrency, state, started_at, heartbeat_at,
+    running, processed, failed
+)
+SELECT
+    id, %(name)s, %(host)s, %(pid)s, %(queues)s::text[], %(concurrency)s, 'running',
+    clock_timestamp(), clock_timestamp(), 0, 0, 0
+FROM seat
+RETURNING id

@@ -1,0 +1,66 @@
+-- rescue: PROCESSING → PENDING, or FAILED when no attempt is left, or CANCELLED when asked for
+-- For tasks whose worker's lease has ended, by the database's clock alone, or whose worker is gone.
+-- The lost attempt stays counted. Rows and jobs that somebody is just writing are left for the
+-- next round, so that rescuing waits for nobody.
+WITH lost AS MATERIALIZED (
+    SELECT task.id, task.job_id, worker.name AS worker
+    FROM tasks_task AS task
+    LEFT JOIN tasks_worker AS worker ON worker.id = task.worker_id
+    WHERE task.status = 'PROCESSING'
+        AND (
+            worker.id IS NULL
+            OR worker.heartbeat_at <= clock_timestamp() - %(lease)s * interval '1 second'
+        )
+    ORDER BY task.id
+    LIMIT %(limit)s
+    FOR UPDATE OF task SKIP LOCKED
+), rescued AS (
+    UPDATE tasks_task AS task
+    SET status = CASE
+            WHEN task.cancel_requested THEN 'CANCELLED'
+            WHEN task.attempt >= task.max_attempts THEN 'FAILED'
+            ELSE 'PENDING'
+        END,
+        error = jsonb_build_object(
+            'type', 'WorkerLost',
+            'title', 'The worker was lost',
+            'detail', 'The worker ' || coalesce(lost.worker || ' ', '')
+                || 'stopped renewing its lease while it ran this task.'
+        ),
+        worker_id = NULL,
+        job_id = CASE
+            WHEN NOT task.cancel_requested AND task.attempt < task.max_attempts
+                THEN nextval('procrastinate_jobs_id_seq')
+        END,
+        scheduled_at = NULL,
+        finished_at = CASE
+            WHEN task.cancel_requested OR task.attempt >= task.max_attempts
+                THEN clock_timestamp()
+        END
+    FROM lost
+    WHERE task.id = lost.id
+    RETURNING
+        task.id, task.kind, task.queue, task.priority, task.status, task.attempt, task.lease,
+        task.job_id, task.started_at, task.error,
+        lost.job_id AS lost_job_id, coalesce(lost.worker, '') AS worker
+), gone AS (
+    DELETE FROM procrastinate_jobs
+    WHERE id IN (
+        SELECT job.id
+        FROM procrastinate_jobs AS job
+        JOIN rescued ON rescued.lost_job_id = job.id
+        FOR UPDATE OF job SKIP LOCKED
+    )
+), enqueued AS (
+    INSERT INTO procrastinate_jobs (id, queue_name, task_name, priority, args)
+    SELECT job_id, queue, 'task:' || kind, priority, jsonb_build_object('task_id', id)
+    FROM rescued
+    WHERE job_id IS NOT NULL
+), history AS (
+    INSERT INTO tasks_attempt (
+        task_id, number, lease, worker, started_at, finished_at, outcome, error
+    )
+    SELECT id, attempt, lease, worker, started_at, clock_timestamp(), 'lost', error
+    FROM rescued
+)
+SELECT id, kind, attempt, status FROM rescued

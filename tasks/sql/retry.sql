@@ -1,0 +1,20 @@
+-- retry: FAILED, CANCELLED → PENDING
+-- Somebody wants it tried again: at least one more attempt is granted, and a new job made.
+WITH retried AS (
+    UPDATE tasks_task
+    SET status = 'PENDING',
+        max_attempts = greatest(max_attempts, attempt + 1),
+        cancel_requested = false,
+        scheduled_at = NULL,
+        finished_at = NULL,
+        progress = 0,
+        progress_message = '',
+        job_id = nextval('procrastinate_jobs_id_seq')
+    WHERE id = ANY (%(ids)s::uuid[]) AND status IN ('FAILED', 'CANCELLED')
+    RETURNING id, kind, queue, priority, attempt, status, job_id
+), enqueued AS (
+    INSERT INTO procrastinate_jobs (id, queue_name, task_name, priority, args)
+    SELECT job_id, queue, 'task:' || kind, priority, jsonb_build_object('task_id', id)
+    FROM retried
+)
+SELECT id, kind, attempt, status FROM retried

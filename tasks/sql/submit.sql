@@ -1,0 +1,32 @@
+-- submit: – → PENDING
+-- One statement writes the tasks and their jobs, so that neither is ever seen without the other.
+-- It joins the transaction it is called in. The job's id is drawn here, not by the job table,
+-- so that the task can name its job without being written twice.
+WITH submitted AS (
+    INSERT INTO tasks_task (
+        id, owner_id, batch_id, kind, queue, priority, status, input, metadata,
+        attempt, max_attempts, lease, progress, progress_message, cancel_requested,
+        created_at, scheduled_at, job_id
+    )
+    SELECT
+        new.id, %(owner)s, %(batch)s, new.kind, new.queue, new.priority, 'PENDING',
+        new.input::jsonb, new.metadata::jsonb,
+        0, new.max_attempts, 0, 0, '', false,
+        statement_timestamp(),
+        coalesce(new.scheduled_at, statement_timestamp() + new.delay * interval '1 second'),
+        nextval('procrastinate_jobs_id_seq')
+    FROM unnest(
+        %(ids)s::uuid[], %(kinds)s::text[], %(queues)s::text[], %(priorities)s::integer[],
+        %(inputs)s::text[], %(metadatas)s::text[], %(max_attempts)s::integer[],
+        %(delays)s::double precision[], %(scheduled_ats)s::timestamptz[]
+    ) AS new (
+        id, kind, queue, priority, input, metadata, max_attempts, delay, scheduled_at
+    )
+    RETURNING id, kind, queue, priority, job_id, created_at, scheduled_at
+), enqueued AS (
+    INSERT INTO procrastinate_jobs (id, queue_name, task_name, priority, args, scheduled_at)
+    SELECT
+        job_id, queue, 'task:' || kind, priority, jsonb_build_object('task_id', id), scheduled_at
+    FROM submitted
+)
+SELECT id, job_id, created_at, scheduled_at FROM submitted

@@ -1,0 +1,99 @@
+"""What a caller wants done, checked, before it is a task."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from uuid_utils.compat import uuid7
+
+from tasks import kinds
+from tasks.errors import FieldError, InvalidInput
+
+QUEUE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}")
+PRIORITY_LIMIT = 1_000_000
+MAX_ATTEMPTS_LIMIT = 1_000
+# Ten years: longer is a mistake, and far from what timestamps can hold.
+DELAY_LIMIT = 10 * 365 * 86_400.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Submission:
+    """One task to be, with everything its row needs; `delay` in seconds from the commit."""
+
+    kind: str
+    input: dict[str, Any]
+    queue: str
+    priority: int
+    max_attempts: int
+    delay: float | None = None
+    scheduled_at: dt.datetime | None = None
+    metadata: dict[str, Any] = field(default_factory=dict)
+    id: uuid.UUID = field(default_factory=uuid7)
+
+    @classmethod
+    def of(
+        cls,
+        kind: str,
+        input: dict[str, Any] | None = None,
+        *,
+        queue: str | None = None,
+        priority: int | None = None,
+        delay: float | None = None,
+        scheduled_at: dt.datetime | None = None,
+        max_attempts: int | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> Submission:
+        """Fill in the kind's defaults and check it all; raise UnknownKind or InvalidInput."""
+        known = kinds.get(kind)
+        known.validate(input := {} if input is None else input)
+        submission = cls(
+            kind=known.name,
+            input=input,
+            queue=known.queue if queue is None else queue,
+            priority=known.priority if priority is None else priority,
+            max_attempts=known.retry.max_retries + 1 if max_attempts is None else max_attempts,
+            delay=delay,
+            scheduled_at=scheduled_at,
+            metadata=metadata or {},
+        )
+        if errors := list(submission.mistakes()):
+            raise InvalidInput(errors)
+        return submission
+
+    def mistakes(self) -> list[FieldError]:
+        """Return what is wrong with the options."""
+        found = []
+        if not QUEUE_NAME.fullmatch(self.queue):
+            found.append(FieldError("queue", "Use up to 128 letters, digits and . _ : -"))
+        if not -PRIORITY_LIMIT <= self.priority <= PRIORITY_LIMIT:
+            found.append(FieldError("priority", f"Must be within ±{PRIORITY_LIMIT}."))
+        if not 1 <= self.max_attempts <= MAX_ATTEMPTS_LIMIT:
+            found.append(FieldError("max_attempts", f"Must be 1 to {MAX_ATTEMPTS_LIMIT}."))
+        if self.delay is not None and not 0 <= self.delay <= DELAY_LIMIT:
+            found.append(FieldError("delay", f"Must be 0 to {DELAY_LIMIT:.0f} seconds."))
+        if self.delay is not None and self.scheduled_at is not None:
+            found.append(FieldError("delay", "Give either delay or scheduled_at."))
+        if self.scheduled_at is not None and self.scheduled_at.tzinfo is None:
+            found.append(FieldError("scheduled_at", "Must have a time zone."))
+        return found
+
+
+def columns(submissions: Sequence[Submission]) -> dict[str, list[Any]]:
+    """Return the parameters of `submit.sql`: one array a column."""
+    return {
+        "ids": [one.id for one in submissions],
+        "kinds": [one.kind for one in submissions],
+        "queues": [one.queue for one in submissions],
+        "priorities": [one.priority for one in submissions],
+        "inputs": [orjson.dumps(one.input).decode() for one in submissions],
+        "metadatas": [orjson.dumps(one.metadata).decode() for one in submissions],
+        "max_attempts": [one.max_attempts for one in submissions],
+        "delays": [one.delay for one in submissions],
+        "scheduled_ats": [one.scheduled_at for one in submissions],
+    }

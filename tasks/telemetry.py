@@ -1,0 +1,31 @@
+"""One line for each transition, and nothing else logs one."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+
+from tasks.ending import Ending
+
+_log = logging.getLogger("tasks.transition")
+
+
+def emit(transition: str, *, task_id: uuid.UUID, kind: str, attempt: int, status: str) -> None:
+    """Log that a task moved; ids and names only, never what it carries."""
+    if _log.isEnabledFor(logging.INFO):
+        _log.info(
+            "task %s",
+            transition,
+            extra={"task_id": str(task_id), "kind": kind, "attempt": attempt, "status": status},
+        )
+
+
+def emit_ended(ending: Ending) -> None:
+    """Log that an attempt ended."""
+    emit(
+        str(ending.outcome),
+        task_id=ending.claim.id,
+        kind=ending.claim.kind,
+        attempt=ending.claim.attempt,
+        status=ending.status,
+    )

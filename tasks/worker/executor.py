@@ -1,0 +1,151 @@
+"""Runs handlers in threads, one unit a slot, and turns whatever they do into endings."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from django.db import close_old_connections, transaction
+
+from tasks import kinds, lifecycle
+from tasks.context import Context
+from tasks.ending import Claim, Ending, completed, interrupted, raised, released, timed_out
+from tasks.kinds import Kind
+from tasks.outcomes import Cancel, LostClaim
+from tasks.worker.finisher import Finisher
+from tasks.worker.units import Pace, Running, Unit
+
+log = logging.getLogger(__name__)
+
+# A unit that takes longer gives up the members that have not begun.
+PATIENCE = 0.25
+
+
+class Executor:
+    """The slots of one worker process."""
+
+    def __init__(
+        self,
+        *,
+        concurrency: int,
+        worker: str,
+        pace: Pace,
+        finisher: Finisher,
+        give_back: Callable[[list[Claim]], None],
+        recycle: Callable[[], None],
+    ) -> None:
+        self._threads = ThreadPoolExecutor(concurrency, thread_name_prefix="slot")
+        self._worker = worker
+        self._pace = pace
+        self._finisher = finisher
+        self._give_back = give_back
+        self._recycle = recycle
+        self._to_cancel: set[uuid.UUID] = set()
+        self.units: dict[int, Unit] = {}
+
+    async def run(self, unit: Unit) -> None:
+        """Run a unit to its end, or until its current member passes its hard limit."""
+        self.units[unit.job_id] = unit
+        work = asyncio.get_running_loop().run_in_executor(self._threads, self._work, unit)
+        while not work.done():
+            await asyncio.wait({work}, timeout=PATIENCE)
+            if not work.done():
+                await self._look_after(unit)
+            if self._is_overdue(unit):
+                # A thread cannot be killed: its process is replaced once the others are done.
+                self._recycle()
+                return
+        work.result()
+
+    async def close(self, unit: Unit) -> None:
+        """Record what the unit ended, and hand back what it did not."""
+        endings = [released(claim) for claim in unit.take_back()]
+        running, unit.current = unit.current, None
+        endings += unit.take_endings()
+        if running and not any(one.claim.key == running.claim.key for one in endings):
+            late = running.seconds() > kinds.get(unit.kind).time_limit
+            claim = running.claim
+            endings.append(
+                timed_out(claim, kinds.get(unit.kind)) if late else interrupted(claim)
+            )
+        await self._finisher.finish(endings)
+        self.units.pop(unit.job_id, None)
+
+    def running(self) -> list[Running]:
+        """Return the attempts that run now."""
+        return [unit.current for unit in list(self.units.values()) if unit.current]
+
+    def cancel(self, task_ids: set[uuid.UUID]) -> None:
+        """Tell these tasks to stop, also those that are claimed but have not begun."""
+        self._to_cancel = task_ids
+        for running in self.running():
+            if running.claim.id in task_ids:
+                running.context.cancelled.set()
+
+    def cancel_one(self, task_id: uuid.UUID) -> None:
+        """Tell one more task to stop."""
+        self.cancel(self._to_cancel | {task_id})
+
+    def interrupt(self) -> None:
+        """Tell every running handler that the worker must stop."""
+        for running in self.running():
+            running.context.interrupted.set()
+
+    async def _look_after(self, unit: Unit) -> None:
+        """Free the members that wait behind a slow one, and record those that have ended."""
+        if waiting := unit.take_back():
+            self._give_back(waiting)
+        if endings := unit.take_endings():
+            await self._finisher.finish(endings)
+
+    def _is_overdue(self, unit: Unit) -> bool:
+        running = unit.current
+        if running is None:
+            return False
+        return running.seconds() > kinds.get(unit.kind).time_limit
+
+    def _work(self, unit: Unit) -> None:
+        """Run the members of a unit one after another; the body of a slot's thread."""
+        close_old_connections()
+        kind = kinds.get(unit.kind)
+        while (claim := unit.take()) is not None:
+            context = Context(
+                task_id=claim.id,
+                attempt=claim.attempt,
+                owner_id=claim.owner_id,
+                soft_time_limit=kind.soft_time_limit,
+            )
+            unit.current = running = Running(claim, context)
+            ending = self._attempt(kind, running)
+            self._pace.note(kind.name, running.seconds())
+            # The ending comes first: whoever closes the unit meanwhile must see one of the two.
+            if ending:
+                unit.endings.append(ending)
+            unit.current = None
+        close_old_connections()
+
+    def _attempt(self, kind: Kind, running: Running) -> Ending | None:
+        """Run one handler; None when its ending is recorded already or nobody's to record."""
+        claim, context = running.claim, running.context
+        try:
+            if claim.id in self._to_cancel:
+                raise Cancel("Cancelled on request.")
+            if kind.transactional:
+                return self._attempt_in_transaction(kind, running)
+            return completed(claim, kind.handler(claim.input, context), context.follow_ups)
+        except LostClaim:
+            log.warning("claim lost, effects rolled back", extra={"task_id": str(claim.id)})
+            return None
+        except BaseException as error:  # noqa: BLE001 whatever a handler raises ends its attempt only
+            return raised(claim, kind, error)
+
+    def _attempt_in_transaction(self, kind: Kind, running: Running) -> None:
+        """Commit the handler's own writes together with the finish, or neither."""
+        claim, context = running.claim, running.context
+        with transaction.atomic():
+            ending = completed(claim, kind.handler(claim.input, context), context.follow_ups)
+            lifecycle.finish(ending, worker=self._worker)
+        self._finisher.count([ending])

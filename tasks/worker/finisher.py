@@ -1,0 +1,105 @@
+"""Records endings in groups: those that come while one statement runs share the next."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg
+
+from tasks import sql
+from tasks.ending import RELEASED, ClaimKey, Ending, parameters, unstorable
+from tasks.models import Status
+from tasks.submission import columns
+from tasks.telemetry import emit_ended
+from tasks.worker.session import Session
+
+log = logging.getLogger(__name__)
+
+GROUP_LIMIT = 500
+
+
+class Finisher:
+    """One process's door out of PROCESSING."""
+
+    def __init__(self, *, session: Session, worker: str, held: set[ClaimKey]) -> None:
+        self._session = session
+        self._worker = worker
+        self._held = held
+        self._counting = threading.Lock()
+        self._waiting: list[tuple[Ending, asyncio.Future[None]]] = []
+        self._wake = asyncio.Event()
+        self.processed = 0
+        self.failed = 0
+
+    async def finish(self, endings: Sequence[Ending]) -> None:
+        """Record endings; returns when they are committed, or found to be nobody's business."""
+        loop = asyncio.get_running_loop()
+        futures = [loop.create_future() for _ in endings]
+        self._waiting += zip(endings, futures, strict=True)
+        self._wake.set()
+        if futures:
+            await asyncio.gather(*futures)
+
+    async def run(self) -> None:
+        """Record what waits, group after group, for ever."""
+        while True:
+            await self._wake.wait()
+            group, self._waiting = self._waiting[:GROUP_LIMIT], self._waiting[GROUP_LIMIT:]
+            if not self._waiting:
+                self._wake.clear()
+            await self._record([ending for ending, _ in group])
+            for _, future in group:
+                if not future.done():
+                    future.set_result(None)
+
+    def count(self, endings: Sequence[Ending]) -> None:
+        """Count recorded endings for the worker's row; called from any thread."""
+        with self._counting:
+            self.processed += sum(one.outcome != RELEASED for one in endings)
+            self.failed += sum(one.status == Status.FAILED for one in endings)
+
+    async def _record(self, endings: list[Ending]) -> None:
+        """Write a group; a member that the database refuses costs only itself."""
+        try:
+            finished = await self._write(endings)
+        except (psycopg.DataError, psycopg.IntegrityError) as error:
+            if len(endings) > 1:
+                for ending in endings:
+                    await self._record([ending])
+                return
+            log.exception("an ending was refused", extra={"task_id": str(endings[0].claim.id)})
+            endings = [unstorable(endings[0], error)]
+            finished = await self._write(endings)
+        recorded = [one for one in endings if one.claim.key in finished]
+        self.count(recorded)
+        # Ours no longer, whether this was recorded or found to be another's.
+        self._held.difference_update(one.claim.key for one in endings)
+        for ending in recorded:
+            emit_ended(ending)
+
+    async def _write(self, endings: list[Ending]) -> set[ClaimKey]:
+        """Run the finish until the database answers: the fence makes a second run harmless."""
+
+        async def write(connection: psycopg.AsyncConnection[Any]) -> set[ClaimKey]:
+            if not any(one.follow_ups for one in endings):
+                return await self._finish(connection, endings)
+            async with connection.transaction():
+                finished = await self._finish(connection, endings)
+                for one in endings:
+                    if one.follow_ups and one.claim.key in finished:
+                        owner = {"owner": one.claim.owner_id, "batch": None}
+                        await connection.execute(sql.SUBMIT, {**owner, **columns(one.follow_ups)})
+            return finished
+
+        return await self._session.persist(write)
+
+    async def _finish(
+        self, connection: psycopg.AsyncConnection[Any], endings: list[Ending]
+    ) -> set[ClaimKey]:
+        wanted = parameters(endings, worker=self._worker)
+        cursor = await connection.execute(sql.FINISH, wanted, prepare=True)
+        return {(task_id, lease) for task_id, lease, *_ in await cursor.fetchall()}

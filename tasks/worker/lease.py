@@ -1,0 +1,93 @@
+"""The lease: a thread that tells the database that this worker lives."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+from django.conf import settings
+
+from tasks import sql
+from tasks.worker.session import connection_parameters
+
+log = logging.getLogger(__name__)
+
+_RETRY_SECONDS = 0.5
+
+
+class Lease(threading.Thread):
+    """Renews a worker's lease on a connection of its own, also while the worker drains.
+
+    When it could not for two thirds of the lease, or the database says that it has ended,
+    `on_lost` is called: others may be given the tasks, so this process must stop touching them.
+    """
+
+    def __init__(
+        self,
+        *,
+        worker_id: int,
+        vitals: Callable[[], dict[str, Any]],
+        on_cancel: Callable[[set[uuid.UUID]], None],
+        on_lost: Callable[[str], None],
+    ) -> None:
+        super().__init__(name="lease", daemon=True)
+        self._worker_id = worker_id
+        self._vitals = vitals
+        self._on_cancel = on_cancel
+        self._on_lost = on_lost
+        self._stopped = threading.Event()
+        self._connection: psycopg.Connection[Any] | None = None
+        self._renewed_at = time.monotonic()
+
+    def run(self) -> None:
+        """Renew until stopped."""
+        pause = 0.0
+        while not self._stopped.wait(pause):
+            try:
+                self._renew()
+                pause = settings.HEARTBEAT_SECONDS
+            except psycopg.Error as error:
+                log.warning("heartbeat failed", extra={"error": type(error).__name__})
+                self._disconnect()
+                pause = _RETRY_SECONDS
+                self.check()
+        self._disconnect()
+
+    def check(self) -> None:
+        """Give up when the last renewal is too old; also called by the event loop."""
+        if self.age() > settings.LEASE_SECONDS * 2 / 3 and not self._stopped.is_set():
+            self._on_lost(f"not renewed for {self.age():.0f} s")
+
+    def age(self) -> float:
+        """Return the seconds since the last renewal."""
+        return time.monotonic() - self._renewed_at
+
+    def stop(self) -> None:
+        """Renew no more."""
+        self._stopped.set()
+
+    def _renew(self) -> None:
+        if self._connection is None:
+            self._connection = psycopg.connect(**connection_parameters(), autocommit=True)
+        asked_at = time.monotonic()
+        wanted = {
+            "worker": self._worker_id, "lease": settings.LEASE_SECONDS, **self._vitals()
+        }
+        row = self._connection.execute(sql.HEARTBEAT, wanted).fetchone()
+        held, to_cancel = row or (False, [])
+        if not held:
+            self._on_lost("the database says that it has ended")
+            return
+        # The lease runs from before the question, so that a slow answer does not lengthen it.
+        self._renewed_at = asked_at
+        self._on_cancel(set(to_cancel))
+
+    def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection:
+            connection.close()

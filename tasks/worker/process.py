@@ -1,0 +1,236 @@
+"""One worker process: puts the parts together and runs the stock loop on them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import time
+from collections.abc import Awaitable, Coroutine, Sequence
+from functools import partial
+from typing import Any
+
+import psycopg
+from django.conf import settings
+
+from tasks import sql
+from tasks.ending import ClaimKey
+from tasks.models import WorkerState
+from tasks.queue import stock_worker
+from tasks.worker import notices
+from tasks.worker.claimer import Claimer
+from tasks.worker.executor import Executor
+from tasks.worker.finisher import Finisher
+from tasks.worker.lease import Lease
+from tasks.worker.reporter import report_progress
+from tasks.worker.rescuer import Rescuer
+from tasks.worker.session import Session
+from tasks.worker.units import Pace
+
+log = logging.getLogger(__name__)
+
+# Exit codes that the supervisor understands: replace me at once; my lease is lost.
+EXIT_RECYCLE = 75
+EXIT_LEASE_LOST = 76
+
+_TICK = 0.25
+# How long handlers that heed an interruption have to end before they are abandoned.
+_COURTESY = 1.0
+
+
+def run_worker(*, queues: Sequence[str] | None, concurrency: int, grace: float) -> int:
+    """Run one worker process until it is told to stop; return its exit code."""
+    try:
+        return asyncio.run(
+            WorkerProcess(queues=queues, concurrency=concurrency, grace=grace).run()
+        )
+    except Exception:
+        # A defect of ours: better dead and replaced than alive and deaf.
+        log.critical("worker failed", exc_info=True)
+        os._exit(1)
+
+
+class WorkerProcess:
+    """The engine under procrastinate's loop."""
+
+    worker_id: int
+
+    def __init__(self, *, queues: Sequence[str] | None, concurrency: int, grace: float) -> None:
+        self._queues = queues
+        self._concurrency = concurrency
+        self._grace = grace
+        self._state = WorkerState.RUNNING
+        self._exit_code = 0
+        self._stopping = asyncio.Event()
+        self.name = f"{socket.gethostname()}:{os.getpid()}"
+
+    async def run(self) -> int:
+        """Work until told to stop, then drain and leave."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stopping.set)
+        seat = Session("seat")
+        if not await self._take_seat(seat):
+            return 0
+        self._assemble()
+        self._lease.start()
+        self._rescuer.start()
+        await self._beside(
+            self._stock.run(), self._finisher.run(), self._tick(), self._report(), self._drain()
+        )
+        self._rescuer.stop()
+        self._lease.stop()
+        await self._leave_seat(seat)
+        return self._exit_code
+
+    async def _beside(self, main: Awaitable[None], *standing: Coroutine[Any, Any, None]) -> None:
+        """Await the main work beside work that stands as long; a failure of either is fatal."""
+        tasks = [asyncio.create_task(work) for work in standing]
+        ending = asyncio.ensure_future(main)
+        waiting: set[asyncio.Future[None]] = {ending, *tasks}
+        while not ending.done():
+            done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            for one in done:
+                one.result()
+        for task in tasks:
+            task.cancel()
+
+    async def next_unit(self) -> int | None:
+        """Claim work for one slot."""
+        free = self._concurrency - len(self._executor.units)
+        unit = await self._claimer.next_unit(free=free)
+        if unit is None:
+            return None
+        self._executor.units[unit.job_id] = unit
+        return unit.job_id
+
+    async def run_unit(self, job_id: int) -> None:
+        """Run a unit in its slot."""
+        await self._executor.run(self._executor.units[job_id])
+
+    async def close_unit(self, job_id: int) -> None:
+        """Record how a unit ended, and hand back what is left of it."""
+        await self._executor.close(self._executor.units[job_id])
+
+    async def listen(self, wake: Any) -> None:
+        """Wake the loop for jobs, tell running handlers of cancellations."""
+
+        async def on_job() -> None:
+            self._claimer.notified = True
+            await wake()
+
+        await notices.listen(on_job=on_job, on_cancel=self._executor.cancel_one)
+
+    def _assemble(self) -> None:
+        held: set[ClaimKey] = set()
+        pace = Pace()
+        self._finisher = Finisher(session=Session("finish"), worker=self.name, held=held)
+        self._claimer = Claimer(
+            session=Session("claim"),
+            worker_id=self.worker_id,
+            queues=self._queues,
+            slots=self._concurrency * settings.WORKER_PREFETCH_MULTIPLIER,
+            pace=pace,
+            finisher=self._finisher,
+            held=held,
+        )
+        self._executor = Executor(
+            concurrency=self._concurrency,
+            worker=self.name,
+            pace=pace,
+            finisher=self._finisher,
+            give_back=self._claimer.give_back,
+            recycle=self._recycle,
+        )
+        self._stock = stock_worker(self, concurrency=self._concurrency)
+        loop = asyncio.get_running_loop()
+        self._lease = Lease(
+            worker_id=self.worker_id,
+            vitals=self._vitals,
+            on_cancel=partial(loop.call_soon_threadsafe, self._executor.cancel),
+            on_lost=self._abandon,
+        )
+        self._rescuer = Rescuer()
+
+    async def _take_seat(self, session: Session) -> bool:
+        """Register, waiting for the database; False when told to stop meanwhile."""
+        wanted = {
+            "name": self.name,
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+            "queues": list(self._queues or []),
+            "concurrency": self._concurrency,
+        }
+        seating = asyncio.create_task(
+            session.persist(lambda connection: _one(connection, wanted)), name="seat"
+        )
+        stopping = asyncio.create_task(self._stopping.wait())
+        await asyncio.wait({seating, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if not seating.done():
+            seating.cancel()
+            return False
+        self.worker_id = seating.result()
+        return True
+
+    async def _leave_seat(self, session: Session) -> None:
+        try:
+            await session.rows(sql.UNREGISTER, {"workers": [self.worker_id]})
+        except psycopg.Error as error:
+            # Nothing hangs on it: the seat's lease ends by itself.
+            log.warning("seat not given up", extra={"error": type(error).__name__})
+        await session.close()
+
+    async def _tick(self) -> None:
+        """Look after what time alone brings."""
+        while True:
+            await asyncio.sleep(_TICK)
+            self._lease.check()
+            await self._claimer.release_overdue()
+
+    async def _report(self) -> None:
+        await report_progress(self._executor.running)
+
+    async def _drain(self) -> None:
+        """When told to stop: take nothing new, finish what runs, hand back what is left."""
+        await self._stopping.wait()
+        self._state = WorkerState.DRAINING
+        self._claimer.closed = True
+        deadline = time.monotonic() + self._grace
+        await self._claimer.release()
+        await self._until_idle(deadline)
+        if self._executor.units:
+            self._executor.interrupt()
+            await self._until_idle(time.monotonic() + _COURTESY)
+        self._stock.stop()
+
+    async def _until_idle(self, deadline: float) -> None:
+        while self._executor.units and time.monotonic() < deadline:
+            await self._claimer.release()
+            await asyncio.sleep(0.02)
+
+    def _recycle(self) -> None:
+        """Ask for this process to be replaced: it holds a thread that cannot be stopped."""
+        self._exit_code = EXIT_RECYCLE
+        self._stopping.set()
+
+    def _abandon(self, reason: str) -> None:
+        """Stop dead, whatever runs: the tasks may be another worker's by now."""
+        log.critical("lease lost, stopping", extra={"worker": self.name, "reason": reason})
+        os._exit(EXIT_LEASE_LOST)
+
+    def _vitals(self) -> dict[str, Any]:
+        return {
+            "state": str(self._state),
+            "running": len(self._executor.running()),
+            "processed": self._finisher.processed,
+            "failed": self._finisher.failed,
+        }
+
+
+async def _one(connection: psycopg.AsyncConnection[Any], wanted: dict[str, Any]) -> int:
+    row = await (await connection.execute(sql.REGISTER, wanted)).fetchone()
+    assert row is not None
+    return int(row[0])

@@ -1,0 +1,53 @@
+"""The rescuer: a thread in every worker process, of which one at a time does the work."""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+
+from django.conf import settings
+from django.db import Error, connection
+
+from tasks import lifecycle
+
+log = logging.getLogger(__name__)
+
+RECONCILE_SECONDS = 10.0
+# Reconciling reads all that waits: it may take this share of the time, no more.
+RECONCILE_SHARE = 0.05
+
+
+class Rescuer(threading.Thread):
+    """Looks for what dead workers left behind, every few seconds."""
+
+    def __init__(self) -> None:
+        super().__init__(name="rescuer", daemon=True)
+        self._stopped = threading.Event()
+        self._reconcile_at = 0.0
+
+    def run(self) -> None:
+        """Rescue until stopped; the database's absences are waited out."""
+        # Jitter, so that the processes take turns instead of asking all at once.
+        while not self._stopped.wait(settings.RESCUE_SECONDS * (0.8 + 0.4 * random.random())):  # noqa: S311
+            try:
+                self._round()
+            except Error as error:
+                log.warning("rescue failed", extra={"error": type(error).__name__})
+                connection.close()
+        connection.close()
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._stopped.set()
+
+    def _round(self) -> None:
+        while lifecycle.rescue() == lifecycle.RESCUE_LIMIT:
+            pass
+        lifecycle.forget_workers()
+        began = time.monotonic()
+        if began >= self._reconcile_at:
+            lifecycle.reconcile()
+            spent = time.monotonic() - began
+            self._reconcile_at = began + max(RECONCILE_SECONDS, spent / RECONCILE_SHARE)

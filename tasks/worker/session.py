@@ -1,0 +1,91 @@
+"""A database connection that outlives the database's absences."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable
+from typing import Any, LiteralString, TypeVar
+
+import orjson
+import psycopg
+from django.db import connections
+from psycopg.types.json import set_json_loads
+
+log = logging.getLogger(__name__)
+
+_FIRST_PAUSE = 0.1
+_LONGEST_PAUSE = 2.0
+
+Answer = TypeVar("Answer")
+
+
+def connection_parameters() -> dict[str, Any]:
+    """Return what psycopg needs to reach Django's default database."""
+    wanted = dict(connections["default"].get_connection_params())
+    for django_only in ("cursor_factory", "context", "prepare_threshold"):
+        wanted.pop(django_only, None)
+    return wanted
+
+
+class Session:
+    """One autocommit connection, opened when needed and again whenever it breaks.
+
+    Not for concurrent use: each caller has its own.
+    """
+
+    def __init__(self, purpose: str) -> None:
+        self.purpose = purpose
+        self._connection: psycopg.AsyncConnection[Any] | None = None
+
+    async def rows(self, statement: LiteralString, wanted: dict[str, Any]) -> list[Any]:
+        """Run one statement once; raise psycopg.Error, dropping a broken connection."""
+
+        async def run(connection: psycopg.AsyncConnection[Any]) -> list[Any]:
+            cursor = await connection.execute(statement, wanted, prepare=True)
+            return await cursor.fetchall() if cursor.description else []
+
+        return await self.run(run)
+
+    async def run(
+        self, work: Callable[[psycopg.AsyncConnection[Any]], Awaitable[Answer]]
+    ) -> Answer:
+        """Run work on the connection; raise psycopg.Error, dropping a broken connection."""
+        try:
+            return await work(await self._open())
+        except (psycopg.OperationalError, psycopg.InterfaceError):
+            await self.close()
+            raise
+
+    async def persist(
+        self, work: Callable[[psycopg.AsyncConnection[Any]], Awaitable[Answer]]
+    ) -> Answer:
+        """Run work until the database has answered; only for work that may be run twice."""
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                return await self.run(work)
+            except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+                log.warning(
+                    "database away, trying again",
+                    extra={"purpose": self.purpose, "error": str(error).strip()},
+                )
+            # Jitter, so that workers do not all come back in the same moment.
+            await asyncio.sleep(pause * (0.5 + random.random() / 2))  # noqa: S311
+            pause = min(pause * 2, _LONGEST_PAUSE)
+
+    async def close(self) -> None:
+        """Close the connection; the next call opens another."""
+        connection, self._connection = self._connection, None
+        if connection:
+            await connection.close()
+
+    async def _open(self) -> psycopg.AsyncConnection[Any]:
+        if self._connection is None or self._connection.closed:
+            self._connection = await psycopg.AsyncConnection.connect(
+                **{**connection_parameters(), "application_name": f"worker {self.purpose}"},
+                autocommit=True,
+            )
+            set_json_loads(orjson.loads, self._connection)
+        return self._connection

@@ -1,0 +1,85 @@
+"""A unit: what one slot of a worker runs in one hop, a single task or a mini-batch."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from tasks.context import Context
+from tasks.ending import Claim, Ending
+
+
+@dataclass(frozen=True)
+class Running:
+    """The attempt that a unit is running now."""
+
+    claim: Claim
+    context: Context
+    began: float = field(default_factory=time.monotonic)
+
+    def seconds(self) -> float:
+        """Return for how long it has run."""
+        return time.monotonic() - self.began
+
+
+class Unit:
+    """Claims of one kind that run one after another in one slot.
+
+    A thread takes claims and adds endings while the event loop takes endings and may take back
+    the claims that have not begun: each operation is a single atomic one on a deque.
+    """
+
+    def __init__(self, claims: Iterable[Claim]) -> None:
+        self.waiting = deque(claims)
+        self.endings: deque[Ending] = deque()
+        self.current: Running | None = None
+        # The unit's name to the stock worker loop: the job of its first member.
+        self.job_id = self.waiting[0].job_id
+        self.kind = self.waiting[0].kind
+
+    def take(self) -> Claim | None:
+        """Take the next claim to run, or None when none is left."""
+        try:
+            return self.waiting.popleft()
+        except IndexError:
+            return None
+
+    def take_back(self) -> list[Claim]:
+        """Take away every claim that has not begun."""
+        taken = []
+        while (claim := self.take()) is not None:
+            taken.append(claim)
+        return taken
+
+    def take_endings(self) -> list[Ending]:
+        """Take away the endings that are to be recorded."""
+        taken = []
+        while self.endings:
+            taken.append(self.endings.popleft())
+        return taken
+
+
+class Pace:
+    """How long tasks of each kind take, to tell which are fast enough to share a hop."""
+
+    FAST = 0.005
+    BATCHABLE = 0.05
+    HOP = 0.05
+    LARGEST = 100
+
+    def __init__(self) -> None:
+        self._mean: dict[str, float] = {}
+
+    def note(self, kind: str, seconds: float) -> None:
+        """Take one run into the kind's moving average."""
+        mean = self._mean.get(kind)
+        self._mean[kind] = seconds if mean is None else mean + (seconds - mean) * 0.1
+
+    def unit_size(self, kind: str, *, batchable: bool) -> int:
+        """Return how many tasks of the kind may share a hop; 1 until its pace is known."""
+        mean = self._mean.get(kind)
+        if mean is None or mean > (self.BATCHABLE if batchable else self.FAST):
+            return 1
+        return max(1, min(self.LARGEST, int(self.HOP / max(mean, 1e-6))))

@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import tasks
+from tasks.kinds import (
+    Cancel,
+    Context,
+    FatalError,
+    Retry,
+    RetryPolicy,
+    Snooze,
+    kind,
+)
+from tests.script.models import Effect
+
+
+@kind("test.script", retry=RetryPolicy(max_retries=2, delay=0.05))
+def script(input: dict[str, Any], context: Context) -> dict[str, Any]:
+    """Do what the input says."""
+    first = context.attempt == 1
+    match input.get("do", "return"):
+        case "return":
+            return {"echo": input.get("value")}
+        case "raise":
+            raise ValueError(input.get("message", "as told"))
+        case "raise once" if first:
+            raise ValueError("the first attempt fails")
+        case "fatal":
+            raise FatalError("this can never work")
+        case "retry once" if first:
+            raise Retry(0.05)
+        case "cancel":
+            raise Cancel("no longer wanted")
+        case "snooze until":
+            if not Path(input["file"]).exists():
+                raise Snooze(0.05)
+        case "return what is no JSON":
+            return {"set": {1, 2}}
+        case "return a NUL":
+            return {"text": "a\0b"}
+        case "follow up":
+            context.submit("test.script", {"value": input["value"]})
+            if input.get("then") == "raise":
+                raise FatalError("the follow-up must not come")
+        case "submit and roll back":
+            _submit_and_roll_back(input)
+        case "wait for file":
+            _wait_for(context, input["file"], heed=input.get("heed", True))
+        case "progress":
+            context.progress(40, "getting there")
+            _wait_for(context, input["file"], heed=True)
+        case "die":
+            os._exit(9)
+    return {"done": True}
+
+
+@kind("test.effect", transactional=True, retry=RetryPolicy(max_retries=50, delay=0.05))
+def effect(input: dict[str, Any], context: Context) -> dict[str, Any]:
+    """Write one row that commits with the finish."""
+    Effect.objects.create(task_id=context.task_id, attempt=context.attempt)
+    time.sleep(input.get("seconds", 0))
+    if input.get("do") == "raise":
+        raise FatalError("the effect must not stay")
+    return {}
+
+
+@kind("test.plain_effect", retry=RetryPolicy(max_retries=2, delay=0.05))
+def plain_effect(input: dict[str, Any], context: Context) -> dict[str, Any]:
+    """Write one row that commits at once, then wait."""
+    Effect.objects.create(task_id=context.task_id, attempt=context.attempt)
+    _wait_for(context, input["file"], heed=input.get("heed", False))
+    return {}
+
+
+@kind("test.sum", batchable=True)
+def add(input: dict[str, Any], context: Context) -> dict[str, Any]:
+    """Add numbers."""
+    return {"sum": sum(input["numbers"])}
+
+
+@kind("test.overdue", retry=RetryPolicy(max_retries=0), soft_time_limit=0.3, time_limit=0.6)
+def overdue(input: dict[str, Any], context: Context) -> dict[str, Any]:
+    """Run past the limits: heed the soft one, or run on until a file appears."""
+    _wait_for(context, input["file"], heed=input["heed"])
+    return {}
+
+
+def _wait_for(context: Context, name: str, *, heed: bool) -> None:
+    """Wait for a file to appear, at most a minute."""
+    file = Path(name)
+    end = time.monotonic() + 60
+    while not file.exists() and time.monotonic() < end:
+        time.sleep(0.02)
+        if heed:
+            context.check()
+
+
+def _submit_and_roll_back(input: dict[str, Any]) -> None:
+    from django.db import transaction
+
+    with transaction.atomic():
+        tasks.submit("test.script", {"value": input["value"]})
+        transaction.set_rollback(True)
