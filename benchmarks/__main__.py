@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from benchmarks.systems.celery_redis.system import CeleryRedis
 from benchmarks.systems.ours.system import Ours
 from benchmarks.systems.system import System
 
+IDLE_LOAD = 0.5
 OURS = Ours()
 ROWS: dict[str, tuple[System, ...]] = {"life": (OURS, CeleryRedis())}
 
@@ -25,14 +27,16 @@ def main() -> int:
     options = _options()
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)
-    missing = {system.name: system.missing() for system in ROWS[options.row]}
-    skipped = {name: why for name, why in missing.items() if why}
+    load = os.getloadavg()[0]
+    if load > IDLE_LOAD:
+        _tell(f"load average {load:.1f} before the start: other work makes the figures unreliable")
+    skipped = {one.name: why for one in ROWS[options.row] if (why := one.missing())}
     for name, why in skipped.items():
         _tell(f"skipped: {name}: {why}")
-    systems = [system for system in ROWS[options.row] if system.name not in skipped]
+    systems = [one for one in ROWS[options.row] if one.name not in skipped]
     with TemporaryDirectory(prefix="benchmark-") as scratch:
         try:
-            with running_cluster(Path(scratch) / "postgres") as cluster:
+            with running_cluster(Path(scratch)) as cluster:
                 postgres = cluster.version()
                 runs = compare(
                     systems, cluster, tasks=options.tasks, repeat=options.repeat, tell=_tell
@@ -40,7 +44,9 @@ def main() -> int:
         except BenchmarkError as error:
             _tell(f"The benchmark failed: {error}")
             return 1
-    saved = save(runs, ours=OURS.name, postgres=postgres, skipped=skipped)
+    saved = save(
+        runs, row=options.row, ours=OURS.name, postgres=postgres, load=load, skipped=skipped
+    )
     sys.stdout.write(f"{table(runs, ours=OURS.name)}\n")
     _tell(f"written to {saved}")
     return 0

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from benchmarks.errors import BenchmarkError
+from taskproject.processes import die_with_parent
 
 PROJECT = Path(__file__).resolve().parent.parent
 STOP_SECONDS = 30.0
@@ -22,7 +25,7 @@ def running(
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run a command beside the benchmark, its output in `log`, and end it afterwards."""
     with log.open("ab") as output:
-        child = subprocess.Popen(  # noqa: S603  the commands are the benchmark's own
+        child = subprocess.Popen(
             argv,
             cwd=PROJECT,
             env={**os.environ, **environment},
@@ -30,6 +33,7 @@ def running(
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            preexec_fn=partial(die_with_parent, signal.SIGTERM, parent=os.getpid()),
         )
     try:
         yield child
@@ -65,7 +69,8 @@ def wait_until(
 
     Raises BenchmarkError when the child ends first or `limit` seconds have passed.
     """
-    for _ in range(int(limit / every) + 1):
+    deadline = time.monotonic() + limit
+    while time.monotonic() < deadline:
         if condition():
             return
         try:

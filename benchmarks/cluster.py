@@ -12,7 +12,7 @@ import psycopg
 from psycopg import sql
 
 from benchmarks.errors import BenchmarkError
-from taskproject.embedded import EmbeddedPostgres
+from taskproject.embedded import EmbeddedError, EmbeddedPostgres
 
 DURABLE = ("fsync", "synchronous_commit", "full_page_writes")
 
@@ -45,13 +45,16 @@ class Cluster:
                     raise BenchmarkError(f"{setting} is not on: the runs would not be durable.")
             return connection.info.parameter_status("server_version") or "?"
 
-    def _execute(self, statement: sql.Composable) -> None:
+    def _execute(self, statement: sql.SQL | sql.Composed) -> None:
         with psycopg.connect(self.url, autocommit=True) as connection:
             connection.execute(statement)
 
 
 @contextmanager
 def running_cluster(directory: Path) -> Iterator[Cluster]:
-    """Run a server of the benchmark's own."""
-    with EmbeddedPostgres(directory).running() as server:
-        yield Cluster(url=server.url())
+    """Run a server of the benchmark's own; raises BenchmarkError where none can run."""
+    try:
+        with EmbeddedPostgres(directory).running() as server:
+            yield Cluster(url=server.url())
+    except EmbeddedError as error:
+        raise BenchmarkError(str(error)) from error

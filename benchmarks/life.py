@@ -14,7 +14,9 @@ from benchmarks.errors import BenchmarkError
 from benchmarks.measurement import Measurement, is_drained, measure
 from benchmarks.systems.system import System
 
-PHASE_SECONDS = 120.0
+START_SECONDS = 60.0
+# Slower than this is not slow but stuck.
+LEAST_TASKS_PER_SECOND = 50.0
 # Rare enough that looking costs the database nothing; the rates come from the rows' own times.
 LOOK_SECONDS = 0.25
 
@@ -29,7 +31,7 @@ def live(system: System, cluster: Cluster, *, template: str, tasks: int) -> Meas
         scratch, environment = Path(directory), {**services, "DATABASE_URL": url}
         submit_seconds = _submit(system, environment, scratch / "submit.log", tasks=tasks)
         started = time.time()
-        _drain(system, environment, scratch / "workers.log")
+        _drain(system, environment, scratch / "workers.log", limit=_limit(tasks))
         with psycopg.connect(url) as connection:
             return measure(
                 connection,
@@ -50,19 +52,23 @@ def create_schema(system: System, url: str) -> None:
             system.create_schema(),
             environment={**services, "DATABASE_URL": url},
             log=Path(directory) / "schema.log",
-            limit=PHASE_SECONDS,
+            limit=START_SECONDS,
         )
 
 
+def _limit(tasks: int) -> float:
+    return START_SECONDS + tasks / LEAST_TASKS_PER_SECOND
+
+
 def _submit(system: System, environment: dict[str, str], log: Path, *, tasks: int) -> float:
-    seconds = run(system.submit(tasks), environment=environment, log=log, limit=PHASE_SECONDS)
+    seconds = run(system.submit(tasks), environment=environment, log=log, limit=_limit(tasks))
     try:
         return float(seconds)
     except ValueError as error:
         raise BenchmarkError(f"Submitting printed {seconds!r}, not its seconds.") from error
 
 
-def _drain(system: System, environment: dict[str, str], log: Path) -> None:
+def _drain(system: System, environment: dict[str, str], log: Path, *, limit: float) -> None:
     with (
         psycopg.connect(environment["DATABASE_URL"], autocommit=True) as connection,
         running(system.work(), environment=environment, log=log) as workers,
@@ -71,6 +77,6 @@ def _drain(system: System, environment: dict[str, str], log: Path) -> None:
             lambda: is_drained(connection, system.table),
             child=workers,
             log=log,
-            limit=PHASE_SECONDS,
+            limit=limit,
             every=LOOK_SECONDS,
         )

@@ -40,18 +40,19 @@ def ratios(runs: Runs, *, ours: str) -> dict[str, float]:
     return {name: rate / middle(runs[name]).drain_rate for name in runs if name != ours}
 
 
-def save(runs: Runs, *, ours: str, postgres: str, skipped: Mapping[str, str]) -> Path:
-    """Write the runs with the machine they ran on; the file."""
+def save(runs: Runs, *, ours: str, postgres: str, load: float, skipped: Mapping[str, str]) -> Path:
+    """Write the runs with the machine they ran on and its load before; the file."""
     LATEST.write_text(
         json.dumps(
             {
-                "row": "life",
+                "row": row,
                 "at": datetime.now(UTC).isoformat(timespec="seconds"),
                 "machine": {
                     "cores": os.cpu_count(),
                     "platform": platform.platform(),
                     "python": platform.python_version(),
                     "postgres": postgres,
+                    "load_before": round(load, 2),
                 },
                 "skipped": dict(skipped),
                 "runs": {name: [asdict(run) for run in runs[name]] for name in runs},

@@ -118,7 +118,8 @@ def make_socket_dir(directory: Path, user: User | None) -> None:
 def create(cluster: Path, user: User | None, *, durable: bool) -> None:
     """Make a cluster with our database, whole or not at all. Raises EmbeddedError."""
     for abandoned in cluster.parent.glob("new-*"):
-        shutil.rmtree(abandoned)
+        # The initdb of a killed start may be clearing up itself.
+        shutil.rmtree(abandoned, ignore_errors=True)
     new = Path(tempfile.mkdtemp(dir=cluster.parent, prefix="new-"))
     try:
         if user is not None:

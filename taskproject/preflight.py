@@ -37,15 +37,16 @@ def check_port(host: str, port: int) -> None:
             raise NotReady(_why_not_bound(error, host, port)) from None
 
 
-def check_data_dir(data_dir: Path) -> None:
-    """See that files can be kept. Raises NotReady."""
+def check_directory(directory: Path) -> None:
+    """See that files can be kept in a directory below DATA_DIR. Raises NotReady."""
     try:
-        data_dir.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=data_dir):
+        directory.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=directory):
             pass
     except OSError as error:
         raise NotReady(
-            f"DATA_DIR={str(data_dir)!r} cannot be written ({error.strerror}): name another."
+            f"{str(directory)!r} cannot be written ({error.strerror}): "
+            "name another directory with DATA_DIR."
         ) from None
 
 

@@ -53,7 +53,7 @@ def ensure_superuser() -> str | None:
         _say("There is no superuser, and `admin` is somebody else: manage.py createsuperuser")
         return None
     password = secrets.token_urlsafe(12)
-    users.create_superuser(username="admin", email="", password=password)  # type: ignore[attr-defined]
+    users.create_superuser(username="admin", email="", password=password)
     return password
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+_CODES = """
+af ar bg bn br ca cs da de el en eo es et eu fa fi fr ga gl gu ha he hi hr hu hy id it ja ko
+ku la lt lv mr ms nl no pl pt ro ru sk sl so st sv sw th tl tr uk ur vi yo zh zu
+"""
 # ISO 639-1 codes of the languages for which there are stop words.
-SUPPORTED = tuple(
-    "af ar bg bn br ca cs da de el en eo es et eu fa fi fr ga gl gu ha he hi hr hu hy id it ja ko "
-    "ku la lt lv mr ms nl no pl pt ro ru sk sl so st sv sw th tl tr uk ur vi yo zh zu".split()
-)
+SUPPORTED = tuple(_CODES.split())
 
 # More than this much of a text does not change the answer.
 _SAMPLE_CHARACTERS = 50_000
 # The detector's names where they differ from ours: old codes, and close relatives.
 _RENAMED = {"iw": "he", "nb": "no", "nn": "no", "sco": "en"}
+# The detector's names for "unknown" and for "this script, whatever the language".
+_NO_LANGUAGE = frozenset({"un", "xx"})
 
 
 class UnknownLanguage(ValueError):
@@ -49,4 +52,4 @@ def _most_likely(sample: str, *, guess: bool) -> str | None:
     _, _, ranking = pycld2.detect(sample, bestEffort=guess)
     found = ranking[0][1].partition("-")[0]
     code: str = _RENAMED.get(found, found)
-    return code if len(code) == 2 and code != "un" else None
+    return code if len(code) == 2 and code not in _NO_LANGUAGE else None

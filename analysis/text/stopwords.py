@@ -8,9 +8,14 @@ from pathlib import Path
 
 from analysis.text.spelling import JOINER, readable
 
-# Snowball's lists hold function words only. Where it has none we take stopwords-iso, whose English
-# list, for one, would also drop "system", "computer" and "world".
-_SNOWBALL = Path(__file__).parent / "snowball"
+# Both libraries' English lists would also drop "system", "computer" and "world"; Snowball's holds
+# function words only, though neither the modal verbs nor, as its stemmer cuts words, "don't".
+_ENGLISH = Path(__file__).parent / "snowball" / "en.txt"
+_MISSING_IN_ENGLISH = "also cannot could may might must shall upon us would"
+
+# Here stop-words has the better list: the one of stopwords-iso drops nouns ("работа", "sistema",
+# "Jahr") or, in Ukrainian, misses the commonest prepositions.
+_FROM_STOP_WORDS = frozenset({"de", "fr", "it", "pt", "ru", "uk"})
 
 
 def is_stop_word(word: str, language: str | None) -> bool:
@@ -20,6 +25,9 @@ def is_stop_word(word: str, language: str | None) -> bool:
     """
     if language is None:
         return False
+    if word.endswith("'"):
+        # Only what was parted from the next word ends so: the article of "l'homme".
+        return True
     stop_words = _stop_words(language)
     word = _key(word, language)
     return word in stop_words or ("-" in word and stop_words.issuperset(word.split("-")))
@@ -27,17 +35,23 @@ def is_stop_word(word: str, language: str | None) -> bool:
 
 @lru_cache(maxsize=64)
 def _stop_words(language: str) -> frozenset[str]:
-    # Imported late: it reads the lists of all its languages.
+    spelt = (readable(word, language).replace(JOINER, "-") for word in _listed(language))
+    return frozenset(_key(word, language) for word in spelt)
+
+
+def _listed(language: str) -> set[str]:
+    # Imported late: stopwordsiso reads the lists of all its languages at once.
+    import stop_words  # type: ignore[import-untyped]
     import stopwordsiso
 
+    if language in _FROM_STOP_WORDS:
+        return set(stop_words.get_stop_words(language, cache=False))
     listed: set[str] = stopwordsiso.stopwords(language)
-    snowball = _SNOWBALL / f"{language}.txt"
-    if snowball.exists():
-        # Snowball's lists, as PostgreSQL cuts words, have no contractions ("don't").
+    if language == "en":
         contractions = {word for word in listed if "'" in word}
-        listed = contractions.union(snowball.read_text(encoding="utf-8").split())
-    spelt = (readable(word, language).replace(JOINER, "-") for word in listed)
-    return frozenset(_key(word, language) for word in spelt)
+        snowball = _ENGLISH.read_text(encoding="utf-8").split()
+        return contractions.union(snowball, _MISSING_IN_ENGLISH.split())
+    return listed
 
 
 def _key(word: str, language: str) -> str:

@@ -14,17 +14,16 @@ from collections.abc import Iterator
 from analysis.text.spelling import JOINER, readable
 
 # The short words that lose their vowel before another; apart from the next one they are words.
-_ELIDED = {
-    "ca": frozenset("d l m n s t".split()),
-    "fr": frozenset("c d j jusqu l lorsqu m n puisqu qu quoiqu s t".split()),
-    "it": frozenset(
-        "all agl c coll d dagl dall degl dell gl l m negl nell pell quest quell s sugl sull t un v"
-        .split()
-    ),
+_ELISIONS = {
+    "ca": "d l m n s t",
+    "fr": "c d j jusqu l lorsqu m n puisqu qu quoiqu s t",
+    "it": "agl all c coll d dagl dall degl dell gl l m negl nell quell quest s sugl sull t un v",
 }
+_ELIDED = {language: frozenset(heads.split()) for language, heads in _ELISIONS.items()}
 _NOT_ELIDED = frozenset({"c'est-à-dire"})
-# A line break alone is how a paragraph is set, not where a sentence ends.
+# ICU would end a sentence at every line break; in text set to a width it means nothing.
 _WRAP = re.compile(r"(?<!\n)\n(?!\n)")
+_BLANK_LINES = re.compile(r"\n{2,}")
 
 
 def count(text: str, language: str | None) -> Counter[str]:
@@ -47,12 +46,12 @@ def count(text: str, language: str | None) -> Counter[str]:
 
 
 def count_sentences(text: str, language: str | None) -> int:
-    """Return the number of sentences; a blank line ends one, a known abbreviation does not."""
+    """Return the number of sentences; a blank line ends one, a single line break does not."""
     from icu4py.breakers import SentenceBreaker
 
-    paragraphs = _WRAP.sub(" ", "\n".join(text.splitlines()))
-    spoken = paragraphs.encode("utf-8", "replace").decode()
-    return sum(map(_is_wordlike, SentenceBreaker(spoken, f"{language or 'en'}@ss=standard")))
+    lines = "\n".join(map(str.strip, text.encode("utf-8", "replace").decode().splitlines()))
+    paragraphs = _BLANK_LINES.sub("\n", _WRAP.sub(" ", lines))
+    return sum(map(_is_wordlike, SentenceBreaker(paragraphs, language or "en")))
 
 
 def _is_wordlike(segment: str) -> bool:

@@ -11,11 +11,12 @@ from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import Resolver404, resolve
+from rest_framework.request import is_form_media_type
 from rest_framework.views import APIView
 
 from tasks.api import problems
 from tasks.api.errors import problem_of
-from tasks.api.problems import Problem, type_of_status
+from tasks.api.problems import Problem
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
@@ -46,35 +47,43 @@ class DatabaseOutageMiddleware:
         return HttpResponse(_OUTAGE_PAGE, status=problem.type.status, headers=problem.headers)
 
 
-class ProblemMiddleware:
-    """Answer callers of the API in problem documents where Django would send a page."""
+class ApiMiddleware:
+    """Keep Django's HTML ways off the API's routes: no forms in, no error pages out."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        """Refuse bodies whose end cannot be found, and translate error pages."""
+        """Refuse bodies whose end cannot be found, and make problems of error pages."""
         if "Transfer-Encoding" in request.headers and not request.META.get("CONTENT_LENGTH"):
             detail = "This server cannot read a chunked body."
             problem = Problem(type=problems.LENGTH_REQUIRED, detail=detail)
             return problem.response(instance=request.path)
         response = self._get_response(request)
         is_page = response.headers.get("Content-Type", "").startswith("text/")
-        if response.status_code < 400 or not is_page or not answers_json(request):
-            return response
-        kind = type_of_status(response.status_code)
-        translated = Problem(type=kind, detail=f"{kind.title}.").response(instance=request.path)
-        for name, value in response.items():
-            if name != "Content-Length":
-                translated.setdefault(name, value)
-        return translated
+        if response.status_code >= 400 and is_page and answers_json(request):
+            return _as_problem(response, instance=request.path)
+        return response
 
     def process_view(
         self, request: HttpRequest, view: Any, args: list[Any], kwargs: dict[str, Any]
     ) -> None:
-        """Take the label off an empty form, which serializers would read as HTML's false."""
-        if _is_api(view) and not int(request.META.get("CONTENT_LENGTH") or 0):
-            request.META.pop("CONTENT_TYPE", None)
+        """Take the label off what clients call a form, lest DRF treats our JSON as one.
+
+        It would look for a CSRF token in an array, and read an absent boolean as false.
+        """
+        if _is_api(view) and is_form_media_type(request.META.get("CONTENT_TYPE", "")):
+            del request.META["CONTENT_TYPE"]
+
+
+def _as_problem(page: HttpResponseBase, *, instance: str) -> HttpResponse:
+    problem_type = problems.type_of_status(page.status_code)
+    problem = Problem(type=problem_type, detail=f"{problem_type.title}.")
+    response = problem.response(instance=instance)
+    for name, value in page.items():
+        if name != "Content-Length":
+            response.setdefault(name, value)
+    return response
 
 
 def answers_json(request: HttpRequest) -> bool:

@@ -10,7 +10,7 @@ WITH candidate AS MATERIALIZED (
     WHERE job.status = 'todo'
         AND job.task_name = ANY (%(task_names)s::text[])
         AND (%(queues)s::text[] IS NULL OR job.queue_name = ANY (%(queues)s::text[]))
-        AND (job.scheduled_at IS NULL OR job.scheduled_at <= now())
+        AND (job.scheduled_at IS NULL OR job.scheduled_at <= statement_timestamp())
         AND job.queue_name <> ALL (ARRAY(SELECT name FROM tasks_queue WHERE paused))
     ORDER BY job.priority DESC, job.id
     LIMIT %(limit)s

@@ -64,6 +64,10 @@ class Claimer:
             await self.release()
         return self._cut() if self._buffer else None
 
+    async def close(self) -> None:
+        """Close the connection."""
+        await self._session.close()
+
     def give_back(self, claims: Sequence[Claim]) -> None:
         """Put claims that have not begun in front again."""
         self._buffer.extendleft(reversed(claims))

@@ -56,6 +56,10 @@ class Finisher:
                 if not future.done():
                     future.set_result(None)
 
+    async def close(self) -> None:
+        """Close the connection."""
+        await self._session.close()
+
     def count(self, endings: Sequence[Ending]) -> None:
         """Count recorded endings for the worker's row; called from any thread."""
         with self._counting:

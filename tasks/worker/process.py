@@ -70,7 +70,7 @@ class WorkerProcess:
         """Work until told to stop, then drain and leave."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stopping.set)
+            loop.add_signal_handler(number, self.stop)
         seat = Session("seat")
         if not await self._take_seat(seat):
             return 0
@@ -80,15 +80,23 @@ class WorkerProcess:
         await self._beside(
             self._stock.run(), self._finisher.run(), self._tick(), self._report(), self._drain()
         )
-        self._rescuer.stop()
-        self._lease.stop()
+        for thread in (self._rescuer, self._lease):
+            thread.stop()
+            await asyncio.to_thread(thread.join, _COURTESY)
         await self._leave_seat(seat)
+        await self._finisher.close()
+        await self._claimer.close()
         return self._exit_code
+
+    def stop(self) -> None:
+        """Drain and leave."""
+        self._stopping.set()
 
     async def _beside(self, main: Awaitable[None], *standing: Coroutine[Any, Any, None]) -> None:
         """Await the main work beside work that stands as long; a failure of either is fatal."""
-        tasks = [asyncio.create_task(work) for work in standing]
+        # The main work first: the stock loop forgets a request to stop that came before it began.
         ending = asyncio.ensure_future(main)
+        tasks = [asyncio.create_task(work) for work in standing]
         waiting: set[asyncio.Future[None]] = {ending, *tasks}
         while not ending.done():
             done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
@@ -96,6 +104,7 @@ class WorkerProcess:
                 one.result()
         for task in tasks:
             task.cancel()
+        await asyncio.wait(tasks)
 
     async def next_unit(self) -> int | None:
         """Claim work for one slot."""

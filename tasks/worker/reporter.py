@@ -20,20 +20,25 @@ INTERVAL = 0.5
 async def report_progress(running: Callable[[], Sequence[Running]]) -> None:
     """Write the latest progress of what runs, for ever; a report that fails is not repeated."""
     session = Session("progress")
-    while True:
-        await asyncio.sleep(INTERVAL)
-        told = [
-            (one.claim, *report) for one in running() if (report := one.context.take_report())
-        ]
-        if not told:
-            continue
-        wanted = {
-            "task_ids": [claim.id for claim, _, _ in told],
-            "leases": [claim.lease for claim, _, _ in told],
-            "percents": [percent for _, percent, _ in told],
-            "messages": [message for _, _, message in told],
-        }
-        try:
-            await session.rows(sql.PROGRESS, wanted)
-        except psycopg.Error as error:
-            log.warning("progress not written", extra={"error": type(error).__name__})
+    try:
+        while True:
+            await asyncio.sleep(INTERVAL)
+            try:
+                await _write(session, running())
+            except psycopg.Error as error:
+                log.warning("progress not written", extra={"error": type(error).__name__})
+    finally:
+        await session.close()
+
+
+async def _write(session: Session, running: Sequence[Running]) -> None:
+    told = [(one.claim, *report) for one in running if (report := one.context.take_report())]
+    if not told:
+        return
+    wanted = {
+        "task_ids": [claim.id for claim, _, _ in told],
+        "leases": [claim.lease for claim, _, _ in told],
+        "percents": [percent for _, percent, _ in told],
+        "messages": [message for _, _, message in told],
+    }
+    await session.rows(sql.PROGRESS, wanted)

@@ -51,10 +51,13 @@ class Session:
     async def run(
         self, work: Callable[[psycopg.AsyncConnection[Any]], Awaitable[Answer]]
     ) -> Answer:
-        """Run work on the connection; raise psycopg.Error, dropping a broken connection."""
+        """Run work on the connection; raise psycopg.Error, dropping a broken connection.
+
+        Work that is cancelled leaves the connection in an unknown state: it is dropped too.
+        """
         try:
             return await work(await self._open())
-        except (psycopg.OperationalError, psycopg.InterfaceError):
+        except (psycopg.OperationalError, psycopg.InterfaceError, asyncio.CancelledError):
             await self.close()
             raise
 

@@ -13,9 +13,11 @@ BATCH = 5_000
 
 def submit(tasks: int) -> None:
     """Submit the tasks in batches, each one transaction."""
-    from tasks.lifecycle import Submission, submit_many
+    # Importable only once Django is set up.
+    from tasks.lifecycle import submit_many
+    from tasks.submission import Submission
 
-    submissions = [Submission("benchmark.sum", input.as_json()) for input in inputs(tasks)]
+    submissions = [Submission.of("benchmark.sum", input.as_json()) for input in inputs(tasks)]
     for start in range(0, tasks, BATCH):
         submit_many(submissions[start : start + BATCH])
 

@@ -10,13 +10,14 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
-from taskproject.embedded import EmbeddedError
-from taskproject.preflight import NotReady, check_data_dir, check_database, check_port
+from taskproject.embedded import EmbeddedError, EmbeddedPostgres
+from taskproject.preflight import NotReady, check_directory, check_database, check_port
 from taskproject.processes import Child, exec_command
 from taskproject.supervisor import Supervisor
 from taskproject.welcome import welcome
 
 GIVE_UP_AFTER = 3
+WEB_THREADS = 64
 # The worker command ends its own processes within 5 s of the grace period.
 MARGIN = 7.0
 HURRIED = 3.0
@@ -32,7 +33,8 @@ class Command(BaseCommand):
         server = settings.EMBEDDED
         try:
             check_port(settings.HOST, settings.PORT)
-            check_data_dir(settings.DATA_DIR)
+            check_directory(settings.DATA_DIR)
+            check_directory(settings.STATIC_ROOT)
             if server is None:
                 check_database()
             else:
@@ -45,12 +47,18 @@ class Command(BaseCommand):
             hurried_grace=HURRIED,
             give_up_after=GIVE_UP_AFTER,
         )
-        code = supervisor.run()
-        words = f"\n{server.last_words()}" if server and "postgres" in str(supervisor.failure) else ""
+        failed = supervisor.run()
         if server:
             server.release()
-        if code:
-            raise CommandError(f"Stopped: {supervisor.failure}.{words}")
+        if failed:
+            raise CommandError(_explain(str(supervisor.failure), server))
+
+
+def _explain(failure: str, server: EmbeddedPostgres | None) -> str:
+    """Say why it ended; the database's own words are in its log, the others' on the screen."""
+    if server and failure.startswith("postgres"):
+        return f"Stopped: {failure}. Its last words, in {server.log}:\n{server.last_words()}"
+    return f"Stopped: {failure}. Its last words are above."
 
 
 def _children() -> list[Child]:
@@ -75,6 +83,8 @@ def _web() -> list[str]:
         "host": settings.HOST,
         "port": settings.PORT,
         "workers": settings.CORES,
+        # A thread holds a connection to the database.
+        "blocking-threads": max(4, WEB_THREADS // settings.CORES),
         "workers-kill-timeout": int(settings.WORKER_STOP_GRACE_PERIOD),
         "log-level": "warning",
     }

@@ -1,0 +1,23 @@
+FROM python:3.13-slim
+
+ENV PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PIP_NO_CACHE_DIR=1 \
+    PIP_DISABLE_PIP_VERSION_CHECK=1
+
+WORKDIR /app
+COPY requirements.txt .
+RUN pip install --requirement requirements.txt
+
+# What is written outlives the container: the generated secret, and stored files.
+RUN useradd --system --uid 10001 --no-create-home app && install -d -o app -g app -m 0700 /data
+ENV DATA_DIR=/data HOST=0.0.0.0
+VOLUME /data
+
+COPY . .
+RUN python -m compileall -q taskproject tasks analysis
+USER app
+
+EXPOSE 8000
+STOPSIGNAL SIGTERM
+CMD ["sh", "-c", "exec granian --interface wsgi --host \"$HOST\" --port 8000 --workers \"${WEB_PROCESSES:-2}\" --respawn-failed-workers --no-ws --log-level warning taskproject.wsgi:application"]

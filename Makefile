@@ -1,0 +1,59 @@
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+# The settings as in production, for checks that start nothing.
+CHECK := SECRET_KEY=for-checks-that-start-nothing-and-keep-nothing-0123456789 \
+	ALLOWED_HOSTS=example.com DEBUG=false API_ALLOW_ANONYMOUS=false DATABASE_URL=
+
+.PHONY: help run test lint format benchmark
+
+help: ## Show this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+run: $(VENV)/installed ## Start database, web and workers; PORT, HOST, DATA_DIR, DATABASE_URL are honoured
+	@$(ANONYMOUS) exec $(BIN)/python manage.py up
+
+test: $(VENV)/installed-dev ## Run the tests; ARGS="-k name" is passed to pytest
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/installed-dev ## Check style, types, architecture, migrations and deployment settings
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy .
+	$(BIN)/lint-imports
+	$(CHECK) $(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
+	$(CHECK) $(BIN)/python manage.py check --deploy --fail-level WARNING
+
+format: $(VENV)/installed-dev ## Put the code in order
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+benchmark: $(VENV)/installed-benchmark ## Measure against the peers; ARGS="--tasks 5000"
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+# Without keys as long as only this machine can come, and nothing says otherwise.
+ANONYMOUS = [ -e .env ] || case "$${HOST:-127.0.0.1}" in 127.*|::1|localhost) \
+	export API_ALLOW_ANONYMOUS="$${API_ALLOW_ANONYMOUS:-true}";; esac;
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is \
+	needed, $(PYTHON) is %d.%d: name another with PYTHON=…" % sys.version_info[:2])'
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/installed: requirements.txt | $(BIN)/python
+	@echo "Installing what $< names into $(VENV) …"
+	@$(PIP) -r $<
+	@touch $@
+
+$(VENV)/installed-dev: requirements-dev.txt requirements.txt | $(BIN)/python
+	@echo "Installing what $< names into $(VENV) …"
+	@$(PIP) -r $<
+	@touch $@ $(VENV)/installed
+
+$(VENV)/installed-benchmark: benchmarks/requirements.txt $(VENV)/installed
+	@$(PIP) -r $<
+	@touch $@

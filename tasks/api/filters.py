@@ -1,0 +1,66 @@
+"""Which tasks a list shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import django_filters
+from rest_framework.exceptions import ValidationError
+
+from tasks.models import Lane, Status, Task
+from tasks.models.task import TaskQuerySet
+
+# Not a filter's: they belong to the pages.
+_PAGING = {"cursor", "page_size"}
+
+
+class StrictFilterSet(django_filters.FilterSet):  # type: ignore[misc]
+    """Filters that refuse what they do not know: a misspelt one would show, or purge, too much."""
+
+    @classmethod
+    def apply(cls, asked: Mapping[str, Any], tasks: TaskQuerySet) -> TaskQuerySet:
+        """Return the tasks asked for; raise ValidationError naming each wrong parameter."""
+        unknown = sorted(set(asked) - set(cls.base_filters) - _PAGING)
+        if unknown:
+            raise ValidationError(dict.fromkeys(unknown, "There is no such filter."))
+        filters = cls(data=asked, queryset=tasks)
+        if not filters.is_valid():
+            raise ValidationError(filters.errors)
+        filtered: TaskQuerySet = filters.qs
+        return filtered
+
+
+class TaskFilters(StrictFilterSet):
+    """The filters of the task list."""
+
+    status = django_filters.ChoiceFilter(choices=Status.choices)
+    kind = django_filters.CharFilter(max_length=128)
+    queue = django_filters.CharFilter(max_length=128)
+    lane = django_filters.ChoiceFilter(choices=Lane.choices, method="in_lane")
+    batch = django_filters.UUIDFilter()
+    created_after = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
+    created_before = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lt")
+
+    class Meta:
+        model = Task
+        fields: list[str] = []
+
+    def in_lane(self, tasks: TaskQuerySet, name: str, lane: str) -> TaskQuerySet:
+        """Keep what waits in a lane."""
+        return tasks.in_lane(lane)
+
+
+class FailureFilters(StrictFilterSet):
+    """The filters of the dead-letter queue."""
+
+    kind = django_filters.CharFilter(max_length=128)
+    queue = django_filters.CharFilter(max_length=128)
+    error_type = django_filters.CharFilter(field_name="error__type", max_length=200)
+    batch = django_filters.UUIDFilter()
+    failed_after = django_filters.IsoDateTimeFilter(field_name="finished_at", lookup_expr="gte")
+    failed_before = django_filters.IsoDateTimeFilter(field_name="finished_at", lookup_expr="lt")
+
+    class Meta:
+        model = Task
+        fields: list[str] = []

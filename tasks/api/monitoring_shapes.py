@@ -1,0 +1,177 @@
+"""The shapes of what is answered about queues, kinds and health, for the OpenAPI document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from tasks.api.serializers import StatusCountsShape, TaskSummaryShape
+
+
+class LanesShape(serializers.Serializer[Any]):
+    """How many tasks wait in each lane."""
+
+    primary = serializers.IntegerField(help_text="Due and never tried.")
+    retry = serializers.IntegerField(help_text="Due and tried before.")
+    scheduled = serializers.IntegerField(help_text="Not yet due.")
+    dlq = serializers.IntegerField(help_text="Failed for good.")
+
+
+class QueueLoadShape(serializers.Serializer[Any]):
+    """What one queue holds."""
+
+    pending = serializers.IntegerField(help_text="Scheduled tasks included.")
+    processing = serializers.IntegerField()
+    oldest_age_s = serializers.FloatField(
+        allow_null=True, help_text="Seconds for which the oldest due task has been waiting."
+    )
+    paused = serializers.BooleanField()
+
+
+class QueuesStatusShape(serializers.Serializer[Any]):
+    """What waits and what was, over all owners."""
+
+    queues = LanesShape()
+    states = StatusCountsShape()
+    retry_ratio = serializers.FloatField(
+        help_text="The retry lane's share of the work: 0.3 at most while both lanes wait."
+    )
+    by_queue = serializers.DictField(child=QueueLoadShape())
+    timestamp = serializers.DateTimeField()
+
+
+class QueueShape(serializers.Serializer[Any]):
+    """A queue's switch."""
+
+    name = serializers.CharField()
+    paused = serializers.BooleanField()
+
+
+class FailureGroupShape(serializers.Serializer[Any]):
+    """Failed tasks of one kind with one type of error."""
+
+    kind = serializers.CharField()
+    error_type = serializers.CharField(allow_null=True)
+    count = serializers.IntegerField()
+
+
+class DeadLettersShape(serializers.Serializer[Any]):
+    """A page of failed tasks, newest failure first, and all of them counted in groups."""
+
+    groups = FailureGroupShape(many=True)
+    next = serializers.CharField(allow_null=True)
+    previous = serializers.CharField(allow_null=True)
+    results = TaskSummaryShape(many=True)
+
+
+class RetriedShape(serializers.Serializer[Any]):
+    """How many failed tasks were queued again."""
+
+    retried = serializers.IntegerField()
+    more = serializers.BooleanField(help_text="Whether some are left: ask again.")
+
+
+class PurgedShape(serializers.Serializer[Any]):
+    """How many failed tasks were deleted."""
+
+    purged = serializers.IntegerField()
+    more = serializers.BooleanField(help_text="Whether some are left: ask again.")
+
+
+class RetryPolicyShape(serializers.Serializer[Any]):
+    """How failed attempts are repeated; in seconds, doubled after each."""
+
+    max_retries = serializers.IntegerField()
+    delay = serializers.FloatField()
+    cap = serializers.FloatField()
+
+
+class LimitsShape(serializers.Serializer[Any]):
+    """How long an attempt may run, in seconds."""
+
+    soft_time_limit = serializers.FloatField()
+    time_limit = serializers.FloatField()
+
+
+class KindShape(serializers.Serializer[Any]):
+    """A kind of task that can be submitted."""
+
+    name = serializers.CharField()
+    description = serializers.CharField()
+    input_schema = serializers.DictField(help_text="JSON Schema, draft 2020-12.")
+    queue = serializers.CharField()
+    priority = serializers.IntegerField()
+    limits = LimitsShape()
+    retry = RetryPolicyShape()
+    batchable = serializers.BooleanField()
+    transactional = serializers.BooleanField()
+
+
+class KindsShape(serializers.Serializer[Any]):
+    """Every kind, by name."""
+
+    kinds = KindShape(many=True)
+
+
+class AliveShape(serializers.Serializer[Any]):
+    """The process answers."""
+
+    status = serializers.ChoiceField(["ok"])
+
+
+class ReadyShape(serializers.Serializer[Any]):
+    """Whether requests can be served."""
+
+    status = serializers.ChoiceField(["ready", "not ready"])
+    database = serializers.ChoiceField(["ok", "unreachable"])
+    migrations = serializers.ChoiceField(["applied", "missing", "unknown"])
+
+
+class QueueHealthShape(serializers.Serializer[Any]):
+    """What waits."""
+
+    waiting = serializers.IntegerField(help_text="Due tasks, counted up to 1,000.")
+
+
+class WorkersHealthShape(serializers.Serializer[Any]):
+    """How many worker processes are in which state."""
+
+    alive = serializers.IntegerField()
+    draining = serializers.IntegerField()
+    dead = serializers.IntegerField()
+
+
+class HealthShape(serializers.Serializer[Any]):
+    """The whole system at a glance."""
+
+    status = serializers.ChoiceField(
+        ["healthy", "degraded", "unhealthy"], help_text="Degraded: no worker is alive."
+    )
+    database = serializers.ChoiceField(["ok", "unreachable"])
+    queue = QueueHealthShape(allow_null=True)
+    workers = WorkersHealthShape(allow_null=True)
+
+
+class WorkerShape(serializers.Serializer[Any]):
+    """One worker process."""
+
+    id = serializers.IntegerField()
+    name = serializers.CharField()
+    host = serializers.CharField()
+    pid = serializers.IntegerField()
+    queues = serializers.ListField(child=serializers.CharField(), help_text="Empty: every queue.")
+    concurrency = serializers.IntegerField()
+    running = serializers.IntegerField()
+    processed = serializers.IntegerField()
+    failed = serializers.IntegerField()
+    started_at = serializers.DateTimeField()
+    last_heartbeat = serializers.DateTimeField()
+    state = serializers.ChoiceField(["alive", "draining", "dead"])
+
+
+class WorkersShape(serializers.Serializer[Any]):
+    """Every worker process, and the circuit breakers they share."""
+
+    workers = WorkerShape(many=True)
+    circuit_breakers = serializers.DictField()

@@ -1,0 +1,20 @@
+"""What the OpenAPI document cannot see by itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.plumbing import build_bearer_security_scheme_object
+
+
+class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """Describe the API keys as a bearer scheme."""
+
+    target_class = "tasks.api.authentication.ApiKeyAuthentication"
+    name = "apiKey"
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> Any:
+        """Return the scheme."""
+        return build_bearer_security_scheme_object("Authorization", "Bearer")

@@ -1,0 +1,59 @@
+"""Pages that stay where they are while tasks come and go, and never count."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from django.db.models import QuerySet
+from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.pagination import Cursor, CursorPagination
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+PAGE_SIZE = 50
+MAX_PAGE_SIZE = 200
+
+
+class TaskPages(CursorPagination):
+    """Newest first; links are paths on this server, and what cannot be understood is refused."""
+
+    page_size = PAGE_SIZE
+    page_size_query_param = "page_size"
+    ordering = "-id"
+    parse_position: Callable[[str], Any] = staticmethod(uuid.UUID)
+
+    def paginate_queryset(
+        self, queryset: QuerySet[Any], request: Request, view: APIView | None = None
+    ) -> list[Any] | None:
+        """Return one page of rows."""
+        page = super().paginate_queryset(queryset, request, view)
+        # Behind a proxy we may not know under which name we were called.
+        self.base_url = request.get_full_path()
+        return page
+
+    def get_page_size(self, request: Request) -> int:
+        """Return the size asked for; raise ValidationError."""
+        asked = request.query_params.get("page_size", str(PAGE_SIZE))
+        if not (asked.isdecimal() and len(asked) < 4 and 1 <= int(asked) <= MAX_PAGE_SIZE):
+            raise ValidationError({"page_size": f"Must be 1 to {MAX_PAGE_SIZE}."})
+        return int(asked)
+
+    def decode_cursor(self, request: Request) -> Cursor | None:
+        """Return the cursor asked for; raise ValidationError for one that is not ours."""
+        try:
+            cursor = super().decode_cursor(request)
+            if cursor and cursor.position is not None:
+                self.parse_position(cursor.position)
+        except (NotFound, ValueError):
+            raise ValidationError({"cursor": "This is no cursor of ours."}) from None
+        return cursor
+
+
+class FailurePages(TaskPages):
+    """Newest failure first."""
+
+    ordering = ("-finished_at", "-id")
+    parse_position = staticmethod(dt.datetime.fromisoformat)

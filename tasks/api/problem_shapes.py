@@ -1,0 +1,41 @@
+"""How the OpenAPI document describes refusals."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiResponse
+from rest_framework import serializers
+
+from tasks.api.problems import type_of_status
+
+# Any route may answer these: no key, not allowed, no database.
+_EVERYWHERE = (401, 403, 503)
+
+
+class FieldErrorShape(serializers.Serializer[Any]):
+    """What is wrong with one value."""
+
+    field = serializers.CharField(allow_blank=True, help_text="Its place, with dots between names.")
+    message = serializers.CharField()
+
+
+class ProblemShape(serializers.Serializer[Any]):
+    """A problem document (RFC 9457)."""
+
+    type = serializers.CharField(help_text="A stable identifier, and where it is explained.")
+    title = serializers.CharField()
+    status = serializers.IntegerField()
+    detail = serializers.CharField()
+    instance = serializers.CharField(help_text="The path that was asked for.")
+    errors = FieldErrorShape(many=True, required=False)
+
+
+def problems(*statuses: int) -> dict[tuple[int, str], OpenApiResponse]:
+    """Return the documented refusals of a route, those that any route may answer included."""
+    return {
+        (status, "application/problem+json"): OpenApiResponse(
+            ProblemShape, description="Conflict" if status == 409 else type_of_status(status).title
+        )
+        for status in sorted({*statuses, *_EVERYWHERE})
+    }

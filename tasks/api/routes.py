@@ -1,0 +1,32 @@
+"""Routes that answer with and without a trailing slash, and are documented once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.http.response import HttpResponseBase
+from django.urls import URLPattern, path
+
+View = Callable[..., HttpResponseBase]
+# path, path's regular expression, method, view: what drf-spectacular found.
+Endpoint = tuple[str, str, str, Any]
+
+
+def route(spelling: str, view: View, *, name: str | None = None) -> list[URLPattern]:
+    """Return the patterns of one route; the spelling given is the one that is documented."""
+    other = spelling.removesuffix("/") if spelling.endswith("/") else f"{spelling}/"
+    return [path(spelling, view, name=name), path(other, view)]
+
+
+def document_once(endpoints: list[Endpoint], **_: Any) -> list[Endpoint]:
+    """Drop the second spelling of each route from the OpenAPI document."""
+    seen: set[tuple[str, str]] = set()
+    kept = []
+    for endpoint in endpoints:
+        spelling, _regex, method, _view = endpoint
+        key = (spelling.rstrip("/"), method)
+        if key not in seen:
+            kept.append(endpoint)
+        seen.add(key)
+    return kept

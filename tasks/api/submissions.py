@@ -1,0 +1,72 @@
+"""From a request's body to what the verbs submit."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import orjson
+from django.utils import timezone
+
+from tasks.api.bodies import BATCH, TASK
+from tasks.api.errors import MAX_REPORTED_ERRORS
+from tasks.errors import FieldError, InvalidInput, UnknownKind
+from tasks.submission import Submission
+
+METADATA_LIMIT = 16 * 1024
+SCHEDULE_LIMIT = dt.timedelta(days=3650)
+
+
+def task_options(body: Any, *, at: str = "") -> dict[str, Any]:
+    """Return the arguments of `submit`; raise InvalidInput."""
+    options = dict(TASK.check(body, at=at))
+    if "scheduled_at" in options:
+        options["scheduled_at"] = _moment(options["scheduled_at"])
+    # JSON knows one kind of number, and 1.0 passes for an integer.
+    for name, number in (("priority", int), ("max_attempts", int), ("delay", float)):
+        if name in options:
+            options[name] = number(options[name])
+    if len(orjson.dumps(options.get("metadata"))) > METADATA_LIMIT:
+        raise InvalidInput([FieldError("metadata", f"Must be at most {METADATA_LIMIT} bytes.")])
+    return options
+
+
+def batch(body: Any) -> list[Submission]:
+    """Return what an array, or an object with one, wants submitted; raise InvalidInput.
+
+    Errors name the index of each task that is not valid, and nothing is submitted.
+    """
+    prefix = "tasks." if isinstance(body, dict) else ""
+    items = BATCH.check(body if prefix else {"tasks": body})["tasks"]
+    found: list[Submission] = []
+    errors: list[FieldError] = []
+    for index, item in enumerate(items):
+        at = f"{prefix}{index}"
+        try:
+            found.append(Submission.of(**task_options(item)))
+        except UnknownKind as error:
+            errors.append(FieldError(f"{at}.kind", str(error)))
+        except InvalidInput as error:
+            errors += (FieldError(f"{at}.{one.field}".rstrip("."), one.message) for one in error.errors)
+        if len(errors) >= MAX_REPORTED_ERRORS:
+            break
+    if errors:
+        raise InvalidInput(errors[:MAX_REPORTED_ERRORS])
+    return found
+
+
+def _moment(text: str) -> dt.datetime:
+    try:
+        moment = dt.datetime.fromisoformat(text)
+    except ValueError:
+        raise _wrong_moment("This is no date and time of ISO 8601.") from None
+    if moment.tzinfo is None:
+        raise _wrong_moment("The time zone is missing, such as Z or +02:00.")
+    # Also keeps out the few moments that only exist in some time zones.
+    if abs(moment - timezone.now()) > SCHEDULE_LIMIT:
+        raise _wrong_moment("This is more than ten years away.")
+    return moment
+
+
+def _wrong_moment(message: str) -> InvalidInput:
+    return InvalidInput([FieldError("scheduled_at", message)])

@@ -1,0 +1,155 @@
+"""API keys: made here, shown exactly once, revoked here. Only a digest is stored."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.contrib.admin.models import ADDITION, DELETION
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from knox.models import AuthToken
+from unfold.decorators import display
+from unfold.paginator import InfinitePaginator
+from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWidget
+
+from tasks.console import wording
+from tasks.console.audit import record
+from tasks.console.rights import EngineAdmin, may_operate, require_operator
+
+LIST = "admin:knox_authtoken_changelist"
+LONGEST_DAYS = 3650
+
+
+class KeyForm(forms.Form):
+    """For whom a key is, and for how long."""
+
+    user = forms.CharField(
+        max_length=150, label="User name", widget=UnfoldAdminTextInputWidget
+    )
+    days = forms.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=LONGEST_DAYS,
+        label="Valid for days",
+        help_text="Empty: until it is revoked.",
+        widget=UnfoldAdminIntegerFieldWidget,
+    )
+
+    def clean_user(self) -> User:
+        """Return the active user of this name."""
+        name = self.cleaned_data["user"]
+        user = User.objects.filter(username=name, is_active=True).first()
+        if user is None:
+            raise forms.ValidationError("There is no active user of this name.")
+        return user
+
+
+class ApiKeyAdmin(EngineAdmin):
+    """Keys: operators have their own, superusers everybody's, for a key is its user."""
+
+    list_display = ("key", "user", "made", "expires", "revocation")
+    list_display_links = None
+    list_before_template = "admin/tasks/api_key_new.html"
+    list_per_page = 50
+    paginator = InfinitePaginator
+    ordering = ("-created",)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Let in whoever may have a key made here."""
+        return may_operate(request.user)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[AuthToken]:
+        """Fetch the keys that this user may revoke."""
+        keys = AuthToken.objects.select_related("user")
+        return keys if request.user.is_superuser else keys.filter(user=request.user)
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add making and revoking."""
+        site = self.admin_site.admin_view
+        return [
+            path("new/", site(self.create), name="knox_authtoken_new"),
+            path("<str:digest>/revoke/", site(self.revoke), name="knox_authtoken_revoke"),
+            *super().get_urls(),
+        ]
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """Answer that there is no page of one key: the list says it all."""
+        raise Http404
+
+    def create(self, request: HttpRequest) -> HttpResponse:
+        """Ask for whom; then make the key and show it in this answer, and never again."""
+        require_operator(request)
+        form = KeyForm(request.POST or None, initial={"user": request.user.get_username()})
+        secret = None
+        if request.method == "POST" and form.is_valid():
+            secret = _make(request, form.cleaned_data["user"], form.cleaned_data["days"])
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "New API key",
+            "opts": AuthToken._meta,
+            "form": form,
+            "secret": secret,
+        }
+        return TemplateResponse(request, "admin/tasks/api_key.html", context)
+
+    def revoke(self, request: HttpRequest, digest: str) -> HttpResponse:
+        """End a key at once."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        require_operator(request)
+        with transaction.atomic():
+            key = get_object_or_404(self.get_queryset(request), pk=digest)
+            record(request.user, [key], "Revoked.", flag=DELETION, name=_name(key))
+            key.delete()
+        messages.success(request, f"{_name(key)} is revoked.")
+        return redirect(LIST)
+
+    @display(description="Key")
+    def key(self, key: AuthToken) -> SafeString:
+        """Show the beginning, which is stored."""
+        return format_html("<code>{}…</code>", key.token_key)
+
+    @display(description="Created")
+    def made(self, key: AuthToken) -> SafeString:
+        """Tell when it was made."""
+        return wording.ago(key.created)
+
+    @display(description="Expires")
+    def expires(self, key: AuthToken) -> SafeString | str:
+        """Tell when it ends."""
+        return wording.ago(key.expiry) if key.expiry else "never"
+
+    @display(description="")
+    def revocation(self, key: AuthToken) -> SafeString:
+        """Offer to revoke it: a button of the list's own form, which carries the CSRF token."""
+        return format_html(
+            '<button class="ops-button ops-small" formaction="{}">Revoke</button>',
+            reverse("admin:knox_authtoken_revoke", args=[key.pk]),
+        )
+
+
+def _make(request: HttpRequest, user: User, days: int | None) -> str:
+    if user != request.user and not request.user.is_superuser:
+        raise PermissionDenied("A key is its user: only superusers make keys for others.")
+    with transaction.atomic():
+        expiry = dt.timedelta(days=days) if days else None
+        key, secret = AuthToken.objects.create(user=user, expiry=expiry)
+        record(request.user, [key], "Created.", flag=ADDITION, name=_name(key))
+    return str(secret)
+
+
+def _name(key: AuthToken) -> str:
+    return f"API key {key.token_key}… of {key.user}"

@@ -1,0 +1,32 @@
+"""The audit log: one entry for each thing an operator did."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.contrib.contenttypes.models import ContentType
+from django.db import models
+
+
+def record(
+    user: AbstractBaseUser | AnonymousUser,
+    rows: Sequence[models.Model],
+    message: str,
+    *,
+    flag: int = CHANGE,
+    name: str | None = None,
+) -> None:
+    """Write who did what to which rows; `name` stands for a row whose text must not be kept."""
+    LogEntry.objects.bulk_create(
+        LogEntry(
+            user_id=user.pk,
+            content_type=ContentType.objects.get_for_model(row),
+            object_id=str(row.pk),
+            object_repr=(name or str(row))[:200],
+            action_flag=flag,
+            change_message=message,
+        )
+        for row in rows
+    )

@@ -1,0 +1,97 @@
+"""The batches and how far each has come."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from unfold.decorators import display
+from unfold.paginator import InfinitePaginator
+from unfold.views import ChangeList
+
+from tasks import stats
+from tasks.console import wording
+from tasks.console.rights import EngineAdmin
+from tasks.models import Batch, Status
+from tasks.models.owned import OwnedQuerySet
+from tasks.models.task import TERMINAL
+
+FILLS = {
+    Status.COMPLETED: "good",
+    Status.FAILED: "bad",
+    Status.CANCELLED: "quiet",
+    Status.PROCESSING: "running",
+}
+
+
+class BatchList(ChangeList):  # type: ignore[misc]
+    """A page of batches, with the counts of that page's tasks."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        """Fetch the page and count its batches' tasks in one query."""
+        super().get_results(request)
+        self.result_list = list(self.result_list)
+        counts = stats.batch_counts([batch.pk for batch in self.result_list])
+        for batch in self.result_list:
+            batch.counts = counts.get(batch.pk, {})
+
+
+class BatchAdmin(EngineAdmin):
+    """Batches; their tasks are seen in the task list."""
+
+    list_display = ("id", "progress", "done", "failed", "total", "owner", "created")
+    list_before_template = "admin/tasks/refresh_list.html"
+    list_per_page = 50
+    paginator = InfinitePaginator
+
+    def get_queryset(self, request: HttpRequest) -> OwnedQuerySet[Batch]:
+        """Fetch batches with their owners."""
+        return Batch.objects.visible_to(request.user).select_related("owner")
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[BatchList]:
+        """Use the list that counts."""
+        return BatchList
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """Go to the batch's tasks."""
+        return redirect(f"{reverse('admin:tasks_task_changelist')}?batch={object_id}")
+
+    @display(description="Progress")
+    def progress(self, batch: Batch) -> SafeString:
+        """Draw the shares of the statuses."""
+        counts = _counts(batch)
+        size = max(1, sum(counts.values()))
+        parts = (
+            (fill, f"{100 * counts.get(status, 0) / size:.1f}", Status(status).label)
+            for status, fill in FILLS.items()
+        )
+        bars = format_html_join(
+            "", '<span class="ops-fill-{}" style="width:{}%" title="{}"></span>', parts
+        )
+        return format_html('<div class="ops-meter">{}</div>', bars)
+
+    @display(description="Ended")
+    def done(self, batch: Batch) -> int:
+        """Count what has ended."""
+        return sum(_counts(batch).get(status, 0) for status in TERMINAL)
+
+    @display(description="Failed")
+    def failed(self, batch: Batch) -> int:
+        """Count what failed."""
+        return _counts(batch).get(Status.FAILED, 0)
+
+    @display(description="Created")
+    def created(self, batch: Batch) -> SafeString:
+        """Tell when it was submitted."""
+        return wording.ago(batch.created_at)
+
+
+def _counts(batch: Batch) -> dict[str, int]:
+    counts: dict[str, int] = getattr(batch, "counts", {})
+    return counts

@@ -1,0 +1,103 @@
+"""The dead-letter queue: what failed for good, by kind and error, to be retried or deleted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.utils import timezone
+
+from tasks import stats
+from tasks.console import wording
+from tasks.console.rights import may_operate, require_operator
+from tasks.console.task_filters import UNTYPED, error_is
+from tasks.console.verbs import DELETE, RETRY, Report, Verb, apply
+from tasks.models import Lane, Task
+from tasks.models.task import TaskQuerySet
+
+if TYPE_CHECKING:
+    from tasks.console.task_list import TaskAdmin
+
+PAGE = "admin:tasks_task_dead_letters"
+NEWEST = 25
+# Of one group in one request; each portion is a transaction of its own.
+LIMIT = 10_000
+PORTION = 1_000
+GROUP_VERBS = {verb.name: verb for verb in (RETRY, DELETE)}
+
+
+def show(admin: TaskAdmin, request: HttpRequest) -> HttpResponse:
+    """Show the groups and the newest failures."""
+    if not admin.has_view_permission(request):
+        raise PermissionDenied
+    failed = admin.get_queryset(request).in_lane(Lane.DLQ)
+    context = {
+        **admin.admin_site.each_context(request),
+        "title": "Dead letters",
+        "opts": Task._meta,
+        "groups": [
+            {
+                "kind": group.kind,
+                "error": group.error_type or UNTYPED,
+                "count": group.count,
+                "newest": wording.ago(group.newest),
+                "oldest": wording.ago(group.oldest),
+            }
+            for group in stats.dead_letter_groups()
+        ],
+        "newest": [
+            (task, wording.ago(task.finished_at))
+            for task in failed.order_by("-finished_at", "-id")[:NEWEST]
+        ],
+        "operator": may_operate(request.user),
+    }
+    return TemplateResponse(request, "admin/tasks/dead_letters.html", context)
+
+
+def act(admin: TaskAdmin, request: HttpRequest) -> HttpResponse:
+    """Retry or delete a whole group; deleting asks first."""
+    if request.method != "POST":
+        return HttpResponseNotAllowed(["POST"])
+    require_operator(request)
+    verb = GROUP_VERBS.get(request.POST.get("verb", ""))
+    kind, error = request.POST.get("kind", ""), request.POST.get("error", "")
+    if verb is None or not kind or not error:
+        raise Http404
+    # What fails again meanwhile is left for the next time.
+    group = Task.objects.in_lane(Lane.DLQ).filter(
+        error_is(error), kind=kind, finished_at__lte=timezone.now()
+    )
+    if verb == DELETE and "confirmed" not in request.POST:
+        return _confirm(admin, request, group)
+    report = _apply_to_all(verb, group, request)
+    messages.success(request, f"{kind}, {error}: {report}")
+    if report.asked >= LIMIT:
+        messages.warning(request, "There may be more: do it again for the rest.")
+    return redirect(PAGE)
+
+
+def _apply_to_all(verb: Verb, group: TaskQuerySet, request: HttpRequest) -> Report:
+    asked = done = 0
+    while asked < LIMIT and (ids := list(group.values_list("pk", flat=True)[:PORTION])):
+        report = apply(verb, ids, user=request.user)
+        asked += report.asked
+        done += report.done
+        if not report.done:
+            break
+    return Report(verb=verb, asked=asked, done=done)
+
+
+def _confirm(admin: TaskAdmin, request: HttpRequest, group: TaskQuerySet) -> HttpResponse:
+    context = {
+        **admin.admin_site.each_context(request),
+        "title": "Delete dead letters",
+        "opts": Task._meta,
+        "count": group.count(),
+        "kind": request.POST["kind"],
+        "error": request.POST["error"],
+    }
+    return TemplateResponse(request, "admin/tasks/confirm_delete_group.html", context)

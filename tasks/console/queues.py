@@ -1,0 +1,79 @@
+"""The queues: what waits and runs in each, and the switch that pauses it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
+
+from tasks import kinds, lifecycle, stats
+from tasks.console import badges, wording
+from tasks.console.audit import record
+from tasks.console.rights import EngineAdmin, may_operate, require_operator
+from tasks.models import Queue
+
+SWITCHES = {"pause": lifecycle.pause_queue, "resume": lifecycle.resume_queue}
+DONE = {"pause": "paused", "resume": "open"}
+
+
+class QueueAdmin(EngineAdmin):
+    """Queues: those of the kinds, those that hold something, those that were paused."""
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the switch."""
+        view = self.admin_site.admin_view(self.switch)
+        return [path("switch/", view, name="tasks_queue_switch"), *super().get_urls()]
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """Show every queue."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Queues",
+            "opts": Queue._meta,
+            "queues": _rows(),
+            "operator": may_operate(request.user),
+        }
+        return TemplateResponse(request, "admin/tasks/queues.html", context)
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """Answer that there is no page of one queue: the list says it all."""
+        raise Http404
+
+    def switch(self, request: HttpRequest) -> HttpResponse:
+        """Pause or resume a queue."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        require_operator(request)
+        name, verb = request.POST.get("name", ""), request.POST.get("verb", "")
+        if verb not in SWITCHES or name not in {row["name"] for row in _rows()}:
+            raise Http404
+        SWITCHES[verb](name)
+        record(request.user, [Queue(name=name)], f"The queue is {DONE[verb]}.")
+        messages.success(request, f"{name} is {DONE[verb]}.")
+        return redirect("admin:tasks_queue_changelist")
+
+
+def _rows() -> list[dict[str, Any]]:
+    known = stats.by_queue()
+    idle = {kind.queue for kind in kinds.all_kinds().values()} - known.keys()
+    rows = {**known, **dict.fromkeys(idle, stats.IDLE_QUEUE)}
+    return [
+        {
+            "name": name,
+            "paused": load.paused,
+            "badge": badges.badge("paused" if load.paused else "open"),
+            "pending": load.pending,
+            "processing": load.processing,
+            "oldest": wording.span(load.oldest_age_s),
+        }
+        for name, load in sorted(rows.items())
+    ]

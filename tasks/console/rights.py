@@ -1,0 +1,63 @@
+"""Who may look at the console, and who may act in it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin
+
+VIEW = "tasks.view_task"
+OPERATE = "tasks.operate_task"
+
+
+def may_operate(user: AbstractBaseUser | AnonymousUser) -> bool:
+    """Say whether a user may change what others' tasks do."""
+    return isinstance(user, User) and user.has_perms([VIEW, OPERATE])
+
+
+def require_operator(request: HttpRequest) -> None:
+    """Raise PermissionDenied for whoever may only look."""
+    if not may_operate(request.user):
+        raise PermissionDenied
+
+
+class EngineAdmin(ModelAdmin):  # type: ignore[misc]
+    """A screen over rows that the engine owns: seen by staff, changed by verbs alone."""
+
+    actions_on_top = True
+    list_disable_select_all = True
+    show_full_result_count = False
+    sortable_by: tuple[str, ...] = ()
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Let in whoever may view tasks: they, their queues and their workers are one thing."""
+        return bool(request.user.has_perm(VIEW))
+
+    def has_operate_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Say whether this user may act."""
+        return may_operate(request.user)
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        """Show the screen to whoever may see it."""
+        return self.has_view_permission(request)
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Refuse: the engine makes these rows."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Refuse: the engine changes these rows."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Refuse: a verb deletes them."""
+        return False
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        """Show the list, or run an action on a selection; refuse a viewer's hand-made POST."""
+        if request.method == "POST":
+            require_operator(request)
+        return super().changelist_view(request, extra_context)

@@ -1,0 +1,137 @@
+"""One task's page: everything that is known about it, and what can be done to it."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+
+from tasks.console import badges, wording
+from tasks.console.rights import may_operate, require_operator
+from tasks.console.verbs import DELETE, VERBS, apply
+from tasks.models import Attempt, Task
+from tasks.models.task import TaskQuerySet, parse_task_id
+
+if TYPE_CHECKING:
+    from tasks.console.task_list import TaskAdmin
+
+LIST = "admin:tasks_task_changelist"
+# Enough to recognise a selection by, on the page that asks to confirm.
+NAMED = 20
+
+
+def show(admin: TaskAdmin, request: HttpRequest, object_id: str) -> HttpResponse:
+    """Render the page, or only its living part for the poll."""
+    if not admin.has_view_permission(request):
+        raise PermissionDenied
+    task = _find(request, object_id)
+    allowed = may_operate(request.user)
+    context = {
+        **admin.admin_site.each_context(request),
+        "title": f"{task.kind} {task.pk}",
+        "opts": Task._meta,
+        "task": task,
+        "verbs": [verb for verb in VERBS.values() if allowed and verb.applies_to(task)],
+        "facts": facts(task),
+        "status_badge": badges.status_badge(task),
+        "payloads": _payloads(task),
+        "attempts": [_told(attempt) for attempt in reversed(task.attempt_history())],
+    }
+    living = request.headers.get("HX-Request") == "true"
+    template = "admin/tasks/task_living.html" if living else "admin/tasks/task.html"
+    return TemplateResponse(request, template, context)
+
+
+def act(admin: TaskAdmin, request: HttpRequest, task_id: uuid.UUID, verb: str) -> HttpResponse:
+    """Do a verb to one task and go back to it; deleting asks first."""
+    if verb not in VERBS:
+        raise Http404
+    if request.method != "POST":
+        return HttpResponseNotAllowed(["POST"])
+    require_operator(request)
+    chosen = Task.objects.visible_to(request.user).filter(pk=task_id)
+    task = chosen.first()
+    if task is None:
+        raise Http404
+    if verb == DELETE.name and "confirmed" not in request.POST and DELETE.applies_to(task):
+        return confirm(admin, request, chosen)
+    report = apply(VERBS[verb], [task_id], user=request.user)
+    if report.done:
+        messages.success(request, str(report))
+    else:
+        messages.error(request, f"A task that is {task.status} cannot be {VERBS[verb].done}.")
+    if verb == DELETE.name and report.done:
+        return redirect(LIST)
+    return redirect("admin:tasks_task_change", task_id)
+
+
+def confirm(
+    admin: TaskAdmin, request: HttpRequest, chosen: TaskQuerySet, *, action: str = ""
+) -> TemplateResponse:
+    """Ask whether these tasks shall really be deleted; `action` names that of the list."""
+    context = {
+        **admin.admin_site.each_context(request),
+        "title": "Delete tasks",
+        "opts": Task._meta,
+        "chosen": [(task, badges.status_badge(task)) for task in chosen[:NAMED]],
+        "count": chosen.count(),
+        "ids": list(chosen.values_list("pk", flat=True)) if action else [],
+        "action": action,
+        "checkbox": ACTION_CHECKBOX_NAME,
+        "back": reverse(LIST),
+    }
+    return TemplateResponse(request, "admin/tasks/confirm_delete.html", context)
+
+
+def facts(task: Task) -> list[tuple[str, Any]]:
+    """Return the plain values of a task with their labels; a batch links to its tasks."""
+    return [
+        ("Id", task.pk),
+        ("Kind", task.kind),
+        ("Queue", task.queue),
+        ("Lane", badges.badge(task.lane, task.lane.label) if task.lane else wording.NOTHING),
+        ("Priority", task.priority),
+        ("Attempt", f"{task.attempt} of {task.max_attempts}"),
+        ("Owner", task.owner or "nobody"),
+        ("Worker", Attempt.worker_name(task.worker_id) or wording.NOTHING),
+        ("Created", wording.ago(task.created_at)),
+        ("Due", wording.ago(task.scheduled_at) if task.scheduled_at else wording.NOTHING),
+        ("Started", wording.ago(task.started_at)),
+        ("Finished", wording.ago(task.finished_at)),
+        ("Ran", wording.last_run(task)),
+        ("Claims", task.lease),
+        ("Job", task.job_id or wording.NOTHING),
+    ]
+
+
+def _find(request: HttpRequest, object_id: str) -> Task:
+    wanted = parse_task_id(object_id)
+    task = Task.objects.visible_to(request.user).for_detail().filter(pk=wanted).first()
+    if wanted is None or task is None:
+        raise Http404
+    return task
+
+
+def _payloads(task: Task) -> list[tuple[str, wording.Payload]]:
+    shown = [("Input", task.input), ("Result", task.result), ("Metadata", task.metadata)]
+    return [(name, wording.payload(value)) for name, value in shown if value not in (None, {})]
+
+
+def _told(attempt: Attempt) -> dict[str, Any]:
+    return {
+        "number": attempt.number,
+        "outcome": attempt.outcome,
+        "badge": badges.badge(attempt.outcome),
+        "worker": attempt.worker,
+        "started": wording.clock(attempt.started_at),
+        "finished": wording.clock(attempt.finished_at),
+        "took": wording.between(attempt.started_at, attempt.finished_at),
+        "error": attempt.error,
+    }

@@ -1,0 +1,127 @@
+"""The filters of the task list; none of them counts or lists what a big table holds."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from django.contrib.admin import SimpleListFilter
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from unfold.contrib.filters.admin import DropdownFilter, TextFilter
+
+from tasks import kinds
+from tasks.models import Lane, Queue, Task
+from tasks.models.task import TaskQuerySet, parse_task_id
+
+Choices = list[tuple[str, str]]
+NOBODY = "-"
+UNTYPED = "-"
+WINDOWS = {
+    "15m": ("Last 15 minutes", dt.timedelta(minutes=15)),
+    "1h": ("Last hour", dt.timedelta(hours=1)),
+    "24h": ("Last 24 hours", dt.timedelta(days=1)),
+    "7d": ("Last 7 days", dt.timedelta(days=7)),
+}
+
+
+def error_is(name: str | None) -> Q:
+    """Return the condition that a task's error is of this type; `-` for none."""
+    return Q(error__type__isnull=True) if name in (None, UNTYPED) else Q(error__type=name)
+
+
+class LaneFilter(SimpleListFilter):
+    title = "lane"
+    parameter_name = "lane"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
+        """Offer the lanes."""
+        return [(str(value), str(label)) for value, label in Lane.choices]
+
+    def queryset(self, request: HttpRequest, queryset: TaskQuerySet) -> QuerySet[Task]:
+        """Keep what waits in the chosen lane."""
+        lane = self.value()
+        return queryset.in_lane(lane) if lane in Lane.values else queryset
+
+
+class KindFilter(DropdownFilter):  # type: ignore[misc]
+    title = "kind"
+    parameter_name = "kind"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
+        """Offer the registered kinds, and the one in force though it may be gone."""
+        names = {*kinds.all_kinds(), *filter(None, [request.GET.get(self.parameter_name)])}
+        return [(name, name) for name in sorted(names)]
+
+    def queryset(self, request: HttpRequest, queryset: TaskQuerySet) -> QuerySet[Task]:
+        """Keep one kind."""
+        return queryset.filter(kind=self.value()) if self.value() else queryset
+
+
+class QueueFilter(DropdownFilter):  # type: ignore[misc]
+    title = "queue"
+    parameter_name = "queue"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
+        """Offer the queues of the kinds, those that were paused once, and the one in force."""
+        names = {kind.queue for kind in kinds.all_kinds().values()}
+        names.update(Queue.objects.values_list("name", flat=True))
+        names.update(filter(None, [request.GET.get(self.parameter_name)]))
+        return [(name, name) for name in sorted(names)]
+
+    def queryset(self, request: HttpRequest, queryset: TaskQuerySet) -> QuerySet[Task]:
+        """Keep one queue."""
+        return queryset.filter(queue=self.value()) if self.value() else queryset
+
+
+class CreatedFilter(SimpleListFilter):
+    title = "created"
+    parameter_name = "created"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
+        """Offer a few spans that end now."""
+        return [(key, label) for key, (label, _) in WINDOWS.items()]
+
+    def queryset(self, request: HttpRequest, queryset: TaskQuerySet) -> QuerySet[Task]:
+        """Keep what was submitted within the span."""
+        window = WINDOWS.get(self.value() or "")
+        return queryset.filter(created_at__gte=timezone.now() - window[1]) if window else queryset
+
+
+class OwnerFilter(TextFilter):  # type: ignore[misc]
+    title = "owner (- for nobody)"
+    parameter_name = "owner"
+
+    def queryset(self, request: HttpRequest, queryset: TaskQuerySet) -> QuerySet[Task]:
+        """Keep the tasks of the user of this name, or those that nobody owns."""
+        match self.value():
+            case None | "":
+                return queryset
+            case str() as name if name == NOBODY:
+                return queryset.filter(owner=None)
+            case name:
+                return queryset.filter(owner__username=name)
+
+
+class BatchFilter(TextFilter):  # type: ignore[misc]
+    title = "batch"
+    parameter_name = "batch"
+
+    def queryset(self, request: HttpRequest, queryset: TaskQuerySet) -> QuerySet[Task]:
+        """Keep the members of one batch."""
+        if not self.value():
+            return queryset
+        batch = parse_task_id(self.value())
+        return queryset.filter(batch=batch) if batch else queryset.none()
+
+
+class ErrorFilter(TextFilter):  # type: ignore[misc]
+    title = "error type"
+    parameter_name = "error"
+
+    def queryset(self, request: HttpRequest, queryset: TaskQuerySet) -> QuerySet[Task]:
+        """Keep what ended with an error of this type."""
+        if not self.value():
+            return queryset
+        return queryset.filter(error_is(self.value()))

@@ -1,0 +1,67 @@
+"""The workers: who is alive, since when, and what they did."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.safestring import SafeString
+from unfold.decorators import display
+
+from tasks.console import badges, wording
+from tasks.console.rights import EngineAdmin
+from tasks.models import Worker
+
+
+class WorkerAdmin(EngineAdmin):
+    """Worker processes; a dead one stays for a while, to be seen."""
+
+    list_display = (
+        "name",
+        "state_badge",
+        "heartbeat",
+        "load",
+        "processed",
+        "failed",
+        "queue_names",
+        "started",
+        "process",
+    )
+    list_display_links = None
+    list_before_template = "admin/tasks/refresh_list.html"
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """Answer that there is no page of one worker: the list says it all."""
+        raise Http404
+
+    @display(description="State")
+    def state_badge(self, worker: Worker) -> SafeString:
+        """Label the state."""
+        return badges.badge(badges.worker_state(worker))
+
+    @display(description="Heartbeat")
+    def heartbeat(self, worker: Worker) -> SafeString:
+        """Tell how old the last sign of life is."""
+        return wording.ago(worker.heartbeat_at)
+
+    @display(description="Running")
+    def load(self, worker: Worker) -> str:
+        """Tell how many of its slots are busy."""
+        return f"{worker.running} / {worker.concurrency}"
+
+    @display(description="Queues")
+    def queue_names(self, worker: Worker) -> str:
+        """Name its queues."""
+        return ", ".join(worker.queues) or "all"
+
+    @display(description="Started")
+    def started(self, worker: Worker) -> SafeString:
+        """Tell when it began."""
+        return wording.ago(worker.started_at)
+
+    @display(description="Host, pid")
+    def process(self, worker: Worker) -> str:
+        """Tell where to find its process."""
+        return f"{worker.host}, {worker.pid}"

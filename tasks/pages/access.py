@@ -1,0 +1,49 @@
+"""Who may see pages, and whose tasks they may move."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate, ParamSpec
+
+from django.conf import settings
+from django.contrib.auth.models import AnonymousUser, User
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django_htmx.http import HttpResponseClientRefresh
+
+from tasks.models import Task
+
+Rest = ParamSpec("Rest")
+View = Callable[Concatenate[HttpRequest, Rest], HttpResponse]
+
+
+def for_visitors(view: View[Rest]) -> View[Rest]:
+    """Let in who is logged in, and anybody where API_ALLOW_ANONYMOUS says so."""
+
+    @never_cache
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Rest.args, **kwargs: Rest.kwargs) -> HttpResponse:
+        if request.user.is_authenticated or settings.API_ALLOW_ANONYMOUS:
+            return view(request, *args, **kwargs)
+        if request.headers.get("HX-Request"):
+            # The login must not be swapped into a corner of the page: the page comes back for it.
+            return HttpResponseClientRefresh()
+        back = request.get_full_path() if request.method == "GET" else reverse("tasks-ui:home")
+        return redirect_to_login(back, reverse("tasks-ui:login"))
+
+    return guarded
+
+
+def owner_of_new(request: HttpRequest) -> User | None:
+    """Return whom a task submitted by this request belongs to; None when to nobody."""
+    return request.user if isinstance(request.user, User) else None
+
+
+def may_move(user: User | AnonymousUser, task: Task) -> bool:
+    """Tell whether somebody may cancel or retry a task that they see."""
+    if task.owner_id == user.pk:
+        return True
+    return user.is_superuser or (user.is_staff and user.has_perm("tasks.operate_task"))

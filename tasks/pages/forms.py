@@ -1,0 +1,63 @@
+"""The form for a kind's input."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+from django import forms
+from django.http import QueryDict
+
+from tasks.errors import FieldError, InvalidInput
+from tasks.kinds import Kind
+from tasks.pages.fields import JSONField, fields_of
+
+# The one field of a form for a schema that has no simple properties.
+WHOLE = "input"
+
+
+class InputForm(forms.Form):
+    """Asks for each property of the kind's schema, or for one JSON object."""
+
+    def __init__(self, data: QueryDict | None = None, *, kind: Kind) -> None:
+        super().__init__(data, label_suffix="")
+        self._kind = kind
+        properties = fields_of(kind.schema)
+        self._is_whole = properties is None
+        self.fields.update(properties if properties is not None else {WHOLE: _whole_field()})
+
+    @cached_property
+    def input(self) -> dict[str, Any]:
+        """Return the task's input, once the form is known to be valid."""
+        if self._is_whole:
+            whole: dict[str, Any] = self.cleaned_data[WHOLE]
+            return whole
+        return {name: value for name, value in self.cleaned_data.items() if value is not None}
+
+    def clean(self) -> dict[str, Any]:
+        """Let the kind's schema judge, and say what it says at the fields it is about."""
+        if self.errors:
+            return self.cleaned_data
+        if self._is_whole and not isinstance(self.cleaned_data[WHOLE], dict):
+            self.add_error(WHOLE, "This must be a JSON object: {…}")
+            return self.cleaned_data
+        try:
+            self._kind.validate(self.input)
+        except InvalidInput as refused:
+            for error in refused.errors:
+                self._add(error)
+        return self.cleaned_data
+
+    def _add(self, error: FieldError) -> None:
+        place = error.field.removeprefix("input").removeprefix(".")
+        name, _, deeper = place.partition(".")
+        if self._is_whole:
+            self.add_error(WHOLE, f"{place}: {error.message}" if place else error.message)
+        elif name in self.fields:
+            self.add_error(name, f"{deeper}: {error.message}" if deeper else error.message)
+        else:
+            self.add_error(None, error.message)
+
+
+def _whole_field() -> forms.Field:
+    return JSONField(label="Input", help_text="A JSON object.", initial="{}")

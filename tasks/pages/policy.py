@@ -1,0 +1,22 @@
+"""What a browser may load for a page: our own files, and nothing written inline."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from csp.constants import NONE, SELF
+
+CONTENT_SECURITY_POLICY: dict[str, Any] = {
+    # Their scripts evaluate expressions and write styles inline: they need policies of their own.
+    "EXCLUDE_URL_PREFIXES": ["/admin/", "/docs"],
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+    },
+}

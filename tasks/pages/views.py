@@ -1,0 +1,124 @@
+"""The pages: submit a task, follow it, cancel it, try it again."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+
+from django.conf import settings
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_POST, require_safe
+from django_htmx.http import HTMX_STOP_POLLING
+
+from tasks import kinds, lifecycle
+from tasks.errors import UnknownKind, WrongStatus
+from tasks.models import Status, Task
+from tasks.models.task import TaskQuerySet, parse_task_id
+from tasks.pages.access import for_visitors, may_move, owner_of_new
+from tasks.pages.cursor import task_page
+from tasks.pages.following import Following
+from tasks.pages.forms import InputForm
+
+LATEST = 5
+
+
+@require_safe
+@for_visitors
+def home(request: HttpRequest) -> HttpResponse:
+    """Say what this is, offer the project's first kind, show the visitor's latest tasks."""
+    known = kinds.all_kinds()
+    offered = known.get(getattr(settings, "HOME_KIND", ""))
+    context = {
+        "kind": offered,
+        "form": InputForm(kind=offered) if offered else None,
+        "kinds": known.values(),
+        "page": task_page(_own(request), size=LATEST),
+    }
+    return render(request, "tasks/home.html", context)
+
+
+@for_visitors
+def submit(request: HttpRequest, name: str) -> HttpResponse:
+    """Ask for the input of any kind, and submit it."""
+    try:
+        kind = kinds.get(name)
+    except UnknownKind as unknown:
+        raise Http404(str(unknown)) from unknown
+    form = InputForm(request.POST if request.method == "POST" else None, kind=kind)
+    if form.is_valid():
+        task = lifecycle.submit(kind.name, form.input, owner=owner_of_new(request))
+        return redirect("tasks-ui:task-detail", task.pk)
+    status = 422 if form.is_bound else 200
+    return render(request, "tasks/kind.html", {"kind": kind, "form": form}, status=status)
+
+
+@require_safe
+@for_visitors
+def task_list(request: HttpRequest) -> HttpResponse:
+    """List the visitor's own tasks, newest first."""
+    wanted, tasks = request.GET.get("status", ""), _own(request)
+    if wanted in Status.values:
+        tasks = tasks.filter(status=wanted)
+    page = task_page(tasks, before=parse_task_id(request.GET.get("before")))
+    context = {"page": page, "wanted": wanted, "statuses": Status.choices}
+    return render(request, "tasks/task_list.html", context)
+
+
+@require_safe
+@for_visitors
+def task_detail(request: HttpRequest, task_id: uuid.UUID) -> HttpResponse:
+    """Show everything about one task."""
+    task = _visible(request, task_id)
+    context = {"following": Following.of(task, visitor=request.user)}
+    return render(request, "tasks/task_detail.html", context)
+
+
+@require_safe
+@for_visitors
+def task_status(request: HttpRequest, task_id: uuid.UUID) -> HttpResponse:
+    """Return the part of a task's page that changes; the answer of an ended task is the last."""
+    task = _visible(request, task_id, without=["input", "metadata"])
+    context = {
+        "following": Following.of(task, visitor=request.user),
+        "is_news": request.GET.get("seen") != task.status,
+    }
+    status = HTMX_STOP_POLLING if task.is_terminal else 200
+    return render(request, "tasks/task_status.html", context, status=status)
+
+
+@require_POST
+@for_visitors
+def task_cancel(request: HttpRequest, task_id: uuid.UUID) -> HttpResponse:
+    """Cancel a task."""
+    return _move(request, task_id, lifecycle.cancel)
+
+
+@require_POST
+@for_visitors
+def task_retry(request: HttpRequest, task_id: uuid.UUID) -> HttpResponse:
+    """Queue a failed or cancelled task again."""
+    return _move(request, task_id, lifecycle.retry)
+
+
+def _move(request: HttpRequest, task_id: uuid.UUID, verb: Callable[[Task], Task]) -> HttpResponse:
+    task = _visible(request, task_id)
+    if not may_move(request.user, task):
+        raise PermissionDenied
+    try:
+        verb(task)
+    except WrongStatus as refused:
+        messages.warning(request, str(refused))
+    return redirect("tasks-ui:task-detail", task_id)
+
+
+def _own(request: HttpRequest) -> TaskQuerySet:
+    """Return the visitor's tasks: not everybody's, even for staff who may see them."""
+    return Task.objects.visible_to(request.user).filter(owner=owner_of_new(request))
+
+
+def _visible(request: HttpRequest, task_id: uuid.UUID, *, without: list[str] | None = None) -> Task:
+    tasks = Task.objects.visible_to(request.user).for_detail().defer(*(without or ()))
+    return get_object_or_404(tasks, pk=task_id)

@@ -1,0 +1,196 @@
+"""Every aggregate read: how many, how old, how alive."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Count, DurationField, ExpressionWrapper, F, Max, Min, Q
+from django.db.models.fields.json import KT
+from django.db.models.functions import Greatest, Now
+
+from tasks import kinds
+from tasks.models import Batch, Queue, Status, Task, Worker, WorkerState
+from tasks.models.task import TERMINAL, TaskQuerySet
+
+# The retry lane's share of the work while both lanes wait.
+RETRY_SHARE = 0.3
+# Counting further would cost more than it tells.
+WAITING_LIMIT = 1_000
+
+_DUE = Q(scheduled_at=None) | Q(scheduled_at__lte=Now())
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueueLoad:
+    """What one queue holds; `oldest_age` in seconds, of the oldest due task."""
+
+    pending: int
+    processing: int
+    oldest_age: float | None
+    paused: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueuesStatus:
+    """What waits in which lane and queue, and how many tasks are in each status."""
+
+    primary: int
+    retry: int
+    scheduled: int
+    states: dict[str, int]
+    by_queue: dict[str, QueueLoad]
+    now: dt.datetime
+
+    @property
+    def dlq(self) -> int:
+        return self.states[Status.FAILED]
+
+    @property
+    def retry_ratio(self) -> float:
+        return retry_share(primary=self.primary, retry=self.retry)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchProgress:
+    """How far a batch is; `finished_at` is None while any of its tasks has not ended."""
+
+    counts: dict[str, int]
+    percent: int
+    finished_at: dt.datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class FailureGroup:
+    """How many tasks of a kind failed with one type of error."""
+
+    kind: str
+    error_type: str | None
+    count: int
+
+
+def retry_share(*, primary: int, retry: int) -> float:
+    """Return the share of the work that the retry lane is given.
+
+    Bounded while both lanes wait, and less as the retry lane grows past the primary, so that a
+    retry storm cannot starve new work; all of it when nothing else waits.
+    """
+    if not retry:
+        return RETRY_SHARE
+    return round(RETRY_SHARE * min(1.0, primary / retry), 4) if primary else 1.0
+
+
+def queues_status(*, now: dt.datetime) -> QueuesStatus:
+    """Count what waits, what runs and what was; reads every row once."""
+    waiting = list(_waiting_by_queue())
+    running = dict(_counts(Task.objects.filter(status=Status.PROCESSING), "queue"))
+    # The statuses with an index of their own are counted through it.
+    others = Task.objects.exclude(status__in=(Status.PENDING, Status.PROCESSING))
+    states = dict.fromkeys(Status.values, 0) | dict(_counts(others, "status"))
+    states[Status.PENDING] = sum(row["pending"] for row in waiting)
+    states[Status.PROCESSING] = sum(running.values())
+    return QueuesStatus(
+        primary=sum(row["primary"] for row in waiting),
+        retry=sum(row["retry"] for row in waiting),
+        scheduled=sum(row["scheduled"] for row in waiting),
+        states=states,
+        by_queue=_loads({row["queue"]: row for row in waiting}, running),
+        now=now,
+    )
+
+
+def batch_progress(batch: Batch) -> BatchProgress:
+    """Count a batch's tasks by status; one that was deleted has ended."""
+    rows = list(
+        batch.tasks.order_by().values("status").annotate(n=Count("pk"), last=Max("finished_at"))
+    )
+    counts = dict.fromkeys(Status.values, 0) | {row["status"]: row["n"] for row in rows}
+    alive = sum(counts[status] for status in Status.values if status not in TERMINAL)
+    ends = [row["last"] for row in rows if row["last"]]
+    return BatchProgress(
+        counts=counts,
+        percent=100 * (batch.total - alive) // batch.total if batch.total else 100,
+        finished_at=None if alive else max(ends, default=None),
+    )
+
+
+def failure_groups(failed: TaskQuerySet) -> list[FailureGroup]:
+    """Count failed tasks by kind and type of error, most first."""
+    rows = (
+        failed.order_by()
+        .annotate(error_type=KT("error__type"))
+        .values_list("kind", "error_type")
+        .annotate(n=Count("pk"))
+        .order_by("-n", "kind", "error_type")
+    )
+    return [FailureGroup(kind=kind, error_type=error, count=n) for kind, error, n in rows]
+
+
+def waiting() -> int:
+    """Return how many tasks are due, at most WAITING_LIMIT."""
+    due = Task.objects.filter(_DUE, status=Status.PENDING).order_by()
+    return due.values("pk")[:WAITING_LIMIT].count()
+
+
+def workers() -> list[tuple[Worker, str]]:
+    """Return every worker and its state: alive, draining or dead, by the database's clock."""
+    silence = ExpressionWrapper(Now() - F("heartbeat_at"), output_field=DurationField())
+    return [
+        (worker, _state(worker, worker.silence))
+        for worker in Worker.objects.annotate(silence=silence)
+    ]
+
+
+def worker_counts() -> dict[str, int]:
+    """Count the workers by state."""
+    counts = {"alive": 0, "draining": 0, "dead": 0}
+    for _, state in workers():
+        counts[state] += 1
+    return counts
+
+
+def _state(worker: Worker, silence: dt.timedelta) -> str:
+    if silence.total_seconds() >= settings.LEASE_SECONDS:
+        return "dead"
+    return "draining" if worker.state == WorkerState.DRAINING else "alive"
+
+
+def _waiting_by_queue() -> Any:
+    # What is due waits since the latest of what it had to wait for.
+    since = Greatest("created_at", "scheduled_at", "started_at")
+    age = ExpressionWrapper(Now() - Min(since, filter=_DUE), output_field=DurationField())
+    return (
+        Task.objects.filter(status=Status.PENDING)
+        .order_by()
+        .values("queue")
+        .annotate(
+            pending=Count("pk"),
+            primary=Count("pk", filter=_DUE & Q(attempt=0)),
+            retry=Count("pk", filter=_DUE & Q(attempt__gt=0)),
+            scheduled=Count("pk", filter=Q(scheduled_at__gt=Now())),
+            oldest_age=age,
+        )
+    )
+
+
+def _counts(tasks: TaskQuerySet, column: str) -> Any:
+    return tasks.order_by().values_list(column).annotate(n=Count("pk"))
+
+
+def _loads(waiting: dict[str, Any], running: dict[str, int]) -> dict[str, QueueLoad]:
+    """Describe every queue that holds tasks, that a kind names, or that somebody switched."""
+    switches = dict(Queue.objects.values_list("name", "paused"))
+    named = {kind.queue for kind in kinds.all_kinds().values()}
+    loads = {}
+    for name in sorted(named | set(waiting) | set(running) | set(switches)):
+        row = waiting.get(name, {})
+        age = row.get("oldest_age")
+        loads[name] = QueueLoad(
+            pending=row.get("pending", 0),
+            processing=running.get(name, 0),
+            oldest_age=None if age is None else max(0.0, round(age.total_seconds(), 3)),
+            paused=switches.get(name, False),
+        )
+    return loads

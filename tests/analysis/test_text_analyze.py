@@ -1,0 +1,256 @@
+from __future__ import annotations
+
+import argparse
+import builtins
+import datetime
+import decimal
+import gettext
+import inspect
+import json
+import logging
+import pathlib
+import re
+import subprocess
+import time
+import unicodedata
+import unittest
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import django
+import pytest
+import stopwordsiso
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from analysis.text import languages
+from analysis.text.handler import analyze
+
+ENGLISH_STOP_WORDS = frozenset(
+    (Path(languages.__file__).parent / "snowball" / "en.txt").read_text().split()
+)
+
+
+REAL_LANGUAGES = "ar bg bn ca cs da de el es et fa fi fr he hi hu hy id it lt nl pl pt ru sv tr uk"
+
+
+def real_text(language: str) -> str:
+    """Return what Django says to its users in a language: some hundred real sentences."""
+    said: dict[str, None] = {}
+    root = Path(django.__file__).parent
+    for path in sorted(root.glob(f"**/locale/{language}/LC_MESSAGES/*.mo")):
+        with path.open("rb") as file:
+            # The header's key is empty.
+            catalog: dict[Any, str] = vars(gettext.GNUTranslations(file))["_catalog"]
+        said |= dict.fromkeys(text for key, text in catalog.items() if key)
+    return "\n\n".join(re.sub(r"%\(\w+\)\w|%\w|<[^>]*>|&\w+;", " ", text) for text in said)
+
+
+def letters_only(text: str) -> str:
+    """Replace all but letters and their marks by spaces, by each character's category."""
+    kept = (c if unicodedata.category(c)[0] in "LM" else " " for c in text)
+    return unicodedata.normalize("NFC", "".join(kept))
+
+
+@pytest.fixture(scope="module")
+def prose() -> str:
+    """Several hundred kilobytes of English: what the standard library says of itself."""
+    modules = (argparse, builtins, datetime, decimal, logging, pathlib, subprocess, unittest)
+    named = [thing for module in modules for thing in vars(module).values()]
+    members = [m for thing in named if isinstance(thing, type) for m in vars(thing).values()]
+    texts = (inspect.getdoc(thing) for thing in (*modules, *named, *members))
+    return "\n\n".join(filter(None, texts))
+
+
+def counts(word_count: int, **others: object) -> dict[str, object]:
+    nothing = {
+        "word_count": word_count,
+        "top_words": [],
+        "top_counts": [],
+        "unique_words": 0,
+        "total_words": 0,
+        "stop_words_removed": 0,
+        "sentences": 0,
+        "characters": 0,
+        "language": None,
+    }
+    return nothing | others
+
+
+def test_the_documented_example_comes_out_as_documented() -> None:
+    text = "Data: the data of an analysis. Data analysis by async tasks, async! A task? One system."
+    result = analyze(text)
+    assert result["top_words"] == ["data", "analysis", "async", "tasks", "task"]
+    assert result["top_counts"] == [3, 2, 2, 1, 1]
+    words = text.lower().translate(str.maketrans("", "", ":.,!?")).split()
+    assert result["total_words"] == len(words)
+    assert result["word_count"] == len([w for w in words if w not in ENGLISH_STOP_WORDS])
+    assert (result["sentences"], result["language"]) == (4, "en")
+
+
+@pytest.mark.parametrize("word", ["system", "computer", "world", "research", "text", "work"])
+def test_an_english_word_with_a_meaning_is_no_stop_word(word: str) -> None:
+    assert analyze(f"the {word} of it", "en")["top_words"] == [word]
+
+
+def test_counts_of_a_long_english_text_equal_those_by_split(prose: str) -> None:
+    text = re.sub("[^a-z]+", " ", prose.lower())
+    expected = Counter(text.split())
+    result = analyze(text, "en")
+    assert len(text) > 200_000
+    assert result["total_words"] == expected.total()
+    removed = analyze(" ".join(sorted(expected)), "en")["stop_words_removed"]
+    assert removed == len(expected) - result["unique_words"]
+    kept = [(w, n) for w, n in expected.items() if analyze(w, "en")["word_count"]]
+    assert result["word_count"] == sum(n for _, n in kept)
+    # `sorted` keeps the order of those that are equal: that in which they were first seen.
+    ranking = sorted(kept, key=lambda item: -item[1])[:5]
+    assert list(zip(result["top_words"], result["top_counts"], strict=True)) == ranking
+
+
+@pytest.mark.parametrize("language", REAL_LANGUAGES.split())
+def test_real_text_is_recognised_and_its_words_counted(language: str) -> None:
+    text = real_text(language)
+    assert len(text) > 10_000
+    assert languages.detect(text) == language
+    text = letters_only(text)
+    result = analyze(text)
+    assert result["language"] == language
+    assert result["total_words"] == len(text.split())
+    assert 0.05 < result["stop_words_removed"] / result["total_words"] < 0.65
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "top"),
+    [
+        ("I don’t know, don't ask: it’s state-of-the-art, isn't it?", "en",
+         {"know": 1, "ask": 1, "state-of-the-art": 1}),
+        ("She'll e-mail 3,000 e-mails at 9.5%; we could not e-mail.", "en",
+         {"e-mail": 2, "3,000": 1, "e-mails": 1, "9.5": 1}),
+        ("Up-to-date news on and off-line: news—and ‘news’.", "en",
+         {"news": 3, "up-to-date": 1, "off-line": 1}),
+        ("Die STRASSE ist groß. Straße und Straße!", "de",
+         {"straße": 2, "strasse": 1, "groß": 1}),
+        ("L’homme et l'homme d'aujourd’hui, qu'il n'est : est-ce l'homme ?", "fr",
+         {"homme": 3, "aujourd'hui": 1}),
+        ("L'acqua dell'università è nell'acqua.", "it", {"acqua": 2, "università": 1}),
+        ("¿Y el perro? ¡El perro con su dueño corre!", "es",
+         {"perro": 2, "dueño": 1, "corre": 1}),
+        ("Погода, погода и ПОГОДА; город.", "ru", {"погода": 3, "город": 1}),
+        ("Η ΟΔΟΣ και ο δρόμος· ο δρόμος της Αθήνας.", "el",
+         {"δρόμος": 2, "οδος": 1, "αθήνας": 1}),
+        ("IĞDIR ve İzmir; ığdır ve izmir.", "tr", {"ığdır": 2, "izmir": 2}),
+        ("İzmir is not Izmir.", "en", {"izmir": 2}),
+        ("اللُّغَةُ العَرَبِيَّةُ، اللغة العربيـــة مِنَ اللغة", "ar", {"اللغة": 3, "العربية": 2}),
+        ("שָׁלוֹם לך, שלום של צה״ל", "he", {"שלום": 2, "לך": 1, "צה״ל": 1}),
+        ("हिन्दी और हिन्दी पढ़ता क्षेत्र।", "hi", {"हिन्दी": 2, "पढ़ता": 1, "क्षेत्र": 1}),
+        ("ภาษาไทยและอาหารไทย", "th", {"ไทย": 2, "ภาษา": 1, "อาหาร": 1}),
+        ("我们在北京大学学习中文。北京大学。", "zh", {"北京": 2, "大学": 2, "学习": 1, "中文": 1}),
+        ("私は東京大学で日本語を学ぶ。東京大学。", "ja",
+         {"東京": 2, "大学": 2, "日本語": 1, "学ぶ": 1}),
+        ("한국어를 공부합니다. 한국어를", "ko", {"한국어를": 2, "공부합니다": 1}),
+        ("яблука п’яні, пʼяні та п'яні", "uk", {"п'яні": 3, "яблука": 1}),
+        ("Cafe\u0301 café CAFÉ", "en", {"café": 3}),
+        ("co\u00adoperate cooperate", "en", {"cooperate": 2}),
+        ("task:queue http://example.org/a_b #tag 🎉 👩‍💻", "en",
+         {"task": 1, "queue": 1, "http": 1, "example.org": 1, "a_b": 1}),
+    ],
+)  # fmt: skip
+def test_words_come_out_as_a_reader_would_write_them(
+    text: str, language: str, top: dict[str, int]
+) -> None:
+    result = analyze(text, language)
+    assert dict(zip(result["top_words"], result["top_counts"], strict=True)) == top
+
+
+def test_only_the_five_most_frequent_words_are_named_ties_as_first_seen() -> None:
+    result = analyze("zebra apple mango apple kiwi fig plum zebra lime", "en")
+    assert result["top_words"] == ["zebra", "apple", "mango", "kiwi", "fig"]
+    assert (result["word_count"], result["unique_words"]) == (9, 7)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", counts(0)),
+        (" \n\t ", counts(0, characters=4)),
+        ("?! … — 🎉", counts(0, characters=8)),
+        ("It is what it is.", counts(0, total_words=5, stop_words_removed=5, sentences=1,
+                                     characters=17, language="en")),
+    ],
+)  # fmt: skip
+def test_a_text_without_words_has_counts_of_zero(text: str, expected: dict[str, object]) -> None:
+    assert analyze(text) == expected
+
+
+def test_nothing_is_removed_where_the_language_is_unknown() -> None:
+    result = analyze("1 2 3")
+    assert (result["language"], result["word_count"], result["stop_words_removed"]) == (None, 3, 0)
+
+
+def test_sentences_end_at_full_stops_and_blank_lines_but_not_where_lines_are_wrapped() -> None:
+    assert (
+        analyze("One sentence\nset in\r\nthree lines. Another?\n\nA title\n \nLast")["sentences"]
+        == 4
+    )
+
+
+def test_what_unicode_forbids_splits_words_and_harms_nothing() -> None:
+    result = analyze("hello \ud800 wor\x00ld \ufdd0", "en")
+    assert result["top_words"] == ["hello", "wor", "ld"]
+    assert analyze("\x07\x00\ud83d")["language"] is None
+
+
+def test_a_page_of_base64_is_shown_by_its_beginning() -> None:
+    (word,) = analyze("A" * 100_000)["top_words"]
+    assert word == "a" * 99 + "…"
+
+
+@given(st.text())
+@example("İ-I'ß")
+@example("'' - ‧ a‧-b")
+def test_the_counts_of_any_text_add_up(text: str) -> None:
+    result = analyze(text)
+    assert result["word_count"] + result["stop_words_removed"] == result["total_words"]
+    assert len(result["top_words"]) == len(result["top_counts"]) == min(5, result["unique_words"])
+    assert sum(result["top_counts"]) <= result["word_count"]
+    assert sorted(result["top_counts"], reverse=True) == result["top_counts"]
+    assert result["characters"] == len(text)
+    assert len(set(result["top_words"])) == len(result["top_words"])
+    assert "\\u0000" not in json.dumps(result)
+    assert result == analyze(text)
+
+
+@given(st.lists(st.sampled_from(["zebra", "kiwi", "fig", "plum", "lime", "pear", "the", "of"])))
+def test_top_words_are_in_order_of_frequency_then_of_appearance(tokens: list[str]) -> None:
+    left = [token for token in tokens if token not in {"the", "of"}]
+    result = analyze(" ".join(tokens), "en")
+    ranking = sorted(dict.fromkeys(left), key=lambda word: (-left.count(word), left.index(word)))
+    assert result["top_words"] == ranking[:5]
+    assert result["word_count"] == len(left)
+
+
+@pytest.mark.parametrize(
+    "unit", ["{prose}", "我们在北京大学学习中文。", "ภาษาไทย", "a-", "\n", "l'", "e\u0301"]
+)
+def test_the_longest_allowed_text_takes_seconds_at_most(unit: str, prose: str) -> None:
+    unit = unit.format(prose=prose)
+    text = (unit * (2_000_000 // len(unit) + 1))[:2_000_000]
+    started = time.monotonic()
+    analyze(text)
+    assert time.monotonic() - started < 5
+
+
+def test_every_language_offered_is_one_that_the_library_lists() -> None:
+    assert set(languages.SUPPORTED) == stopwordsiso.langs()
+    for language in languages.SUPPORTED:
+        assert analyze("word", language)["language"] == language
+
+
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [("he", "שלום עולם"), ("no", "Jeg liker ikke å vente på bussen"), ("zh", "我們在學習")],
+)
+def test_the_detectors_old_names_are_read_as_ours(code: str, text: str) -> None:
+    assert languages.detect(text) == code

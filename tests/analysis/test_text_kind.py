@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import re
+import threading
+import time
+import uuid
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from pytest_django import Settings
+
+from analysis.text import pause
+from analysis.text.handler import analyze, handle
+from tasks import kinds, submit
+from tasks.errors import InvalidInput
+from tasks.kinds import Cancel, Context, FatalError
+from tasks.models import Status
+from tests.workers import run_until_idle
+
+
+def context(soft_time_limit: float = 120) -> Context:
+    return Context(task_id=uuid.uuid4(), attempt=1, owner_id=None, soft_time_limit=soft_time_limit)
+
+
+def test_the_kind_is_registered_with_its_limits_and_checks_its_input() -> None:
+    kind = kinds.get("text.analyze")
+    assert (kind.queue, kind.soft_time_limit, kind.time_limit) == ("default", 120, 120)
+    assert kind.batchable
+    kind.validate({"text": "", "language": "de"})
+    kind.validate({"text": "é" * 2_000_000})
+    for wrong in ({}, {"text": 1}, {"text": "a", "language": "xx"}, {"text": "a", "more": 1},
+                  {"text": "a" * 2_000_001}, ["text"]):  # fmt: skip
+        with pytest.raises(InvalidInput):
+            kind.validate(wrong)
+
+
+def test_the_handler_returns_the_analysis_and_tells_its_progress() -> None:
+    running = context()
+    assert handle({"text": "Hello world", "language": "en"}, running) == analyze("Hello world")
+    assert running.take_report() == (90, "counting words")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_submitted_text_comes_back_analysed_by_a_worker() -> None:
+    text = "Ναι: le café, l’été — ภาษาไทย 🎉"
+    task = submit("text.analyze", {"text": text, "language": "fr"})
+    run_until_idle()
+    task.refresh_from_db()
+    assert (task.status, task.result) == (Status.COMPLETED, analyze(text, "fr"))
+
+
+def test_an_unknown_language_is_fatal() -> None:
+    with pytest.raises(FatalError, match="'xx' is not among the languages"):
+        handle({"text": "hello", "language": "xx"}, context())
+
+
+def test_a_cancelled_task_leaves_its_pause_at_once(settings: Settings) -> None:
+    settings.ANALYSIS_SIMULATED_DELAY = "60-90"
+    running = context()
+    threading.Timer(0.2, running.cancelled.set).start()
+    started = time.monotonic()
+    with pytest.raises(Cancel):
+        handle({"text": "hello"}, running)
+    assert time.monotonic() - started < 5
+    assert running.take_report() == (0, "pausing, as configured")
+
+
+def test_the_pause_lasts_as_long_as_configured(settings: Settings) -> None:
+    settings.ANALYSIS_SIMULATED_DELAY = "0.3-0.4"
+    started = time.monotonic()
+    handle({"text": "hello"}, context())
+    assert 0.3 <= time.monotonic() - started < 3
+
+
+def test_pauses_are_drawn_from_the_whole_range() -> None:
+    documented = pause.parse(" 5-10 ")
+    drawn = [documented.draw() for _ in range(500)]
+    assert 5 <= min(drawn) < 5.5
+    assert 9.5 < max(drawn) <= 10
+    assert pause.parse("0").draw() == 0
+
+
+@pytest.mark.parametrize(
+    "value", ["", "soon", "10-5", "-1", "5-", "5--6", "101", "1e3", "nan", "5-10s"]
+)
+def test_a_wrong_pause_stops_the_start_with_a_sentence_that_names_it(
+    settings: Settings, value: str
+) -> None:
+    settings.ANALYSIS_SIMULATED_DELAY = value
+    with pytest.raises(
+        ImproperlyConfigured, match=re.escape(f"ANALYSIS_SIMULATED_DELAY={value!r}")
+    ):
+        pause.configured()

@@ -1,0 +1,144 @@
+"""Who is let in, and that those who are not cannot tell why."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.test import Client
+from django.urls import path
+from knox.models import AuthToken
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from tasks.api.permissions import IsOperator
+
+
+class WhoAmI(APIView):
+    def get(self, request: Request) -> Response:
+        return Response(request.user.get_username())
+
+    def post(self, request: Request) -> Response:
+        return Response(request.data)
+
+
+class Operate(WhoAmI):
+    permission_classes = [IsOperator]
+
+
+urlpatterns = [path("who", WhoAmI.as_view()), path("operate", Operate.as_view())]
+CURL = "application/x-www-form-urlencoded"
+pytestmark = [pytest.mark.urls(__name__), pytest.mark.django_db]
+
+
+@pytest.fixture(autouse=True)
+def _closed_api(settings: Any) -> None:
+    settings.API_ALLOW_ANONYMOUS = False
+
+
+@pytest.fixture
+def ada() -> User:
+    return User.objects.create_user("ada")
+
+
+def new_key(user: User, **lifetime: Any) -> str:
+    _, secret = AuthToken.objects.create(user, **lifetime)
+    return str(secret)
+
+
+def get(client: Client, key: str, path: str = "/who") -> Any:
+    return client.get(path, headers={"authorization": f"Bearer {key}"})
+
+
+def test_a_key_lets_its_user_in(client: Client, ada: User) -> None:
+    assert get(client, new_key(ada)).json() == "ada"
+    assert get(client, new_key(ada, expiry=timedelta(minutes=1))).json() == "ada"
+
+
+def test_a_key_is_looked_up_in_one_query_that_writes_nothing(
+    client: Client, ada: User, django_assert_num_queries: Any
+) -> None:
+    new_key(ada, expiry=timedelta(days=-1))
+    key = new_key(ada)
+    with django_assert_num_queries(1):
+        get(client, key)
+    assert AuthToken.objects.count() == 2
+
+
+def test_a_key_is_not_stored(ada: User) -> None:
+    key = new_key(ada)
+    assert key not in str(AuthToken.objects.values())
+
+
+def test_every_refused_key_gets_the_same_answer(client: Client, ada: User) -> None:
+    revoked = new_key(ada)
+    AuthToken.objects.all().delete()
+    expired = new_key(ada, expiry=timedelta(seconds=-1))
+    gone = User.objects.create_user("gone", is_active=False)
+    refused = [revoked, expired, new_key(gone), "unknown", "", "a b", "\x00", "ÿ", "k" * 4000]
+    responses = [get(client, key) for key in refused]
+    assert {response.status_code for response in responses} == {401}
+    assert {response["WWW-Authenticate"] for response in responses} == {'Bearer realm="api"'}
+    [body] = {response.content for response in responses}
+    assert b"/problems/not-authenticated" in body
+
+
+def test_a_refused_key_is_not_taken_for_an_anonymous_caller(client: Client, settings: Any) -> None:
+    settings.API_ALLOW_ANONYMOUS = True
+    assert get(client, "unknown").status_code == 401
+
+
+def test_an_anonymous_caller_is_let_in_only_by_setting(client: Client, settings: Any) -> None:
+    refusal = client.get("/who")
+    assert (refusal.status_code, refusal["WWW-Authenticate"]) == (401, 'Bearer realm="api"')
+    settings.API_ALLOW_ANONYMOUS = True
+    assert client.get("/who").json() == ""
+
+
+def test_a_foreign_web_page_cannot_write_as_an_anonymous_caller(
+    client: Client, settings: Any
+) -> None:
+    settings.API_ALLOW_ANONYMOUS = True
+
+    def post_from(site: str) -> int:
+        headers = {"sec-fetch-site": site}
+        return client.post("/who", "{}", "text/plain", headers=headers).status_code
+
+    assert [post_from(site) for site in ("cross-site", "same-site")] == [401, 401]
+    assert [post_from(site) for site in ("same-origin", "none")] == [200, 200]
+
+
+@pytest.mark.parametrize("label", ["application/json", CURL, "multipart/form-data; boundary=x"])
+def test_a_session_lets_its_user_in_and_writes_need_the_csrf_token(ada: User, label: str) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(ada)
+    assert client.get("/who").json() == "ada"
+
+    def write(**headers: str) -> Any:
+        return client.generic("POST", "/who", b"[1]", content_type=label, headers=headers)
+
+    refusal = write()
+    assert (refusal.status_code, refusal.json()["type"]) == (403, "/problems/forbidden")
+    client.cookies["csrftoken"] = token = "t" * 32
+    assert write(**{"x-csrftoken": token}).json() == [1]
+
+
+def test_a_key_needs_no_csrf_token(ada: User) -> None:
+    client = Client(enforce_csrf_checks=True)
+    headers = {"authorization": f"bearer {new_key(ada)}"}
+    assert client.post("/who", {}, "application/json", headers=headers).json() == {}
+
+
+def test_only_operators_operate(client: Client, ada: User) -> None:
+    key = new_key(ada)
+    assert client.get("/operate").status_code == 401
+    assert get(client, key, "/operate").json()["type"] == "/problems/forbidden"
+    ada.user_permissions.add(Permission.objects.get(codename="operate_task"))
+    assert get(client, key, "/operate").status_code == 403
+    User.objects.filter(pk=ada.pk).update(is_staff=True)
+    assert get(client, key, "/operate").json() == "ada"
+    root = User.objects.create_superuser("root")
+    assert get(client, new_key(root), "/operate").json() == "root"

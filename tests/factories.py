@@ -1,0 +1,88 @@
+"""Rows that are consistent for the status asked for, written without the verbs under test."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from django.db import connection
+from django.utils import timezone
+
+from tasks import sql
+from tasks.models import Attempt, Outcome, Status, Task
+from tasks.models.task import TERMINAL
+
+ERROR = {"type": "ValueError", "title": "Value error", "detail": "as told"}
+
+
+def make_worker(name: str = "test:1", *, silent_for: float = 0.0) -> int:
+    """Register a worker whose last heartbeat was so many seconds ago; return its id."""
+    with connection.cursor() as cursor:
+        wanted = {"name": name, "host": "test", "pid": 1, "queues": [], "concurrency": 4}
+        cursor.execute(sql.REGISTER, wanted)
+        worker_id = int(cursor.fetchone()[0])
+        cursor.execute(
+            "UPDATE tasks_worker SET heartbeat_at = now() - %s * interval '1 second' WHERE id = %s",
+            [silent_for, worker_id],
+        )
+    return worker_id
+
+
+def make_task(status: Status | str = Status.PENDING, **fields: Any) -> Task:
+    """Write a task of this status with its job, its worker and its times."""
+    now = timezone.now()
+    given = {"kind": "test.script", "input": {"do": "return"}, **fields}
+    if status != Status.PENDING:
+        given.setdefault("attempt", 1)
+        given.setdefault("started_at", now - dt.timedelta(seconds=2))
+    given.setdefault("lease", given.get("attempt", 0))
+    if status in TERMINAL:
+        given.setdefault("finished_at", now)
+    if status == Status.COMPLETED:
+        given.setdefault("result", {"done": True})
+        given.setdefault("progress", 100)
+    if status == Status.FAILED:
+        given.setdefault("error", ERROR)
+        given.setdefault("max_attempts", given["attempt"])
+    if status == Status.PROCESSING and "worker_id" not in given:
+        given["worker_id"] = make_worker()
+    task = Task(status=status, **given)
+    if status in (Status.PENDING, Status.PROCESSING):
+        task.job_id = _make_job(task)
+    task.save(force_insert=True)
+    if status == Status.FAILED:
+        make_attempt(task, error={**ERROR, "traceback": "Traceback: as told"})
+    return task
+
+
+def make_attempt(task: Task, outcome: str = Outcome.FAILED, **fields: Any) -> Attempt:
+    """Write one ended attempt of a task."""
+    given = {
+        "number": task.attempt,
+        "lease": task.lease,
+        "worker": "test:1",
+        "started_at": task.started_at,
+        "finished_at": task.finished_at or timezone.now(),
+        **fields,
+    }
+    return Attempt.objects.create(task=task, outcome=outcome, **given)
+
+
+def _make_job(task: Task) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO procrastinate_jobs"
+            " (queue_name, task_name, priority, args, scheduled_at, status, worker_id)"
+            " VALUES (%s, %s, %s, jsonb_build_object('task_id', %s::text), %s,"
+            " %s::procrastinate_job_status, %s) RETURNING id",
+            [
+                task.queue,
+                f"task:{task.kind}",
+                task.priority,
+                str(task.id),
+                task.scheduled_at,
+                "doing" if task.status == Status.PROCESSING else "todo",
+                task.worker_id,
+            ],
+        )
+        return int(cursor.fetchone()[0])

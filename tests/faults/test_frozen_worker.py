@@ -1,0 +1,58 @@
+"""R04: a worker that was frozen beyond its lease wakes up and can change nothing."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+from tasks import lifecycle
+from tasks.models import Outcome, Status, Task
+from tests.script.models import Effect
+from tests.waiting import wait_until
+from tests.workers import is_running
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_a_worker_frozen_beyond_its_lease_can_change_nothing(worker, tmp_path):
+    file = tmp_path / "go on"
+    task = lifecycle.submit("test.plain_effect", {"file": str(file)})
+    frozen = worker()
+    wait_until(lambda: Effect.objects.count() == 1, what="first start")
+    (zombie,) = frozen.pids()
+    os.kill(zombie, signal.SIGSTOP)
+    worker()
+    wait_until(lambda: Effect.objects.count() == 2, within=30, what="second start")
+    # The handler of the frozen process ends the moment it wakes up, before anybody else.
+    file.touch()
+    wait_until(lambda: Task.objects.get().status == Status.COMPLETED, what="completed")
+    task.refresh_from_db()
+    before = Task.objects.values().get()
+    os.kill(zombie, signal.SIGCONT)
+    wait_until(lambda: not is_running(zombie), what="the zombie fences itself")
+    assert Task.objects.values().get() == before
+    assert [one.outcome for one in task.attempt_history()] == [Outcome.LOST, Outcome.COMPLETED]
+    wait_until(lambda: len(frozen.pids()) == 1, what="the zombie is replaced")
+
+
+def test_a_frozen_workers_finish_is_refused_while_the_next_attempt_runs(worker, tmp_path):
+    first, second = tmp_path / "first", tmp_path / "second"
+    lifecycle.submit("test.plain_effect", {"file": str(first)})
+    frozen = worker()
+    wait_until(lambda: Effect.objects.count() == 1, what="first start")
+    (zombie,) = frozen.pids()
+    os.kill(zombie, signal.SIGSTOP)
+    # Only the second attempt reads this input.
+    Task.objects.update(input={"file": str(second)})
+    worker()
+    wait_until(lambda: Effect.objects.count() == 2, within=30, what="second start")
+    running = Task.objects.values().get()
+    first.touch()
+    os.kill(zombie, signal.SIGCONT)
+    wait_until(lambda: not is_running(zombie), what="the zombie fences itself")
+    now = Task.objects.values().get()
+    assert (now["status"], now["lease"]) == (Status.PROCESSING, running["lease"])
+    second.touch()
+    wait_until(lambda: Task.objects.get().status == Status.COMPLETED, what="completed")

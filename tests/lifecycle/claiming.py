@@ -1,0 +1,44 @@
+"""The worker's statements, run by hand over Django's connection."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from django.db import connection
+
+from tasks import kinds, sql
+from tasks.ending import Claim, Ending, parameters
+
+
+def claim(worker_id: int, *, limit: int = 10, queues: Sequence[str] | None = None) -> list[Claim]:
+    """Claim as a worker does."""
+    with connection.cursor() as cursor:
+        wanted = {
+            "worker": worker_id,
+            "queues": list(queues) if queues else None,
+            "limit": limit,
+            "task_names": [f"task:{name}" for name in kinds.all_kinds()],
+        }
+        cursor.execute(sql.CLAIM, wanted)
+        return [
+            Claim(
+                id=row[0],
+                job_id=row[1],
+                kind=row[2],
+                owner_id=row[3],
+                # Django leaves JSON to its fields.
+                input=json.loads(row[4]),
+                attempt=row[5],
+                max_attempts=row[6],
+                lease=row[7],
+            )
+            for row in cursor.fetchall()
+        ]
+
+
+def finish(*endings: Ending) -> int:
+    """Finish as a worker does; return how many rows the fence let through."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql.FINISH, parameters(endings, worker="test:1"))
+        return len(cursor.fetchall())

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+from django.db import connection, transaction
+from django.utils import timezone
+
+import tasks
+from tasks import lifecycle
+from tasks.models import Status, Task
+from tests.factories import make_task, make_worker
+from tests.lifecycle.claiming import claim
+from tests.queue_rows import execute, jobs
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_claim_takes_job_and_task_together_and_counts_the_attempt():
+    task = tasks.submit("test.script", {"value": 1})
+    worker = make_worker()
+    (claimed,) = claim(worker)
+    stored = Task.objects.get()
+    assert (stored.status, stored.attempt, stored.lease) == (Status.PROCESSING, 1, 1)
+    assert stored.worker_id == worker
+    assert stored.started_at is not None
+    assert (claimed.id, claimed.input, claimed.lease) == (task.id, {"value": 1}, 1)
+    assert [job.status for job in jobs()] == ["doing"]
+
+
+def test_the_highest_priority_comes_first_then_the_oldest():
+    low, high, later = (
+        tasks.submit("test.script", priority=priority) for priority in (0, 5, 0)
+    )
+    assert [one.id for one in claim(make_worker())] == [high.id, low.id, later.id]
+
+
+def test_what_is_not_due_stays():
+    tasks.submit("test.script", delay=3600)
+    tasks.submit("test.script", scheduled_at=timezone.now() - dt.timedelta(seconds=1))
+    assert len(claim(make_worker())) == 1
+
+
+def test_only_the_queues_asked_for_are_claimed():
+    tasks.submit("test.script", queue="other")
+    mine = tasks.submit("test.script", queue="mine")
+    assert [one.id for one in claim(make_worker(), queues=["mine"])] == [mine.id]
+
+
+def test_a_paused_queue_is_left_alone_until_it_is_resumed():
+    tasks.submit("test.script", queue="slow")
+    lifecycle.pause_queue("slow")
+    assert claim(make_worker()) == []
+    lifecycle.resume_queue("slow")
+    assert len(claim(make_worker())) == 1
+
+
+def test_a_kind_that_this_worker_does_not_know_stays_parked():
+    make_task(kind="of.the.next.release")
+    assert claim(make_worker()) == []
+    assert [job.status for job in jobs()] == ["todo"]
+
+
+def test_a_second_delivery_runs_nothing_and_is_deleted():
+    task = tasks.submit("test.script")
+    copy = (
+        "INSERT INTO procrastinate_jobs (queue_name, task_name, args)"
+        " SELECT queue_name, task_name, args FROM procrastinate_jobs LIMIT 1"
+    )
+    for _ in range(4):
+        execute(copy)
+    assert [one.id for one in claim(make_worker())] == [task.id]
+    assert len(jobs()) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_workers_never_claim_the_same_task():
+    for _ in range(20):
+        tasks.submit("test.script")
+    first, second = make_worker(), make_worker()
+    with transaction.atomic():
+        mine = claim(first, limit=12)
+        other = connection.copy()
+        with other.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '2s'")
+            cursor.execute(
+                "SELECT id FROM procrastinate_jobs WHERE status = 'todo' FOR UPDATE SKIP LOCKED"
+            )
+            assert len(cursor.fetchall()) == 8
+        other.close()
+    theirs = claim(second, limit=12)
+    assert len(mine) == 12
+    assert len(theirs) == 8
+    assert not {one.id for one in mine} & {one.id for one in theirs}

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+from django.utils import timezone
+
+from tasks import lifecycle
+from tasks.models import Attempt, Status, Task
+from tests.factories import make_task
+
+pytestmark = pytest.mark.django_db
+
+
+def test_what_ended_before_its_retention_goes_with_its_history(settings):
+    settings.RETENTION_COMPLETED_DAYS, settings.RETENTION_FAILED_DAYS = 30, 90
+    ended = timezone.now() - dt.timedelta(days=60)
+    for status in (Status.COMPLETED, Status.CANCELLED, Status.FAILED):
+        make_task(status, finished_at=ended)
+    make_task(Status.COMPLETED)
+    make_task(created_at=ended)
+    assert lifecycle.prune() == 2
+    assert sorted(Task.objects.values_list("status", flat=True)) == [
+        Status.COMPLETED, Status.FAILED, Status.PENDING,
+    ]  # fmt: skip
+    settings.RETENTION_FAILED_DAYS = 30
+    assert lifecycle.prune() == 1
+    assert not Attempt.objects.exists()
+
+
+def test_pruning_goes_on_until_nothing_is_left(monkeypatch, settings):
+    monkeypatch.setattr(lifecycle, "PRUNE_LIMIT", 2)
+    settings.RETENTION_COMPLETED_DAYS = 0
+    for _ in range(5):
+        make_task(Status.COMPLETED)
+    assert lifecycle.prune() == 5

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from tasks import lifecycle
+from tasks.models import Outcome, Status, Task, Worker
+from tests.factories import make_task, make_worker
+from tests.queue_rows import execute, job_of, jobs
+
+pytestmark = pytest.mark.django_db
+
+
+def test_the_tasks_of_a_silent_worker_wait_again():
+    task = make_task(Status.PROCESSING, worker_id=make_worker("dead:1", silent_for=16))
+    lost_job = task.job_id
+    assert lifecycle.rescue() == 1
+    task.refresh_from_db()
+    assert (task.status, task.attempt, task.worker_id) == (Status.PENDING, 1, None)
+    assert [job.id for job in jobs()] == [task.job_id] != [lost_job]
+    (attempt,) = task.attempts.all()
+    assert (attempt.outcome, attempt.worker) == (Outcome.LOST, "dead:1")
+
+
+def test_a_living_worker_keeps_its_tasks_however_long_they_take():
+    long_ago = timezone.now() - dt.timedelta(hours=5)
+    make_task(Status.PROCESSING, worker_id=make_worker(silent_for=10), started_at=long_ago)
+    assert lifecycle.rescue() == 0
+
+
+def test_a_worker_whose_row_is_gone_has_lost_its_tasks():
+    make_task(Status.PROCESSING, worker_id=make_worker())
+    Worker.objects.all().delete()
+    assert lifecycle.rescue() == 1
+
+
+def test_a_task_that_keeps_losing_its_worker_fails_in_the_end():
+    make_task(
+        Status.PROCESSING, worker_id=make_worker(silent_for=60), attempt=3, max_attempts=3
+    )
+    lifecycle.rescue()
+    task = Task.objects.get()
+    assert (task.status, task.error["type"], jobs()) == (Status.FAILED, "WorkerLost", [])
+
+
+def test_a_lost_task_that_should_stop_is_cancelled():
+    make_task(Status.PROCESSING, worker_id=make_worker(silent_for=60), cancel_requested=True)
+    lifecycle.rescue()
+    assert Task.objects.get().status == Status.CANCELLED
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_rescuer_works_at_a_time():
+    make_task(Status.PROCESSING, worker_id=make_worker(silent_for=60))
+    other = connection.copy()
+    with other.cursor() as cursor:
+        cursor.execute("BEGIN")
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [lifecycle.RESCUE_LOCK])
+        assert lifecycle.rescue() == 0
+        cursor.execute("ROLLBACK")
+    other.close()
+    assert lifecycle.rescue() == 1
+
+
+def test_a_waiting_task_without_its_job_gets_one_again():
+    task = make_task(scheduled_at=timezone.now() + dt.timedelta(hours=1))
+    execute("DELETE FROM procrastinate_jobs")
+    assert lifecycle.reconcile() == (1, 0)
+    assert job_of(task).scheduled_at == task.scheduled_at
+    assert lifecycle.reconcile() == (0, 0)
+
+
+def test_a_job_that_no_living_task_names_goes():
+    task = make_task()
+    execute("UPDATE tasks_task SET job_id = nextval('procrastinate_jobs_id_seq')")
+    assert lifecycle.reconcile() == (1, 1)
+    assert job_of(task).status == "todo"
+    assert len(jobs()) == 1
+
+
+def test_jobs_of_other_applications_are_not_touched():
+    execute("INSERT INTO procrastinate_jobs (queue_name, task_name) VALUES ('q', 'theirs')")
+    assert lifecycle.reconcile() == (0, 0)
+
+
+def test_long_dead_workers_are_forgotten_unless_they_hold_something():
+    make_worker(silent_for=3600)
+    holding = make_worker(silent_for=3600)
+    alive = make_worker()
+    make_task(Status.PROCESSING, worker_id=holding)
+    lifecycle.forget_workers()
+    assert set(Worker.objects.values_list("pk", flat=True)) == {holding, alive}

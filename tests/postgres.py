@@ -1,0 +1,52 @@
+"""A pytest plugin: the whole run on an embedded PostgreSQL of its own, in a directory of its own.
+
+Loaded with `-p` because Django's settings are read before any conftest. The server is started once,
+by the process that the user started; pytest-xdist's workers have a database each in it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from taskproject.embedded import EmbeddedPostgres
+
+IS_XDIST_WORKER = "PYTEST_XDIST_WORKER" in os.environ
+
+if not IS_XDIST_WORKER:
+    # Directly under the system's directory for temporary files: a socket's path must be short.
+    os.environ["DATA_DIR"] = tempfile.mkdtemp(prefix="tasks-test-")
+    # Root's server runs as another user, who must be able to get there.
+    Path(os.environ["DATA_DIR"]).chmod(0o755)
+    os.environ.pop("DATABASE_URL", None)
+    os.environ.update(
+        EXTRA_APPS="tests.script",
+        SECRET_KEY="tests only",
+        API_ALLOW_ANONYMOUS="true",
+        DEBUG="false",
+        LOG_LEVEL="WARNING",
+    )
+
+_running = ExitStack()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure() -> None:
+    """Start the server."""
+    if not IS_XDIST_WORKER:
+        # What is tested here is not the disk: the durability tests have a cluster of their own.
+        fast = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
+        server = EmbeddedPostgres(Path(os.environ["DATA_DIR"]), parameters=fast)
+        _running.enter_context(server.running())
+
+
+def pytest_unconfigure() -> None:
+    """Stop it and leave nothing behind."""
+    if not IS_XDIST_WORKER:
+        _running.close()
+        shutil.rmtree(os.environ["DATA_DIR"], ignore_errors=True)

@@ -1,0 +1,125 @@
+"""What a handler may do, run by a real worker in this process."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from django.db import connection
+
+import tasks
+from tasks import lifecycle
+from tasks.models import Outcome, Status, Task, Worker
+from tasks.submission import Submission
+from tests.queue_rows import jobs
+from tests.script.models import Effect
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.mark.parametrize(
+    ("do", "status", "attempts"),
+    [
+        ("return", Status.COMPLETED, [Outcome.COMPLETED]),
+        ("raise", Status.FAILED, [Outcome.FAILED] * 3),
+        ("raise once", Status.COMPLETED, [Outcome.FAILED, Outcome.COMPLETED]),
+        ("retry once", Status.COMPLETED, [Outcome.FAILED, Outcome.COMPLETED]),
+        ("fatal", Status.FAILED, [Outcome.FAILED]),
+        ("cancel", Status.CANCELLED, [Outcome.CANCELLED]),
+        ("return what is no JSON", Status.FAILED, [Outcome.FAILED]),
+        ("return a NUL", Status.FAILED, [Outcome.FAILED]),
+    ],
+)
+def test_what_a_handler_does_decides_the_end(run_tasks, do, status, attempts):
+    tasks.submit("test.script", {"do": do})
+    run_tasks()
+    task = Task.objects.get()
+    assert task.status == status
+    assert [one.outcome for one in task.attempt_history()] == attempts
+    assert [one.number for one in task.attempt_history()] == list(range(1, len(attempts) + 1))
+    assert jobs() == []
+
+
+def test_a_snooze_spends_no_attempt(run_tasks, tmp_path):
+    file = tmp_path / "there"
+    tasks.submit("test.script", {"do": "snooze until", "file": str(file)}, max_attempts=1)
+    snoozed = threading.Thread(target=lambda: wait_until(_snoozed_thrice) and file.touch())
+    snoozed.start()
+    run_tasks()
+    snoozed.join()
+    task = Task.objects.get()
+    assert (task.status, task.attempt) == (Status.COMPLETED, 1)
+    assert task.lease >= 4
+
+
+def _snoozed_thrice() -> bool:
+    try:
+        return Task.objects.get().attempts.filter(outcome=Outcome.SNOOZED).count() >= 3
+    finally:
+        connection.close()
+
+
+def test_a_follow_up_comes_with_the_finish(run_tasks):
+    tasks.submit("test.script", {"do": "follow up", "value": 7})
+    run_tasks()
+    assert [task.result for task in Task.objects.order_by("id")] == [{"done": True}, {"echo": 7}]
+
+
+def test_a_follow_up_of_a_failed_attempt_never_comes(run_tasks):
+    tasks.submit("test.script", {"do": "follow up", "value": 7, "then": "raise"})
+    run_tasks()
+    assert Task.objects.get().status == Status.FAILED
+
+
+def test_a_submit_that_rolls_back_inside_a_handler_leaves_nothing(run_tasks):
+    tasks.submit("test.script", {"do": "submit and roll back", "value": 7})
+    run_tasks()
+    assert Task.objects.get().status == Status.COMPLETED
+    assert jobs() == []
+
+
+def test_a_transactional_handlers_writes_commit_with_the_finish(run_tasks):
+    task = tasks.submit("test.effect")
+    run_tasks()
+    assert Task.objects.get().status == Status.COMPLETED
+    assert list(Effect.objects.values_list("task_id", flat=True)) == [task.id]
+
+
+def test_a_transactional_handlers_writes_go_when_it_fails(run_tasks):
+    tasks.submit("test.effect", {"do": "raise"})
+    run_tasks()
+    assert Task.objects.get().status == Status.FAILED
+    assert not Effect.objects.exists()
+
+
+def test_many_small_tasks_all_end_and_share_hops(run_tasks):
+    lifecycle.submit_many([Submission.of("test.sum", {"numbers": [n, 1]}) for n in range(2000)])
+    run_tasks()
+    results = [task.result["sum"] for task in Task.objects.order_by("id")]
+    assert results == [n + 1 for n in range(2000)]
+    assert jobs() == []
+
+
+def test_a_member_that_fails_costs_its_neighbours_nothing(run_tasks):
+    def numbers(n: int) -> list[object]:
+        return ["not a number"] if n % 10 == 3 else [n]
+
+    lifecycle.submit_many(
+        [Submission.of("test.sum", {"numbers": numbers(n)}, max_attempts=1) for n in range(300)]
+    )
+    run_tasks()
+    assert Task.objects.filter(status=Status.FAILED).count() == 30
+    assert Task.objects.filter(status=Status.COMPLETED).count() == 270
+
+
+def test_past_the_soft_limit_a_heeding_handler_fails(run_tasks, tmp_path):
+    tasks.submit("test.overdue", {"file": str(tmp_path / "never"), "heed": True})
+    run_tasks()
+    assert Task.objects.get().error["type"] == "SoftTimeLimitExceeded"
+
+
+def test_a_worker_leaves_no_seat_behind(run_tasks):
+    tasks.submit("test.script")
+    run_tasks()
+    assert not Worker.objects.exists()

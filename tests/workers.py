@@ -1,0 +1,150 @@
+"""Workers for tests: one in this process, or the real command in processes of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.db import close_old_connections, connection
+
+from tasks.models import Status, Task, Worker
+from tasks.worker.process import WorkerProcess
+from tests.waiting import wait_until
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def database_url() -> str:
+    """Return the URL of this test's database, for processes of their own."""
+    wanted = connection.settings_dict
+    return f"postgresql://{wanted['USER']}@/{wanted['NAME']}?host={wanted['HOST']}"
+
+
+def run_until_idle(*, concurrency: int = 4, within: float = 30.0, **options: Any) -> None:
+    """Run a worker in this process until no task is pending and due, or processing."""
+
+    async def run() -> None:
+        process = WorkerProcess(queues=None, concurrency=concurrency, grace=5, **options)
+        running = asyncio.create_task(process.run())
+        idle = sync_to_async(_is_idle, thread_sensitive=False)
+        async with asyncio.timeout(within):
+            while not running.done() and not await idle():
+                await asyncio.sleep(0.02)
+            process.stop()
+            await running
+
+    with _connections_closed_after_use():
+        asyncio.run(run())
+
+
+@contextmanager
+def _connections_closed_after_use() -> Iterator[None]:
+    """Have the worker's threads close their connections, which would outlive the test."""
+    wanted = connection.settings_dict
+    kept, wanted["CONN_MAX_AGE"] = wanted["CONN_MAX_AGE"], 0
+    try:
+        yield
+    finally:
+        wanted["CONN_MAX_AGE"] = kept
+
+
+def _is_idle() -> bool:
+    try:
+        return not Task.objects.filter(status__in=(Status.PENDING, Status.PROCESSING)).exists()
+    finally:
+        connection.close()
+        close_old_connections()
+
+
+class WorkerCommand:
+    """A running `manage.py worker`."""
+
+    def __init__(
+        self,
+        *,
+        processes: int = 1,
+        concurrency: int = 4,
+        queues: Sequence[str] = (),
+        **environment: str,
+    ) -> None:
+        self.processes = processes
+        self.log = TemporaryFile("w+")  # noqa: SIM115 closed by end()
+        command = [
+            sys.executable, "manage.py", "worker",
+            f"--processes={processes}", f"--concurrency={concurrency}",
+            f"--queues={','.join(queues)}",
+        ]  # fmt: skip
+        self.popen = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env={**os.environ, "DATABASE_URL": database_url(), **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=self.log,
+            stderr=self.log,
+        )
+
+    def wait_until_seated(self) -> None:
+        """Wait until each of its processes is registered."""
+        wait_until(lambda: len(self.workers()) >= self.processes, what="workers registered")
+
+    def workers(self) -> list[Worker]:
+        """Return the rows of its living processes."""
+        return [row for row in Worker.objects.all() if self._is_ours(row)]
+
+    def _is_ours(self, row: Worker) -> bool:
+        return is_running(row.pid) and _stat(row.pid)[1] == str(self.popen.pid)
+
+    def pids(self) -> list[int]:
+        """Return the process ids of its worker processes."""
+        return [row.pid for row in self.workers()]
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the command itself."""
+        self.popen.send_signal(number)
+
+    def wait(self, *, within: float = 30.0) -> int:
+        """Return its exit code, once it has one."""
+        return self.popen.wait(timeout=within)
+
+    def output(self) -> str:
+        """Return what it has written so far."""
+        self.log.seek(0)
+        return self.log.read()
+
+    def end(self) -> None:
+        """Stop it, by force if need be."""
+        for pid in self.pids():
+            os.kill(pid, signal.SIGCONT)
+        if self.popen.poll() is None:
+            self.popen.terminate()
+            try:
+                self.popen.wait(timeout=15)
+            except subprocess.TimeoutExpired:
+                print(self.output())
+                for pid in self.pids():
+                    os.kill(pid, signal.SIGKILL)
+                self.popen.kill()
+                self.popen.wait()
+        self.log.close()
+
+
+def is_running(pid: int) -> bool:
+    """Say whether a process exists and is no zombie."""
+    try:
+        return _stat(pid)[0] not in ("Z", "X")
+    except OSError:
+        return False
+
+
+def _stat(pid: int) -> list[str]:
+    """Return the state of a process, the id of its parent, and what follows in proc(5)."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
