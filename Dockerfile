@@ -19,5 +19,4 @@ RUN python -m compileall -q taskproject tasks analysis
 USER app
 
 EXPOSE 8000
-STOPSIGNAL SIGTERM
-CMD ["sh", "-c", "exec granian --interface wsgi --host \"$HOST\" --port 8000 --workers \"${WEB_PROCESSES:-2}\" --respawn-failed-workers --no-ws --log-level warning taskproject.wsgi:application"]
+CMD ["python", "-m", "taskproject.web"]

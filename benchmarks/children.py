@@ -33,7 +33,8 @@ def running(
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=partial(die_with_parent, signal.SIGTERM, parent=os.getpid()),
+            # Nothing gentler: Celery's graceful stop waits for a broker that is gone as well.
+            preexec_fn=partial(die_with_parent, signal.SIGKILL, parent=os.getpid()),
         )
     try:
         yield child

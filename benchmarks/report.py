@@ -40,8 +40,11 @@ def ratios(runs: Runs, *, ours: str) -> dict[str, float]:
     return {name: rate / middle(runs[name]).drain_rate for name in runs if name != ours}
 
 
-def save(runs: Runs, *, ours: str, postgres: str, load: float, skipped: Mapping[str, str]) -> Path:
+def save(
+    runs: Runs, *, row: str, ours: str, postgres: str, load: float, skipped: Mapping[str, str]
+) -> Path:
     """Write the runs with the machine they ran on and its load before; the file."""
+    LATEST.parent.mkdir(exist_ok=True)
     LATEST.write_text(
         json.dumps(
             {

@@ -34,8 +34,8 @@ PARAMETERS: Mapping[str, str] = {
     "listen_addresses": "",
     "port": PORT,
     "unix_socket_permissions": "0700",
-    # The web's threads, and the workers' processes, which are as many as there are cores.
-    "max_connections": str(max(200, 100 + 20 * (os.cpu_count() or 1))),
+    # The web's threads and the workers' processes grow with the cores.
+    "max_connections": str(max(200, 100 + 40 * (os.cpu_count() or 1))),
     # Durable: what was answered is on the disk.
     "fsync": "on",
     "synchronous_commit": "on",

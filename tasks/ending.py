@@ -77,7 +77,10 @@ def raised(claim: Claim, kind: Kind, error: BaseException) -> Ending:
             return interrupted(claim)
         case Cancel():
             return Ending(
-                claim=claim, status=Status.CANCELLED, outcome=Outcome.CANCELLED, error=_error_json(error)
+                claim=claim,
+                status=Status.CANCELLED,
+                outcome=Outcome.CANCELLED,
+                error=_error_json(error),
             )
     told = {"error": _error_json(error), "traceback": _traceback(error)}
     if isinstance(error, FatalError) or claim.attempt >= claim.max_attempts:

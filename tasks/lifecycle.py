@@ -203,7 +203,9 @@ def _enqueue(
 ) -> list[tuple[Any, ...]]:
     rows = _run(sql.SUBMIT, {"owner": owner_id, "batch": batch_id, **columns(submissions)})
     for one in submissions:
-        _emit_on_commit("submitted", task_id=one.id, kind=one.kind, attempt=0, status=Status.PENDING)
+        _emit_on_commit(
+            "submitted", task_id=one.id, kind=one.kind, attempt=0, status=Status.PENDING
+        )
     return rows
 
 

@@ -6,7 +6,9 @@ from __future__ import annotations
 class Retry(Exception):
     """Fail this attempt and try again after `delay` seconds, if an attempt is left."""
 
-    def __init__(self, delay: float | None = None, message: str = "The handler asked for a retry.") -> None:
+    def __init__(
+        self, delay: float | None = None, message: str = "The handler asked for a retry."
+    ) -> None:
         super().__init__(message)
         self.delay = delay
 

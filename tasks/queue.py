@@ -52,9 +52,7 @@ class TaskJobManager(manager.JobManager):
         job_id = await self._engine.next_unit()
         if job_id is None:
             return None
-        return jobs.Job(
-            id=job_id, queue="", lock=None, queueing_lock=None, task_name=RUN_UNIT
-        )
+        return jobs.Job(id=job_id, queue="", lock=None, queueing_lock=None, task_name=RUN_UNIT)
 
     async def finish_job(self, job: jobs.Job, status: jobs.Status, delete_job: bool) -> None:
         """Record the endings of the unit; the job rows go in the same statement."""
@@ -79,9 +77,7 @@ class TaskJobManager(manager.JobManager):
         """Wake the loop whenever something may have come."""
 
         async def wake() -> None:
-            await on_notification(
-                channel="", notification={"type": "job_inserted", "job_id": 0}
-            )
+            await on_notification(channel="", notification={"type": "job_inserted", "job_id": 0})
 
         await self._engine.listen(wake)
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
+import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
 from django.db.models import Count, DurationField, ExpressionWrapper, F, Max, Min, Q
 from django.db.models.fields.json import KT
-from django.db.models.functions import Greatest, Now
+from django.db.models.functions import Greatest, Now, TruncMinute
 
 from tasks import kinds
 from tasks.models import Batch, Queue, Status, Task, Worker, WorkerState
@@ -137,10 +139,8 @@ def waiting() -> int:
 def workers() -> list[tuple[Worker, str]]:
     """Return every worker and its state: alive, draining or dead, by the database's clock."""
     silence = ExpressionWrapper(Now() - F("heartbeat_at"), output_field=DurationField())
-    return [
-        (worker, _state(worker, worker.silence))
-        for worker in Worker.objects.annotate(silence=silence)
-    ]
+    seen: Any = Worker.objects.annotate(silence=silence)
+    return [(worker, _state(worker, worker.silence)) for worker in seen]
 
 
 def worker_counts() -> dict[str, int]:
@@ -194,3 +194,76 @@ def _loads(waiting: dict[str, Any], running: dict[str, int]) -> dict[str, QueueL
             paused=switches.get(name, False),
         )
     return loads
+
+
+@dataclass(frozen=True, kw_only=True)
+class Present:
+    """What waits and runs now, and what failed for good; ages in seconds."""
+
+    primary: int
+    retry: int
+    scheduled: int
+    processing: int
+    dlq: int
+    oldest_age: float | None
+    by_queue: dict[str, QueueLoad]
+
+    @property
+    def due(self) -> int:
+        return self.primary + self.retry
+
+
+@dataclass(frozen=True, kw_only=True)
+class Minute:
+    """How many tasks ended in one minute, and how."""
+
+    start: dt.datetime
+    completed: int
+    failed: int
+
+
+def present() -> Present:
+    """Count what waits, runs and failed through their own indexes, whatever has ended well."""
+    waiting = list(_waiting_by_queue())
+    running = dict(_counts(Task.objects.filter(status=Status.PROCESSING), "queue"))
+    by_queue = _loads({row["queue"]: row for row in waiting}, running)
+    ages = [load.oldest_age for load in by_queue.values() if load.oldest_age is not None]
+    return Present(
+        primary=sum(row["primary"] for row in waiting),
+        retry=sum(row["retry"] for row in waiting),
+        scheduled=sum(row["scheduled"] for row in waiting),
+        processing=sum(running.values()),
+        dlq=Task.objects.filter(status=Status.FAILED).count(),
+        oldest_age=max(ages, default=None),
+        by_queue=by_queue,
+    )
+
+
+def ended_by_minute(*, now: dt.datetime, minutes: int = 60) -> list[Minute]:
+    """Count what ended in each of the last minutes, oldest first; reads those rows alone."""
+    first = now.replace(second=0, microsecond=0) - dt.timedelta(minutes=minutes - 1)
+    rows = (
+        Task.objects.filter(finished_at__gte=first, status__in=(Status.COMPLETED, Status.FAILED))
+        .order_by()
+        .values_list(TruncMinute("finished_at"), "status")
+        .annotate(n=Count("pk"))
+    )
+    counts = {(minute, status): n for minute, status, n in rows}
+    starts = (first + dt.timedelta(minutes=passed) for passed in range(minutes))
+    return [
+        Minute(
+            start=start,
+            completed=counts.get((start, Status.COMPLETED), 0),
+            failed=counts.get((start, Status.FAILED), 0),
+        )
+        for start in starts
+    ]
+
+
+def batch_counts(batches: Sequence[uuid.UUID]) -> dict[uuid.UUID, dict[str, int]]:
+    """Count the tasks of several batches by status."""
+    counts: dict[uuid.UUID, dict[str, int]] = {}
+    rows = Task.objects.filter(batch__in=batches).order_by().values_list("batch", "status")
+    for batch, status, n in rows.annotate(n=Count("pk")):
+        counts.setdefault(batch, {})[status] = n
+    return counts

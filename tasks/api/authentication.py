@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib.auth.models import User
 from django.utils import timezone
 from knox.crypto import hash_token
-from knox.models import AbstractAuthToken, get_token_model
+from knox.models import AuthToken
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
@@ -14,13 +14,13 @@ from rest_framework.request import Request
 class ApiKeyAuthentication(BaseAuthentication):
     """Find the user of a key by its digest: one query, and one refusal for every reason."""
 
-    def authenticate(self, request: Request) -> tuple[User, AbstractAuthToken] | None:
+    def authenticate(self, request: Request) -> tuple[User, AuthToken] | None:
         """Return the user and the key, or None without a bearer; raise AuthenticationFailed."""
         scheme, _, secret = get_authorization_header(request).partition(b" ")
         if scheme.lower() != b"bearer":
             return None
         digest = hash_token(secret.strip().decode("latin-1"))
-        key = get_token_model().objects.select_related("user").filter(digest=digest).first()
+        key = AuthToken.objects.select_related("user").filter(digest=digest).first()
         if key is None or not key.user.is_active or (key.expiry and key.expiry <= timezone.now()):
             raise AuthenticationFailed("The API key is not valid.")
         return key.user, key

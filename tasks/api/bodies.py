@@ -27,18 +27,18 @@ class Body:
     def _validator(self) -> Any:
         return jsonschema_rs.validator_for(self.schema)
 
-    def check(self, value: Any, *, at: str = "") -> dict[str, Any]:
-        """Return the object; raise InvalidInput naming the fields, below `at`."""
+    def check(self, value: Any) -> dict[str, Any]:
+        """Return the object; raise InvalidInput naming the fields."""
         if not self._validator.is_valid(value):
-            errors = (_errors(error, at) for error in self._validator.iter_errors(value))
+            errors = (_errors(error) for error in self._validator.iter_errors(value))
             found = [one for group in islice(errors, MAX_REPORTED_ERRORS) for one in group]
             raise InvalidInput(found)
         accepted: dict[str, Any] = value
         return accepted
 
 
-def _errors(error: Any, at: str) -> list[FieldError]:
-    path = [part for part in (at, *map(str, error.instance_path)) if part]
+def _errors(error: Any) -> list[FieldError]:
+    path = list(map(str, error.instance_path))
     match error.kind.name:
         case "additionalProperties":
             names, message = error.kind.unexpected, "There is no such field."

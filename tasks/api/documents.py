@@ -11,7 +11,7 @@ from zlib import crc32
 from django.urls import reverse
 
 from tasks.kinds import Kind
-from tasks.models import Attempt, Batch, Lane, Task
+from tasks.models import Attempt, Batch, Task
 from tasks.models.task import RETRYABLE
 from tasks.stats import BatchProgress
 
@@ -142,6 +142,4 @@ def _attempt_error(
 ) -> dict[str, Any] | None:
     if error is None:
         return None
-    return {
-        name: value for name, value in error.items() if with_traceback or name != "traceback"
-    }
+    return {name: value for name, value in error.items() if with_traceback or name != "traceback"}

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import django_filters
+from django_filters.filterset import FilterSet
 from rest_framework.exceptions import ValidationError
 
 from tasks.models import Lane, Status, Task
@@ -15,8 +16,10 @@ from tasks.models.task import TaskQuerySet
 _PAGING = {"cursor", "page_size"}
 
 
-class StrictFilterSet(django_filters.FilterSet):  # type: ignore[misc]
+class StrictFilterSet(FilterSet):
     """Filters that refuse what they do not know: a misspelt one would show, or purge, too much."""
+
+    base_filters: ClassVar[dict[str, django_filters.Filter]]
 
     @classmethod
     def apply(cls, asked: Mapping[str, Any], tasks: TaskQuerySet) -> TaskQuerySet:
@@ -25,8 +28,8 @@ class StrictFilterSet(django_filters.FilterSet):  # type: ignore[misc]
         if unknown:
             raise ValidationError(dict.fromkeys(unknown, "There is no such filter."))
         filters = cls(data=asked, queryset=tasks)
-        if not filters.is_valid():
-            raise ValidationError(filters.errors)
+        if errors := filters.errors:
+            raise ValidationError(errors)
         filtered: TaskQuerySet = filters.qs
         return filtered
 

@@ -10,6 +10,7 @@ from django.core.signals import got_request_exception
 from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.template.loader import render_to_string
 from django.urls import Resolver404, resolve
 from rest_framework.request import is_form_media_type
 from rest_framework.views import APIView
@@ -19,15 +20,6 @@ from tasks.api.errors import problem_of
 from tasks.api.problems import Problem
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
-
-_OUTAGE_PAGE = """<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<title>Not available</title>
-<h1>Not available right now</h1>
-<p>The database cannot be reached. Nothing was lost; please try again in a few seconds.</p>
-</html>
-"""
 
 
 class DatabaseOutageMiddleware:
@@ -44,7 +36,9 @@ class DatabaseOutageMiddleware:
             return response
         if answers_json(request):
             return problem.response(instance=request.path)
-        return HttpResponse(_OUTAGE_PAGE, status=problem.type.status, headers=problem.headers)
+        # Rendered without the request: its user would be asked of the database.
+        page = render_to_string("503.html")
+        return HttpResponse(page, status=problem.type.status, headers=problem.headers)
 
 
 class ApiMiddleware:

@@ -7,7 +7,6 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-from django.db.models import QuerySet
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.pagination import Cursor, CursorPagination
 from rest_framework.request import Request
@@ -22,14 +21,14 @@ class TaskPages(CursorPagination):
 
     page_size = PAGE_SIZE
     page_size_query_param = "page_size"
-    ordering = "-id"
+    ordering: str | tuple[str, ...] = "-id"
     parse_position: Callable[[str], Any] = staticmethod(uuid.UUID)
 
     def paginate_queryset(
-        self, queryset: QuerySet[Any], request: Request, view: APIView | None = None
+        self, queryset: Any, request: Request, view: APIView | None = None
     ) -> list[Any] | None:
         """Return one page of rows."""
-        page = super().paginate_queryset(queryset, request, view)
+        page: list[Any] | None = super().paginate_queryset(queryset, request, view)
         # Behind a proxy we may not know under which name we were called.
         self.base_url = request.get_full_path()
         return page
@@ -46,7 +45,7 @@ class TaskPages(CursorPagination):
         try:
             cursor = super().decode_cursor(request)
             if cursor and cursor.position is not None:
-                self.parse_position(cursor.position)
+                self.parse_position(str(cursor.position))
         except (NotFound, ValueError):
             raise ValidationError({"cursor": "This is no cursor of ours."}) from None
         return cursor

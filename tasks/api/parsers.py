@@ -37,8 +37,8 @@ class StrictJSONParser(BaseParser):
         stream: IO[Any],
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
-    ) -> dict[str, Any] | list[Any]:
-        """Read the whole stream and return its value."""
+    ) -> Any:
+        """Read the whole stream; return its dict or list."""
         body = _read(stream, parser_context["request"].META if parser_context else {})
         try:
             value = parse_json(body) if body else {}

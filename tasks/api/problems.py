@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from typing import Any
 
 import orjson
 from django.http import HttpResponse
+from django.utils.encoding import escape_uri_path
 
 from tasks.errors import FieldError
+
+# Sentences quote what was sent, which may be megabytes.
+_LONGEST_TEXT = 500
 
 
 @dataclass(frozen=True)
@@ -77,15 +82,18 @@ class Problem:
 
     def response(self, *, instance: str) -> HttpResponse:
         """Return the answer to the request for this path."""
-        document = {
+        document: dict[str, Any] = {
             "type": self.type.uri,
             "title": self.type.title,
             "status": self.type.status,
-            "detail": self.detail,
-            "instance": instance,
+            "detail": self.detail[:_LONGEST_TEXT],
+            "instance": escape_uri_path(instance),
         }
         if self.errors:
-            document["errors"] = self.errors
+            document["errors"] = [
+                {"field": error.field[:_LONGEST_TEXT], "message": error.message[:_LONGEST_TEXT]}
+                for error in self.errors
+            ]
         return HttpResponse(
             orjson.dumps(document),
             status=self.type.status,

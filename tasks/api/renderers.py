@@ -14,7 +14,7 @@ _encode_other = JSONEncoder().default
 
 
 class OrjsonRenderer(BaseRenderer):
-    """Render JSON; instants as ISO 8601 with Z, UUIDs and decimals as text."""
+    """Render JSON; instants as ISO 8601 with Z, UUIDs as text, decimals as numbers."""
 
     media_type = "application/json"
     format = "json"

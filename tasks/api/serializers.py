@@ -14,7 +14,7 @@ from tasks.models import Lane, Outcome, Status
 _PATH = "A path on this server."
 
 
-class ErrorShape(serializers.Serializer[Any]):
+class ErrorSerializer(serializers.Serializer[Any]):
     """What went wrong."""
 
     type = serializers.CharField(help_text="The exception's class.")
@@ -22,7 +22,7 @@ class ErrorShape(serializers.Serializer[Any]):
     detail = serializers.CharField()
 
 
-class AttemptErrorShape(ErrorShape):
+class AttemptErrorSerializer(ErrorSerializer):
     """What went wrong in one attempt."""
 
     traceback = serializers.CharField(
@@ -30,7 +30,7 @@ class AttemptErrorShape(ErrorShape):
     )
 
 
-class AttemptShape(serializers.Serializer[Any]):
+class AttemptSerializer(serializers.Serializer[Any]):
     """An ended attempt that did not complete the task."""
 
     number = serializers.IntegerField()
@@ -38,16 +38,16 @@ class AttemptShape(serializers.Serializer[Any]):
     worker = serializers.CharField(allow_blank=True)
     started_at = serializers.DateTimeField(allow_null=True)
     finished_at = serializers.DateTimeField(allow_null=True)
-    error = AttemptErrorShape(allow_null=True)
+    error = AttemptErrorSerializer(allow_null=True)
 
 
-class TaskErrorShape(ErrorShape):
+class TaskErrorSerializer(ErrorSerializer):
     """Why the last attempt failed, and the attempts before it."""
 
-    attempts = AttemptShape(many=True, help_text="Oldest first.")
+    attempts = AttemptSerializer(many=True, help_text="Oldest first.")
 
 
-class TaskLinksShape(serializers.Serializer[Any]):
+class TaskLinksSerializer(serializers.Serializer[Any]):
     """Where to go from here; null where the status does not allow it."""
 
     self = serializers.CharField(help_text=_PATH)
@@ -56,7 +56,7 @@ class TaskLinksShape(serializers.Serializer[Any]):
     cancel = serializers.CharField(allow_null=True, help_text=f"{_PATH} To be POSTed to.")
 
 
-class TaskSummaryShape(serializers.Serializer[Any]):
+class TaskSummarySerializer(serializers.Serializer[Any]):
     """A task in a list: without its input, its result and its attempts, which may be large."""
 
     task_id = serializers.UUIDField()
@@ -72,7 +72,7 @@ class TaskSummaryShape(serializers.Serializer[Any]):
     attempt = serializers.IntegerField(help_text="Attempts begun that count.")
     retry_count = serializers.IntegerField()
     max_attempts = serializers.IntegerField()
-    error = ErrorShape(allow_null=True)
+    error = ErrorSerializer(allow_null=True)
     created_at = serializers.DateTimeField()
     scheduled_at = serializers.DateTimeField(allow_null=True)
     started_at = serializers.DateTimeField(allow_null=True)
@@ -80,25 +80,33 @@ class TaskSummaryShape(serializers.Serializer[Any]):
     cancel_requested = serializers.BooleanField()
     batch_id = serializers.UUIDField(allow_null=True)
     metadata = serializers.DictField()
-    links = TaskLinksShape()
+    links = TaskLinksSerializer()
 
 
-class TaskShape(TaskSummaryShape):
+class TaskSerializer(TaskSummarySerializer):
     """A task, with all that is known about it."""
 
     input = serializers.DictField()
     result = serializers.JSONField(allow_null=True)
-    error = TaskErrorShape(allow_null=True)
+    error = TaskErrorSerializer(allow_null=True)
 
 
-class BatchCreatedShape(serializers.Serializer[Any]):
+class TaskPageSerializer(serializers.Serializer[Any]):
+    """A page of tasks."""
+
+    next = serializers.CharField(allow_null=True, help_text=_PATH)
+    previous = serializers.CharField(allow_null=True, help_text=_PATH)
+    results = TaskSummarySerializer(many=True)
+
+
+class BatchCreatedSerializer(serializers.Serializer[Any]):
     """The tasks of a new batch, in the order in which they were sent."""
 
     batch_id = serializers.UUIDField()
     task_ids = serializers.ListField(child=serializers.UUIDField())
 
 
-class StatusCountsShape(serializers.Serializer[Any]):
+class StatusCountsSerializer(serializers.Serializer[Any]):
     """How many tasks are in each status."""
 
     PENDING = serializers.IntegerField()
@@ -108,19 +116,19 @@ class StatusCountsShape(serializers.Serializer[Any]):
     CANCELLED = serializers.IntegerField()
 
 
-class BatchLinksShape(serializers.Serializer[Any]):
+class BatchLinksSerializer(serializers.Serializer[Any]):
     """Where to go from here."""
 
     self = serializers.CharField(help_text=_PATH)
     tasks = serializers.CharField(help_text=_PATH)
 
 
-class BatchShape(serializers.Serializer[Any]):
+class BatchSerializer(serializers.Serializer[Any]):
     """How far a batch is."""
 
     batch_id = serializers.UUIDField()
     total = serializers.IntegerField(help_text="How many tasks were submitted.")
-    counts = StatusCountsShape(help_text="Deleted tasks are not among them.")
+    counts = StatusCountsSerializer(help_text="Deleted tasks are not among them.")
     progress = serializers.IntegerField(
         min_value=0, max_value=100, help_text="Percent of the tasks that have ended."
     )
@@ -128,10 +136,10 @@ class BatchShape(serializers.Serializer[Any]):
     finished_at = serializers.DateTimeField(
         allow_null=True, help_text="When the last task ended; null while any has not."
     )
-    links = BatchLinksShape()
+    links = BatchLinksSerializer()
 
 
-class RequeuedShape(serializers.Serializer[Any]):
+class RequeuedSerializer(serializers.Serializer[Any]):
     """How many tasks dead workers had held."""
 
     requeued = serializers.IntegerField()

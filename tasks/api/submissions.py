@@ -17,9 +17,9 @@ METADATA_LIMIT = 16 * 1024
 SCHEDULE_LIMIT = dt.timedelta(days=3650)
 
 
-def task_options(body: Any, *, at: str = "") -> dict[str, Any]:
+def task_options(body: Any) -> dict[str, Any]:
     """Return the arguments of `submit`; raise InvalidInput."""
-    options = dict(TASK.check(body, at=at))
+    options = dict(TASK.check(body))
     if "scheduled_at" in options:
         options["scheduled_at"] = _moment(options["scheduled_at"])
     # JSON knows one kind of number, and 1.0 passes for an integer.
@@ -47,12 +47,16 @@ def batch(body: Any) -> list[Submission]:
         except UnknownKind as error:
             errors.append(FieldError(f"{at}.kind", str(error)))
         except InvalidInput as error:
-            errors += (FieldError(f"{at}.{one.field}".rstrip("."), one.message) for one in error.errors)
+            errors += _at(error.errors, at)
         if len(errors) >= MAX_REPORTED_ERRORS:
             break
     if errors:
         raise InvalidInput(errors[:MAX_REPORTED_ERRORS])
     return found
+
+
+def _at(errors: list[FieldError], at: str) -> list[FieldError]:
+    return [FieldError(f"{at}.{one.field}".rstrip("."), one.message) for one in errors]
 
 
 def _moment(text: str) -> dt.datetime:

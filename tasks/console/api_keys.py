@@ -34,9 +34,7 @@ LONGEST_DAYS = 3650
 class KeyForm(forms.Form):
     """For whom a key is, and for how long."""
 
-    user = forms.CharField(
-        max_length=150, label="User name", widget=UnfoldAdminTextInputWidget
-    )
+    user = forms.CharField(max_length=150, label="User name", widget=UnfoldAdminTextInputWidget)
     days = forms.IntegerField(
         required=False,
         min_value=1,
@@ -58,6 +56,7 @@ class KeyForm(forms.Form):
 class ApiKeyAdmin(EngineAdmin):
     """Keys: operators have their own, superusers everybody's, for a key is its user."""
 
+    heading = "API keys"
     list_display = ("key", "user", "made", "expires", "revocation")
     list_display_links = None
     list_before_template = "admin/tasks/api_key_new.html"
@@ -99,7 +98,6 @@ class ApiKeyAdmin(EngineAdmin):
         context = {
             **self.admin_site.each_context(request),
             "title": "New API key",
-            "opts": AuthToken._meta,
             "form": form,
             "secret": secret,
         }

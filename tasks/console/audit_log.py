@@ -21,6 +21,7 @@ READ = "admin.view_logentry"
 class AuditLogAdmin(EngineAdmin):
     """Entries are written with what they tell of, and by nothing else."""
 
+    heading = "Audit log"
     list_display = ("when", "user", "what", "target", "content_type")
     list_display_links = None
     list_filter = ("action_flag",)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from tasks.console.wording import NOTHING
 from tasks.models import Lane, Outcome, Status, Task, Worker, WorkerState
 
 COLOURS = {
@@ -49,6 +50,13 @@ def status_badge(task: Task) -> SafeString:
     elif task.status == Status.PROCESSING and task.progress:
         text = f"{text} {task.progress} %"
     return badge(task.status, text)
+
+
+def lane_badge(task: Task) -> SafeString:
+    """Label what a task waits for, if it does."""
+    if task.lane is None:
+        return SafeString(NOTHING)
+    return badge(task.lane, "Dead letter" if task.lane == Lane.DLQ else task.lane.label)
 
 
 def worker_state(worker: Worker) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -43,6 +44,7 @@ class BatchList(ChangeList):  # type: ignore[misc]
 class BatchAdmin(EngineAdmin):
     """Batches; their tasks are seen in the task list."""
 
+    heading = "Batches"
     list_display = ("id", "progress", "done", "failed", "total", "owner", "created")
     list_before_template = "admin/tasks/refresh_list.html"
     list_per_page = 50
@@ -60,7 +62,7 @@ class BatchAdmin(EngineAdmin):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
         """Go to the batch's tasks."""
-        return redirect(f"{reverse('admin:tasks_task_changelist')}?batch={object_id}")
+        return redirect(f"{reverse('admin:tasks_task_changelist')}?batch={quote(object_id)}")
 
     @display(description="Progress")
     def progress(self, batch: Batch) -> SafeString:

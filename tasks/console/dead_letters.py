@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 PAGE = "admin:tasks_task_dead_letters"
 NEWEST = 25
+UNSEEN = ("input", "result", "metadata")
 # Of one group in one request; each portion is a transaction of its own.
 LIMIT = 10_000
 PORTION = 1_000
@@ -34,20 +35,17 @@ def show(admin: TaskAdmin, request: HttpRequest) -> HttpResponse:
     """Show the groups and the newest failures."""
     if not admin.has_view_permission(request):
         raise PermissionDenied
-    failed = admin.get_queryset(request).in_lane(Lane.DLQ)
+    failed = Task.objects.visible_to(request.user).in_lane(Lane.DLQ).defer(*UNSEEN)
     context = {
         **admin.admin_site.each_context(request),
         "title": "Dead letters",
-        "opts": Task._meta,
         "groups": [
             {
                 "kind": group.kind,
                 "error": group.error_type or UNTYPED,
                 "count": group.count,
-                "newest": wording.ago(group.newest),
-                "oldest": wording.ago(group.oldest),
             }
-            for group in stats.dead_letter_groups()
+            for group in stats.failure_groups(Task.objects.in_lane(Lane.DLQ))
         ],
         "newest": [
             (task, wording.ago(task.finished_at))
@@ -95,7 +93,6 @@ def _confirm(admin: TaskAdmin, request: HttpRequest, group: TaskQuerySet) -> Htt
     context = {
         **admin.admin_site.each_context(request),
         "title": "Delete dead letters",
-        "opts": Task._meta,
         "count": group.count(),
         "kind": request.POST["kind"],
         "error": request.POST["error"],

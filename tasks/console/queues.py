@@ -11,7 +11,7 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 
-from tasks import kinds, lifecycle, stats
+from tasks import lifecycle, stats
 from tasks.console import badges, wording
 from tasks.console.audit import record
 from tasks.console.rights import EngineAdmin, may_operate, require_operator
@@ -36,7 +36,6 @@ class QueueAdmin(EngineAdmin):
         context = {
             **self.admin_site.each_context(request),
             "title": "Queues",
-            "opts": Queue._meta,
             "queues": _rows(),
             "operator": may_operate(request.user),
         }
@@ -63,9 +62,6 @@ class QueueAdmin(EngineAdmin):
 
 
 def _rows() -> list[dict[str, Any]]:
-    known = stats.by_queue()
-    idle = {kind.queue for kind in kinds.all_kinds().values()} - known.keys()
-    rows = {**known, **dict.fromkeys(idle, stats.IDLE_QUEUE)}
     return [
         {
             "name": name,
@@ -73,7 +69,7 @@ def _rows() -> list[dict[str, Any]]:
             "badge": badges.badge("paused" if load.paused else "open"),
             "pending": load.pending,
             "processing": load.processing,
-            "oldest": wording.span(load.oldest_age_s),
+            "oldest": wording.span(load.oldest_age),
         }
-        for name, load in sorted(rows.items())
+        for name, load in stats.present().by_queue.items()
     ]

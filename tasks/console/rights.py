@@ -31,6 +31,9 @@ class EngineAdmin(ModelAdmin):  # type: ignore[misc]
     list_disable_select_all = True
     show_full_result_count = False
     sortable_by: tuple[str, ...] = ()
+    change_list_template = "admin/tasks/list.html"
+    # What the list is called, instead of the names of the app and the model.
+    heading: str
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Let in whoever may view tasks: they, their queues and their workers are one thing."""
@@ -60,4 +63,5 @@ class EngineAdmin(ModelAdmin):  # type: ignore[misc]
         """Show the list, or run an action on a selection; refuse a viewer's hand-made POST."""
         if request.method == "POST":
             require_operator(request)
-        return super().changelist_view(request, extra_context)
+        named = {"content_title": self.heading, "title": self.heading, "opts": None}
+        return super().changelist_view(request, {**(extra_context or {}), **named})

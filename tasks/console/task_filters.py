@@ -37,7 +37,8 @@ class LaneFilter(SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
         """Offer the lanes."""
-        return [(str(value), str(label)) for value, label in Lane.choices]
+        labels = {**dict(Lane.choices), Lane.DLQ: "Dead letters"}
+        return [(str(value), str(label)) for value, label in labels.items()]
 
     def queryset(self, request: HttpRequest, queryset: TaskQuerySet) -> QuerySet[Task]:
         """Keep what waits in the chosen lane."""

@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 from unfold.paginator import InfinitePaginator
 
-from tasks.console import badges, dead_letters, task_detail, wording
+from tasks.console import badges, dead_letters, overview, task_detail, wording
 from tasks.console.rights import EngineAdmin
 from tasks.console.task_filters import (
     BatchFilter,
@@ -37,7 +37,17 @@ UNSEEN = ("input", "result", "error", "metadata")
 class TaskAdmin(EngineAdmin):
     """Tasks: found by id or filters, acted on alone or as a selection."""
 
-    list_display = ("task", "status_badge", "lane_badge", "tries", "queue", "owner", "created", "took")
+    heading = "Tasks"
+    list_display = (
+        "task",
+        "status_badge",
+        "lane_badge",
+        "tries",
+        "queue",
+        "owner",
+        "created",
+        "took",
+    )
     list_filter = (
         "status",
         LaneFilter,
@@ -70,10 +80,12 @@ class TaskAdmin(EngineAdmin):
         return (queryset.filter(pk=wanted) if wanted else queryset.none()), False
 
     def get_urls(self) -> list[URLPattern]:
-        """Add the buttons of a task's page, and the dead letters."""
+        """Add a task's buttons, the overview's living parts and the dead letters."""
         site = self.admin_site.admin_view
         return [
             path("<uuid:task_id>/do/<str:verb>/", site(self.act), name="tasks_task_act"),
+            path("overview/now/", site(overview.now), name="tasks_overview_now"),
+            path("overview/hour/", site(overview.hour), name="tasks_overview_hour"),
             path("dead-letters/", site(self.dead_letters), name="tasks_task_dead_letters"),
             path("dead-letters/act/", site(self.act_on_group), name="tasks_task_act_on_group"),
             *super().get_urls(),
@@ -110,9 +122,9 @@ class TaskAdmin(EngineAdmin):
         return badges.status_badge(task)
 
     @display(description="Lane")
-    def lane_badge(self, task: Task) -> SafeString | str:
+    def lane_badge(self, task: Task) -> SafeString:
         """Label the lane."""
-        return badges.badge(task.lane, task.lane.label) if task.lane else wording.NOTHING
+        return badges.lane_badge(task)
 
     @display(description="Attempt")
     def tries(self, task: Task) -> str:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils.safestring import SafeString
 from unfold.decorators import display
 
@@ -16,6 +19,7 @@ from tasks.models import Worker
 class WorkerAdmin(EngineAdmin):
     """Worker processes; a dead one stays for a while, to be seen."""
 
+    heading = "Workers"
     list_display = (
         "name",
         "state_badge",
@@ -27,14 +31,14 @@ class WorkerAdmin(EngineAdmin):
         "started",
         "process",
     )
-    list_display_links = None
+    show_full_result_count = True
     list_before_template = "admin/tasks/refresh_list.html"
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
-        """Answer that there is no page of one worker: the list says it all."""
-        raise Http404
+        """Go to the tasks that the worker holds."""
+        return redirect(f"{reverse('admin:tasks_task_changelist')}?worker_id={quote(object_id)}")
 
     @display(description="State")
     def state_badge(self, worker: Worker) -> SafeString:

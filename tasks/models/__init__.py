@@ -8,4 +8,14 @@ from tasks.models.queue import Queue
 from tasks.models.task import Lane, Status, Task
 from tasks.models.worker import Worker, WorkerState
 
-__all__ = ["Attempt", "Batch", "Lane", "Outcome", "Queue", "Status", "Task", "Worker", "WorkerState"]
+__all__ = [
+    "Attempt",
+    "Batch",
+    "Lane",
+    "Outcome",
+    "Queue",
+    "Status",
+    "Task",
+    "Worker",
+    "WorkerState",
+]

@@ -115,9 +115,7 @@ class Task(models.Model):
         ordering = ("-id",)
         permissions = [("operate_task", "Can retry, cancel and delete tasks of others")]
         constraints = [
-            models.CheckConstraint(
-                name="task_status_known", condition=Q(status__in=Status.values)
-            ),
+            models.CheckConstraint(name="task_status_known", condition=Q(status__in=Status.values)),
             # A task has an end if and only if it ended.
             models.CheckConstraint(
                 name="task_finished_when_terminal",

@@ -11,6 +11,8 @@ from typing import Any
 MAX_ROWS = 300
 MAX_DEPTH = 6
 MAX_TEXT = 3_000
+# Longer texts get the whole width, below their name.
+LINE_LENGTH = 200
 # A list of this many short values is read best on one line.
 MAX_INLINE_ITEMS = 12
 MAX_INLINE_TEXT = 40
@@ -28,6 +30,10 @@ class Row:
     text: str = ""
     cut: int = 0
     is_branch: bool = False
+
+    @property
+    def is_long(self) -> bool:
+        return len(self.text) > LINE_LENGTH
 
 
 @dataclass(frozen=True)

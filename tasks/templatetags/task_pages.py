@@ -37,9 +37,9 @@ def lasted(start: dt.datetime | None, end: dt.datetime | None = None) -> str:
         return "–"
     seconds = max(0.0, ((end or timezone.now()) - start).total_seconds())
     if seconds < 1:
-        return f"{seconds * 1000:.0f} ms"
+        return f"{seconds * 1000:.0f}\N{NO-BREAK SPACE}ms"
     if seconds < 10:
-        return f"{seconds:.1f} s"
+        return f"{seconds:.1f}\N{NO-BREAK SPACE}s"
     minutes, whole = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:

@@ -68,9 +68,7 @@ class Executor:
         if running and not any(one.claim.key == running.claim.key for one in endings):
             late = running.seconds() > kinds.get(unit.kind).time_limit
             claim = running.claim
-            endings.append(
-                timed_out(claim, kinds.get(unit.kind)) if late else interrupted(claim)
-            )
+            endings.append(timed_out(claim, kinds.get(unit.kind)) if late else interrupted(claim))
         await self._finisher.finish(endings)
         self.units.pop(unit.job_id, None)
 

@@ -75,9 +75,7 @@ class Lease(threading.Thread):
         if self._connection is None:
             self._connection = psycopg.connect(**connection_parameters(), autocommit=True)
         asked_at = time.monotonic()
-        wanted = {
-            "worker": self._worker_id, "lease": settings.LEASE_SECONDS, **self._vitals()
-        }
+        wanted = {"worker": self._worker_id, "lease": settings.LEASE_SECONDS, **self._vitals()}
         row = self._connection.execute(sql.HEARTBEAT, wanted).fetchone()
         held, to_cancel = row or (False, [])
         if not held:

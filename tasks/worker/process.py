@@ -8,8 +8,8 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Awaitable, Coroutine, Sequence
-from functools import partial
+import uuid
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any
 
 import psycopg
@@ -43,9 +43,7 @@ _COURTESY = 1.0
 def run_worker(*, queues: Sequence[str] | None, concurrency: int, grace: float) -> int:
     """Run one worker process until it is told to stop; return its exit code."""
     try:
-        return asyncio.run(
-            WorkerProcess(queues=queues, concurrency=concurrency, grace=grace).run()
-        )
+        return asyncio.run(WorkerProcess(queues=queues, concurrency=concurrency, grace=grace).run())
     except Exception:
         # A defect of ours: better dead and replaced than alive and deaf.
         log.critical("worker failed", exc_info=True)
@@ -158,7 +156,7 @@ class WorkerProcess:
         self._lease = Lease(
             worker_id=self.worker_id,
             vitals=self._vitals,
-            on_cancel=partial(loop.call_soon_threadsafe, self._executor.cancel),
+            on_cancel=lambda ids: _call_soon(loop, self._executor.cancel, ids),
             on_lost=self._abandon,
         )
         self._rescuer = Rescuer()
@@ -243,3 +241,10 @@ async def _one(connection: psycopg.AsyncConnection[Any], wanted: dict[str, Any])
     row = await (await connection.execute(sql.REGISTER, wanted)).fetchone()
     assert row is not None
     return int(row[0])
+
+
+def _call_soon(
+    loop: asyncio.AbstractEventLoop, call: Callable[[set[uuid.UUID]], None], ids: set[uuid.UUID]
+) -> None:
+    """Call in the event loop's thread, which alone touches the executor's books."""
+    loop.call_soon_threadsafe(call, ids)

@@ -1,4 +1,4 @@
-"""The project's WSGI application with the echo routes: `granian tests.api.echo_server:application`."""
+"""The project's own WSGI application, serving the echo routes."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ def assert_problem(response: Any) -> None:
 
 def assert_page(response: Any) -> None:
     assert (response.status_code, response["Retry-After"]) == (503, "5")
-    assert "Nothing was lost" in response.text
+    assert "Not available right now" in response.text
     assert "127.0.0.1" not in response.text
 
 

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from tasks.api.parsers import MAX_BODY_BYTES
 from tasks.api.strict_json import MAX_DEPTH, MAX_ITEMS, MAX_VALUES, MalformedJSON, parse_json
 
-
 pytestmark = pytest.mark.urls("tests.api.echo")
 
 CURL = "application/x-www-form-urlencoded"
@@ -66,7 +65,9 @@ def test_any_bytes_are_read_as_json_reads_them_or_refused_in_one_way(body: bytes
         assert value == json.loads(body)
 
 
-@pytest.mark.parametrize("label", ["application/json", CURL, "text/plain", "", "application/x+json"])
+@pytest.mark.parametrize(
+    "label", ["application/json", CURL, "text/plain", "", "application/x+json"]
+)
 def test_json_is_understood_under_any_label(client: Client, label: str) -> None:
     response = post(client, '{"text": "Füße"}'.encode(), label)
     assert (response.status_code, response.json()) == (200, {"got": {"text": "Füße"}})

@@ -8,11 +8,12 @@ from typing import Any
 import psycopg
 import pytest
 from django import db
+from django.contrib import admin
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.db import connection
 from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 from django.test import Client
-from django.urls import path
+from django.urls import include, path
 from rest_framework import exceptions, serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -48,6 +49,7 @@ ERRORS: dict[str, Callable[[], BaseException]] = {
     "wrong-status": lambda: WrongStatus(Task(status=Status.COMPLETED), "cancelled"),
     "nested-fields": lambda: validate({"title": "four", "steps": [STEP, {"sizes": [1, "b"]}]}),
     "whole": lambda: validate({"title": "abc", "steps": [STEP]}),
+    "long-kind": lambda: UnknownKind("k" * 1_000_000),
     "many-fields": lambda: exceptions.ValidationError({f"f{n}": ["bad"] for n in range(5000)}),
     "http404": lambda: Http404("No Task matches the given query."),
     "not-found": lambda: exceptions.NotFound("There is no such task."),
@@ -93,7 +95,10 @@ def page(request: HttpRequest) -> HttpResponse:
     raise PermissionDenied
 
 
+# The pages and the console are there for the links of the error pages.
 urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("", include("tasks.pages.urls")),
     path("raise/<name>", Raise.as_view()),
     path("nul", StoreNul.as_view()),
     path("read-only", WriteToReadOnlyServer.as_view()),
@@ -195,6 +200,14 @@ def test_a_single_error_is_also_the_detail(client: Client) -> None:
 
 def test_the_errors_of_one_answer_are_bounded(client: Client) -> None:
     assert len(problem(client.get("/raise/many-fields"), 400)["errors"]) == 100
+
+
+def test_an_answer_does_not_echo_megabytes(client: Client) -> None:
+    assert len(client.get("/raise/long-kind").content) < 2000
+
+
+def test_the_instance_is_a_uri_reference(client: Client) -> None:
+    assert problem(client.get("/nowhere/ü%20"), 404)["instance"] == "/nowhere/%C3%BC%20"
 
 
 def test_a_throttled_caller_is_told_when_to_come_back(client: Client) -> None:

@@ -27,9 +27,7 @@ def test_two_thousand_tasks_survive_workers_killed_every_few_seconds(worker):
     seed = random.randrange(2**32)
     dice = random.Random(seed)
     command = worker(processes=4, concurrency=4)
-    lifecycle.submit_many(
-        [Submission.of("test.effect", {"seconds": 0.1}) for _ in range(TASKS)]
-    )
+    lifecycle.submit_many([Submission.of("test.effect", {"seconds": 0.1}) for _ in range(TASKS)])
     for _ in range(KILLS):
         done = Task.objects.filter(status=Status.COMPLETED).count()
         goal = min(done + TASKS // (KILLS + 3), TASKS)

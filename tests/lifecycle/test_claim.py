@@ -29,9 +29,7 @@ def test_a_claim_takes_job_and_task_together_and_counts_the_attempt():
 
 
 def test_the_highest_priority_comes_first_then_the_oldest():
-    low, high, later = (
-        tasks.submit("test.script", priority=priority) for priority in (0, 5, 0)
-    )
+    low, high, later = (tasks.submit("test.script", priority=priority) for priority in (0, 5, 0))
     assert [one.id for one in claim(make_worker())] == [high.id, low.id, later.id]
 
 

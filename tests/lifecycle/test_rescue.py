@@ -38,9 +38,7 @@ def test_a_worker_whose_row_is_gone_has_lost_its_tasks():
 
 
 def test_a_task_that_keeps_losing_its_worker_fails_in_the_end():
-    make_task(
-        Status.PROCESSING, worker_id=make_worker(silent_for=60), attempt=3, max_attempts=3
-    )
+    make_task(Status.PROCESSING, worker_id=make_worker(silent_for=60), attempt=3, max_attempts=3)
     lifecycle.rescue()
     task = Task.objects.get()
     assert (task.status, task.error["type"], jobs()) == (Status.FAILED, "WorkerLost", [])

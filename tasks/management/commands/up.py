@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
+from taskproject import web
 from taskproject.embedded import EmbeddedError, EmbeddedPostgres
 from taskproject.preflight import NotReady, check_directory, check_database, check_port
 from taskproject.processes import Child, exec_command
@@ -17,7 +18,6 @@ from taskproject.supervisor import Supervisor
 from taskproject.welcome import welcome
 
 GIVE_UP_AFTER = 3
-WEB_THREADS = 64
 # The worker command ends its own processes within 5 s of the grace period.
 MARGIN = 7.0
 HURRIED = 3.0
@@ -66,7 +66,7 @@ def _children() -> list[Child]:
     workers = str(settings.WORKER_PROCESSES)
     return [
         Child("migrate", _migrate, tier=1, once=True),
-        Child("web", exec_command(_web(), cwd=settings.BASE_DIR), tier=2),
+        Child("web", exec_command(web.command(), cwd=settings.BASE_DIR), tier=2),
         Child("worker", exec_command([*manage, "worker", "--processes", workers]), tier=2),
         Child("welcome", welcome, tier=3, once=True),
     ]
@@ -75,23 +75,3 @@ def _children() -> list[Child]:
 def _migrate() -> int:
     call_command("migrate", interactive=False, verbosity=0)
     return 0
-
-
-def _web() -> list[str]:
-    options = {
-        "interface": "wsgi",
-        "host": settings.HOST,
-        "port": settings.PORT,
-        "workers": settings.CORES,
-        # A thread holds a connection to the database.
-        "blocking-threads": max(4, WEB_THREADS // settings.CORES),
-        "workers-kill-timeout": int(settings.WORKER_STOP_GRACE_PERIOD),
-        "log-level": "warning",
-    }
-    flags = [f"--{name}={value}" for name, value in options.items()]
-    return [
-        *(sys.executable, "-m", "granian"),
-        *flags,
-        *("--no-ws", "--respawn-failed-workers"),
-        "taskproject.wsgi:application",
-    ]

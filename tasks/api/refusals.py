@@ -13,14 +13,14 @@ from tasks.api.problems import type_of_status
 _EVERYWHERE = (401, 403, 503)
 
 
-class FieldErrorShape(serializers.Serializer[Any]):
+class FieldErrorSerializer(serializers.Serializer[Any]):
     """What is wrong with one value."""
 
     field = serializers.CharField(allow_blank=True, help_text="Its place, with dots between names.")
     message = serializers.CharField()
 
 
-class ProblemShape(serializers.Serializer[Any]):
+class ProblemSerializer(serializers.Serializer[Any]):
     """A problem document (RFC 9457)."""
 
     type = serializers.CharField(help_text="A stable identifier, and where it is explained.")
@@ -28,14 +28,16 @@ class ProblemShape(serializers.Serializer[Any]):
     status = serializers.IntegerField()
     detail = serializers.CharField()
     instance = serializers.CharField(help_text="The path that was asked for.")
-    errors = FieldErrorShape(many=True, required=False)
+    # Shadows a property that only matters to serializers that parse.
+    errors = FieldErrorSerializer(many=True, required=False)  # type: ignore[assignment]
 
 
-def problems(*statuses: int) -> dict[tuple[int, str], OpenApiResponse]:
+def refusals(*statuses: int) -> dict[tuple[int, str], OpenApiResponse]:
     """Return the documented refusals of a route, those that any route may answer included."""
     return {
         (status, "application/problem+json"): OpenApiResponse(
-            ProblemShape, description="Conflict" if status == 409 else type_of_status(status).title
+            ProblemSerializer,
+            description=type_of_status(status).title,
         )
         for status in sorted({*statuses, *_EVERYWHERE})
     }

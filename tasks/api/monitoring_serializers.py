@@ -6,10 +6,10 @@ from typing import Any
 
 from rest_framework import serializers
 
-from tasks.api.serializers import StatusCountsShape, TaskSummaryShape
+from tasks.api.serializers import StatusCountsSerializer, TaskSummarySerializer
 
 
-class LanesShape(serializers.Serializer[Any]):
+class LanesSerializer(serializers.Serializer[Any]):
     """How many tasks wait in each lane."""
 
     primary = serializers.IntegerField(help_text="Due and never tried.")
@@ -18,7 +18,7 @@ class LanesShape(serializers.Serializer[Any]):
     dlq = serializers.IntegerField(help_text="Failed for good.")
 
 
-class QueueLoadShape(serializers.Serializer[Any]):
+class QueueLoadSerializer(serializers.Serializer[Any]):
     """What one queue holds."""
 
     pending = serializers.IntegerField(help_text="Scheduled tasks included.")
@@ -29,26 +29,26 @@ class QueueLoadShape(serializers.Serializer[Any]):
     paused = serializers.BooleanField()
 
 
-class QueuesStatusShape(serializers.Serializer[Any]):
+class QueuesStatusSerializer(serializers.Serializer[Any]):
     """What waits and what was, over all owners."""
 
-    queues = LanesShape()
-    states = StatusCountsShape()
+    queues = LanesSerializer()
+    states = StatusCountsSerializer()
     retry_ratio = serializers.FloatField(
         help_text="The retry lane's share of the work: 0.3 at most while both lanes wait."
     )
-    by_queue = serializers.DictField(child=QueueLoadShape())
+    by_queue = serializers.DictField(child=QueueLoadSerializer())
     timestamp = serializers.DateTimeField()
 
 
-class QueueShape(serializers.Serializer[Any]):
+class QueueSerializer(serializers.Serializer[Any]):
     """A queue's switch."""
 
     name = serializers.CharField()
     paused = serializers.BooleanField()
 
 
-class FailureGroupShape(serializers.Serializer[Any]):
+class FailureGroupSerializer(serializers.Serializer[Any]):
     """Failed tasks of one kind with one type of error."""
 
     kind = serializers.CharField()
@@ -56,30 +56,30 @@ class FailureGroupShape(serializers.Serializer[Any]):
     count = serializers.IntegerField()
 
 
-class DeadLettersShape(serializers.Serializer[Any]):
+class DeadLettersSerializer(serializers.Serializer[Any]):
     """A page of failed tasks, newest failure first, and all of them counted in groups."""
 
-    groups = FailureGroupShape(many=True)
+    groups = FailureGroupSerializer(many=True)
     next = serializers.CharField(allow_null=True)
     previous = serializers.CharField(allow_null=True)
-    results = TaskSummaryShape(many=True)
+    results = TaskSummarySerializer(many=True)
 
 
-class RetriedShape(serializers.Serializer[Any]):
+class RetriedSerializer(serializers.Serializer[Any]):
     """How many failed tasks were queued again."""
 
     retried = serializers.IntegerField()
     more = serializers.BooleanField(help_text="Whether some are left: ask again.")
 
 
-class PurgedShape(serializers.Serializer[Any]):
+class PurgedSerializer(serializers.Serializer[Any]):
     """How many failed tasks were deleted."""
 
     purged = serializers.IntegerField()
     more = serializers.BooleanField(help_text="Whether some are left: ask again.")
 
 
-class RetryPolicyShape(serializers.Serializer[Any]):
+class RetryPolicySerializer(serializers.Serializer[Any]):
     """How failed attempts are repeated; in seconds, doubled after each."""
 
     max_retries = serializers.IntegerField()
@@ -87,14 +87,14 @@ class RetryPolicyShape(serializers.Serializer[Any]):
     cap = serializers.FloatField()
 
 
-class LimitsShape(serializers.Serializer[Any]):
+class LimitsSerializer(serializers.Serializer[Any]):
     """How long an attempt may run, in seconds."""
 
     soft_time_limit = serializers.FloatField()
     time_limit = serializers.FloatField()
 
 
-class KindShape(serializers.Serializer[Any]):
+class KindSerializer(serializers.Serializer[Any]):
     """A kind of task that can be submitted."""
 
     name = serializers.CharField()
@@ -102,25 +102,25 @@ class KindShape(serializers.Serializer[Any]):
     input_schema = serializers.DictField(help_text="JSON Schema, draft 2020-12.")
     queue = serializers.CharField()
     priority = serializers.IntegerField()
-    limits = LimitsShape()
-    retry = RetryPolicyShape()
+    limits = LimitsSerializer()
+    retry = RetryPolicySerializer()
     batchable = serializers.BooleanField()
     transactional = serializers.BooleanField()
 
 
-class KindsShape(serializers.Serializer[Any]):
+class KindsSerializer(serializers.Serializer[Any]):
     """Every kind, by name."""
 
-    kinds = KindShape(many=True)
+    kinds = KindSerializer(many=True)
 
 
-class AliveShape(serializers.Serializer[Any]):
+class AliveSerializer(serializers.Serializer[Any]):
     """The process answers."""
 
     status = serializers.ChoiceField(["ok"])
 
 
-class ReadyShape(serializers.Serializer[Any]):
+class ReadySerializer(serializers.Serializer[Any]):
     """Whether requests can be served."""
 
     status = serializers.ChoiceField(["ready", "not ready"])
@@ -128,13 +128,13 @@ class ReadyShape(serializers.Serializer[Any]):
     migrations = serializers.ChoiceField(["applied", "missing", "unknown"])
 
 
-class QueueHealthShape(serializers.Serializer[Any]):
+class QueueHealthSerializer(serializers.Serializer[Any]):
     """What waits."""
 
     waiting = serializers.IntegerField(help_text="Due tasks, counted up to 1,000.")
 
 
-class WorkersHealthShape(serializers.Serializer[Any]):
+class WorkersHealthSerializer(serializers.Serializer[Any]):
     """How many worker processes are in which state."""
 
     alive = serializers.IntegerField()
@@ -142,18 +142,18 @@ class WorkersHealthShape(serializers.Serializer[Any]):
     dead = serializers.IntegerField()
 
 
-class HealthShape(serializers.Serializer[Any]):
+class HealthSerializer(serializers.Serializer[Any]):
     """The whole system at a glance."""
 
     status = serializers.ChoiceField(
         ["healthy", "degraded", "unhealthy"], help_text="Degraded: no worker is alive."
     )
     database = serializers.ChoiceField(["ok", "unreachable"])
-    queue = QueueHealthShape(allow_null=True)
-    workers = WorkersHealthShape(allow_null=True)
+    queue = QueueHealthSerializer(allow_null=True)
+    workers = WorkersHealthSerializer(allow_null=True)
 
 
-class WorkerShape(serializers.Serializer[Any]):
+class WorkerSerializer(serializers.Serializer[Any]):
     """One worker process."""
 
     id = serializers.IntegerField()
@@ -170,8 +170,8 @@ class WorkerShape(serializers.Serializer[Any]):
     state = serializers.ChoiceField(["alive", "draining", "dead"])
 
 
-class WorkersShape(serializers.Serializer[Any]):
+class WorkersSerializer(serializers.Serializer[Any]):
     """Every worker process, and the circuit breakers they share."""
 
-    workers = WorkerShape(many=True)
+    workers = WorkerSerializer(many=True)
     circuit_breakers = serializers.DictField()

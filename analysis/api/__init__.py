@@ -1,0 +1,1 @@
+"""The five systems' own routes, in their own shapes."""

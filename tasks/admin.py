@@ -1,0 +1,31 @@
+"""The console's screens, in the admin's registry."""
+
+from __future__ import annotations
+
+from django.apps import apps
+from django.contrib import admin
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Group, User
+from knox.models import AuthToken
+
+from tasks.console.accounts import GroupAdmin, UserAdmin
+from tasks.console.api_keys import ApiKeyAdmin
+from tasks.console.audit_log import AuditLogAdmin
+from tasks.console.batches import BatchAdmin
+from tasks.console.queues import QueueAdmin
+from tasks.console.task_list import TaskAdmin
+from tasks.console.workers import WorkerAdmin
+from tasks.models import Batch, Queue, Task, Worker
+
+# Procrastinate's own screens would let whoever may only look cancel and retry jobs.
+stock = [*apps.get_app_config("procrastinate").get_models(), AuthToken, User, Group]
+admin.site.unregister([model for model in stock if admin.site.is_registered(model)])
+
+admin.site.register(Task, TaskAdmin)
+admin.site.register(Batch, BatchAdmin)
+admin.site.register(Queue, QueueAdmin)
+admin.site.register(Worker, WorkerAdmin)
+admin.site.register(AuthToken, ApiKeyAdmin)
+admin.site.register(User, UserAdmin)
+admin.site.register(Group, GroupAdmin)
+admin.site.register(LogEntry, AuditLogAdmin)

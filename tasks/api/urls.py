@@ -1,0 +1,41 @@
+"""The routes of the canonical API, of health and of the documentation."""
+
+from __future__ import annotations
+
+from drf_spectacular.views import SpectacularAPIView
+
+from tasks.api import openapi  # noqa: F401 describes the API keys by being imported
+from tasks.api.routes import route
+from tasks.api.views import batches, dead_letters, documentation, health, kinds, moves, queues
+from tasks.api.views.tasks import TasksView, TaskView
+
+app_name = "api"
+
+_TASKS = "api/v1/tasks"
+_TASK = f"{_TASKS}/<uuid:task_id>"
+_QUEUES = "api/v1/queues"
+
+urlpatterns = [
+    *route(f"{_TASKS}/", TasksView.as_view(), name="tasks"),
+    *route(_TASK, TaskView.as_view(), name="task"),
+    *route(f"{_TASKS}/batch/", batches.BatchesView.as_view()),
+    *route("api/v1/batches/<uuid:batch_id>", batches.BatchView.as_view(), name="batch"),
+    *route(f"{_TASK}/retry", moves.RetryView.as_view()),
+    *route(f"{_TASK}/cancel", moves.CancelView.as_view()),
+    *route(f"{_TASKS}/requeue-orphaned", moves.RequeueOrphanedView.as_view()),
+    *route(f"{_QUEUES}/status", queues.QueuesStatusView.as_view()),
+    *route(f"{_QUEUES}/dlq", dead_letters.DeadLettersView.as_view()),
+    *route(f"{_QUEUES}/dlq/retry", dead_letters.RetryFailuresView.as_view()),
+    *route(f"{_QUEUES}/dlq/purge", dead_letters.PurgeFailuresView.as_view()),
+    *route(f"{_QUEUES}/<str:name>/pause", queues.PauseView.as_view()),
+    *route(f"{_QUEUES}/<str:name>/resume", queues.ResumeView.as_view()),
+    *route("api/v1/kinds/", kinds.KindsView.as_view()),
+    *route("api/v1/kinds/<str:name>", kinds.KindView.as_view()),
+    *route("health", health.HealthView.as_view()),
+    *route("health/live", health.LiveView.as_view()),
+    *route("health/ready", health.ReadyView.as_view()),
+    *route("health/workers", health.WorkersView.as_view()),
+    *route("api/schema/", SpectacularAPIView.as_view(authentication_classes=()), name="schema"),
+    *route("docs", documentation.SwaggerView.as_view()),
+    *route("problems/<slug:slug>", documentation.ProblemTypeView.as_view()),
+]

@@ -1,0 +1,1 @@
+"""The views, by resource: each parses, calls a verb and renders."""

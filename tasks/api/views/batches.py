@@ -1,0 +1,56 @@
+"""Many tasks at once."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.shortcuts import get_object_or_404
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from tasks import lifecycle, stats
+from tasks.api import examples
+from tasks.api.bodies import BATCH_SCHEMA
+from tasks.api.documents import batch_document, path_to
+from tasks.api.refusals import refusals
+from tasks.api.serializers import BatchCreatedSerializer, BatchSerializer
+from tasks.api.submissions import batch
+from tasks.api.views.tasks import accepted
+from tasks.models import Batch
+
+
+class BatchesView(APIView):
+    """`/api/v1/tasks/batch/`"""
+
+    @extend_schema(
+        operation_id="batches_submit",
+        summary="Submit up to 10,000 tasks, all or none",
+        tags=["batches"],
+        request={"application/json": BATCH_SCHEMA},
+        examples=examples.BATCHES,
+        responses={202: BatchCreatedSerializer, **refusals(400, 413, 415)},
+    )
+    def post(self, request: Request) -> Response:
+        """Queue an array of tasks as one batch; errors name the index of each wrong one."""
+        submissions = batch(request.data)
+        owner = request.user if request.user.is_authenticated else None
+        created = lifecycle.submit_many(submissions, owner=owner)
+        document = {"batch_id": created.id, "task_ids": [one.id for one in submissions]}
+        return accepted(document, at=path_to("api:batch", created.id))
+
+
+class BatchView(APIView):
+    """`/api/v1/batches/{batch_id}`"""
+
+    @extend_schema(
+        operation_id="batches_get",
+        summary="See how far a batch is",
+        tags=["batches"],
+        responses={200: BatchSerializer, **refusals(404)},
+    )
+    def get(self, request: Request, batch_id: uuid.UUID) -> Response:
+        """Answer the batch's tasks counted by status."""
+        found = get_object_or_404(Batch.objects.visible_to(request.user), pk=batch_id)
+        return Response(batch_document(found, stats.batch_progress(found)))

@@ -1,0 +1,46 @@
+"""What can be submitted."""
+
+from __future__ import annotations
+
+from django.http import Http404
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from tasks import kinds
+from tasks.api.documents import kind_document
+from tasks.api.monitoring_serializers import KindSerializer, KindsSerializer
+from tasks.api.refusals import refusals
+from tasks.errors import UnknownKind
+
+
+class KindsView(APIView):
+    """`/api/v1/kinds/`"""
+
+    @extend_schema(
+        operation_id="kinds_list",
+        summary="List the kinds of task",
+        tags=["kinds"],
+        responses={200: KindsSerializer, **refusals()},
+    )
+    def get(self, request: Request) -> Response:
+        """Answer every kind that can be submitted, by name."""
+        return Response({"kinds": [kind_document(one) for one in kinds.all_kinds().values()]})
+
+
+class KindView(APIView):
+    """`/api/v1/kinds/{name}`"""
+
+    @extend_schema(
+        operation_id="kinds_get",
+        summary="Look at a kind of task",
+        tags=["kinds"],
+        responses={200: KindSerializer, **refusals(404)},
+    )
+    def get(self, request: Request, name: str) -> Response:
+        """Answer what a kind does, takes and is limited to."""
+        try:
+            return Response(kind_document(kinds.get(name)))
+        except UnknownKind as error:
+            raise Http404(str(error)) from None

@@ -1,0 +1,135 @@
+"""Submitting tasks, and looking at them."""
+
+from __future__ import annotations
+
+import math
+import uuid
+from typing import Any
+
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404
+from django.utils import timezone
+from django.utils.cache import get_conditional_response
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework import status
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from tasks import lifecycle
+from tasks.api import examples
+from tasks.api.bodies import TASK
+from tasks.api.documents import CHANGING, path_to, task_document, task_etag, task_summary
+from tasks.api.filters import TaskFilters
+from tasks.api.list_parameters import list_parameters
+from tasks.api.pagination import TaskPages
+from tasks.api.reach import is_operator, movable_task, visible_task
+from tasks.api.refusals import refusals
+from tasks.api.serializers import TaskPageSerializer, TaskSerializer
+from tasks.api.submissions import task_options
+from tasks.models import Task
+
+
+class TasksView(APIView):
+    """`/api/v1/tasks/`"""
+
+    @extend_schema(
+        operation_id="tasks_list",
+        summary="List tasks, newest first",
+        tags=["tasks"],
+        parameters=list_parameters(TaskFilters),
+        responses={200: TaskPageSerializer, **refusals(400)},
+    )
+    def get(self, request: Request) -> Response:
+        """Answer a page of the tasks that the caller sees, without their inputs and results."""
+        visible = Task.objects.visible_to(request.user).defer("input", "result")
+        pages = TaskPages()
+        asked = TaskFilters.apply(request.query_params.dict(), visible)
+        page = pages.paginate_queryset(asked, request, self) or []
+        return pages.get_paginated_response([task_summary(task) for task in page])
+
+    @extend_schema(
+        operation_id="tasks_submit",
+        summary="Submit a task",
+        tags=["tasks"],
+        request={"application/json": TASK.schema},
+        examples=examples.SUBMISSIONS,
+        parameters=[
+            OpenApiParameter("Location", str, "header", response=[202], description="The task."),
+            OpenApiParameter("Retry-After", int, "header", response=[202], description="Seconds."),
+        ],
+        responses={202: TaskSerializer, **refusals(400, 413, 415)},
+    )
+    def post(self, request: Request) -> Response:
+        """Queue one task; the answer comes when it is durably stored."""
+        owner = request.user if request.user.is_authenticated else None
+        task = lifecycle.submit(**task_options(request.data), owner=owner)
+        return accepted(task_document(task), at=path_to("api:task", task.id), task=task)
+
+
+class TaskView(APIView):
+    """`/api/v1/tasks/{task_id}`"""
+
+    @extend_schema(
+        operation_id="tasks_get",
+        summary="Look at a task",
+        tags=["tasks"],
+        parameters=[
+            OpenApiParameter("If-None-Match", str, "header", description="The last `ETag` seen."),
+            OpenApiParameter("ETag", str, "header", response=[200, 304]),
+        ],
+        responses={
+            200: TaskSerializer,
+            304: OpenApiResponse(description="It is as it was."),
+            **refusals(404),
+        },
+    )
+    def get(self, request: Request, task_id: uuid.UUID) -> HttpResponse:
+        """Answer all that is known about a task; 304 when the caller knows it already."""
+        if "If-None-Match" in request.headers and (same := self._unchanged(request, task_id)):
+            return same
+        task = visible_task(self, task_id)
+        operator = task.error is not None and is_operator(self)
+        response = Response(task_document(task, with_tracebacks=operator))
+        return self._tagged(response, task)
+
+    def _unchanged(self, request: Request, task_id: uuid.UUID) -> HttpResponse | None:
+        # Large columns are not read for somebody who has them.
+        tasks = Task.objects.visible_to(request.user).only("id", *CHANGING)
+        response = self._tagged(HttpResponse(), get_object_or_404(tasks, pk=task_id))
+        conditional: Any = get_conditional_response(
+            request._request, etag=response["ETag"], response=response
+        )
+        return None if conditional is response else conditional
+
+    def _tagged(self, response: HttpResponse, task: Task) -> HttpResponse:
+        response["ETag"] = task_etag(task, with_tracebacks=is_operator(self))
+        response["Cache-Control"] = "private, no-cache"
+        if not task.is_terminal:
+            response["Retry-After"] = str(seconds_until_due(task))
+        return response
+
+    @extend_schema(
+        operation_id="tasks_delete",
+        summary="Delete a task",
+        tags=["tasks"],
+        responses={204: None, **refusals(404, 409)},
+    )
+    def delete(self, request: Request, task_id: uuid.UUID) -> Response:
+        """Delete a task and its history, unless it is being processed."""
+        lifecycle.delete(movable_task(self, task_id))
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+def accepted(document: Any, *, at: str, task: Task | None = None) -> Response:
+    """Return a 202 that says where to look, and when it is worth it."""
+    seconds = seconds_until_due(task) if task else 1
+    headers = {"Location": at, "Retry-After": str(seconds)}
+    return Response(document, status=status.HTTP_202_ACCEPTED, headers=headers)
+
+
+def seconds_until_due(task: Task) -> int:
+    """Return after how many whole seconds a task may have ended, at least one."""
+    if task.scheduled_at is None:
+        return 1
+    return max(1, math.ceil((task.scheduled_at - timezone.now()).total_seconds()))

@@ -1,0 +1,16 @@
+"""Delete what ended longer ago than its retention."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from tasks import lifecycle
+
+
+class Command(BaseCommand):
+    help = "Delete tasks that ended longer ago than RETENTION_COMPLETED_DAYS or _FAILED_DAYS."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        self.stdout.write(f"{lifecycle.prune()} tasks deleted")

@@ -1,0 +1,16 @@
+"""Take back what dead workers held."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from tasks import lifecycle
+
+
+class Command(BaseCommand):
+    help = "Queue again what dead workers held; the workers do it by themselves every few seconds."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        self.stdout.write(f"{lifecycle.rescue()} tasks rescued")

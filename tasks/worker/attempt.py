@@ -1,0 +1,36 @@
+"""One attempt: calls the handler and turns whatever it does into an ending."""
+
+from __future__ import annotations
+
+import logging
+
+from django.db import transaction
+
+from tasks import lifecycle
+from tasks.context import Context
+from tasks.ending import Claim, Ending, completed, raised
+from tasks.kinds import Kind
+from tasks.outcomes import LostClaim
+
+log = logging.getLogger(__name__)
+
+
+def attempt(kind: Kind, claim: Claim, context: Context, *, worker: str) -> Ending | None:
+    """Run the handler; None when the ending is recorded already, or nobody's to record."""
+    try:
+        if kind.transactional:
+            _attempt_in_transaction(kind, claim, context, worker=worker)
+            return None
+        return completed(claim, kind.handler(claim.input, context), context.follow_ups)
+    except LostClaim:
+        log.warning("claim lost, effects rolled back", extra={"task_id": str(claim.id)})
+        return None
+    except BaseException as error:  # whatever a handler raises ends its attempt only
+        return raised(claim, kind, error)
+
+
+def _attempt_in_transaction(kind: Kind, claim: Claim, context: Context, *, worker: str) -> None:
+    """Commit the handler's own writes together with the finish, or neither."""
+    with transaction.atomic():
+        ending = completed(claim, kind.handler(claim.input, context), context.follow_ups)
+        lifecycle.finish(ending, worker=worker)

@@ -1,0 +1,99 @@
+"""The inside of a child: runs one attempt after another, each told over a channel."""
+
+from __future__ import annotations
+
+import resource
+import signal
+import socket
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from django.db import close_old_connections
+
+from tasks import kinds
+from tasks.context import Context
+from tasks.ending import Claim, Ending
+from tasks.outcomes import SoftTimeLimitExceeded
+from tasks.worker.attempt import attempt
+
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Work:
+    """One attempt to run, on behalf of the named worker."""
+
+    claim: Claim
+    worker: str
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What the handler told on the way."""
+
+    percent: float
+    message: str
+
+
+@dataclass(frozen=True)
+class Done:
+    """The attempt is over; the ending is None when it is recorded already, or nobody's."""
+
+    ending: Ending | None
+
+
+class ChildContext(Context):
+    """A context whose progress goes to the worker, and whose soft limit rings."""
+
+    channel: Connection
+
+    def progress(self, percent: float, message: str = "") -> None:
+        """Tell the worker, which writes the latest."""
+        self.channel.send(Progress(percent, message))
+
+
+def run_child(channel_socket: socket.socket) -> int:
+    """Run what comes over the channel until it is closed; the body of a child process."""
+    channel = Connection(channel_socket.detach())
+    signal.signal(signal.SIGALRM, _ring)
+    while True:
+        try:
+            work: Work = channel.recv()
+        except EOFError:
+            return 0
+        channel.send(Done(_run(work, channel)))
+
+
+def _run(work: Work, channel: Connection) -> Ending | None:
+    claim = work.claim
+    kind = kinds.get(claim.kind)
+    context = ChildContext(
+        task_id=claim.id,
+        attempt=claim.attempt,
+        owner_id=claim.owner_id,
+        soft_time_limit=kind.soft_time_limit,
+    )
+    context.channel = channel
+    if kind.memory_limit:
+        _limit_memory(kind.memory_limit)
+    close_old_connections()
+    signal.setitimer(signal.ITIMER_REAL, kind.soft_time_limit)
+    try:
+        return attempt(kind, claim, context, worker=work.worker)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        close_old_connections()
+
+
+def _ring(signum: int, frame: FrameType | None) -> NoReturn:
+    raise SoftTimeLimitExceeded("Ran longer than its soft limit.")
+
+
+def _limit_memory(mebibytes: int) -> None:
+    """Let the child grow by so much beyond what it has: an allocation past it fails inside."""
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    limit = pages * resource.getpagesize() + mebibytes * MIB
+    resource.setrlimit(resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))

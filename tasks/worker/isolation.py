@@ -1,0 +1,142 @@
+"""Runs attempts in children that can be killed: a crash there costs that attempt alone."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from django.conf import settings
+
+from tasks import kinds
+from tasks.ending import Ending, crashed, interrupted, raised, timed_out
+from tasks.outcomes import Cancel
+from tasks.worker.child import Done, Progress, Work
+from tasks.worker.nursery import Nursery, kill_group
+from tasks.worker.units import Running
+
+log = logging.getLogger(__name__)
+
+# How soon a request to stop is noticed, in seconds.
+_LOOK = 0.1
+
+
+class Child:
+    """One child process and what it has done so far."""
+
+    def __init__(self, nursery: Nursery) -> None:
+        self._nursery = nursery
+        self.pid, channel = nursery.fork()
+        self.channel = Connection(channel.detach())
+        self.attempts = 0
+
+    def kill(self) -> int:
+        """Kill it with whatever it started; return its exit code."""
+        kill_group(self.pid)
+        code = self._nursery.exit_code(self.pid)
+        self.close()
+        return code
+
+    def close(self) -> None:
+        """Let it end: a child whose channel is closed has nothing to do."""
+        self.channel.close()
+
+    def is_spent(self) -> bool:
+        """Say whether it has run enough, or grown too large, to be replaced."""
+        most = settings.WORKER_MAX_TASKS_PER_CHILD
+        if most and self.attempts >= most:
+            return True
+        largest = settings.WORKER_MAX_MEMORY_PER_CHILD
+        return bool(largest) and resident_kib(self.pid) > largest
+
+
+class Isolation:
+    """The children of one worker process: as many as run at once, kept for the next attempt."""
+
+    def __init__(self, nursery: Nursery, *, worker: str) -> None:
+        self._nursery = nursery
+        self._worker = worker
+        self._idle: list[Child] = []
+        self._lock = threading.Lock()
+
+    def run(self, running: Running) -> Ending | None:
+        """Run an attempt in a child, to its end or until it must be killed."""
+        child = self._take()
+        child.attempts += 1
+        try:
+            child.channel.send(Work(running.claim, self._worker))
+            ending = self._follow(child, running)
+        except (EOFError, ConnectionError):
+            return self._crashed(child, running)
+        except _Killed as killed:
+            child.kill()
+            return killed.ending
+        if child.is_spent():
+            child.close()
+        else:
+            with self._lock:
+                self._idle.append(child)
+        return ending
+
+    def close(self) -> None:
+        """Let every idle child end."""
+        with self._lock:
+            while self._idle:
+                self._idle.pop().close()
+
+    def _take(self) -> Child:
+        with self._lock:
+            if self._idle:
+                return self._idle.pop()
+        return Child(self._nursery)
+
+    def _follow(self, child: Child, running: Running) -> Ending | None:
+        """Pass on what the child tells until it is done; raise _Killed when it must not go on."""
+        while True:
+            if child.channel.poll(_LOOK):
+                match child.channel.recv():
+                    case Progress(percent, message):
+                        running.context.progress(percent, message)
+                    case Done(ending):
+                        return ending
+            if ending := _reason_to_kill(running):
+                raise _Killed(ending)
+
+    def _crashed(self, child: Child, running: Running) -> Ending:
+        code = child.kill()
+        how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+        log.warning("child died", extra={"task_id": str(running.claim.id), "how": how})
+        return crashed(running.claim, kinds.get(running.claim.kind), how)
+
+
+class _Killed(Exception):
+    """The child must be killed; says how its attempt ended."""
+
+    def __init__(self, ending: Ending) -> None:
+        super().__init__()
+        self.ending = ending
+
+
+def _reason_to_kill(running: Running) -> Ending | None:
+    claim, context = running.claim, running.context
+    kind = kinds.get(claim.kind)
+    if context.cancelled.is_set():
+        return raised(claim, kind, Cancel("Cancelled on request."))
+    if context.interrupted.is_set():
+        return interrupted(claim)
+    if running.seconds() > kind.time_limit:
+        return timed_out(claim, kind)
+    return None
+
+
+def resident_kib(pid: int) -> int:
+    """Return the memory of a process that is resident, in KiB; 0 when it is gone."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return 0
+    return next(
+        (int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS:")), 0
+    )

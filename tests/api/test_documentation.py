@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+from io import StringIO
+from typing import Any
+
+import orjson
+import pytest
+from django.core.management import call_command
+from django.urls import URLPattern, get_resolver
+from rest_framework.test import APIClient
+
+from tasks.api import problems
+from tasks.api.problems import ProblemType
+from tests.api.described import openapi
+
+pytestmark = pytest.mark.django_db
+
+
+def test_the_document_is_valid_and_nothing_in_it_was_guessed() -> None:
+    call_command("spectacular", validate=True, fail_on_warn=True, stdout=StringIO())
+
+
+@pytest.mark.parametrize("path", ["/api/schema/", "/api/schema"])
+def test_the_document_is_served(api: APIClient, path: str) -> None:
+    response = api.get(path, headers={"Accept": "application/json"})
+    document = orjson.loads(response.content)
+    assert document["openapi"].startswith("3.1")
+    assert "apiKey" in document["components"]["securitySchemes"]
+    assert api.get(path)["Content-Type"].startswith("application/vnd.oai.openapi")
+
+
+def test_each_route_is_documented_once_as_it_is_spelt_in_the_specification() -> None:
+    assert set(openapi()["paths"]) == {
+        "/api/v1/tasks/", "/api/v1/tasks/{task_id}", "/api/v1/tasks/{task_id}/retry",
+        "/api/v1/tasks/{task_id}/cancel", "/api/v1/tasks/requeue-orphaned",
+        "/api/v1/tasks/batch/", "/api/v1/batches/{batch_id}",
+        "/api/v1/queues/status", "/api/v1/queues/dlq", "/api/v1/queues/dlq/retry",
+        "/api/v1/queues/dlq/purge", "/api/v1/queues/{name}/pause",
+        "/api/v1/queues/{name}/resume", "/api/v1/kinds/", "/api/v1/kinds/{name}",
+        "/health", "/health/live", "/health/ready", "/health/workers",
+        "/v1/tasks", "/v1/tasks/{task_id}",
+    }  # fmt: skip
+
+
+def test_every_route_has_its_other_spelling() -> None:
+    routes = set()
+    for included in get_resolver().url_patterns:
+        if getattr(included, "app_name", None) in ("api", "analysis"):
+            patterns = included.url_patterns
+            routes |= {str(one.pattern) for one in patterns if isinstance(one, URLPattern)}
+    assert routes
+    assert {route.rstrip("/") for route in routes} == {
+        route.rstrip("/") for route in routes if route.endswith("/")
+    }
+    assert len(routes) == 2 * len({route.rstrip("/") for route in routes})
+
+
+@pytest.mark.parametrize("path", ["/docs", "/docs/"])
+def test_swagger_ui_runs_without_inline_scripts(api: APIClient, path: str) -> None:
+    page = api.get(path)
+    assert page.status_code == 200
+    assert "<script>" not in page.content.decode()
+    script = api.get(path, {"script": ""})
+    assert "/api/schema/" in script.content.decode()
+    assert script["Content-Type"].startswith("application/javascript")
+
+
+def test_the_description_needs_no_key(api: APIClient, settings: Any) -> None:
+    settings.API_ALLOW_ANONYMOUS = False
+    for path in ("/api/schema/", "/docs", "/problems/not-found"):
+        assert api.get(path).status_code == 200
+
+
+def test_every_type_of_problem_is_explained_where_it_leads(api: APIClient) -> None:
+    types = [one for one in vars(problems).values() if isinstance(one, ProblemType)]
+    for one in types:
+        shown = api.get(one.uri).json()
+        assert (shown["type"], shown["title"], shown["status"]) == (one.uri, one.title, one.status)
+    assert api.get("/problems/never-heard-of").status_code == 404

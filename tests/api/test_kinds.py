@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import pytest
+from pytest_django import DjangoAssertNumQueries
+from rest_framework.test import APIClient
+
+from tests.api.described import described
+
+pytestmark = pytest.mark.django_db
+
+
+def test_every_kind_is_listed_by_name_without_a_query(
+    api: APIClient, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    with django_assert_num_queries(0):
+        listed = described(api.get("/api/v1/kinds/"))["kinds"]
+    names = [kind["name"] for kind in listed]
+    assert names == sorted(names)
+    assert {"test.script", "text.analyze"} <= set(names)
+    assert api.get("/api/v1/kinds").json() == {"kinds": listed}
+
+
+def test_a_kind_tells_what_it_takes_and_its_limits(api: APIClient) -> None:
+    shown = described(api.get("/api/v1/kinds/text.analyze"))
+    assert shown["input_schema"]["required"] == ["text"]
+    assert shown["limits"] == {"soft_time_limit": 120, "time_limit": 120}
+    assert (shown["queue"], shown["priority"], shown["batchable"]) == ("default", 0, True)
+    script = described(api.get("/api/v1/kinds/test.script"))
+    assert script["retry"] == {"max_retries": 2, "delay": 0.05, "cap": 600.0}
+    assert script["description"] == "Do what the input says."
+
+
+def test_an_unknown_kind_is_not_found(api: APIClient) -> None:
+    response = api.get("/api/v1/kinds/no.such")
+    assert response.status_code == 404
+    described(response)

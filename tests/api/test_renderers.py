@@ -1,0 +1,43 @@
+"""How values are written."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.utils.translation import gettext_lazy
+
+from tasks.api.renderers import OrjsonRenderer
+
+NOON = dt.datetime(2026, 1, 2, 12, 0, tzinfo=dt.UTC)
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (uuid.UUID(int=1), '"00000000-0000-0000-0000-000000000001"'),
+        (NOON, '"2026-01-02T12:00:00Z"'),
+        (NOON.replace(microsecond=5), '"2026-01-02T12:00:00.000005Z"'),
+        (dt.timedelta(minutes=2), '"120.0"'),
+        (Decimal("1.25"), "1.25"),
+        (gettext_lazy("Yes"), '"Yes"'),
+        ({"a": [1, 2.5, None, "ü"]}, '{"a":[1,2.5,null,"ü"]}'),
+        (None, ""),
+    ],
+)
+def test_values_are_written_as_the_api_promises(value: Any, written: str) -> None:
+    assert OrjsonRenderer().render(value).decode() == written
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        ({"fibonacci": 2**200, "text": "ü"}, f'{{"fibonacci":{2**200},"text":"ü"}}'),
+        ({3: "three"}, '{"3":"three"}'),
+    ],
+)
+def test_results_beyond_the_fast_writer_are_written_too(value: Any, written: str) -> None:
+    assert OrjsonRenderer().render(value).decode() == written

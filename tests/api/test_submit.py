@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections.abc import Callable
+from statistics import median
+from typing import Any
+
+import orjson
+import pytest
+from django.contrib.auth.models import User
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
+from rest_framework.test import APIClient
+
+from tasks.models import Lane, Status, Task
+from tests.api.described import described, fields, post
+from tests.queue_rows import job_of
+
+pytestmark = pytest.mark.django_db
+
+TASKS = "/api/v1/tasks/"
+
+
+def test_a_submitted_task_is_accepted_and_shown(api: APIClient) -> None:
+    response = post(api, TASKS, {"kind": "test.script", "input": {"value": 1}})
+    assert response.status_code == 202
+    shown = described(response)
+    stored = Task.objects.get()
+    assert shown["task_id"] == str(stored.id)
+    assert response["Location"] == shown["links"]["self"] == f"/api/v1/tasks/{stored.id}"
+    assert response["Retry-After"] == "1"
+    assert (shown["status"], shown["lane"]) == (Status.PENDING, Lane.PRIMARY)
+    assert shown["input"] == stored.input == {"value": 1}
+    assert (shown["result"], shown["error"], shown["links"]["retry"]) == (None, None, None)
+    assert job_of(stored).task_id == shown["task_id"]
+
+
+def test_the_answer_is_what_is_seen_a_moment_later(api: APIClient) -> None:
+    submitted = described(post(api, TASKS, {"kind": "test.script", "delay": 60, "priority": 3}))
+    assert described(api.get(submitted["links"]["self"])) == submitted
+
+
+@pytest.mark.parametrize("path", ["/api/v1/tasks", "/api/v1/tasks/"])
+def test_both_spellings_accept_a_task(api: APIClient, path: str) -> None:
+    assert post(api, path, {"kind": "test.script"}).status_code == 202
+
+
+def test_json_without_a_header_is_understood(api: APIClient) -> None:
+    curl = "application/x-www-form-urlencoded"
+    response = api.post(TASKS, '{"kind": "test.script"}', content_type=curl)
+    assert response.status_code == 202
+
+
+def test_submitting_is_one_statement(
+    api: APIClient, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    with django_assert_num_queries(1):
+        post(api, TASKS, {"kind": "test.script"})
+
+
+def test_the_caller_owns_the_task(api_for: Callable[[User], APIClient], user: User) -> None:
+    post(api_for(user), TASKS, {"kind": "test.script"})
+    assert Task.objects.get().owner == user
+
+
+def test_an_anonymous_callers_task_is_nobodys(api: APIClient) -> None:
+    post(api, TASKS, {"kind": "test.script"})
+    assert Task.objects.get().owner is None
+
+
+def test_every_option_is_kept(api: APIClient) -> None:
+    due = (timezone.now() + dt.timedelta(hours=1)).replace(microsecond=0)
+    body = {
+        "kind": "test.script", "queue": "own", "priority": 9, "scheduled_at": due.isoformat(),
+        "max_attempts": 2, "metadata": {"source": "test"},
+    }  # fmt: skip
+    response = post(api, TASKS, body)
+    shown = described(response)
+    assert (shown["queue"], shown["priority"], shown["max_attempts"]) == ("own", 9, 2)
+    assert (shown["metadata"], shown["lane"]) == ({"source": "test"}, Lane.SCHEDULED)
+    assert dt.datetime.fromisoformat(shown["scheduled_at"]) == due
+    assert 3590 < int(response["Retry-After"]) <= 3600
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "kind"),
+        ([], ""),
+        ({"kind": 5}, "kind"),
+        ({"kind": "no.such"}, "kind"),
+        ({"kind": "test.script", "input": []}, "input"),
+        ({"kind": "text.analyze", "input": {"text": 5}}, "input.text"),
+        ({"kind": "test.script", "queue": "no spaces"}, "queue"),
+        ({"kind": "test.script", "queue": "q" * 129}, "queue"),
+        ({"kind": "test.script", "priority": 2**31}, "priority"),
+        ({"kind": "test.script", "priority": 1.5}, "priority"),
+        ({"kind": "test.script", "priority": True}, "priority"),
+        ({"kind": "test.script", "max_attempts": 0}, "max_attempts"),
+        ({"kind": "test.script", "delay": -1}, "delay"),
+        ({"kind": "test.script", "delay": 1e300}, "delay"),
+        ({"kind": "test.script", "delay": None}, "delay"),
+        ({"kind": "test.script", "delay": 1, "scheduled_at": "2030-01-01T00:00:00Z"}, "delay"),
+        ({"kind": "test.script", "scheduled_at": "soon"}, "scheduled_at"),
+        ({"kind": "test.script", "scheduled_at": "2026-12-01T00:00:00"}, "scheduled_at"),
+        ({"kind": "test.script", "scheduled_at": "9999-12-31T23:59:59-14:00"}, "scheduled_at"),
+        ({"kind": "test.script", "scheduled_at": "0001-01-01T00:00:00+14:00"}, "scheduled_at"),
+        ({"kind": "test.script", "metadata": {"much": "x" * 20_000}}, "metadata"),
+        ({"kind": "test.script", "callback_url": "https://example.org"}, "callback_url"),
+        ({"kind": "test.script", "status": "COMPLETED"}, "status"),
+        ({"kind": "test.script", "owner": 1}, "owner"),
+    ],
+)
+def test_what_cannot_be_is_refused_by_its_name(api: APIClient, body: Any, field: str) -> None:
+    response = post(api, TASKS, body)
+    assert list(fields(response)) == [field]
+    described(response)
+    assert not Task.objects.exists()
+
+
+def test_whole_numbers_may_be_written_as_fractions(api: APIClient) -> None:
+    response = post(api, TASKS, {"kind": "test.script", "priority": 2.0, "max_attempts": 3.0})
+    assert (response.json()["priority"], response.json()["max_attempts"]) == (2, 3)
+
+
+def test_a_whole_book_is_accepted_quickly(api: APIClient) -> None:
+    body = orjson.dumps({"kind": "text.analyze", "input": {"text": "a word or two; " * 70_000}})
+    assert len(body) > 1_000_000
+    spent = []
+    for _ in range(5):
+        began = time.perf_counter()
+        assert api.post(TASKS, body, content_type="application/json").status_code == 202
+        spent.append(time.perf_counter() - began)
+    # Generous against a busy machine: what is meant to fail is work that grows with the text.
+    assert median(spent) < 0.5
+
+
+def test_nobody_submits_where_a_key_is_needed(api: APIClient, settings: Any) -> None:
+    settings.API_ALLOW_ANONYMOUS = False
+    response = post(api, TASKS, {"kind": "test.script"})
+    assert response.status_code == 401
+    described(response)
+    assert not Task.objects.exists()

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
+from rest_framework.test import APIClient
+from uuid_utils.compat import uuid7
+
+from tasks.models import Lane, Status, Task
+from tests.api.described import described
+from tests.factories import make_task
+
+pytestmark = pytest.mark.django_db
+
+
+def path(task: Task) -> str:
+    return f"/api/v1/tasks/{task.id}"
+
+
+@pytest.mark.parametrize("status", Status.values)
+def test_a_task_of_every_status_is_shown(api: APIClient, status: str) -> None:
+    task = make_task(status, input={"do": "return"}, metadata={"a": 1})
+    for spelling in (path(task), f"{path(task)}/"):
+        shown = api.get(spelling).json()
+        assert shown["task_id"] == str(task.id)
+        assert shown["status"] == status
+        assert shown["links"]["status_page"] == f"/ui/tasks/{task.id}/"
+    assert described(api.get(path(task)))["input"] == {"do": "return"}
+
+
+@pytest.mark.parametrize(
+    ("status", "retry", "cancel"),
+    [
+        (Status.PENDING, False, True),
+        (Status.PROCESSING, False, True),
+        (Status.COMPLETED, False, False),
+        (Status.FAILED, True, False),
+        (Status.CANCELLED, True, False),
+    ],
+)
+def test_links_lead_where_the_status_allows(
+    api: APIClient, status: str, retry: bool, cancel: bool
+) -> None:
+    task = make_task(status)
+    links = api.get(path(task)).json()["links"]
+    assert links["retry"] == (f"{path(task)}/retry" if retry else None)
+    assert links["cancel"] == (f"{path(task)}/cancel" if cancel else None)
+
+
+def test_a_failed_task_tells_its_attempts_without_tracebacks(api: APIClient) -> None:
+    shown = described(api.get(path(make_task(Status.FAILED))))
+    assert shown["lane"] == Lane.DLQ
+    assert (shown["error"]["type"], shown["error"]["detail"]) == ("ValueError", "as told")
+    (attempt,) = shown["error"]["attempts"]
+    assert (attempt["number"], attempt["outcome"]) == (1, "failed")
+    assert "traceback" not in attempt["error"]
+
+
+def test_an_operator_sees_tracebacks(
+    api_for: Callable[[User], APIClient], operator: User
+) -> None:
+    shown = described(api_for(operator).get(path(make_task(Status.FAILED))))
+    assert "Traceback" in shown["error"]["attempts"][0]["error"]["traceback"]
+
+
+def test_looking_at_a_task_is_one_query(
+    api: APIClient, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    task = make_task(Status.COMPLETED)
+    with django_assert_num_queries(1):
+        api.get(path(task))
+
+
+def test_a_task_that_is_as_it_was_is_not_sent_again(
+    api: APIClient, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    task = make_task(Status.COMPLETED, input={"text": "x" * 100_000})
+    tag = api.get(path(task))["ETag"]
+    assert tag.startswith('W/"')
+    with django_assert_num_queries(1) as queries:
+        response = api.get(path(task), headers={"If-None-Match": tag})
+    assert '"input"' not in queries.captured_queries[0]["sql"]
+    assert (response.status_code, response.content, response["ETag"]) == (304, b"", tag)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"progress": 41},
+        {"progress_message": "nearly"},
+        {"cancel_requested": True},
+        {"lease": 9},
+        {"max_attempts": 9},
+    ],
+)
+def test_a_task_that_changed_is_sent_again(api: APIClient, change: dict[str, Any]) -> None:
+    task = make_task(Status.PROCESSING)
+    tag = api.get(path(task))["ETag"]
+    Task.objects.filter(pk=task.pk).update(**change)
+    response = api.get(path(task), headers={"If-None-Match": tag})
+    assert response.status_code == 200
+    assert response["ETag"] != tag
+
+
+def test_a_task_that_has_come_due_is_sent_again(api: APIClient) -> None:
+    now = timezone.now()
+    task = make_task(scheduled_at=now + dt.timedelta(hours=1))
+    tag = api.get(path(task))["ETag"]
+    Task.objects.filter(pk=task.pk).update(scheduled_at=now - dt.timedelta(hours=1))
+    assert api.get(path(task), headers={"If-None-Match": tag}).json()["lane"] == Lane.PRIMARY
+
+
+def test_only_what_goes_on_asks_to_come_back(api: APIClient) -> None:
+    assert api.get(path(make_task(Status.PROCESSING)))["Retry-After"] == "1"
+    assert "Retry-After" not in api.get(path(make_task(Status.COMPLETED)))
+
+
+@pytest.mark.parametrize("task_id", [str(uuid7()), "nonsense", "%00"])
+def test_an_unknown_task_is_not_found(api: APIClient, task_id: str) -> None:
+    response = api.get(f"/api/v1/tasks/{task_id}")
+    assert response.status_code == 404
+    assert response["Content-Type"] == "application/problem+json"
+
+
+def test_an_unknown_task_is_not_found_by_who_has_a_tag(api: APIClient) -> None:
+    response = api.get(f"/api/v1/tasks/{uuid7()}", headers={"If-None-Match": "*"})
+    assert response.status_code == 404
+    described(response)

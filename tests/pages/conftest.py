@@ -1,0 +1,20 @@
+"""Clients that visit pages."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+
+@pytest.fixture
+def alice(client: Client, user: User) -> Client:
+    """Return the client, logged in as the end user."""
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def own_client() -> Client:
+    """Return a second client, that insists on CSRF tokens."""
+    return Client(enforce_csrf_checks=True)

@@ -1,0 +1,117 @@
+"""From a kind's JSON Schema to a form, and from the form to an input."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django import forms
+from django.http import QueryDict
+
+from tasks.kinds import Kind
+from tasks.pages.forms import InputForm
+
+
+def form_for(properties: dict[str, Any], data: dict[str, str] | None = None, **schema: Any):
+    whole = {"type": "object", "properties": properties, **schema}
+    kind = Kind(name="a.kind", handler=lambda *_: None, description="", input=whole)
+    sent = None
+    if data is not None:
+        sent = QueryDict(mutable=True)
+        sent.update(data)
+    return InputForm(sent, kind=kind)
+
+
+def input_of(properties, data, **schema):
+    form = form_for(properties, data, **schema)
+    assert form.is_valid(), form.errors
+    return form.input
+
+
+def errors_of(properties, data, **schema):
+    form = form_for(properties, data, **schema)
+    assert not form.is_valid()
+    return form.errors
+
+
+@pytest.mark.parametrize(
+    ("schema", "written", "meant"),
+    [
+        ({"type": "string"}, " a ", " a "),
+        ({"type": "integer"}, "-7", -7),
+        ({"type": "number"}, "0.5", 0.5),
+        ({"type": "boolean"}, "on", True),
+        ({"enum": ["a", "b"]}, "b", "b"),
+        ({"enum": [1, 2.5, True]}, "2.5", 2.5),
+        ({"const": "only"}, "only", "only"),
+        ({"type": ["integer", "null"]}, "3", 3),
+        ({"type": "array"}, "[1, 2]", [1, 2]),
+        ({"type": "object"}, '{"a": 1}', {"a": 1}),
+        ({"anyOf": [{"type": "string"}, {"type": "integer"}]}, "5", 5),
+        (True, '"anything"', "anything"),
+    ],
+)
+def test_each_simple_type_has_a_field_and_the_rest_is_json(schema, written, meant):
+    assert input_of({"it": schema}, {"it": written}) == {"it": meant}
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "string"}, {"type": "integer"}, {"type": "number"}, {"type": "boolean"},
+        {"enum": ["a"]}, {"type": "array"}, {"type": "integer", "default": 3},
+    ],
+)  # fmt: skip
+def test_an_optional_property_left_empty_is_left_out(schema):
+    assert input_of({"it": schema}, {}) == {}
+
+
+@pytest.mark.parametrize("extra", [{"required": ["it"]}, {}])
+def test_no_tick_is_false_where_it_says_something(extra):
+    default = {} if extra else {"default": True}
+    assert input_of({"it": {"type": "boolean", **default}}, {}, **extra) == {"it": False}
+
+
+def test_long_texts_get_room_and_short_ones_a_line():
+    form = form_for({"long": {"type": "string", "maxLength": 5000}, "short": {"type": "string"}})
+    assert isinstance(form.fields["long"].widget, forms.Textarea)
+    assert isinstance(form.fields["short"].widget, forms.TextInput)
+
+
+def test_titles_descriptions_and_defaults_are_shown():
+    form = form_for({"word_count": {"type": "integer", "description": "How many.", "default": 3}})
+    field = form.fields["word_count"]
+    assert (field.label, field.help_text, field.initial) == ("Word count", "How many.", 3)
+
+
+@pytest.mark.parametrize(
+    ("schema", "written", "said"),
+    [
+        ({"type": "integer"}, "many", "whole number"),
+        ({"type": "integer"}, "9" * 30, "less than or equal"),
+        ({"type": "integer", "maximum": 5}, "6", "less than or equal to 5"),
+        ({"type": "number"}, "NaN", "number"),
+        ({"type": "string", "pattern": "^a"}, "b", "does not match"),
+        ({"type": "array", "items": {"type": "integer"}}, '[1, "x"]', "1: "),
+        ({"enum": ["a"]}, "b", "valid choice"),
+    ],
+)
+def test_what_the_schema_refuses_is_said_at_the_field(schema, written, said):
+    assert said in errors_of({"it": schema}, {"it": written})["it"][0]
+
+
+def test_what_is_about_no_single_field_is_said_above_the_form():
+    errors = errors_of({"it": {"type": "string"}}, {}, minProperties=1)
+    assert list(errors) == ["__all__"]
+
+
+def test_a_schema_whose_parts_depend_on_each_other_is_asked_for_as_json():
+    branches = [{"required": ["a"]}, {"required": ["b"]}]
+    form = form_for({"a": {}, "b": {}}, {"input": '{"a": 1}'}, oneOf=branches)
+    assert list(form.fields) == ["input"]
+    assert form.is_valid()
+    assert form.input == {"a": 1}
+
+
+def test_a_property_named_input_is_only_a_property():
+    assert input_of({"input": {"type": "string"}}, {"input": "x"}) == {"input": "x"}

@@ -1,0 +1,90 @@
+"""What can be done to a task while it runs, on a real worker."""
+
+from __future__ import annotations
+
+import pytest
+
+from tasks import lifecycle
+from tasks.models import Outcome, Status, Task
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def _running() -> Task | None:
+    return Task.objects.filter(status=Status.PROCESSING).first()
+
+
+def _ended(within: float = 20.0) -> Task:
+    wait_until(lambda: Task.objects.get().is_terminal, within=within, what="ended")
+    return Task.objects.get()
+
+
+def test_a_heeding_task_is_cancelled_within_moments(worker, tmp_path):
+    lifecycle.submit("test.script", {"do": "wait for file", "file": str(tmp_path / "never")})
+    worker()
+    task = wait_until(_running, what="running")
+    assert lifecycle.cancel(task).status == Status.PROCESSING
+    assert _ended(within=3).status == Status.CANCELLED
+
+
+def test_a_deaf_task_that_completes_is_told_to_have_completed(worker, tmp_path):
+    file = tmp_path / "go on"
+    given = {"do": "wait for file", "file": str(file), "heed": False}
+    lifecycle.submit("test.script", given)
+    worker()
+    lifecycle.cancel(wait_until(_running, what="running"))
+    file.touch()
+    task = _ended()
+    assert (task.status, task.cancel_requested) == (Status.COMPLETED, True)
+
+
+def test_progress_is_seen_while_the_task_runs(worker, tmp_path):
+    file = tmp_path / "go on"
+    lifecycle.submit("test.script", {"do": "progress", "file": str(file)})
+    worker()
+    wait_until(
+        lambda: Task.objects.filter(progress=40, progress_message="getting there").exists(),
+        what="progress",
+    )
+    file.touch()
+    assert _ended().progress == 100
+
+
+def test_past_the_hard_limit_the_attempt_ends_and_the_process_is_replaced(worker, tmp_path):
+    lifecycle.submit("test.overdue", {"file": str(tmp_path / "never"), "heed": False})
+    command = worker(WORKER_STOP_GRACE_PERIOD="5s")
+    (pid,) = command.pids()
+    task = _ended(within=10)
+    assert (task.status, task.error["type"]) == (Status.FAILED, "TimeoutError")
+    assert [one.outcome for one in task.attempt_history()] == [Outcome.TIMED_OUT]
+    wait_until(lambda: command.pids() and command.pids() != [pid], what="replaced")
+    next_task = lifecycle.submit("test.script")
+    wait_until(lambda: Task.objects.get(pk=next_task.pk).is_terminal, what="works again")
+
+
+def test_a_worker_takes_only_from_its_queues(worker):
+    other = lifecycle.submit("test.script", queue="other")
+    mine = lifecycle.submit("test.script", queue="mine")
+    worker(queues=["mine"])
+    wait_until(lambda: Task.objects.get(pk=mine.pk).is_terminal, what="mine")
+    assert Task.objects.get(pk=other.pk).status == Status.PENDING
+
+
+def test_tasks_waiting_behind_a_slow_one_are_taken_by_other_workers(worker, tmp_path):
+    file = tmp_path / "go on"
+    blocking = {"do": "wait for file", "file": str(file)}
+    for _ in range(3):
+        lifecycle.submit("test.script", blocking)
+    slow = worker(concurrency=1, WORKER_PREFETCH_MULTIPLIER="3")
+    wait_until(_running, what="running")
+    worker(concurrency=2)
+    names = wait_until(_three_in_two_processes, what="shared")
+    assert slow.workers()[0].pk in names
+    file.touch()
+
+
+def _three_in_two_processes() -> set[int]:
+    running = Task.objects.filter(status=Status.PROCESSING).exclude(progress=1)
+    workers = list(running.values_list("worker_id", flat=True))
+    return set(workers) if len(workers) == 3 and len(set(workers)) == 2 else set()
