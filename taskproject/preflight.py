@@ -8,9 +8,9 @@ import socket
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import psycopg
-from django.db import connection
 
 OLDEST_POSTGRES = 14
 DATABASE_TIMEOUT = 10.0
@@ -50,16 +50,17 @@ def check_directory(directory: Path) -> None:
         ) from None
 
 
-def check_database(*, timeout: float = DATABASE_TIMEOUT) -> None:
-    """See that the database of DATABASE_URL answers and is recent enough. Raises NotReady."""
+def check_database(parameters: dict[str, Any], *, timeout: float = DATABASE_TIMEOUT) -> None:
+    """See that the database of DATABASE_URL answers and is recent enough. Raises NotReady.
+
+    `parameters` are those of psycopg. A server that is only just starting is waited for.
+    """
     deadline = time.monotonic() + timeout
-    parameters = connection.get_connection_params()
     while True:
         left = deadline - time.monotonic()
-        # libpq counts whole seconds, and takes 1 for 2.
-        parameters["connect_timeout"] = max(2, round(left))
         try:
-            with psycopg.connect(**parameters) as probe:
+            # libpq counts whole seconds, and takes 1 for 2.
+            with psycopg.connect(**{**parameters, "connect_timeout": max(2, round(left))}) as probe:
                 return check_version(probe.info.server_version)
         except psycopg.OperationalError as error:
             reason = " ".join(str(error).split())

@@ -21,6 +21,8 @@ from taskproject.environment import (
     words,
 )
 from taskproject.logging import logging_config
+from tasks.console.theme import UNFOLD as CONSOLE_THEME
+from tasks.pages.policy import CONTENT_SECURITY_POLICY as PAGES_POLICY
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -69,6 +71,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "tasks.api.middleware.DatabaseOutageMiddleware",
+    "tasks.api.middleware.ApiMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -133,6 +136,9 @@ WORKER_CONCURRENCY = number(
 )
 WORKER_PREFETCH_MULTIPLIER = number(env, "WORKER_PREFETCH_MULTIPLIER", 1, low=1, high=100)
 WORKER_STOP_GRACE_PERIOD = seconds(env, "WORKER_STOP_GRACE_PERIOD", "30s", low=1)
+# A process that ran so many tasks, or grew so large (KiB), is replaced; 0 for never.
+WORKER_MAX_TASKS_PER_CHILD = number(env, "WORKER_MAX_TASKS_PER_CHILD", 0, low=0, high=10**9)
+WORKER_MAX_MEMORY_PER_CHILD = number(env, "WORKER_MAX_MEMORY_PER_CHILD", 0, low=0, high=10**9)
 TASK_SOFT_TIME_LIMIT = seconds(
     env, "TASK_SOFT_TIME_LIMIT", "600", low=1, also="CELERY_TASK_SOFT_TIME_LIMIT"
 )
@@ -159,7 +165,11 @@ USE_TZ = True
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"
 WHITENOISE_USE_FINDERS = True
-LOGIN_URL = "/admin/login/"
+LOGIN_URL = "tasks-ui:login"
+# The kind that the home page offers.
+HOME_KIND = "text.analyze"
+CONTENT_SECURITY_POLICY = PAGES_POLICY
+UNFOLD = CONSOLE_THEME
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 
 # More than the parser's own limit, which answers 413 in our shape before this one is reached.
@@ -167,22 +177,29 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 11 * 1024 * 1024
 
 REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "knox.auth.TokenAuthentication",
+        # First: it gives the 401 its challenge.
+        "tasks.api.authentication.ApiKeyAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["tasks.api.permissions.MayUseApi"],
-    "DEFAULT_PARSER_CLASSES": ["tasks.api.parsers.StrictJSONParser"],
+    "DEFAULT_PARSER_CLASSES": [
+        "tasks.api.parsers.StrictJSONParser",
+        "tasks.api.parsers.MislabelledJSONParser",
+    ],
+    "DEFAULT_METADATA_CLASS": None,
+    "URL_FORMAT_OVERRIDE": None,
     "DEFAULT_RENDERER_CLASSES": ["tasks.api.renderers.OrjsonRenderer"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "tasks.api.errors.problem_handler",
 }
-REST_KNOX = {"AUTH_HEADER_PREFIX": "Bearer", "TOKEN_TTL": None}
+REST_KNOX = {"AUTH_HEADER_PREFIX": "Bearer", "TOKEN_TTL": None, "TOKEN_PREFIX": "task_"}
 SPECTACULAR_SETTINGS: dict[str, Any] = {
     "TITLE": "Tasks",
     "DESCRIPTION": "Long-running work behind an HTTP API, on nothing but PostgreSQL.",
     "VERSION": "1.0.0",
     "OAS_VERSION": "3.1.1",
     "SERVE_INCLUDE_SCHEMA": False,
+    "PARSER_WHITELIST": ["tasks.api.parsers.StrictJSONParser"],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }

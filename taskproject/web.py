@@ -7,11 +7,13 @@ import signal
 import sys
 
 from django.conf import settings
-from django.core.handlers.wsgi import WSGIHandler
-from django.core.wsgi import get_wsgi_application
+
+from tasks.api.wsgi import Application
 
 # Each may wait for a task on behalf of a client, and holds a connection to the database.
 THREADS = 16
+# Seconds for the requests under way when it stops; longer ones are those that only wait.
+STOP_TIMEOUT = 10
 
 
 def command() -> list[str]:
@@ -22,7 +24,7 @@ def command() -> list[str]:
         "port": settings.PORT,
         "workers": settings.CORES,
         "blocking-threads": THREADS,
-        "workers-kill-timeout": max(1, int(settings.WORKER_STOP_GRACE_PERIOD)),
+        "workers-kill-timeout": STOP_TIMEOUT,
         "log-level": "error",
     }
     flags = [f"--{name}={value}" for name, value in options.items()]
@@ -34,11 +36,14 @@ def command() -> list[str]:
     ]
 
 
-def load() -> WSGIHandler:
+def load() -> Application:
     """Load the site in one of the server's processes."""
-    # The server minds signals only from here on: until now one to stop would have been lost.
+    # The server minds signals only after this: one to stop would be lost meanwhile.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    return get_wsgi_application()
+    # Imported late: it is the import that loads the site.
+    from taskproject.wsgi import application
+
+    return application
 
 
 if __name__ == "__main__":

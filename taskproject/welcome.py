@@ -80,8 +80,9 @@ def _show_sample(session: requests.Session) -> None:
         _say('\n  tasks.submit("text.analyze", {"text": "A queue is a promise. …"})')
         task = tasks.submit("text.analyze", {"text": SAMPLE})
         answer = _follow(lambda: _answer(Task.objects.get(pk=task.pk)))
-    outcome = answer["result"] or answer["error"] or "not yet: others are before it"
-    _say(f"  {answer['status']} {json.dumps(outcome)}")
+    outcome = answer["result"] or answer["error"]
+    late = f"after {RESULT_TIMEOUT:g} s: see {_base()}/health for what waits and who works"
+    _say(f"  {answer['status']} {json.dumps(outcome) if outcome else late}")
 
 
 def _follow(ask: Callable[[], Answer]) -> Answer:

@@ -6,6 +6,9 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
+from tasks.api.parsers import MAX_BODY_BYTES
+from tasks.api.wsgi import BodyHeaders
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "taskproject.settings")
 
-application = get_wsgi_application()
+application = BodyHeaders(get_wsgi_application(), limit=MAX_BODY_BYTES)

@@ -6,6 +6,7 @@ from django.apps import apps
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group, User
+from django.db.models import Model
 from knox.models import AuthToken
 
 from tasks.console.accounts import GroupAdmin, UserAdmin
@@ -18,7 +19,12 @@ from tasks.console.workers import WorkerAdmin
 from tasks.models import Batch, Queue, Task, Worker
 
 # Procrastinate's own screens would let whoever may only look cancel and retry jobs.
-stock = [*apps.get_app_config("procrastinate").get_models(), AuthToken, User, Group]
+stock: list[type[Model]] = [
+    *apps.get_app_config("procrastinate").get_models(),
+    AuthToken,
+    User,
+    Group,
+]
 admin.site.unregister([model for model in stock if admin.site.is_registered(model)])
 
 admin.site.register(Task, TaskAdmin)

@@ -12,9 +12,11 @@ import orjson
 
 from tasks.kinds import Kind
 from tasks.models import Outcome, Status
-from tasks.outcomes import Cancel, FatalError, Interrupted, Retry, Snooze
+from tasks.outcomes import Cancel, Crashed, FatalError, Interrupted, Retry, Snooze
 from tasks.submission import Submission
 
+# A task under which a process died so often is poison, and fails.
+DEATHS_LIMIT = 3
 _DETAIL_LIMIT = 2_000
 _TRACEBACK_LIMIT = 20_000
 # Not in the history: the attempt never began.
@@ -36,6 +38,8 @@ class Claim:
     attempt: int
     max_attempts: int
     lease: int
+    # How often a process died under the task: its worker's, or its own.
+    deaths: int = 0
 
     @property
     def key(self) -> ClaimKey:
@@ -55,6 +59,8 @@ class Ending:
     delay: float = 0.0
     refund: int = 0
     follow_ups: tuple[Submission, ...] = ()
+    # Written already, in the handler's own transaction.
+    recorded: bool = False
 
 
 def completed(claim: Claim, result: Any, follow_ups: Sequence[Submission] = ()) -> Ending:
@@ -99,6 +105,15 @@ def timed_out(claim: Claim, kind: Kind) -> Ending:
         return Ending(claim=claim, status=Status.FAILED, outcome=Outcome.TIMED_OUT, **told)
     delay = kind.retry.next_delay(claim.attempt)
     return _again(claim, Outcome.TIMED_OUT, delay=delay, **told)
+
+
+def crashed(claim: Claim, kind: Kind, how: str) -> Ending:
+    """End an attempt whose own process died; at the third death the task is given up."""
+    error = Crashed(f"The process that ran this task died: {how}.")
+    told = {"error": _error_json(error)}
+    if claim.deaths + 1 >= DEATHS_LIMIT or claim.attempt >= claim.max_attempts:
+        return Ending(claim=claim, status=Status.FAILED, outcome=Outcome.CRASHED, **told)
+    return _again(claim, Outcome.CRASHED, delay=kind.retry.next_delay(claim.attempt), **told)
 
 
 def interrupted(claim: Claim) -> Ending:

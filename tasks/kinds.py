@@ -68,7 +68,10 @@ class Kind:
     # Seconds; from the settings when not given.
     soft_time_limit: float = field(default_factory=lambda: settings.TASK_SOFT_TIME_LIMIT)
     time_limit: float = field(default_factory=lambda: settings.TASK_TIME_LIMIT)
-    isolation: Literal["thread"] = "thread"
+    # A thread is for waiting; a process of its own can be killed, and costs only itself.
+    isolation: Literal["thread", "process"] = "thread"
+    # MiB that the process may grow by; for kinds in processes, None for no bound.
+    memory_limit: int | None = None
     # Waiting tasks of the kind may share one hop even when they are not very fast.
     batchable: bool = False
     # The handler's own database writes commit with the finish, or not at all.

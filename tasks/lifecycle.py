@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 
 RESCUE_LIMIT = 1_000
 PRUNE_LIMIT = 1_000
+# Far more than bad luck; a task that kills its process is found out long before, in isolation.
+LOSSES_LIMIT = 10
 # One rescuer at a time is enough; a transaction-level lock also works behind PgBouncer.
 RESCUE_LOCK = 0x7461736B
 # Long enough for an operator to see in the console that a worker died.
@@ -149,8 +151,12 @@ def rescue() -> int:
     with transaction.atomic():
         if not _run("SELECT pg_try_advisory_xact_lock(%(lock)s)", {"lock": RESCUE_LOCK})[0][0]:
             return 0
-        lease = {"lease": settings.LEASE_SECONDS, "limit": RESCUE_LIMIT}
-        return _apply("rescue", sql.RESCUE, lease)
+        wanted = {
+            "lease": settings.LEASE_SECONDS,
+            "max_losses": LOSSES_LIMIT,
+            "limit": RESCUE_LIMIT,
+        }
+        return _apply("rescue", sql.RESCUE, wanted)
 
 
 def reconcile() -> tuple[int, int]:

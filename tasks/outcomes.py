@@ -43,5 +43,9 @@ class SoftTimeLimitExceeded(Exception):
     """Raised by `context.check()` past the kind's soft limit; a failed attempt unless caught."""
 
 
+class Crashed(Exception):
+    """Names the error of an attempt whose process died."""
+
+
 class LostClaim(BaseException):
     """Raised where a write found that the claim is no longer ours: nothing was written."""

@@ -106,7 +106,7 @@ def queues_status(*, now: dt.datetime) -> QueuesStatus:
 def batch_progress(batch: Batch) -> BatchProgress:
     """Count a batch's tasks by status; one that was deleted has ended."""
     rows = list(
-        batch.tasks.order_by().values("status").annotate(n=Count("pk"), last=Max("finished_at"))
+        batch.tasks.order_by().values("status").annotate(n=Count("*"), last=Max("finished_at"))
     )
     counts = dict.fromkeys(Status.values, 0) | {row["status"]: row["n"] for row in rows}
     alive = sum(counts[status] for status in Status.values if status not in TERMINAL)
@@ -124,7 +124,7 @@ def failure_groups(failed: TaskQuerySet) -> list[FailureGroup]:
         failed.order_by()
         .annotate(error_type=KT("error__type"))
         .values_list("kind", "error_type")
-        .annotate(n=Count("pk"))
+        .annotate(n=Count("*"))
         .order_by("-n", "kind", "error_type")
     )
     return [FailureGroup(kind=kind, error_type=error, count=n) for kind, error, n in rows]
@@ -166,7 +166,7 @@ def _waiting_by_queue() -> Any:
         .order_by()
         .values("queue")
         .annotate(
-            pending=Count("pk"),
+            pending=Count("*"),
             primary=Count("pk", filter=_DUE & Q(attempt=0)),
             retry=Count("pk", filter=_DUE & Q(attempt__gt=0)),
             scheduled=Count("pk", filter=Q(scheduled_at__gt=Now())),
@@ -176,7 +176,7 @@ def _waiting_by_queue() -> Any:
 
 
 def _counts(tasks: TaskQuerySet, column: str) -> Any:
-    return tasks.order_by().values_list(column).annotate(n=Count("pk"))
+    return tasks.order_by().values_list(column).annotate(n=Count("*"))
 
 
 def _loads(waiting: dict[str, Any], running: dict[str, int]) -> dict[str, QueueLoad]:
@@ -246,7 +246,7 @@ def ended_by_minute(*, now: dt.datetime, minutes: int = 60) -> list[Minute]:
         Task.objects.filter(finished_at__gte=first, status__in=(Status.COMPLETED, Status.FAILED))
         .order_by()
         .values_list(TruncMinute("finished_at"), "status")
-        .annotate(n=Count("pk"))
+        .annotate(n=Count("*"))
     )
     counts = {(minute, status): n for minute, status, n in rows}
     starts = (first + dt.timedelta(minutes=passed) for passed in range(minutes))
@@ -264,6 +264,6 @@ def batch_counts(batches: Sequence[uuid.UUID]) -> dict[uuid.UUID, dict[str, int]
     """Count the tasks of several batches by status."""
     counts: dict[uuid.UUID, dict[str, int]] = {}
     rows = Task.objects.filter(batch__in=batches).order_by().values_list("batch", "status")
-    for batch, status, n in rows.annotate(n=Count("pk")):
+    for batch, status, n in rows.annotate(n=Count("*")):
         counts.setdefault(batch, {})[status] = n
     return counts

@@ -79,7 +79,7 @@ def _staff(name: str, *permissions: str) -> User:
 
 @pytest.fixture
 def run_tasks(transactional_db: None) -> Callable[..., None]:
-    """Return a function that runs all due tasks to their end in a worker in this process."""
+    """Return a function that runs all tasks to their end in a worker of its own."""
     return workers.run_until_idle
 
 

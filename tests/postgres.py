@@ -23,6 +23,8 @@ if not IS_XDIST_WORKER:
     os.environ["DATA_DIR"] = tempfile.mkdtemp(prefix="tasks-test-")
     # Root's server runs as another user, who must be able to get there.
     Path(os.environ["DATA_DIR"]).chmod(0o755)
+    # Where collected static files would be; whitenoise warns when it is not there.
+    (Path(os.environ["DATA_DIR"]) / "static").mkdir()
     os.environ.pop("DATABASE_URL", None)
     os.environ.update(
         EXTRA_APPS="tests.script",

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
-from asgiref.sync import sync_to_async
-from django.db import close_old_connections, connection
+from django.db import connection
 
 from tasks.models import Status, Task, Worker
-from tasks.worker.process import WorkerProcess
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -29,40 +25,17 @@ def database_url() -> str:
     return f"postgresql://{wanted['USER']}@/{wanted['NAME']}?host={wanted['HOST']}"
 
 
-def run_until_idle(*, concurrency: int = 4, within: float = 30.0, **options: Any) -> None:
-    """Run a worker in this process until no task is pending and due, or processing."""
-
-    async def run() -> None:
-        process = WorkerProcess(queues=None, concurrency=concurrency, grace=5, **options)
-        running = asyncio.create_task(process.run())
-        idle = sync_to_async(_is_idle, thread_sensitive=False)
-        async with asyncio.timeout(within):
-            while not running.done() and not await idle():
-                await asyncio.sleep(0.02)
-            process.stop()
-            await running
-
-    with _connections_closed_after_use():
-        asyncio.run(run())
-
-
-@contextmanager
-def _connections_closed_after_use() -> Iterator[None]:
-    """Have the worker's threads close their connections, which would outlive the test."""
-    wanted = connection.settings_dict
-    kept, wanted["CONN_MAX_AGE"] = wanted["CONN_MAX_AGE"], 0
+def run_until_idle(*, within: float = 30.0, **options: Any) -> None:
+    """Run a worker until no task is pending or processing."""
+    command = WorkerCommand(**options)
     try:
-        yield
+        wait_until(lambda: command.must_run() and _is_idle(), within=within, what="idle")
     finally:
-        wanted["CONN_MAX_AGE"] = kept
+        command.end()
 
 
 def _is_idle() -> bool:
-    try:
-        return not Task.objects.filter(status__in=(Status.PENDING, Status.PROCESSING)).exists()
-    finally:
-        connection.close()
-        close_old_connections()
+    return not Task.objects.filter(status__in=(Status.PENDING, Status.PROCESSING)).exists()
 
 
 class WorkerCommand:
@@ -94,7 +67,14 @@ class WorkerCommand:
 
     def wait_until_seated(self) -> None:
         """Wait until each of its processes is registered."""
-        wait_until(lambda: len(self.workers()) >= self.processes, what="workers registered")
+        wait_until(
+            lambda: self.must_run() and len(self.workers()) >= self.processes, what="registered"
+        )
+
+    def must_run(self) -> bool:
+        """Fail with its output when it has ended."""
+        assert self.popen.poll() is None, self.output()
+        return True
 
     def workers(self) -> list[Worker]:
         """Return the rows of its living processes."""

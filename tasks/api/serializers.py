@@ -87,7 +87,7 @@ class TaskSerializer(TaskSummarySerializer):
     """A task, with all that is known about it."""
 
     input = serializers.DictField()
-    result = serializers.JSONField(allow_null=True)
+    result = serializers.JSONField(help_text="Null until the task is completed.")
     error = TaskErrorSerializer(allow_null=True)
 
 

@@ -8,7 +8,7 @@ from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 
-class UserAdmin(StockUserAdmin, ModelAdmin):  # type: ignore[misc]
+class UserAdmin(StockUserAdmin, ModelAdmin):  # type: ignore[type-arg,misc]
     """Who may sign in and call the API."""
 
     form = UserChangeForm

@@ -19,9 +19,11 @@ def record(
     name: str | None = None,
 ) -> None:
     """Write who did what to which rows; `name` stands for a row whose text must not be kept."""
+    actor = user.pk
+    assert actor is not None
     LogEntry.objects.bulk_create(
         LogEntry(
-            user_id=user.pk,
+            user_id=actor,
             content_type=ContentType.objects.get_for_model(row),
             object_id=str(row.pk),
             object_repr=(name or str(row))[:200],

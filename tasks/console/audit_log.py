@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from unfold.decorators import display
 from unfold.paginator import InfinitePaginator
 
 from tasks.console import wording
 from tasks.console.rights import EngineAdmin
 
 READ = "admin.view_logentry"
+WITH_PAGE = ("task", "user", "group")
 
 
 class AuditLogAdmin(EngineAdmin):
     """Entries are written with what they tell of, and by nothing else."""
 
-    heading = "Audit log"
     list_display = ("when", "user", "what", "target", "content_type")
     list_display_links = None
     list_filter = ("action_flag",)
@@ -52,20 +52,21 @@ class AuditLogAdmin(EngineAdmin):
         """Answer that there is no page of one entry: the list says it all."""
         raise Http404
 
-    @display(description="When")
+    @admin.display(description="When")
     def when(self, entry: LogEntry) -> SafeString:
         """Tell when it was done."""
         return wording.ago(entry.action_time)
 
-    @display(description="What")
+    @admin.display(description="What")
     def what(self, entry: LogEntry) -> str:
         """Tell what was done."""
         return entry.get_change_message() or entry.get_action_flag_display()
 
-    @display(description="To")
+    @admin.display(description="To")
     def target(self, entry: LogEntry) -> SafeString:
         """Name what it was done to, linked while it has a page."""
         address = None if entry.is_deletion() else entry.get_admin_url()
-        if address is None or entry.content_type.model not in ("task", "user", "group"):
+        paged = entry.content_type and entry.content_type.model in WITH_PAGE
+        if address is None or not paged:
             return format_html("{}", entry.object_repr)
         return format_html('<a class="ops-link" href="{}">{}</a>', address, entry.object_repr)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote
 
+from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from unfold.decorators import display
 from unfold.paginator import InfinitePaginator
 from unfold.views import ChangeList
 
@@ -29,7 +29,7 @@ FILLS = {
 }
 
 
-class BatchList(ChangeList):  # type: ignore[misc]
+class BatchList(ChangeList):
     """A page of batches, with the counts of that page's tasks."""
 
     def get_results(self, request: HttpRequest) -> None:
@@ -44,9 +44,8 @@ class BatchList(ChangeList):  # type: ignore[misc]
 class BatchAdmin(EngineAdmin):
     """Batches; their tasks are seen in the task list."""
 
-    heading = "Batches"
     list_display = ("id", "progress", "done", "failed", "total", "owner", "created")
-    list_before_template = "admin/tasks/refresh_list.html"
+    list_before_template = "admin/tasks/refresh_list.html"  # type: ignore[assignment]
     list_per_page = 50
     paginator = InfinitePaginator
 
@@ -54,7 +53,7 @@ class BatchAdmin(EngineAdmin):
         """Fetch batches with their owners."""
         return Batch.objects.visible_to(request.user).select_related("owner")
 
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[BatchList]:
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
         """Use the list that counts."""
         return BatchList
 
@@ -64,7 +63,7 @@ class BatchAdmin(EngineAdmin):
         """Go to the batch's tasks."""
         return redirect(f"{reverse('admin:tasks_task_changelist')}?batch={quote(object_id)}")
 
-    @display(description="Progress")
+    @admin.display(description="Progress")
     def progress(self, batch: Batch) -> SafeString:
         """Draw the shares of the statuses."""
         counts = _counts(batch)
@@ -78,17 +77,17 @@ class BatchAdmin(EngineAdmin):
         )
         return format_html('<div class="ops-meter">{}</div>', bars)
 
-    @display(description="Ended")
+    @admin.display(description="Ended")
     def done(self, batch: Batch) -> int:
         """Count what has ended."""
         return sum(_counts(batch).get(status, 0) for status in TERMINAL)
 
-    @display(description="Failed")
+    @admin.display(description="Failed")
     def failed(self, batch: Batch) -> int:
         """Count what failed."""
         return _counts(batch).get(Status.FAILED, 0)
 
-    @display(description="Created")
+    @admin.display(description="Created")
     def created(self, batch: Batch) -> SafeString:
         """Tell when it was submitted."""
         return wording.ago(batch.created_at)

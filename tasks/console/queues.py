@@ -29,7 +29,7 @@ class QueueAdmin(EngineAdmin):
         view = self.admin_site.admin_view(self.switch)
         return [path("switch/", view, name="tasks_queue_switch"), *super().get_urls()]
 
-    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> TemplateResponse:
         """Show every queue."""
         if not self.has_view_permission(request):
             raise PermissionDenied

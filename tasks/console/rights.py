@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib.admin import ShowFacets
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
@@ -24,16 +25,15 @@ def require_operator(request: HttpRequest) -> None:
         raise PermissionDenied
 
 
-class EngineAdmin(ModelAdmin):  # type: ignore[misc]
+class EngineAdmin(ModelAdmin):
     """A screen over rows that the engine owns: seen by staff, changed by verbs alone."""
 
     actions_on_top = True
     list_disable_select_all = True
     show_full_result_count = False
-    sortable_by: tuple[str, ...] = ()
-    change_list_template = "admin/tasks/list.html"
-    # What the list is called, instead of the names of the app and the model.
-    heading: str
+    # Facets would count the whole table once for each choice.
+    show_facets = ShowFacets.NEVER
+    sortable_by = ()
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Let in whoever may view tasks: they, their queues and their workers are one thing."""
@@ -63,5 +63,4 @@ class EngineAdmin(ModelAdmin):  # type: ignore[misc]
         """Show the list, or run an action on a selection; refuse a viewer's hand-made POST."""
         if request.method == "POST":
             require_operator(request)
-        named = {"content_title": self.heading, "title": self.heading, "opts": None}
-        return super().changelist_view(request, {**(extra_context or {}), **named})
+        return super().changelist_view(request, extra_context)

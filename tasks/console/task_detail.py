@@ -9,7 +9,7 @@ from django.contrib import messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
-from django.shortcuts import redirect
+from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
@@ -58,9 +58,7 @@ def act(admin: TaskAdmin, request: HttpRequest, task_id: uuid.UUID, verb: str) -
         return HttpResponseNotAllowed(["POST"])
     require_operator(request)
     chosen = Task.objects.visible_to(request.user).filter(pk=task_id)
-    task = chosen.first()
-    if task is None:
-        raise Http404
+    task = get_object_or_404(chosen)
     if verb == DELETE.name and "confirmed" not in request.POST and DELETE.applies_to(task):
         return confirm(admin, request, chosen)
     report = apply(VERBS[verb], [task_id], user=request.user)
@@ -107,16 +105,16 @@ def facts(task: Task) -> list[tuple[str, Any]]:
         ("Finished", wording.ago(task.finished_at)),
         ("Ran", wording.last_run(task)),
         ("Claims", task.lease),
+        ("Losses", task.losses),
         ("Job", task.job_id or wording.NOTHING),
     ]
 
 
 def _find(request: HttpRequest, object_id: str) -> Task:
-    wanted = parse_task_id(object_id)
-    task = Task.objects.visible_to(request.user).for_detail().filter(pk=wanted).first()
-    if wanted is None or task is None:
-        raise Http404
-    return task
+    if wanted := parse_task_id(object_id):
+        tasks = Task.objects.visible_to(request.user).for_detail()
+        return get_object_or_404(tasks, pk=wanted)
+    raise Http404
 
 
 def _payloads(task: Task) -> list[tuple[str, wording.Payload]]:

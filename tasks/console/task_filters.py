@@ -12,7 +12,7 @@ from django.utils import timezone
 from unfold.contrib.filters.admin import DropdownFilter, TextFilter
 
 from tasks import kinds
-from tasks.models import Lane, Queue, Task
+from tasks.models import Lane, Queue
 from tasks.models.task import TaskQuerySet, parse_task_id
 
 Choices = list[tuple[str, str]]
@@ -40,13 +40,15 @@ class LaneFilter(SimpleListFilter):
         labels = {**dict(Lane.choices), Lane.DLQ: "Dead letters"}
         return [(str(value), str(label)) for value, label in labels.items()]
 
-    def queryset(self, request: HttpRequest, queryset: TaskQuerySet) -> QuerySet[Task]:
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Keep what waits in the chosen lane."""
         lane = self.value()
-        return queryset.in_lane(lane) if lane in Lane.values else queryset
+        if lane in Lane.values and isinstance(queryset, TaskQuerySet):
+            return queryset.in_lane(lane)
+        return queryset
 
 
-class KindFilter(DropdownFilter):  # type: ignore[misc]
+class KindFilter(DropdownFilter):
     title = "kind"
     parameter_name = "kind"
 
@@ -55,12 +57,12 @@ class KindFilter(DropdownFilter):  # type: ignore[misc]
         names = {*kinds.all_kinds(), *filter(None, [request.GET.get(self.parameter_name)])}
         return [(name, name) for name in sorted(names)]
 
-    def queryset(self, request: HttpRequest, queryset: TaskQuerySet) -> QuerySet[Task]:
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Keep one kind."""
         return queryset.filter(kind=self.value()) if self.value() else queryset
 
 
-class QueueFilter(DropdownFilter):  # type: ignore[misc]
+class QueueFilter(DropdownFilter):
     title = "queue"
     parameter_name = "queue"
 
@@ -71,7 +73,7 @@ class QueueFilter(DropdownFilter):  # type: ignore[misc]
         names.update(filter(None, [request.GET.get(self.parameter_name)]))
         return [(name, name) for name in sorted(names)]
 
-    def queryset(self, request: HttpRequest, queryset: TaskQuerySet) -> QuerySet[Task]:
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Keep one queue."""
         return queryset.filter(queue=self.value()) if self.value() else queryset
 
@@ -84,17 +86,17 @@ class CreatedFilter(SimpleListFilter):
         """Offer a few spans that end now."""
         return [(key, label) for key, (label, _) in WINDOWS.items()]
 
-    def queryset(self, request: HttpRequest, queryset: TaskQuerySet) -> QuerySet[Task]:
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Keep what was submitted within the span."""
         window = WINDOWS.get(self.value() or "")
         return queryset.filter(created_at__gte=timezone.now() - window[1]) if window else queryset
 
 
-class OwnerFilter(TextFilter):  # type: ignore[misc]
+class OwnerFilter(TextFilter):
     title = "owner (- for nobody)"
     parameter_name = "owner"
 
-    def queryset(self, request: HttpRequest, queryset: TaskQuerySet) -> QuerySet[Task]:
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Keep the tasks of the user of this name, or those that nobody owns."""
         match self.value():
             case None | "":
@@ -105,11 +107,11 @@ class OwnerFilter(TextFilter):  # type: ignore[misc]
                 return queryset.filter(owner__username=name)
 
 
-class BatchFilter(TextFilter):  # type: ignore[misc]
+class BatchFilter(TextFilter):
     title = "batch"
     parameter_name = "batch"
 
-    def queryset(self, request: HttpRequest, queryset: TaskQuerySet) -> QuerySet[Task]:
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Keep the members of one batch."""
         if not self.value():
             return queryset
@@ -117,11 +119,11 @@ class BatchFilter(TextFilter):  # type: ignore[misc]
         return queryset.filter(batch=batch) if batch else queryset.none()
 
 
-class ErrorFilter(TextFilter):  # type: ignore[misc]
+class ErrorFilter(TextFilter):
     title = "error type"
     parameter_name = "error"
 
-    def queryset(self, request: HttpRequest, queryset: TaskQuerySet) -> QuerySet[Task]:
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Keep what ended with an error of this type."""
         if not self.value():
             return queryset

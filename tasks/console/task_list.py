@@ -5,14 +5,13 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from django.contrib import messages
+from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from unfold.decorators import action, display
 from unfold.paginator import InfinitePaginator
 
 from tasks.console import badges, dead_letters, overview, task_detail, wording
@@ -37,7 +36,6 @@ UNSEEN = ("input", "result", "error", "metadata")
 class TaskAdmin(EngineAdmin):
     """Tasks: found by id or filters, acted on alone or as a selection."""
 
-    heading = "Tasks"
     list_display = (
         "task",
         "status_badge",
@@ -109,49 +107,49 @@ class TaskAdmin(EngineAdmin):
         """Do a verb to all dead letters of one kind and error."""
         return dead_letters.act(self, request)
 
-    @display(description="Task")
+    @admin.display(description="Task")
     def task(self, task: Task) -> SafeString:
         """Name a task by its kind and the end of its id, which tells neighbours apart."""
         return format_html(
             '{} <span class="ops-id" title="{}">…{}</span>', task.kind, task.pk, str(task.pk)[-12:]
         )
 
-    @display(description="Status")
+    @admin.display(description="Status")
     def status_badge(self, task: Task) -> SafeString:
         """Label the status."""
         return badges.status_badge(task)
 
-    @display(description="Lane")
+    @admin.display(description="Lane")
     def lane_badge(self, task: Task) -> SafeString:
         """Label the lane."""
         return badges.lane_badge(task)
 
-    @display(description="Attempt")
+    @admin.display(description="Attempt")
     def tries(self, task: Task) -> str:
         """Tell how many attempts are spent, and of how many."""
         return f"{task.attempt} / {task.max_attempts}"
 
-    @display(description="Created")
+    @admin.display(description="Created")
     def created(self, task: Task) -> SafeString:
         """Tell how long ago it was submitted."""
         return wording.ago(task.created_at)
 
-    @display(description="Duration")
+    @admin.display(description="Duration")
     def took(self, task: Task) -> str:
         """Tell how long the last attempt took, or takes."""
         return wording.last_run(task)
 
-    @action(description=RETRY.label, permissions=["operate"])
+    @admin.action(description=RETRY.label, permissions=["operate"])
     def retry_selected(self, request: HttpRequest, queryset: TaskQuerySet) -> None:
         """Queue the selected tasks again."""
         self._apply(request, RETRY, queryset)
 
-    @action(description=CANCEL.label, permissions=["operate"])
+    @admin.action(description=CANCEL.label, permissions=["operate"])
     def cancel_selected(self, request: HttpRequest, queryset: TaskQuerySet) -> None:
         """Cancel the selected tasks."""
         self._apply(request, CANCEL, queryset)
 
-    @action(description=DELETE.label, permissions=["operate"])
+    @admin.action(description=DELETE.label, permissions=["operate"])
     def delete_selected(
         self, request: HttpRequest, queryset: TaskQuerySet
     ) -> TemplateResponse | None:

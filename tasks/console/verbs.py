@@ -71,6 +71,10 @@ class Report:
     stopping: int = 0
 
     def __str__(self) -> str:
+        if self.asked == self.done == 1:
+            return (
+                "The task is asked to stop." if self.stopping else f"The task is {self.verb.done}."
+            )
         at_once = self.done - self.stopping
         counted = f"{at_once} {self.verb.done}"
         if self.asked != at_once:

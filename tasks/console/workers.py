@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote
 
+from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.safestring import SafeString
-from unfold.decorators import display
 
 from tasks.console import badges, wording
 from tasks.console.rights import EngineAdmin
@@ -19,7 +19,6 @@ from tasks.models import Worker
 class WorkerAdmin(EngineAdmin):
     """Worker processes; a dead one stays for a while, to be seen."""
 
-    heading = "Workers"
     list_display = (
         "name",
         "state_badge",
@@ -32,7 +31,7 @@ class WorkerAdmin(EngineAdmin):
         "process",
     )
     show_full_result_count = True
-    list_before_template = "admin/tasks/refresh_list.html"
+    list_before_template = "admin/tasks/refresh_list.html"  # type: ignore[assignment]
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
@@ -40,32 +39,32 @@ class WorkerAdmin(EngineAdmin):
         """Go to the tasks that the worker holds."""
         return redirect(f"{reverse('admin:tasks_task_changelist')}?worker_id={quote(object_id)}")
 
-    @display(description="State")
+    @admin.display(description="State")
     def state_badge(self, worker: Worker) -> SafeString:
         """Label the state."""
         return badges.badge(badges.worker_state(worker))
 
-    @display(description="Heartbeat")
+    @admin.display(description="Heartbeat")
     def heartbeat(self, worker: Worker) -> SafeString:
         """Tell how old the last sign of life is."""
         return wording.ago(worker.heartbeat_at)
 
-    @display(description="Running")
+    @admin.display(description="Running")
     def load(self, worker: Worker) -> str:
         """Tell how many of its slots are busy."""
         return f"{worker.running} / {worker.concurrency}"
 
-    @display(description="Queues")
+    @admin.display(description="Queues")
     def queue_names(self, worker: Worker) -> str:
         """Name its queues."""
         return ", ".join(worker.queues) or "all"
 
-    @display(description="Started")
+    @admin.display(description="Started")
     def started(self, worker: Worker) -> SafeString:
         """Tell when it began."""
         return wording.ago(worker.started_at)
 
-    @display(description="Host, pid")
+    @admin.display(description="Host, pid")
     def process(self, worker: Worker) -> str:
         """Tell where to find its process."""
         return f"{worker.host}, {worker.pid}"

@@ -13,11 +13,12 @@ class Outcome(models.TextChoices):
 
     RUNNING = "running"
     COMPLETED = "completed"
-    # The handler raised; TIMED_OUT: it passed its hard limit; LOST: its worker died.
+    # The handler raised; TIMED_OUT: it passed its hard limit; CRASHED: its own process died.
     FAILED = "failed"
     TIMED_OUT = "timed_out"
+    CRASHED = "crashed"
+    # These spend no attempt of the budget. LOST: its worker died.
     LOST = "lost"
-    # These three spend no attempt of the budget.
     SNOOZED = "snoozed"
     INTERRUPTED = "interrupted"
     CANCELLED = "cancelled"

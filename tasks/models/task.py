@@ -96,6 +96,9 @@ class Task(models.Model):
     max_attempts = models.IntegerField(default=4)
     # The number of the claim: grows with every claim, never falls, and fences every write.
     lease = models.IntegerField(default=0)
+    # Claims whose worker died, through whose fault nobody knows; attempts whose own process died.
+    losses = models.SmallIntegerField(default=0)
+    crashes = models.SmallIntegerField(default=0)
     # The worker that holds the claim; its job in procrastinate's table while there is one.
     worker_id = models.BigIntegerField(null=True, blank=True)
     job_id = models.BigIntegerField(null=True, blank=True)

@@ -25,7 +25,7 @@ def for_visitors(view: View[Rest]) -> View[Rest]:
 
     @never_cache
     @wraps(view)
-    def guarded(request: HttpRequest, *args: Rest.args, **kwargs: Rest.kwargs) -> HttpResponse:
+    def guarded(request: HttpRequest, /, *args: Rest.args, **kwargs: Rest.kwargs) -> HttpResponse:
         if request.user.is_authenticated or settings.API_ALLOW_ANONYMOUS:
             return view(request, *args, **kwargs)
         if request.headers.get("HX-Request"):

@@ -62,9 +62,9 @@ class CheckField(forms.BooleanField):
         super().__init__(**{**options, "required": False})
         self._is_told = is_told
 
-    def to_python(self, value: Any) -> bool | None:
+    def clean(self, value: Any) -> bool | None:
         """Return None where an absent value means the same as false."""
-        ticked = bool(super().to_python(value))
+        ticked = bool(super().clean(value))
         return ticked if ticked or self._is_told else None
 
 

@@ -3,7 +3,7 @@
 -- is nobody else's (SKIP LOCKED), its kind is one this worker knows (others stay parked), its queue
 -- is open, and the task still waits for this very job. A job that its task no longer names is a
 -- second delivery or left behind: it is deleted and nothing runs.
--- Attempts are counted here, so that a task that kills its worker cannot do so for ever.
+-- Attempts are counted here, so that a task that kills its process cannot do so for ever.
 WITH candidate AS MATERIALIZED (
     SELECT job.id, (job.args ->> 'task_id')::uuid AS task_id
     FROM procrastinate_jobs AS job
@@ -30,7 +30,7 @@ WITH candidate AS MATERIALIZED (
         AND task.status = 'PENDING'
     RETURNING
         task.id, task.job_id, task.kind, task.priority, task.owner_id, task.input,
-        task.attempt, task.max_attempts, task.lease
+        task.attempt, task.max_attempts, task.lease, task.losses + task.crashes AS deaths
 ), taken AS (
     UPDATE procrastinate_jobs
     SET status = 'doing', worker_id = %(worker)s
@@ -39,6 +39,6 @@ WITH candidate AS MATERIALIZED (
     DELETE FROM procrastinate_jobs
     WHERE id IN (SELECT id FROM candidate EXCEPT SELECT job_id FROM claimed)
 )
-SELECT id, job_id, kind, owner_id, input, attempt, max_attempts, lease
+SELECT id, job_id, kind, owner_id, input, attempt, max_attempts, lease, deaths
 FROM claimed
 ORDER BY priority DESC, job_id

@@ -22,6 +22,7 @@ WITH ended AS (
         result = ended.result::jsonb,
         error = ended.error::jsonb,
         attempt = task.attempt - ended.refund,
+        crashes = task.crashes + CASE ended.outcome WHEN 'crashed' THEN 1 ELSE 0 END,
         worker_id = NULL,
         job_id = CASE
             WHEN ended.status = 'PENDING' AND NOT task.cancel_requested

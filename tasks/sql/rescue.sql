@@ -1,9 +1,17 @@
--- rescue: PROCESSING → PENDING, or FAILED when no attempt is left, or CANCELLED when asked for
+-- rescue: PROCESSING → PENDING; FAILED when it was lost too often, CANCELLED when that was asked for
 -- For tasks whose worker's lease has ended, by the database's clock alone, or whose worker is gone.
--- The lost attempt stays counted. Rows and jobs that somebody is just writing are left for the
+-- The attempt is not counted, since nobody knows whether this task or a neighbour killed the worker,
+-- or the machine did; but the loss is, and the next attempt runs in a process of its own, where a
+-- death can be laid at the right door. Rows and jobs that somebody is just writing are left for the
 -- next round, so that rescuing waits for nobody.
 WITH lost AS MATERIALIZED (
-    SELECT task.id, task.job_id, worker.name AS worker
+    SELECT
+        task.id, task.job_id, worker.name AS worker,
+        CASE
+            WHEN task.cancel_requested THEN 'CANCELLED'
+            WHEN task.losses + 1 >= %(max_losses)s THEN 'FAILED'
+            ELSE 'PENDING'
+        END AS fate
     FROM tasks_task AS task
     LEFT JOIN tasks_worker AS worker ON worker.id = task.worker_id
     WHERE task.status = 'PROCESSING'
@@ -16,27 +24,19 @@ WITH lost AS MATERIALIZED (
     FOR UPDATE OF task SKIP LOCKED
 ), rescued AS (
     UPDATE tasks_task AS task
-    SET status = CASE
-            WHEN task.cancel_requested THEN 'CANCELLED'
-            WHEN task.attempt >= task.max_attempts THEN 'FAILED'
-            ELSE 'PENDING'
-        END,
+    SET status = lost.fate,
+        attempt = task.attempt - 1,
+        losses = task.losses + 1,
         error = jsonb_build_object(
             'type', 'WorkerLost',
             'title', 'The worker was lost',
             'detail', 'The worker ' || coalesce(lost.worker || ' ', '')
-                || 'stopped renewing its lease while it ran this task.'
+                || 'stopped renewing its lease while it held this task.'
         ),
         worker_id = NULL,
-        job_id = CASE
-            WHEN NOT task.cancel_requested AND task.attempt < task.max_attempts
-                THEN nextval('procrastinate_jobs_id_seq')
-        END,
+        job_id = CASE lost.fate WHEN 'PENDING' THEN nextval('procrastinate_jobs_id_seq') END,
         scheduled_at = NULL,
-        finished_at = CASE
-            WHEN task.cancel_requested OR task.attempt >= task.max_attempts
-                THEN clock_timestamp()
-        END
+        finished_at = CASE WHEN lost.fate <> 'PENDING' THEN clock_timestamp() END
     FROM lost
     WHERE task.id = lost.id
     RETURNING
@@ -60,7 +60,7 @@ WITH lost AS MATERIALIZED (
     INSERT INTO tasks_attempt (
         task_id, number, lease, worker, started_at, finished_at, outcome, error
     )
-    SELECT id, attempt, lease, worker, started_at, clock_timestamp(), 'lost', error
+    SELECT id, attempt + 1, lease, worker, started_at, clock_timestamp(), 'lost', error
     FROM rescued
 )
-SELECT id, kind, attempt, status FROM rescued
+SELECT id, kind, attempt + 1, status FROM rescued

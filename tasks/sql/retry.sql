@@ -4,6 +4,8 @@ WITH retried AS (
     UPDATE tasks_task
     SET status = 'PENDING',
         max_attempts = greatest(max_attempts, attempt + 1),
+        losses = 0,
+        crashes = 0,
         cancel_requested = false,
         scheduled_at = NULL,
         finished_at = NULL,

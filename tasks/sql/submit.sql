@@ -5,13 +5,13 @@
 WITH submitted AS (
     INSERT INTO tasks_task (
         id, owner_id, batch_id, kind, queue, priority, status, input, metadata,
-        attempt, max_attempts, lease, progress, progress_message, cancel_requested,
+        attempt, max_attempts, lease, losses, crashes, progress, progress_message, cancel_requested,
         created_at, scheduled_at, job_id
     )
     SELECT
         new.id, %(owner)s, %(batch)s, new.kind, new.queue, new.priority, 'PENDING',
         new.input::jsonb, new.metadata::jsonb,
-        0, new.max_attempts, 0, 0, '', false,
+        0, new.max_attempts, 0, 0, 0, 0, '', false,
         statement_timestamp(),
         coalesce(new.scheduled_at, statement_timestamp() + new.delay * interval '1 second'),
         nextval('procrastinate_jobs_id_seq')

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 from django.db import transaction
 
@@ -16,11 +17,10 @@ log = logging.getLogger(__name__)
 
 
 def attempt(kind: Kind, claim: Claim, context: Context, *, worker: str) -> Ending | None:
-    """Run the handler; None when the ending is recorded already, or nobody's to record."""
+    """Run the handler; None when the claim was lost meanwhile and there is nothing to record."""
     try:
         if kind.transactional:
-            _attempt_in_transaction(kind, claim, context, worker=worker)
-            return None
+            return _attempt_in_transaction(kind, claim, context, worker=worker)
         return completed(claim, kind.handler(claim.input, context), context.follow_ups)
     except LostClaim:
         log.warning("claim lost, effects rolled back", extra={"task_id": str(claim.id)})
@@ -29,8 +29,11 @@ def attempt(kind: Kind, claim: Claim, context: Context, *, worker: str) -> Endin
         return raised(claim, kind, error)
 
 
-def _attempt_in_transaction(kind: Kind, claim: Claim, context: Context, *, worker: str) -> None:
+def _attempt_in_transaction(
+    kind: Kind, claim: Claim, context: Context, *, worker: str
+) -> Ending:
     """Commit the handler's own writes together with the finish, or neither."""
     with transaction.atomic():
         ending = completed(claim, kind.handler(claim.input, context), context.follow_ups)
         lifecycle.finish(ending, worker=worker)
+    return replace(ending, recorded=True)

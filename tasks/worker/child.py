@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 import signal
 import socket
+import sys
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -40,7 +41,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Done:
-    """The attempt is over; the ending is None when it is recorded already, or nobody's."""
+    """The attempt is over; there is no ending when the claim was lost."""
 
     ending: Ending | None
 
@@ -94,6 +95,8 @@ def _ring(signum: int, frame: FrameType | None) -> NoReturn:
 
 def _limit_memory(mebibytes: int) -> None:
     """Let the child grow by so much beyond what it has: an allocation past it fails inside."""
+    if sys.platform != "linux":
+        return
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     limit = pages * resource.getpagesize() + mebibytes * MIB
     resource.setrlimit(resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))

@@ -87,8 +87,11 @@ class Claimer:
         """Cut a unit from the front of the buffer: tasks of one kind that may share a hop."""
         first = self._buffer.popleft()
         claims = [first]
+        if first.deaths:
+            # A suspect shares its hop with nobody.
+            return Unit(claims)
         size = self._pace.unit_size(first.kind, batchable=kinds.get(first.kind).batchable)
-        while self._buffer and len(claims) < size and self._buffer[0].kind == first.kind:
+        while self._buffer and len(claims) < size and _may_share(first, self._buffer[0]):
             claims.append(self._buffer.popleft())
         return Unit(claims)
 
@@ -139,8 +142,12 @@ class Claimer:
         self._uncertain = False
 
 
+def _may_share(first: Claim, other: Claim) -> bool:
+    return other.kind == first.kind and not other.deaths
+
+
 def _claim(row: Sequence[Any]) -> Claim:
-    task_id, job_id, kind, owner_id, given, attempt, max_attempts, lease = row
+    task_id, job_id, kind, owner_id, given, attempt, max_attempts, lease, deaths = row
     return Claim(
         id=task_id,
         job_id=job_id,
@@ -150,4 +157,5 @@ def _claim(row: Sequence[Any]) -> Claim:
         attempt=attempt,
         max_attempts=max_attempts,
         lease=lease,
+        deaths=deaths,
     )

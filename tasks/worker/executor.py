@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from django.db import close_old_connections, transaction
+from django.db import close_old_connections
 
-from tasks import kinds, lifecycle
+from tasks import kinds
 from tasks.context import Context
-from tasks.ending import Claim, Ending, completed, interrupted, raised, released, timed_out
+from tasks.ending import Claim, Ending, interrupted, raised, released, timed_out
 from tasks.kinds import Kind
-from tasks.outcomes import Cancel, LostClaim
+from tasks.outcomes import Cancel
+from tasks.worker.attempt import attempt
 from tasks.worker.finisher import Finisher
+from tasks.worker.isolation import Isolation
 from tasks.worker.units import Pace, Running, Unit
-
-log = logging.getLogger(__name__)
 
 # A unit that takes longer gives up the members that have not begun.
 PATIENCE = 0.25
+KILL_MARGIN = 15.0
 
 
 class Executor:
@@ -34,6 +34,7 @@ class Executor:
         worker: str,
         pace: Pace,
         finisher: Finisher,
+        isolation: Isolation,
         give_back: Callable[[list[Claim]], None],
         recycle: Callable[[], None],
     ) -> None:
@@ -41,6 +42,7 @@ class Executor:
         self._worker = worker
         self._pace = pace
         self._finisher = finisher
+        self._isolation = isolation
         self._give_back = give_back
         self._recycle = recycle
         self._to_cancel: set[uuid.UUID] = set()
@@ -103,7 +105,9 @@ class Executor:
         running = unit.current
         if running is None:
             return False
-        return running.seconds() > kinds.get(unit.kind).time_limit
+        # A child is killed at its limit; only when that fails is its slot as lost as a thread's.
+        margin = KILL_MARGIN if running.isolated else 0.0
+        return running.seconds() > kinds.get(unit.kind).time_limit + margin
 
     def _work(self, unit: Unit) -> None:
         """Run the members of a unit one after another; the body of a slot's thread."""
@@ -116,34 +120,21 @@ class Executor:
                 owner_id=claim.owner_id,
                 soft_time_limit=kind.soft_time_limit,
             )
-            unit.current = running = Running(claim, context)
+            isolated = kind.isolation == "process" or claim.deaths > 0
+            unit.current = running = Running(claim, context, isolated)
             ending = self._attempt(kind, running)
             self._pace.note(kind.name, running.seconds())
             # The ending comes first: whoever closes the unit meanwhile must see one of the two.
-            if ending:
+            if ending and ending.recorded:
+                self._finisher.count([ending])
+            elif ending:
                 unit.endings.append(ending)
             unit.current = None
         close_old_connections()
 
     def _attempt(self, kind: Kind, running: Running) -> Ending | None:
-        """Run one handler; None when its ending is recorded already or nobody's to record."""
-        claim, context = running.claim, running.context
-        try:
-            if claim.id in self._to_cancel:
-                raise Cancel("Cancelled on request.")
-            if kind.transactional:
-                return self._attempt_in_transaction(kind, running)
-            return completed(claim, kind.handler(claim.input, context), context.follow_ups)
-        except LostClaim:
-            log.warning("claim lost, effects rolled back", extra={"task_id": str(claim.id)})
-            return None
-        except BaseException as error:  # noqa: BLE001 whatever a handler raises ends its attempt only
-            return raised(claim, kind, error)
-
-    def _attempt_in_transaction(self, kind: Kind, running: Running) -> None:
-        """Commit the handler's own writes together with the finish, or neither."""
-        claim, context = running.claim, running.context
-        with transaction.atomic():
-            ending = completed(claim, kind.handler(claim.input, context), context.follow_ups)
-            lifecycle.finish(ending, worker=self._worker)
-        self._finisher.count([ending])
+        if running.claim.id in self._to_cancel:
+            return raised(running.claim, kind, Cancel("Cancelled on request."))
+        if running.isolated:
+            return self._isolation.run(running)
+        return attempt(kind, running.claim, running.context, worker=self._worker)

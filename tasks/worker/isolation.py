@@ -12,6 +12,7 @@ from django.conf import settings
 
 from tasks import kinds
 from tasks.ending import Ending, crashed, interrupted, raised, timed_out
+from tasks.models import Status
 from tasks.outcomes import Cancel
 from tasks.worker.child import Done, Progress, Work
 from tasks.worker.nursery import Nursery, kill_group
@@ -35,13 +36,8 @@ class Child:
     def kill(self) -> int:
         """Kill it with whatever it started; return its exit code."""
         kill_group(self.pid)
-        code = self._nursery.exit_code(self.pid)
-        self.close()
-        return code
-
-    def close(self) -> None:
-        """Let it end: a child whose channel is closed has nothing to do."""
         self.channel.close()
+        return self._nursery.exit_code(self.pid)
 
     def is_spent(self) -> bool:
         """Say whether it has run enough, or grown too large, to be replaced."""
@@ -73,18 +69,13 @@ class Isolation:
         except _Killed as killed:
             child.kill()
             return killed.ending
-        if child.is_spent():
-            child.close()
+        if child.is_spent() or not _ended_well(ending):
+            # Whatever a failed attempt left behind in its process goes with it.
+            child.kill()
         else:
             with self._lock:
                 self._idle.append(child)
         return ending
-
-    def close(self) -> None:
-        """Let every idle child end."""
-        with self._lock:
-            while self._idle:
-                self._idle.pop().close()
 
     def _take(self) -> Child:
         with self._lock:
@@ -117,6 +108,10 @@ class _Killed(Exception):
     def __init__(self, ending: Ending) -> None:
         super().__init__()
         self.ending = ending
+
+
+def _ended_well(ending: Ending | None) -> bool:
+    return ending is not None and ending.status == Status.COMPLETED
 
 
 def _reason_to_kill(running: Running) -> Ending | None:

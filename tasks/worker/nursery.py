@@ -18,7 +18,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, NoReturn
 
-from tasks.worker.processes import die_with_parent
+from taskproject.processes import die_with_parent
 
 log = logging.getLogger(__name__)
 
@@ -53,11 +53,9 @@ class Nursery:
 
     def exit_code(self, pid: int) -> int:
         """Wait for a child's end; return its exit code, a signal's number below zero."""
-        return self._ends[pid].result(_ANSWER_SECONDS)
-
-    def forget(self, pid: int) -> None:
-        """Forget a child whose end is known."""
-        self._ends.pop(pid, None)
+        code = self._ends[pid].result(_ANSWER_SECONDS)
+        del self._ends[pid]
+        return code
 
     def _listen(self) -> None:
         while message := self._control.recv(_MESSAGE_SIZE):

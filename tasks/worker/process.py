@@ -20,10 +20,13 @@ from tasks.ending import ClaimKey
 from tasks.models import WorkerState
 from tasks.queue import stock_worker
 from tasks.worker import notices
+from tasks.worker.child import run_child
 from tasks.worker.claimer import Claimer
 from tasks.worker.executor import Executor
 from tasks.worker.finisher import Finisher
+from tasks.worker.isolation import Isolation
 from tasks.worker.lease import Lease
+from tasks.worker.nursery import Nursery
 from tasks.worker.reporter import report_progress
 from tasks.worker.rescuer import Rescuer
 from tasks.worker.session import Session
@@ -42,8 +45,13 @@ _COURTESY = 1.0
 
 def run_worker(*, queues: Sequence[str] | None, concurrency: int, grace: float) -> int:
     """Run one worker process until it is told to stop; return its exit code."""
+    # Before anything starts a thread: from then on forking would not be safe.
+    nursery = Nursery(run_child)
     try:
-        return asyncio.run(WorkerProcess(queues=queues, concurrency=concurrency, grace=grace).run())
+        process = WorkerProcess(
+            queues=queues, concurrency=concurrency, grace=grace, nursery=nursery
+        )
+        return asyncio.run(process.run())
     except Exception:
         # A defect of ours: better dead and replaced than alive and deaf.
         log.critical("worker failed", exc_info=True)
@@ -55,8 +63,11 @@ class WorkerProcess:
 
     worker_id: int
 
-    def __init__(self, *, queues: Sequence[str] | None, concurrency: int, grace: float) -> None:
+    def __init__(
+        self, *, queues: Sequence[str] | None, concurrency: int, grace: float, nursery: Nursery
+    ) -> None:
         self._queues = queues
+        self._nursery = nursery
         self._concurrency = concurrency
         self._grace = grace
         self._state = WorkerState.RUNNING
@@ -148,6 +159,7 @@ class WorkerProcess:
             worker=self.name,
             pace=pace,
             finisher=self._finisher,
+            isolation=Isolation(self._nursery, worker=self.name),
             give_back=self._claimer.give_back,
             recycle=self._recycle,
         )

@@ -17,6 +17,7 @@ class Running:
 
     claim: Claim
     context: Context
+    isolated: bool = False
     began: float = field(default_factory=time.monotonic)
 
     def seconds(self) -> float:

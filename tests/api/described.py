@@ -19,7 +19,8 @@ def openapi() -> dict[str, Any]:
     for component in document["components"]["schemas"].values():
         if "properties" in component:
             component.setdefault("additionalProperties", False)
-    return orjson.loads(orjson.dumps(document))
+    stored: dict[str, Any] = orjson.loads(orjson.dumps(document))
+    return stored
 
 
 def described(response: Any) -> Any:
@@ -32,7 +33,8 @@ def described(response: Any) -> Any:
     media_type = response.headers["Content-Type"]
     schema = answers[str(response.status_code)]["content"][media_type]["schema"]
     validator = jsonschema_rs.validator_for({**schema, "components": openapi()["components"]})
-    assert [error.message for error in validator.iter_errors(body)] == []
+    wrong = [(error.instance_path, error.message) for error in validator.iter_errors(body)]
+    assert not wrong, wrong
     return body
 
 
@@ -46,3 +48,10 @@ def fields(response: Any) -> dict[str, str]:
 def post(api: APIClient, path: str, body: Any = None) -> Any:
     """Post JSON."""
     return api.post(path, orjson.dumps(body).decode(), content_type="application/json")
+
+
+def is_conflict(response: Any, status: str) -> bool:
+    """Tell whether something was refused because the task has this status."""
+    problem = described(response)
+    assert problem["type"] == "/problems/wrong-status"
+    return response.status_code == 409 and status in problem["detail"]

@@ -33,8 +33,6 @@ def test_nobody_else_does(
     assert not Queue.objects.exists()
 
 
-def test_what_is_no_name_is_refused(
-    api_for: Callable[[User], APIClient], operator: User
-) -> None:
+def test_what_is_no_name_is_refused(api_for: Callable[[User], APIClient], operator: User) -> None:
     assert list(fields(post(api_for(operator), "/api/v1/queues/a b/pause"))) == ["name"]
     assert not Queue.objects.exists()

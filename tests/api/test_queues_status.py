@@ -60,7 +60,15 @@ def test_the_age_counts_from_when_the_task_was_due(api: APIClient) -> None:
 
 @pytest.mark.parametrize(
     ("primary", "retry", "share"),
-    [(0, 0, 0.3), (5, 0, 0.3), (5, 5, 0.3), (100, 1, 0.3), (5, 10, 0.15), (1, 300, 0.001), (0, 1, 1.0)],
+    [
+        (0, 0, 0.3),
+        (5, 0, 0.3),
+        (5, 5, 0.3),
+        (100, 1, 0.3),
+        (5, 10, 0.15),
+        (1, 300, 0.001),
+        (0, 1, 1.0),
+    ],
 )
 def test_a_retry_storm_gets_less_the_larger_it_is(primary: int, retry: int, share: float) -> None:
     assert retry_share(primary=primary, retry=retry) == share

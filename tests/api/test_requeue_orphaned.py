@@ -39,5 +39,7 @@ def test_where_a_key_is_needed_it_must_be_an_operators(
     settings: Any,
 ) -> None:
     settings.API_ALLOW_ANONYMOUS = False
-    statuses = [post(client, PATH).status_code for client in (api, api_for(user), api_for(operator))]
+    statuses = [
+        post(client, PATH).status_code for client in (api, api_for(user), api_for(operator))
+    ]
     assert statuses == [401, 403, 200]

@@ -61,9 +61,7 @@ def test_a_failed_task_tells_its_attempts_without_tracebacks(api: APIClient) -> 
     assert "traceback" not in attempt["error"]
 
 
-def test_an_operator_sees_tracebacks(
-    api_for: Callable[[User], APIClient], operator: User
-) -> None:
+def test_an_operator_sees_tracebacks(api_for: Callable[[User], APIClient], operator: User) -> None:
     shown = described(api_for(operator).get(path(make_task(Status.FAILED))))
     assert "Traceback" in shown["error"]["attempts"][0]["error"]["traceback"]
 

@@ -90,6 +90,8 @@ def test_lists_hold_what_the_caller_sees(clients: dict[str, APIClient], user: Us
 
 def test_groups_count_what_the_caller_sees(clients: dict[str, APIClient], user: User) -> None:
     make_task(Status.FAILED, owner=user)
-    groups = {name: client.get("/api/v1/queues/dlq").json()["groups"] for name, client in clients.items()}
+    groups = {
+        name: client.get("/api/v1/queues/dlq").json()["groups"] for name, client in clients.items()
+    }
     assert groups["stranger"] == groups["anonymous"] == []
     assert groups["owner"][0]["count"] == 1

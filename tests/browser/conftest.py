@@ -37,7 +37,7 @@ def browser(slow_worker: WorkerCommand) -> Iterator[Browser]:
 
 @pytest.fixture
 def page(live_server: LiveServer, browser: Browser) -> Iterator[Page]:
-    """Return a tab in which nothing may go wrong: errors and refusals of its policy fail the test."""
+    """Return a tab; what its console says, refusals of the policy included, fails the test."""
     page = browser.new_page(base_url=live_server.url)
     said: list[str] = []
     page.on("console", lambda message: said.append(message.text))

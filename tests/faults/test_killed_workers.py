@@ -11,7 +11,7 @@ import pytest
 from django.db.models import Count
 
 from tasks import lifecycle
-from tasks.models import Status, Task
+from tasks.models import Outcome, Status, Task
 from tasks.submission import Submission
 from tests.queue_rows import jobs
 from tests.script.models import Effect
@@ -42,13 +42,20 @@ def test_two_thousand_tasks_survive_workers_killed_every_few_seconds(worker):
     assert jobs() == []
 
 
-def test_a_task_that_kills_its_worker_ends_in_the_dead_letter_queue(worker):
-    lifecycle.submit("test.script", {"do": "die"}, max_attempts=1)
+def test_a_task_that_kills_its_process_ends_after_three_runs_and_harms_no_neighbour(worker):
+    poison = lifecycle.submit("test.script", {"do": "die"}, max_attempts=9)
+    neighbours = lifecycle.submit_many([Submission.of("test.script") for _ in range(300)])
     worker()
-    task = wait_until(
-        lambda: Task.objects.filter(status=Status.FAILED).first(), within=30, what="failed"
-    )
-    assert (task.attempt, task.error["type"]) == (1, "WorkerLost")
+    wait_until(lambda: Task.objects.get(pk=poison.pk).is_terminal, within=60, what="ended")
+    wait_until(lambda: not Task.objects.filter(status=Status.PROCESSING).exists(), what="idle")
+    poison.refresh_from_db()
+    assert (poison.status, poison.error["type"]) == (Status.FAILED, "Crashed")
+    assert [one.outcome for one in poison.attempt_history()] == [
+        Outcome.LOST,
+        Outcome.CRASHED,
+        Outcome.CRASHED,
+    ]
+    assert neighbours.tasks.filter(status=Status.COMPLETED).count() == 300
 
 
 def _completed() -> int:

@@ -32,6 +32,7 @@ def claim(worker_id: int, *, limit: int = 10, queues: Sequence[str] | None = Non
                 attempt=row[5],
                 max_attempts=row[6],
                 lease=row[7],
+                deaths=row[8],
             )
             for row in cursor.fetchall()
         ]

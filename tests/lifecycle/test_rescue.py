@@ -19,7 +19,8 @@ def test_the_tasks_of_a_silent_worker_wait_again():
     lost_job = task.job_id
     assert lifecycle.rescue() == 1
     task.refresh_from_db()
-    assert (task.status, task.attempt, task.worker_id) == (Status.PENDING, 1, None)
+    assert (task.status, task.attempt, task.worker_id) == (Status.PENDING, 0, None)
+    assert (task.losses, task.lease) == (1, 1)
     assert [job.id for job in jobs()] == [task.job_id] != [lost_job]
     (attempt,) = task.attempts.all()
     assert (attempt.outcome, attempt.worker) == (Outcome.LOST, "dead:1")
@@ -38,7 +39,7 @@ def test_a_worker_whose_row_is_gone_has_lost_its_tasks():
 
 
 def test_a_task_that_keeps_losing_its_worker_fails_in_the_end():
-    make_task(Status.PROCESSING, worker_id=make_worker(silent_for=60), attempt=3, max_attempts=3)
+    make_task(Status.PROCESSING, worker_id=make_worker(silent_for=60), losses=9)
     lifecycle.rescue()
     task = Task.objects.get()
     assert (task.status, task.error["type"], jobs()) == (Status.FAILED, "WorkerLost", [])

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import ctypes
 import os
+import re
+import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -13,6 +16,7 @@ from tasks.kinds import (
     Retry,
     RetryPolicy,
     Snooze,
+    SoftTimeLimitExceeded,
     kind,
 )
 from tests.script.models import Effect
@@ -87,6 +91,55 @@ def overdue(input: dict[str, Any], context: Context) -> dict[str, Any]:
     """Run past the limits: heed the soft one, or run on until a file appears."""
     _wait_for(context, input["file"], heed=input["heed"])
     return {}
+
+
+@kind(
+    "test.isolated",
+    isolation="process",
+    memory_limit=200,
+    retry=RetryPolicy(max_retries=9, delay=0.05),
+    soft_time_limit=1,
+    time_limit=2,
+)
+def isolated(input: dict[str, Any], context: Context) -> dict[str, Any]:
+    """Do in a process of its own what would harm the worker."""
+    match input["do"]:
+        case "tell pid":
+            return {"pid": os.getpid()}
+        case "exit":
+            os._exit(9)
+        case "segfault":
+            ctypes.string_at(0)
+        case "eat memory":
+            return {"eaten": len(bytearray(2**30))}
+        case "hold the GIL":
+            # One long operation in C: no signal handler of Python's runs before it is over.
+            return {"matched": bool(re.match(r"(a+)+$", "a" * 40 + "b"))}
+        case "clean up":
+            try:
+                time.sleep(30)
+            except SoftTimeLimitExceeded:
+                return {"cleaned": True}
+        case "leave a grandchild":
+            started = subprocess.Popen(["sleep", "600"])
+            Path(input["file"]).write_text(str(started.pid))
+            time.sleep(30)
+        case "progress":
+            context.progress(40, "getting there")
+            time.sleep(0.8)
+        case "sleep":
+            Path(input["file"]).write_text(str(os.getpid()))
+            time.sleep(30)
+    return {}
+
+
+@kind("test.isolated_effect", isolation="process", transactional=True)
+def isolated_effect(input: dict[str, Any], context: Context) -> dict[str, Any]:
+    """Write one row in a process of its own, committed with the finish."""
+    Effect.objects.create(task_id=context.task_id, attempt=context.attempt)
+    if input.get("do") == "die":
+        os._exit(9)
+    return {"pid": os.getpid()}
 
 
 def _wait_for(context: Context, name: str, *, heed: bool) -> None:

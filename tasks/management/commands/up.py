@@ -9,10 +9,11 @@ from typing import Any
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
+from django.db import connection
 
 from taskproject import web
 from taskproject.embedded import EmbeddedError, EmbeddedPostgres
-from taskproject.preflight import NotReady, check_directory, check_database, check_port
+from taskproject.preflight import NotReady, check_database, check_directory, check_port
 from taskproject.processes import Child, exec_command
 from taskproject.supervisor import Supervisor
 from taskproject.welcome import welcome
@@ -36,7 +37,7 @@ class Command(BaseCommand):
             check_directory(settings.DATA_DIR)
             check_directory(settings.STATIC_ROOT)
             if server is None:
-                check_database()
+                check_database(connection.get_connection_params())
             else:
                 server.prepare()
         except (NotReady, EmbeddedError) as error:

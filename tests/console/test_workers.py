@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+import pytest
+from django.urls import reverse
+
+from tasks.models import Status, Worker, WorkerState
+from tests.console.pages import TASKS, text
+from tests.factories import make_task, make_worker
+
+pytestmark = pytest.mark.django_db
+
+
+def test_workers_are_alive_draining_or_dead(viewer, console):
+    make_worker("one:1")
+    Worker.objects.filter(pk=make_worker("two:2")).update(state=WorkerState.DRAINING)
+    make_worker("three:3", silent_for=90)
+    seen = text(console(viewer).get(reverse("admin:tasks_worker_changelist")))
+    assert "one:1 Alive 0 s ago" in seen
+    assert "two:2 Draining" in seen
+    assert "three:3 Dead 1 min ago" in seen
+
+
+def test_a_worker_leads_to_the_tasks_it_holds(viewer, console):
+    browser = console(viewer)
+    held = make_task(Status.PROCESSING)
+    make_task(Status.PROCESSING)
+    address = reverse("admin:tasks_worker_change", args=[held.worker_id])
+    response = browser.get(address)
+    assert response["Location"] == f"{reverse(TASKS)}?worker_id={held.worker_id}"
+    assert list(browser.get(response["Location"]).context["cl"].result_list) == [held]
