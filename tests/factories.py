@@ -72,8 +72,8 @@ def _make_job(task: Task) -> int:
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO procrastinate_jobs"
-            " (queue_name, task_name, priority, args, scheduled_at, status, worker_id)"
-            " VALUES (%s, %s, %s, jsonb_build_object('task_id', %s::text), %s,"
+            " (queue_name, task_name, priority, args, scheduled_at, attempts, status, worker_id)"
+            " VALUES (%s, %s, %s, jsonb_build_object('task_id', %s::text), %s, %s,"
             " %s::procrastinate_job_status, %s) RETURNING id",
             [
                 task.queue,
@@ -81,6 +81,7 @@ def _make_job(task: Task) -> int:
                 task.priority,
                 str(task.id),
                 task.scheduled_at,
+                task.attempt,
                 "doing" if task.status == Status.PROCESSING else "todo",
                 task.worker_id,
             ],

@@ -15,6 +15,8 @@ from tasks.models import Status, Task
 
 SHOWN_CHARACTERS = 20_000
 NOTHING = "–"
+# The database's clock may be ahead of ours by so many seconds: its present is no future.
+CLOCK_SKEW = 2.0
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ def ago(moment: dt.datetime | None, *, now: dt.datetime | None = None) -> SafeSt
     if moment is None:
         return SafeString(NOTHING)
     away = ((now or timezone.now()) - moment).total_seconds()
-    words = f"{_coarse(away)} ago" if away >= 0 else f"in {_coarse(-away)}"
+    words = f"in {_coarse(-away)}" if away < -CLOCK_SKEW else f"{_coarse(max(0.0, away))} ago"
     return format_html(
         '<time datetime="{}" title="{}">{}</time>', moment.isoformat(), clock(moment), words
     )

@@ -49,9 +49,12 @@ WITH ended AS (
     DELETE FROM procrastinate_jobs USING finished
     WHERE procrastinate_jobs.id = finished.ended_job_id
 ), enqueued AS (
-    INSERT INTO procrastinate_jobs (id, queue_name, task_name, priority, args, scheduled_at)
+    INSERT INTO procrastinate_jobs (
+        id, queue_name, task_name, priority, args, scheduled_at, attempts
+    )
     SELECT
-        job_id, queue, 'task:' || kind, priority, jsonb_build_object('task_id', id), scheduled_at
+        job_id, queue, 'task:' || kind, priority, jsonb_build_object('task_id', id), scheduled_at,
+        attempt
     FROM finished
     WHERE job_id IS NOT NULL
 ), history AS (

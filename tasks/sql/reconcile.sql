@@ -8,10 +8,12 @@ WITH jobless AS (
     LIMIT %(limit)s
     FOR UPDATE OF task SKIP LOCKED
 ), enqueued AS (
-    INSERT INTO procrastinate_jobs (id, queue_name, task_name, priority, args, scheduled_at)
+    INSERT INTO procrastinate_jobs (
+        id, queue_name, task_name, priority, args, scheduled_at, attempts
+    )
     SELECT
         task.job_id, task.queue, 'task:' || task.kind, task.priority,
-        jsonb_build_object('task_id', task.id), task.scheduled_at
+        jsonb_build_object('task_id', task.id), task.scheduled_at, task.attempt
     FROM tasks_task AS task
     JOIN jobless ON jobless.id = task.id
     ON CONFLICT (id) DO NOTHING

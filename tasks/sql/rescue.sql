@@ -52,8 +52,8 @@ WITH lost AS MATERIALIZED (
         FOR UPDATE OF job SKIP LOCKED
     )
 ), enqueued AS (
-    INSERT INTO procrastinate_jobs (id, queue_name, task_name, priority, args)
-    SELECT job_id, queue, 'task:' || kind, priority, jsonb_build_object('task_id', id)
+    INSERT INTO procrastinate_jobs (id, queue_name, task_name, priority, args, attempts)
+    SELECT job_id, queue, 'task:' || kind, priority, jsonb_build_object('task_id', id), attempt
     FROM rescued
     WHERE job_id IS NOT NULL
 ), history AS (

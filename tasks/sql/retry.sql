@@ -15,8 +15,8 @@ WITH retried AS (
     WHERE id = ANY (%(ids)s::uuid[]) AND status IN ('FAILED', 'CANCELLED')
     RETURNING id, kind, queue, priority, attempt, status, job_id
 ), enqueued AS (
-    INSERT INTO procrastinate_jobs (id, queue_name, task_name, priority, args)
-    SELECT job_id, queue, 'task:' || kind, priority, jsonb_build_object('task_id', id)
+    INSERT INTO procrastinate_jobs (id, queue_name, task_name, priority, args, attempts)
+    SELECT job_id, queue, 'task:' || kind, priority, jsonb_build_object('task_id', id), attempt
     FROM retried
 )
 SELECT id, kind, attempt, status FROM retried

@@ -29,9 +29,7 @@ def attempt(kind: Kind, claim: Claim, context: Context, *, worker: str) -> Endin
         return raised(claim, kind, error)
 
 
-def _attempt_in_transaction(
-    kind: Kind, claim: Claim, context: Context, *, worker: str
-) -> Ending:
+def _attempt_in_transaction(kind: Kind, claim: Claim, context: Context, *, worker: str) -> Ending:
     """Commit the handler's own writes together with the finish, or neither."""
     with transaction.atomic():
         ending = completed(claim, kind.handler(claim.input, context), context.follow_ups)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import random
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ import psycopg
 
 from tasks import kinds, sql
 from tasks.ending import Claim, ClaimKey, released
+from tasks.stats import RETRY_SHARE, retry_share
 from tasks.worker.finisher import Finisher
 from tasks.worker.session import Session
 from tasks.worker.units import Pace, Unit
@@ -24,6 +26,9 @@ QUICK = 0.05
 SLOW = 0.2
 # A claim that has not begun after this long is given back for others to take.
 BUFFER_LIMIT = 1.0
+COUNT_LANES_SECONDS = 1.0
+# Counting further would cost more than it tells.
+LANE_LIMIT = 10_000
 
 
 class Claimer:
@@ -52,11 +57,13 @@ class Claimer:
         self._claimed_at = 0.0
         self._last_was_full = False
         self._uncertain = False
+        self._retry_ratio = RETRY_SHARE
+        self._count_lanes_at = 0.0
         self.notified = False
         self.closed = False
 
     async def next_unit(self, *, free: int) -> Unit | None:
-        """Return work for one slot, claiming more when the buffer is empty; None if there is none."""
+        """Return work for one slot, claimed when the buffer is empty; None if there is none."""
         if not self._buffer and not self.closed:
             await self._refill(max(free, 1))
         # Asked again: the worker may have been told to stop while the database answered.
@@ -123,11 +130,22 @@ class Claimer:
         elif lasted > SLOW:
             self._limit = max(self._limit // 2, 1)
 
+    async def _retry_share(self, limit: int) -> int:
+        """Return how much of a full claim is the retry lane's."""
+        now = time.monotonic()
+        if now > self._count_lanes_at:
+            self._count_lanes_at = now + COUNT_LANES_SECONDS
+            ((fresh, tried),) = await self._session.rows(sql.LANES, {"limit": LANE_LIMIT})
+            self._retry_ratio = retry_share(primary=fresh, retry=tried)
+        # Rounded by chance, so that a share of a single slot is kept over time.
+        return int(limit * self._retry_ratio + random.random())  # noqa: S311
+
     async def _claim(self, limit: int) -> list[Claim]:
         wanted = {
             "worker": self._worker_id,
             "queues": self._queues,
             "limit": limit,
+            "retry_share": await self._retry_share(limit),
             "task_names": [f"task:{name}" for name in kinds.all_kinds()],
         }
         claims = [_claim(row) for row in await self._session.rows(sql.CLAIM, wanted)]

@@ -24,7 +24,7 @@ from tasks.worker.child import run_child
 from tasks.worker.claimer import Claimer
 from tasks.worker.executor import Executor
 from tasks.worker.finisher import Finisher
-from tasks.worker.isolation import Isolation
+from tasks.worker.isolation import Isolation, resident_kib
 from tasks.worker.lease import Lease
 from tasks.worker.nursery import Nursery
 from tasks.worker.reporter import report_progress
@@ -208,6 +208,15 @@ class WorkerProcess:
             await asyncio.sleep(_TICK)
             self._lease.check()
             await self._claimer.release_overdue()
+            if self._is_spent():
+                self._recycle()
+
+    def _is_spent(self) -> bool:
+        """Say whether this process has run enough, or grown too large, to be replaced."""
+        most, largest = settings.WORKER_MAX_TASKS_PER_CHILD, settings.WORKER_MAX_MEMORY_PER_CHILD
+        if most and self._finisher.processed >= most:
+            return True
+        return bool(largest) and resident_kib(os.getpid()) > largest
 
     async def _report(self) -> None:
         await report_progress(self._executor.running)
@@ -231,7 +240,7 @@ class WorkerProcess:
             await asyncio.sleep(0.02)
 
     def _recycle(self) -> None:
-        """Ask for this process to be replaced: it holds a thread that cannot be stopped."""
+        """Ask for this process to be replaced: it is spent, or holds a thread that never ends."""
         self._exit_code = EXIT_RECYCLE
         self._stopping.set()
 

@@ -17,15 +17,17 @@ log = logging.getLogger(__name__)
 RECONCILE_SECONDS = 10.0
 # Reconciling reads all that waits: it may take this share of the time, no more.
 RECONCILE_SHARE = 0.05
+PRUNE_SECONDS = 3600.0
 
 
 class Rescuer(threading.Thread):
-    """Looks for what dead workers left behind, every few seconds."""
+    """Looks every few seconds for what dead workers left behind, and hourly for what is too old."""
 
     def __init__(self) -> None:
         super().__init__(name="rescuer", daemon=True)
         self._stopped = threading.Event()
         self._reconcile_at = 0.0
+        self._prune_at = time.monotonic() + PRUNE_SECONDS * random.random()  # noqa: S311
 
     def run(self) -> None:
         """Rescue until stopped; the database's absences are waited out."""
@@ -51,3 +53,6 @@ class Rescuer(threading.Thread):
             lifecycle.reconcile()
             spent = time.monotonic() - began
             self._reconcile_at = began + max(RECONCILE_SECONDS, spent / RECONCILE_SHARE)
+        if began >= self._prune_at:
+            self._prune_at = began + PRUNE_SECONDS
+            lifecycle.prune()

@@ -11,13 +11,20 @@ from tasks import kinds, sql
 from tasks.ending import Claim, Ending, parameters
 
 
-def claim(worker_id: int, *, limit: int = 10, queues: Sequence[str] | None = None) -> list[Claim]:
+def claim(
+    worker_id: int,
+    *,
+    limit: int = 10,
+    queues: Sequence[str] | None = None,
+    retry_share: int = 3,
+) -> list[Claim]:
     """Claim as a worker does."""
     with connection.cursor() as cursor:
         wanted = {
             "worker": worker_id,
             "queues": list(queues) if queues else None,
             "limit": limit,
+            "retry_share": retry_share,
             "task_names": [f"task:{name}" for name in kinds.all_kinds()],
         }
         cursor.execute(sql.CLAIM, wanted)

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 import tasks
 from tasks import lifecycle
+from tasks.ending import Claim
 from tasks.models import Status, Task
 from tests.factories import make_task, make_worker
 from tests.lifecycle.claiming import claim
@@ -90,3 +91,35 @@ def test_two_workers_never_claim_the_same_task():
     assert len(mine) == 12
     assert len(theirs) == 8
     assert not {one.id for one in mine} & {one.id for one in theirs}
+
+
+def _submit_lanes(*, fresh: int, tried: int) -> None:
+    for _ in range(fresh):
+        make_task()
+    for _ in range(tried):
+        make_task(attempt=1)
+
+
+def _lanes(claims: list[Claim]) -> tuple[int, int]:
+    tried = sum(one.attempt > 1 for one in claims)
+    return len(claims) - tried, tried
+
+
+def test_the_retry_lane_gets_its_share_of_a_full_claim_and_no_more():
+    _submit_lanes(fresh=20, tried=20)
+    assert _lanes(claim(make_worker(), limit=10, retry_share=3)) == (7, 3)
+
+
+def test_each_lane_gets_what_the_other_leaves():
+    _submit_lanes(fresh=2, tried=20)
+    assert _lanes(claim(make_worker(), limit=10, retry_share=3)) == (2, 8)
+    Task.objects.all().delete()
+    execute("DELETE FROM procrastinate_jobs")
+    _submit_lanes(fresh=20, tried=2)
+    assert _lanes(claim(make_worker(), limit=10, retry_share=3)) == (8, 2)
+
+
+def test_what_is_locked_for_the_other_lane_is_left_waiting():
+    _submit_lanes(fresh=20, tried=20)
+    claim(make_worker(), limit=10, retry_share=3)
+    assert [job.status for job in jobs()].count("todo") == 30

@@ -43,7 +43,8 @@ def test_nothing_is_seen_before_the_commit_and_both_after():
         tasks.submit("test.script")
         with closing(connection.copy()) as other, other.cursor() as cursor:
             cursor.execute(
-                "SELECT (SELECT count(*) FROM tasks_task) + (SELECT count(*) FROM procrastinate_jobs)"
+                "SELECT (SELECT count(*) FROM tasks_task)"
+                " + (SELECT count(*) FROM procrastinate_jobs)"
             )
             assert cursor.fetchone() == (0,)
     assert Task.objects.count() == len(jobs()) == 1

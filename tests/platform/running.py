@@ -18,6 +18,7 @@ from typing import Any
 import psutil
 
 from tests.platform.conftest import ROOT
+from tests.platform.waiting import wait_gone
 from tests.waiting import wait_until
 
 STARTED = "Ctrl-C stops everything"
@@ -135,8 +136,10 @@ def up(data_dir: Path, **environment: str) -> Iterator[Up]:
         yield running
     finally:
         if running.popen.poll() is None:
+            left = running.processes()
             running.popen.kill()
             running.popen.wait()
+            wait_gone(left, within=40)
 
 
 def free_port() -> int:

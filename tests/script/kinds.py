@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import re
 import subprocess
 import time
 from pathlib import Path
@@ -114,7 +113,7 @@ def isolated(input: dict[str, Any], context: Context) -> dict[str, Any]:
             return {"eaten": len(bytearray(2**30))}
         case "hold the GIL":
             # One long operation in C: no signal handler of Python's runs before it is over.
-            return {"matched": bool(re.match(r"(a+)+$", "a" * 40 + "b"))}
+            return {"sum": sum(range(10**12))}
         case "clean up":
             try:
                 time.sleep(30)

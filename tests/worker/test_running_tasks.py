@@ -88,3 +88,13 @@ def _three_in_two_processes() -> set[int]:
     running = Task.objects.filter(status=Status.PROCESSING).exclude(progress=1)
     workers = list(running.values_list("worker_id", flat=True))
     return set(workers) if len(workers) == 3 and len(set(workers)) == 2 else set()
+
+
+def test_a_process_that_has_run_enough_is_replaced_without_losing_anything(worker):
+    for _ in range(100):
+        lifecycle.submit("test.script")
+    command = worker(concurrency=2, WORKER_MAX_TASKS_PER_CHILD="20")
+    first = command.pids()
+    wait_until(lambda: not Task.objects.exclude(status=Status.COMPLETED).exists(), what="done")
+    assert not Task.objects.exclude(attempt=1).exists()
+    wait_until(lambda: command.pids() and command.pids() != first, what="replaced")
