@@ -30,7 +30,13 @@ def table(runs: Runs, *, ours: str) -> str:
             f"{run.drain_seconds:>9.2f}{run.wall_seconds:>8.2f}{each:>28}"
         )
     for name, ratio in ratios(runs, ours=ours).items():
-        lines.append(f"{ours} / {name}: {ratio:.1f} (wanted: at least {WANTED_RATIO:g})")
+        least = min(run.drain_rate for run in runs[ours]) / max(
+            run.drain_rate for run in runs[name]
+        )
+        lines.append(
+            f"{ours} / {name}: {ratio:.1f} (wanted: at least {WANTED_RATIO:g}); "
+            f"our slowest run / its fastest: {least:.1f}"
+        )
     return "\n".join(lines)
 
 

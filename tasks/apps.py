@@ -8,6 +8,7 @@ class TasksConfig(AppConfig):
     """The engine: knows no kind."""
 
     name = "tasks"
+    verbose_name = "Work"
 
     def ready(self) -> None:
         """Import every installed app's `kinds.py`, which registers its kinds."""

@@ -37,6 +37,13 @@ class InvalidInput(TaskError):
         self.errors = errors
 
 
+class TaskGone(TaskError):
+    """Somebody deleted the task meanwhile."""
+
+    def __init__(self) -> None:
+        super().__init__("The task is gone.")
+
+
 class WrongStatus(TaskError):
     """The verb cannot be done to a task of this status."""
 

@@ -21,7 +21,7 @@ from django.utils import timezone
 
 from tasks import sql
 from tasks.ending import Ending, parameters
-from tasks.errors import WrongStatus
+from tasks.errors import TaskGone, WrongStatus
 from tasks.models import Batch, Queue, Status, Task, Worker
 from tasks.outcomes import LostClaim
 from tasks.submission import Submission, columns
@@ -112,7 +112,10 @@ def finish(ending: Ending, *, worker: str) -> None:
 
 
 def cancel(task: Task) -> Task:
-    """Cancel what waits at once, ask what runs to stop; raise WrongStatus when it has ended."""
+    """Cancel what waits at once, ask what runs to stop; raise WrongStatus when it has ended.
+
+    Like every verb on one task, raises TaskGone when it was deleted meanwhile.
+    """
     return _move(task, cancel_many, "cancelled")
 
 
@@ -217,7 +220,10 @@ def _enqueue(
 
 def _move(task: Task, verb: Callable[[Sequence[uuid.UUID]], int], participle: str) -> Task:
     moved = verb([task.pk])
-    task.refresh_from_db()
+    try:
+        task.refresh_from_db()
+    except Task.DoesNotExist:
+        raise TaskGone from None
     if not moved:
         raise WrongStatus(task, participle)
     return task

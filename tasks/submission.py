@@ -15,7 +15,8 @@ from uuid_utils.compat import uuid7
 from tasks import kinds
 from tasks.errors import FieldError, InvalidInput
 
-QUEUE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}")
+# 40, because procrastinate notifies on a channel of that name, and PostgreSQL bounds those.
+QUEUE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,39}")
 PRIORITY_LIMIT = 1_000_000
 MAX_ATTEMPTS_LIMIT = 1_000
 # Ten years: longer is a mistake, and far from what timestamps can hold.
@@ -70,7 +71,7 @@ class Submission:
         """Return what is wrong with the options."""
         found = []
         if not QUEUE_NAME.fullmatch(self.queue):
-            found.append(FieldError("queue", "Use up to 128 letters, digits and . _ : -"))
+            found.append(FieldError("queue", "Use up to 40 letters, digits and . _ : -"))
         if not -PRIORITY_LIMIT <= self.priority <= PRIORITY_LIMIT:
             found.append(FieldError("priority", f"Must be within ±{PRIORITY_LIMIT}."))
         if not 1 <= self.max_attempts <= MAX_ATTEMPTS_LIMIT:

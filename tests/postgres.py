@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 
 from taskproject.embedded import EmbeddedPostgres
 
@@ -39,7 +40,8 @@ _running = ExitStack()
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure() -> None:
-    """Start the server."""
+    """Start the server, and make passwords cheap."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     if not IS_XDIST_WORKER:
         # What is tested here is not the disk: the durability tests have a cluster of their own.
         fast = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}

@@ -22,7 +22,7 @@ from rest_framework.views import set_rollback
 from tasks.api import problems
 from tasks.api.parsers import RefusedBody
 from tasks.api.problems import Problem
-from tasks.errors import FieldError, InvalidInput, UnknownKind, WrongStatus
+from tasks.errors import FieldError, InvalidInput, TaskGone, UnknownKind, WrongStatus
 
 _log = logging.getLogger(__name__)
 
@@ -94,8 +94,9 @@ def _api_exception(error: APIException) -> Problem:
     )
 
 
-@problem_of.register
-def _not_found(error: Http404) -> Problem:
+@problem_of.register(Http404)
+@problem_of.register(TaskGone)
+def _not_found(error: Exception) -> Problem:
     return Problem(type=problems.NOT_FOUND, detail="Not found.")
 
 

@@ -106,6 +106,7 @@ def facts(task: Task) -> list[tuple[str, Any]]:
         ("Ran", wording.last_run(task)),
         ("Claims", task.lease),
         ("Losses", task.losses),
+        ("Crashes", task.crashes),
         ("Job", task.job_id or wording.NOTHING),
     ]
 

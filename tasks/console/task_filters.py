@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+import uuid
 from typing import Any
 
 from django.contrib.admin import SimpleListFilter
+from django.contrib.auth.models import User
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
@@ -18,12 +20,19 @@ from tasks.models.task import TaskQuerySet, parse_task_id
 Choices = list[tuple[str, str]]
 NOBODY = "-"
 UNTYPED = "-"
+# A follow-up has its id from the moment it was asked for, its row from the end of its parent.
+ID_LEAD = dt.timedelta(days=1)
 WINDOWS = {
     "15m": ("Last 15 minutes", dt.timedelta(minutes=15)),
     "1h": ("Last hour", dt.timedelta(hours=1)),
     "24h": ("Last 24 hours", dt.timedelta(days=1)),
     "7d": ("Last 7 days", dt.timedelta(days=7)),
 }
+
+
+def _id_at(moment: dt.datetime) -> uuid.UUID:
+    """Return the lowest id of a moment: version 7 UUIDs begin with their milliseconds."""
+    return uuid.UUID(int=int(moment.timestamp() * 1000) << 80)
 
 
 def error_is(name: str | None) -> Q:
@@ -89,7 +98,10 @@ class CreatedFilter(SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Keep what was submitted within the span."""
         window = WINDOWS.get(self.value() or "")
-        return queryset.filter(created_at__gte=timezone.now() - window[1]) if window else queryset
+        if window is None:
+            return queryset
+        since = timezone.now() - window[1]
+        return queryset.filter(id__gte=_id_at(since - ID_LEAD), created_at__gte=since)
 
 
 class OwnerFilter(TextFilter):
@@ -104,7 +116,9 @@ class OwnerFilter(TextFilter):
             case str() as name if name == NOBODY:
                 return queryset.filter(owner=None)
             case name:
-                return queryset.filter(owner__username=name)
+                # By key, not by a join: the list of one owner has an index.
+                owner = User.objects.filter(username=name).first()
+                return queryset.filter(owner=owner) if owner else queryset.none()
 
 
 class BatchFilter(TextFilter):

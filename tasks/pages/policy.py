@@ -7,8 +7,6 @@ from typing import Any
 from csp.constants import NONE, SELF
 
 CONTENT_SECURITY_POLICY: dict[str, Any] = {
-    # Their scripts evaluate expressions and write styles inline: they need policies of their own.
-    "EXCLUDE_URL_PREFIXES": ["/admin/", "/docs"],
     "DIRECTIVES": {
         "default-src": [NONE],
         "script-src": [SELF],

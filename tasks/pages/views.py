@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import HTMX_STOP_POLLING
 
 from tasks import kinds, lifecycle
-from tasks.errors import UnknownKind, WrongStatus
+from tasks.errors import TaskGone, UnknownKind, WrongStatus
 from tasks.models import Status, Task
 from tasks.models.task import TaskQuerySet, parse_task_id
 from tasks.pages.access import for_visitors, may_move, owner_of_new
@@ -109,6 +109,8 @@ def _move(request: HttpRequest, task_id: uuid.UUID, verb: Callable[[Task], Task]
         raise PermissionDenied
     try:
         verb(task)
+    except TaskGone as gone:
+        raise Http404 from gone
     except WrongStatus as refused:
         messages.warning(request, str(refused))
     return redirect("tasks-ui:task-detail", task_id)

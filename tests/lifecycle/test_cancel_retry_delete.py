@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tasks import lifecycle
-from tasks.errors import WrongStatus
+from tasks.errors import TaskGone, WrongStatus
 from tasks.models import Attempt, Status, Task
 from tests.factories import make_task
 from tests.queue_rows import job_of, jobs
@@ -67,3 +67,10 @@ def test_many_are_moved_and_the_others_left():
     assert lifecycle.cancel_many(ids) == 4
     assert lifecycle.delete_many(ids) == 4
     assert Task.objects.get().status == Status.PROCESSING
+
+
+def test_a_task_that_was_deleted_meanwhile_is_said_to_be_gone():
+    task = make_task()
+    Task.objects.all().delete()
+    with pytest.raises(TaskGone):
+        lifecycle.cancel(task)

@@ -1,0 +1,76 @@
+"""R19, small: the database is crashed under load, and every task that was accepted completes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections import Counter
+
+import requests
+
+from tests.platform.conftest import open_directory
+from tests.platform.running import Up, up
+from tests.waiting import wait_until
+
+CRASHES = 3
+LIVES = 120
+
+
+class Client(threading.Thread):
+    """Submits one text after another and remembers what it was told."""
+
+    def __init__(self, running: Up) -> None:
+        super().__init__()
+        self.url = f"http://127.0.0.1:{running.port}/v1/tasks"
+        self.accepted: list[str] = []
+        self.statuses: Counter[int] = Counter()
+        self.refusals: list[requests.Response] = []
+        self.stopped = threading.Event()
+
+    def run(self) -> None:
+        """Submit until stopped."""
+        with requests.Session() as session:
+            while not self.stopped.wait(0.005):
+                answer = session.post(self.url, json={"text": "to be or not"}, timeout=30)
+                self.statuses[answer.status_code] += 1
+                if answer.status_code == 202:
+                    self.accepted.append(answer.json()["task_id"])
+                else:
+                    self.refusals.append(answer)
+
+
+def test_a_crashed_database_loses_nothing_that_was_accepted():
+    # A cluster of its own, as durable as in production.
+    with open_directory() as root, up(root / "data", WORKER_PROCESSES="2") as running:
+        running.wait_until_started()
+        workers = _workers(running)
+        client = Client(running)
+        client.start()
+        try:
+            for crash in range(1, CRASHES + 1):
+                wait_until(lambda n=crash: len(client.accepted) > LIVES * n, what="load")
+                refused = client.statuses[503]
+                os.kill(running.pid_of("postgres"), signal.SIGQUIT)
+                wait_until(lambda n=refused: client.statuses[503] > n, what="told with 503")
+        finally:
+            wait_until(lambda: len(client.accepted) > LIVES * (CRASHES + 1), what="load again")
+            client.stopped.set()
+            client.join()
+        assert set(client.statuses) == {202, 503}
+        for answer in client.refusals:
+            assert answer.headers["Content-Type"] == "application/problem+json"
+            assert int(answer.headers["Retry-After"]) > 0
+        for task_id in client.accepted:
+            wait_until(
+                lambda one=task_id: running.task(one)["status"] == "COMPLETED",
+                within=45,
+                what=f"{task_id} completed",
+            )
+        assert _workers(running) == workers
+
+
+def _workers(running: Up) -> set[int]:
+    """Return the process ids of the workers that are alive, as health tells them."""
+    answer = requests.get(f"http://127.0.0.1:{running.port}/health/workers", timeout=10).json()
+    return {worker["pid"] for worker in answer["workers"] if worker["state"] == "alive"}
