@@ -13,7 +13,7 @@ import orjson
 from tasks.kinds import Kind
 from tasks.models import Outcome, Status
 from tasks.outcomes import Cancel, Crashed, FatalError, Interrupted, Retry, Snooze
-from tasks.submission import Submission
+from tasks.submission import Submission, joined
 
 # A task under which a process died so often is poison, and fails.
 DEATHS_LIMIT = 3
@@ -48,14 +48,14 @@ class Claim:
 
 @dataclass(frozen=True, kw_only=True)
 class Ending:
-    """The end of one attempt; `result` and `error` are JSON texts, `delay` is in seconds."""
+    """The end of one attempt; result, error and traceback are JSON, `delay` is in seconds."""
 
     claim: Claim
     status: Status
     outcome: str
-    result: str | None = None
-    error: str | None = None
-    traceback: str | None = None
+    result: bytes | None = None
+    error: bytes | None = None
+    traceback: bytes | None = None
     delay: float = 0.0
     refund: int = 0
     follow_ups: tuple[Submission, ...] = ()
@@ -138,7 +138,7 @@ def unstorable(ending: Ending, error: Exception) -> Ending:
 
 
 def parameters(endings: Sequence[Ending], *, worker: str) -> dict[str, Any]:
-    """Return the parameters of `finish.sql`: one array a column."""
+    """Return the parameters of `finish.sql`: one array, or joined text, a column."""
     return {
         "worker": worker,
         "task_ids": [one.claim.id for one in endings],
@@ -146,9 +146,10 @@ def parameters(endings: Sequence[Ending], *, worker: str) -> dict[str, Any]:
         "leases": [one.claim.lease for one in endings],
         "statuses": [str(one.status) for one in endings],
         "outcomes": [str(one.outcome) for one in endings],
-        "results": [one.result for one in endings],
-        "errors": [one.error for one in endings],
-        "tracebacks": [one.traceback for one in endings],
+        # An empty text stands for none.
+        "results": joined(one.result or b"" for one in endings),
+        "errors": joined(one.error or b"" for one in endings),
+        "tracebacks": joined(one.traceback or b"" for one in endings),
         "delays": [one.delay for one in endings],
         "refunds": [one.refund for one in endings],
     }
@@ -160,8 +161,8 @@ def _again(
     *,
     delay: float = 0.0,
     refund: int = 0,
-    error: str | None = None,
-    traceback: str | None = None,
+    error: bytes | None = None,
+    traceback: bytes | None = None,
 ) -> Ending:
     return Ending(
         claim=claim,
@@ -174,22 +175,22 @@ def _again(
     )
 
 
-def _result_json(result: Any) -> str:
+def _result_json(result: Any) -> bytes:
     try:
-        text = orjson.dumps(result, option=orjson.OPT_NON_STR_KEYS).decode()
+        text = orjson.dumps(result, option=orjson.OPT_NON_STR_KEYS)
     except (TypeError, ValueError) as error:
         raise FatalError(f"The handler's result is not JSON: {error}") from error
     # PostgreSQL's jsonb cannot hold U+0000; one such row must not spoil the whole statement.
-    if "\\u0000" in text.replace("\\\\", ""):
+    if b"\\u0000" in text and b"\\u0000" in text.replace(b"\\\\", b""):
         raise FatalError("The handler's result holds a NUL character.")
     return text
 
 
-def _error_json(error: BaseException) -> str:
+def _error_json(error: BaseException) -> bytes:
     name = type(error).__name__
     return orjson.dumps(
         {"type": name, "title": _title(name), "detail": _clean(str(error), _DETAIL_LIMIT)}
-    ).decode()
+    )
 
 
 def _title(name: str) -> str:
@@ -198,8 +199,8 @@ def _title(name: str) -> str:
     return spaced[:1].upper() + spaced[1:]
 
 
-def _traceback(error: BaseException) -> str:
-    return _clean("".join(tracebacks.format_exception(error)), _TRACEBACK_LIMIT)
+def _traceback(error: BaseException) -> bytes:
+    return orjson.dumps(_clean("".join(tracebacks.format_exception(error)), _TRACEBACK_LIMIT))
 
 
 def _clean(text: str, limit: int) -> str:

@@ -8,7 +8,8 @@ WITH ended AS (
     SELECT *
     FROM unnest(
         %(task_ids)s::uuid[], %(job_ids)s::bigint[], %(leases)s::integer[], %(statuses)s::text[],
-        %(outcomes)s::text[], %(results)s::text[], %(errors)s::text[], %(tracebacks)s::text[],
+        %(outcomes)s::text[], string_to_array(%(results)s, chr(31), ''),
+        string_to_array(%(errors)s, chr(31), ''), string_to_array(%(tracebacks)s, chr(31), ''),
         %(delays)s::double precision[], %(refunds)s::integer[]
     ) AS ended (
         task_id, job_id, lease, status, outcome, result, error, traceback, delay, refund
@@ -63,7 +64,7 @@ WITH ended AS (
     )
     SELECT
         id, attempt + refund, lease, %(worker)s, started_at, clock_timestamp(), outcome,
-        error || jsonb_build_object('traceback', traceback)
+        error || jsonb_build_object('traceback', traceback::jsonb)
     FROM finished
     WHERE outcome <> 'completed' AND outcome <> 'released'
 )

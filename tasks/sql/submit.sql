@@ -17,7 +17,8 @@ WITH submitted AS (
         nextval('procrastinate_jobs_id_seq')
     FROM unnest(
         %(ids)s::uuid[], %(kinds)s::text[], %(queues)s::text[], %(priorities)s::integer[],
-        %(inputs)s::text[], %(metadatas)s::text[], %(max_attempts)s::integer[],
+        string_to_array(%(inputs)s, chr(31)), string_to_array(%(metadatas)s, chr(31)),
+        %(max_attempts)s::integer[],
         %(delays)s::double precision[], %(scheduled_ats)s::timestamptz[]
     ) AS new (
         id, kind, queue, priority, input, metadata, max_attempts, delay, scheduled_at

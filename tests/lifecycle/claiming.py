@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Sequence
 
+from django.conf import settings
 from django.db import connection
 
 from tasks import kinds, sql
@@ -50,3 +52,27 @@ def finish(*endings: Ending) -> int:
     with connection.cursor() as cursor:
         cursor.execute(sql.FINISH, parameters(endings, worker="test:1"))
         return len(cursor.fetchall())
+
+
+def progress(*claims: Claim, percent: int = 50, message: str = "under way") -> int:
+    """Report progress as a worker does; return how many rows the fence let through."""
+    with connection.cursor() as cursor:
+        wanted = {
+            "task_ids": [one.id for one in claims],
+            "leases": [one.lease for one in claims],
+            "percents": [percent for _ in claims],
+            "messages": [message for _ in claims],
+        }
+        cursor.execute(sql.PROGRESS, wanted)
+        return cursor.rowcount
+
+
+def heartbeat(worker_id: int) -> tuple[bool, list[uuid.UUID]]:
+    """Renew as a worker does; return whether its lease still held, and what should stop."""
+    with connection.cursor() as cursor:
+        vitals = {"state": "running", "running": 0, "processed": 0, "failed": 0}
+        cursor.execute(
+            sql.HEARTBEAT, {"worker": worker_id, "lease": settings.LEASE_SECONDS, **vitals}
+        )
+        held, to_cancel = cursor.fetchone()
+        return held, to_cancel

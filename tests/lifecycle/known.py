@@ -1,0 +1,125 @@
+"""What a task must look like after each move, told independently of the statements."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tasks import kinds
+from tasks.ending import Claim, Ending, completed, crashed, interrupted, raised, released, timed_out
+from tasks.models import Outcome, Status
+from tasks.outcomes import Cancel, FatalError, Retry, Snooze
+
+LOSSES = 10
+DEATHS = 3
+
+
+def _as_raised(error: BaseException) -> Callable[[Claim], Ending]:
+    return lambda claim: raised(claim, kinds.get(claim.kind), error)
+
+
+# Every way in which a worker ends an attempt.
+ENDINGS: dict[str, Callable[[Claim], Ending]] = {
+    "complete": lambda claim: completed(claim, {"lease": claim.lease}),
+    "fatal": _as_raised(FatalError("told to")),
+    "error": _as_raised(ValueError("told to")),
+    "retry": _as_raised(Retry(30)),
+    "snooze": _as_raised(Snooze(30)),
+    "cancel": _as_raised(Cancel()),
+    "interrupt": interrupted,
+    "release": released,
+    "time out": lambda claim: timed_out(claim, kinds.get(claim.kind)),
+    "crash": lambda claim: crashed(claim, kinds.get(claim.kind), "SIGSEGV"),
+}
+_OUTCOMES = {
+    "fatal": Outcome.FAILED,
+    "error": Outcome.FAILED,
+    "retry": Outcome.FAILED,
+    "snooze": Outcome.SNOOZED,
+    "cancel": Outcome.CANCELLED,
+    "interrupt": Outcome.INTERRUPTED,
+    "time out": Outcome.TIMED_OUT,
+    "crash": Outcome.CRASHED,
+}
+_UNSPENT = ("snooze", "interrupt", "release")
+_AT_ONCE = ("interrupt", "release")
+
+
+@dataclass
+class Known:
+    """One task, as it must be."""
+
+    id: uuid.UUID
+    queue: str
+    max_attempts: int
+    due: bool
+    status: Status = Status.PENDING
+    attempt: int = 0
+    lease: int = 0
+    losses: int = 0
+    crashes: int = 0
+    worker_id: int | None = None
+    cancel_requested: bool = False
+
+    def __post_init__(self) -> None:
+        # The ended attempts, oldest first: (lease, outcome).
+        self.history: list[tuple[int, str]] = []
+
+    def row(self) -> tuple[object, ...]:
+        """Return the columns that must be stored."""
+        return (
+            self.status, self.attempt, self.max_attempts, self.lease, self.losses, self.crashes,
+            self.worker_id, self.cancel_requested,
+        )  # fmt: skip
+
+    def is_held_by(self, claim: Claim) -> bool:
+        """Say whether the claim is the task's last and has not ended."""
+        return self.status == Status.PROCESSING and self.lease == claim.lease
+
+    def claimed(self, worker_id: int) -> None:
+        """A worker took it."""
+        self.status, self.worker_id = Status.PROCESSING, worker_id
+        self.attempt += 1
+        self.lease += 1
+
+    def ended(self, how: str) -> None:
+        """The worker that holds it ended the attempt so."""
+        if outcome := _OUTCOMES.get(how):
+            self.history.append((self.lease, outcome))
+        again = self._has_another(how)
+        self.attempt -= how in _UNSPENT
+        self.crashes += how == "crash"
+        self.worker_id = None
+        self.due = how in _AT_ONCE
+        if how == "complete":
+            self.status = Status.COMPLETED
+        elif how == "cancel":
+            self.status = Status.CANCELLED
+        elif not again:
+            self.status = Status.FAILED
+        else:
+            self.status = Status.CANCELLED if self.cancel_requested else Status.PENDING
+
+    def _has_another(self, how: str) -> bool:
+        if how in _UNSPENT:
+            return True
+        poison = how == "crash" and self.losses + self.crashes + 1 >= DEATHS
+        return how != "fatal" and not poison and self.attempt < self.max_attempts
+
+    def lost(self) -> None:
+        """The rescuer took it from a dead worker."""
+        self.history.append((self.lease, Outcome.LOST))
+        self.attempt -= 1
+        self.losses += 1
+        self.worker_id, self.due = None, True
+        if self.cancel_requested:
+            self.status = Status.CANCELLED
+        else:
+            self.status = Status.FAILED if self.losses >= LOSSES else Status.PENDING
+
+    def retried(self) -> None:
+        """Somebody wants it tried again."""
+        self.status, self.due, self.cancel_requested = Status.PENDING, True, False
+        self.losses = self.crashes = 0
+        self.max_attempts = max(self.max_attempts, self.attempt + 1)

@@ -1,0 +1,72 @@
+"""What must hold of the stored rows after every move, whatever the move."""
+
+from __future__ import annotations
+
+import uuid
+from collections import defaultdict
+from collections.abc import Mapping
+
+from tasks.models import Attempt, Outcome, Status, Task
+from tasks.models.task import TERMINAL
+from tests.lifecycle.known import Known
+from tests.queue_rows import jobs
+
+# Attempts that count against the budget and have a row when they ended.
+SPENT = {Outcome.FAILED, Outcome.TIMED_OUT, Outcome.CRASHED, Outcome.CANCELLED}
+
+
+def check_stored(
+    known: Mapping[uuid.UUID, Known], *, jobless: set[uuid.UUID], strays: set[int]
+) -> set[int]:
+    """Check tasks, jobs and histories; return which stray jobs are still there."""
+    stored = {task.id: task for task in Task.objects.all()}
+    assert stored.keys() == known.keys()
+    for task in stored.values():
+        one = known[task.id]
+        found = (
+            task.status, task.attempt, task.max_attempts, task.lease, task.losses, task.crashes,
+            task.worker_id, task.cancel_requested,
+        )  # fmt: skip
+        assert found == one.row()
+        assert 0 <= task.attempt <= task.max_attempts
+        assert task.attempt <= task.lease
+        # A result is the current claim's, and nobody else's.
+        assert task.result == ({"lease": task.lease} if task.status == Status.COMPLETED else None)
+    _check_histories(stored, known)
+    return _check_jobs(stored, jobless=jobless, strays=strays)
+
+
+def _check_jobs(
+    stored: Mapping[uuid.UUID, Task], *, jobless: set[uuid.UUID], strays: set[int]
+) -> set[int]:
+    living = [task for task in stored.values() if task.status not in TERMINAL]
+    by_id = {job.id: job for job in jobs()}
+    named = {task.job_id for task in living}
+    assert len(named) == len(living)
+    assert {task.id for task in living if task.job_id not in by_id} == jobless
+    for task in living:
+        if job := by_id.get(task.job_id or 0):
+            assert job.task_id == str(task.id)
+            assert (job.queue, job.priority) == (task.queue, task.priority)
+            assert job.status == ("todo" if task.status == Status.PENDING else "doing")
+            if task.status == Status.PENDING:
+                assert job.scheduled_at == task.scheduled_at
+    left = by_id.keys() - named
+    assert left <= strays
+    return set(left)
+
+
+def _check_histories(
+    stored: Mapping[uuid.UUID, Task], known: Mapping[uuid.UUID, Known]
+) -> None:
+    rows: dict[uuid.UUID, list[Attempt]] = defaultdict(list)
+    for attempt in Attempt.objects.order_by("lease"):
+        rows[attempt.task_id].append(attempt)
+    assert rows.keys() <= stored.keys()
+    for task in stored.values():
+        ended = rows[task.id]
+        assert [(one.lease, one.outcome) for one in ended] == known[task.id].history
+        running = task.status in (Status.PROCESSING, Status.COMPLETED)
+        assert task.attempt == sum(one.outcome in SPENT for one in ended) + running
+        assert all(one.lease < task.lease + (not running) for one in ended)
+        assert all(one.started_at and one.finished_at for one in ended)
