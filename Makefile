@@ -7,9 +7,9 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 # The settings as in production, for checks that start nothing.
 CHECK := SECRET_KEY=for-checks-that-start-nothing-and-keep-nothing-0123456789 \
-	ALLOWED_HOSTS=example.com DEBUG=false API_ALLOW_ANONYMOUS=false DATABASE_URL=
+	ALLOWED_HOSTS=example.com DEBUG=false HTTPS=true API_ALLOW_ANONYMOUS=false DATABASE_URL=
 
-.PHONY: help run test lint format benchmark
+.PHONY: help run test faults lint format benchmark
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -20,10 +20,13 @@ run: $(VENV)/installed ## Start database, web and workers; PORT, HOST, DATA_DIR,
 test: $(VENV)/installed-dev ## Run the tests; ARGS="-k name" is passed to pytest
 	@$(BIN)/python -m pytest $(ARGS)
 
+faults: $(VENV)/installed-dev ## Break the running system on purpose; ROW="R01 R19", SEED=7, QUICK=1
+	@$(BIN)/python -m tests.faults.harness $(ROW) $(if $(SEED),--seed $(SEED)) $(if $(QUICK),--quick)
+
 lint: $(VENV)/installed-dev ## Check style, types, architecture, migrations and deployment settings
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy .
+	EXTRA_APPS=tests.script $(BIN)/mypy .
 	$(BIN)/lint-imports
 	$(CHECK) $(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 	$(CHECK) $(BIN)/python manage.py check --deploy --fail-level WARNING

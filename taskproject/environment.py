@@ -6,6 +6,7 @@ import re
 import secrets
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -49,6 +50,39 @@ def words(env: environ.Env, name: str, default: str) -> list[str]:
     """Read a list separated by commas."""
     raw = str(env.str(name, default=default))
     return [word.strip() for word in raw.split(",") if word.strip()]
+
+
+def http_url(env: environ.Env, name: str, default: str) -> str:
+    """Read the address of a service, returned without a slash at its end."""
+    raw = str(env.str(name, default=default)).strip()
+    try:
+        parts = urlsplit(raw)
+        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        usable = False
+    # A password in it would end up in logs.
+    if not usable or parts.username or parts.query or parts.fragment:
+        raise ImproperlyConfigured(f"{name} is no plain address such as {default}.")
+    return raw.rstrip("/")
+
+
+def api_key(env: environ.Env, name: str) -> str:
+    """Read the key of a service, empty for none; a wrong one is not repeated in the sentence."""
+    key = str(env.str(name, default="")).strip()
+    if not re.fullmatch(r"[!-~]*", key):
+        raise ImproperlyConfigured(f"{name} holds characters that no key has.")
+    return key
+
+
+def cache_from_url(env: environ.Env, name: str, default: str) -> dict[str, Any]:
+    """Return Django's settings for the cache that a URL names."""
+    try:
+        return dict(env.cache_url(name, default=default))
+    except (ImproperlyConfigured, ValueError, KeyError) as error:
+        # The URL may hold a password and stays out of the sentence.
+        raise ImproperlyConfigured(
+            f"{name} is no cache that is known here, such as {default} or redis://host:6379/0."
+        ) from error
 
 
 def secret_key(env: environ.Env, data_dir: Path) -> str:

@@ -7,6 +7,7 @@ Importing this module starts nothing and touches no file but `.env` and the gene
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,10 @@ import environ
 
 from taskproject.embedded import EmbeddedPostgres
 from taskproject.environment import (
+    api_key,
+    cache_from_url,
     database_from_url,
+    http_url,
     number,
     seconds,
     secret_key,
@@ -36,6 +40,18 @@ ALLOWED_HOSTS = words(env, "ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = words(env, "CSRF_TRUSTED_ORIGINS", "")
 HOST = env.str("HOST", default="127.0.0.1")
 PORT = number(env, "PORT", 8000, low=1, high=65535)
+
+# Whether the site is reached through HTTPS, by a proxy that sets X-Forwarded-Proto.
+HTTPS = env.bool("HTTPS", default=False)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
+SECURE_SSL_REDIRECT = HTTPS
+# A probe comes to the port itself.
+SECURE_REDIRECT_EXEMPT = [r"^health(/|$)"]
+SECURE_HSTS_SECONDS = 365 * 86_400 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+# Being in the browsers' preload list is for the owner of the domain to decide.
+SILENCED_SYSTEM_CHECKS = ["security.W021"]
 
 # An API without keys is for a developer's own machine.
 API_ALLOW_ANONYMOUS = env.bool("API_ALLOW_ANONYMOUS", default=DEBUG)
@@ -64,6 +80,7 @@ INSTALLED_APPS = [
     "csp",
     "tasks",
     "analysis",
+    "taskproject",
     *EXTRA_APPS,
 ]
 
@@ -155,11 +172,27 @@ HEARTBEAT_SECONDS = 5.0
 RESCUE_SECONDS = 5.0
 POLL_SECONDS = 1.0
 
+# The provider of language models; without a key embedded methods take its place.
+OPENROUTER_API_KEY = api_key(env, "OPENROUTER_API_KEY")
+OPENROUTER_BASE_URL = http_url(env, "OPENROUTER_BASE_URL", "https://openrouter.ai/api/v1")
+OPENROUTER_MODEL = env.str("OPENROUTER_MODEL", default="meta-llama/llama-3.2-90b-text-preview")
+OPENROUTER_TIMEOUT = seconds(env, "OPENROUTER_TIMEOUT", "120", low=1)
+
+# So many failures in a row open a circuit; after so many seconds one call tries it.
+CIRCUIT_BREAKER_FAILURE_THRESHOLD = number(
+    env, "CIRCUIT_BREAKER_FAILURE_THRESHOLD", 5, low=1, high=1000
+)
+CIRCUIT_BREAKER_RECOVERY_TIMEOUT = seconds(env, "CIRCUIT_BREAKER_RECOVERY_TIMEOUT", "60", low=0.1)
+
+# Answers worth keeping; the table is made by a migration.
+CACHES = {"default": cache_from_url(env, "CACHE_URL", "dbcache://tasks_cache?max_entries=10000")}
+
 # The documented pause of the text analysis, in seconds: "0" or "5-10".
 ANALYSIS_SIMULATED_DELAY = env.str("ANALYSIS_SIMULATED_DELAY", default="0")
 
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
-LOGGING = logging_config(level=LOG_LEVEL, json=env.bool("LOG_JSON", default=not DEBUG))
+LOG_JSON = env.bool("LOG_JSON", default=not sys.stderr.isatty())
+LOGGING = logging_config(level=LOG_LEVEL, json=LOG_JSON)
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_TZ = True

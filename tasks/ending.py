@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback as tracebacks
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -78,7 +78,7 @@ def raised(claim: Claim, kind: Kind, error: BaseException) -> Ending:
     """End as the raised exception asks: snooze, cancel, hand back, fail, or try again."""
     match error:
         case Snooze():
-            return _again(claim, Outcome.SNOOZED, delay=error.delay, refund=1)
+            return _again(claim, Outcome.SNOOZED, delay=error.delay)
         case Interrupted():
             return interrupted(claim)
         case Cancel():
@@ -88,42 +88,34 @@ def raised(claim: Claim, kind: Kind, error: BaseException) -> Ending:
                 outcome=Outcome.CANCELLED,
                 error=_error_json(error),
             )
-    told = {"error": _error_json(error), "traceback": _traceback(error)}
-    if isinstance(error, FatalError) or claim.attempt >= claim.max_attempts:
-        return Ending(claim=claim, status=Status.FAILED, outcome=Outcome.FAILED, **told)
+    fatal = isinstance(error, FatalError) or claim.attempt >= claim.max_attempts
     delay = error.delay if isinstance(error, Retry) else None
-    if delay is None:
-        delay = kind.retry.next_delay(claim.attempt)
-    return _again(claim, Outcome.FAILED, delay=delay, **told)
+    ending = _fails(claim, kind, Outcome.FAILED, error, fatal=fatal, delay=delay)
+    return replace(ending, traceback=_traceback(error))
 
 
 def timed_out(claim: Claim, kind: Kind) -> Ending:
     """End an attempt that ran past its hard limit."""
     error = TimeoutError(f"Ran longer than its hard limit of {kind.time_limit:g} s.")
-    told = {"error": _error_json(error)}
-    if claim.attempt >= claim.max_attempts:
-        return Ending(claim=claim, status=Status.FAILED, outcome=Outcome.TIMED_OUT, **told)
-    delay = kind.retry.next_delay(claim.attempt)
-    return _again(claim, Outcome.TIMED_OUT, delay=delay, **told)
+    fatal = claim.attempt >= claim.max_attempts
+    return _fails(claim, kind, Outcome.TIMED_OUT, error, fatal=fatal)
 
 
 def crashed(claim: Claim, kind: Kind, how: str) -> Ending:
     """End an attempt whose own process died; at the third death the task is given up."""
     error = Crashed(f"The process that ran this task died: {how}.")
-    told = {"error": _error_json(error)}
-    if claim.deaths + 1 >= DEATHS_LIMIT or claim.attempt >= claim.max_attempts:
-        return Ending(claim=claim, status=Status.FAILED, outcome=Outcome.CRASHED, **told)
-    return _again(claim, Outcome.CRASHED, delay=kind.retry.next_delay(claim.attempt), **told)
+    fatal = claim.deaths + 1 >= DEATHS_LIMIT or claim.attempt >= claim.max_attempts
+    return _fails(claim, kind, Outcome.CRASHED, error, fatal=fatal)
 
 
 def interrupted(claim: Claim) -> Ending:
     """Hand back a task that was running when the worker had to stop; no attempt is spent."""
-    return _again(claim, Outcome.INTERRUPTED, refund=1)
+    return _again(claim, Outcome.INTERRUPTED)
 
 
 def released(claim: Claim) -> Ending:
     """Hand back a task that never began."""
-    return _again(claim, RELEASED, refund=1)
+    return _again(claim, RELEASED)
 
 
 def unstorable(ending: Ending, error: Exception) -> Ending:
@@ -155,23 +147,29 @@ def parameters(endings: Sequence[Ending], *, worker: str) -> dict[str, Any]:
     }
 
 
-def _again(
+def _again(claim: Claim, outcome: str, *, delay: float = 0.0) -> Ending:
+    """Let the task wait again without having spent an attempt."""
+    return Ending(claim=claim, status=Status.PENDING, outcome=outcome, delay=delay, refund=1)
+
+
+def _fails(
     claim: Claim,
+    kind: Kind,
     outcome: str,
+    error: BaseException,
     *,
-    delay: float = 0.0,
-    refund: int = 0,
-    error: bytes | None = None,
-    traceback: bytes | None = None,
+    fatal: bool,
+    delay: float | None = None,
 ) -> Ending:
+    """Fail the attempt, and with it the task when that is fatal."""
+    if delay is None:
+        delay = kind.retry.next_delay(claim.attempt)
     return Ending(
         claim=claim,
-        status=Status.PENDING,
+        status=Status.FAILED if fatal else Status.PENDING,
         outcome=outcome,
-        delay=delay,
-        refund=refund,
-        error=error,
-        traceback=traceback,
+        error=_error_json(error),
+        delay=0.0 if fatal else delay,
     )
 
 

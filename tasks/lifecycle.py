@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any, LiteralString
 
 from django.conf import settings
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
@@ -43,7 +43,7 @@ def submit(
     kind: str,
     input: dict[str, Any] | None = None,
     *,
-    owner: AbstractBaseUser | None = None,
+    owner: User | None = None,
     queue: str | None = None,
     priority: int | None = None,
     delay: float | None = None,
@@ -82,9 +82,7 @@ def submit(
     )
 
 
-def submit_many(
-    submissions: Sequence[Submission], *, owner: AbstractBaseUser | None = None
-) -> Batch:
+def submit_many(submissions: Sequence[Submission], *, owner: User | None = None) -> Batch:
     """Queue all of them as one batch, or none."""
     with transaction.atomic():
         batch = Batch.objects.create(owner=owner, total=len(submissions))
@@ -244,4 +242,4 @@ def _emit_on_commit(transition: str, **facts: Any) -> None:
 def _run(statement: LiteralString, wanted: dict[str, Any]) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(statement, wanted)
-        return cursor.fetchall()
+        return list(cursor.fetchall())

@@ -10,11 +10,12 @@ first member; procrastinate's job rows themselves are read and written in `tasks
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import procrastinate
 from django.conf import settings
-from procrastinate import connector, jobs, manager
+from procrastinate import jobs, manager
+from procrastinate.connector import BaseAsyncConnector
 from procrastinate.contrib.django import procrastinate_app
 from procrastinate.job_context import JobContext
 from procrastinate.worker import Worker as StockWorker
@@ -43,7 +44,7 @@ class Engine(Protocol):
 class TaskJobManager(manager.JobManager):
     """Procrastinate's job manager, answering from an engine."""
 
-    def __init__(self, connector: connector.BaseAsyncConnector, engine: Engine) -> None:
+    def __init__(self, connector: BaseAsyncConnector, engine: Engine) -> None:
         super().__init__(connector)
         self._engine = engine
 
@@ -100,7 +101,7 @@ def register(app: procrastinate.App) -> None:
 def stock_worker(engine: Engine, *, concurrency: int) -> StockWorker:
     """Return procrastinate's worker, set up to run on an engine."""
     app = procrastinate_app.current_app
-    app.job_manager = TaskJobManager(app.connector, engine)
+    app.job_manager = TaskJobManager(cast(BaseAsyncConnector, app.connector), engine)
     return StockWorker(
         app=app,
         concurrency=concurrency,

@@ -18,7 +18,9 @@ ERROR = {"type": "ValueError", "title": "Value error", "detail": "as told"}
 def make_worker(name: str = "test:1", *, silent_for: float = 0.0) -> int:
     """Register a worker whose last heartbeat was so many seconds ago; return its id."""
     with connection.cursor() as cursor:
-        wanted = {"name": name, "host": "test", "pid": 1, "queues": [], "concurrency": 4}
+        wanted: dict[str, Any] = {
+            "name": name, "host": "test", "pid": 1, "queues": [], "concurrency": 4,
+        }  # fmt: skip
         cursor.execute(sql.REGISTER, wanted)
         worker_id = int(cursor.fetchone()[0])
         cursor.execute(

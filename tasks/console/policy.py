@@ -1,4 +1,4 @@
-"""What a browser may load for the console: its scripts evaluate expressions, its widgets have styles."""
+"""What a browser may load for the console, whose scripts evaluate and whose widgets have styles."""
 
 from __future__ import annotations
 

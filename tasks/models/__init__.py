@@ -1,9 +1,10 @@
-"""The rows: a task, its ended attempts, its batch, the queues and the workers."""
+"""The rows: a task, its ended attempts, its batch, the queues, the workers, the breakers."""
 
 from __future__ import annotations
 
 from tasks.models.attempt import Attempt, Outcome
 from tasks.models.batch import Batch
+from tasks.models.breaker import Breaker
 from tasks.models.queue import Queue
 from tasks.models.task import Lane, Status, Task
 from tasks.models.worker import Worker, WorkerState
@@ -11,6 +12,7 @@ from tasks.models.worker import Worker, WorkerState
 __all__ = [
     "Attempt",
     "Batch",
+    "Breaker",
     "Lane",
     "Outcome",
     "Queue",

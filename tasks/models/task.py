@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class Status(models.TextChoices):
     """Where a task stands. Only `tasks/sql/` and the verbs that call it write one."""
 
-    # Put here by submit, retry, snooze, release and rescue; taken out by claim or cancel. Has a job.
+    # Put here by submit, retry, snooze, release and rescue; taken out by claim or cancel.
     PENDING = "PENDING", "Pending"
     # Put here by claim; taken out by finish or, when the worker's lease ends, by rescue.
     PROCESSING = "PROCESSING", "Processing"

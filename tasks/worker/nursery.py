@@ -18,7 +18,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, NoReturn
 
-from taskproject.processes import die_with_parent
+from tasks.worker.processes import die_with_parent
 
 log = logging.getLogger(__name__)
 
@@ -82,11 +82,11 @@ def _run_nursery(
     signal.set_wakeup_fd(woken, warn_on_full_buffer=False)
     living: set[int] = set()
     while True:
-        ready, _, _ = select.select([control, wake], [], [])
+        ready, _, _ = select.select([control.fileno(), wake], [], [])
         if wake in ready:
             os.read(wake, _MESSAGE_SIZE)
             _tell_ends(control, living)
-        if control in ready:
+        if control.fileno() in ready:
             message, fds, _, _ = socket.recv_fds(control, _MESSAGE_SIZE, 1)
             if not message:
                 _end_all(living)

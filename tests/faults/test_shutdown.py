@@ -68,7 +68,8 @@ def test_a_draining_worker_keeps_its_lease_however_long_it_drains(worker, tmp_pa
 
     def renewed() -> bool:
         row.refresh_from_db()
-        return row.state == "draining" and time.monotonic() - signalled_at > longer_than_the_lease
+        draining: bool = row.state == "draining"
+        return draining and time.monotonic() - signalled_at > longer_than_the_lease
 
     wait_until(renewed, within=longer_than_the_lease + 10, what="drained beyond a lease")
     assert row.is_alive()
@@ -88,6 +89,4 @@ def test_a_second_signal_leaves_no_process_behind(worker, tmp_path):
     wait_until(lambda: Worker.objects.filter(state="draining").exists(), what="draining")
     command.signal(signal.SIGINT)
     command.wait(within=10)
-    from tests.workers import is_running
-
     wait_until(lambda: not is_running(pid), within=5, what="no orphan")

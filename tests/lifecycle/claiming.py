@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Sequence
+from typing import Any
 
 from django.conf import settings
 from django.db import connection
@@ -57,20 +58,20 @@ def finish(*endings: Ending) -> int:
 def progress(*claims: Claim, percent: int = 50, message: str = "under way") -> int:
     """Report progress as a worker does; return how many rows the fence let through."""
     with connection.cursor() as cursor:
-        wanted = {
+        wanted: dict[str, Any] = {
             "task_ids": [one.id for one in claims],
             "leases": [one.lease for one in claims],
             "percents": [percent for _ in claims],
             "messages": [message for _ in claims],
         }
         cursor.execute(sql.PROGRESS, wanted)
-        return cursor.rowcount
+        return int(cursor.rowcount)
 
 
 def heartbeat(worker_id: int) -> tuple[bool, list[uuid.UUID]]:
     """Renew as a worker does; return whether its lease still held, and what should stop."""
     with connection.cursor() as cursor:
-        vitals = {"state": "running", "running": 0, "processed": 0, "failed": 0}
+        vitals: dict[str, Any] = {"state": "running", "running": 0, "processed": 0, "failed": 0}
         cursor.execute(
             sql.HEARTBEAT, {"worker": worker_id, "lease": settings.LEASE_SECONDS, **vitals}
         )

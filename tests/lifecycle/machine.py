@@ -5,7 +5,8 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from django.db import transaction
+import pytest
+from django.db import IntegrityError, transaction
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
@@ -49,6 +50,7 @@ class TaskLives(RuleBasedStateMachine):
         self.known: dict[uuid.UUID, Known] = {}
         self.seats = [make_worker("test:0"), make_worker("test:1")]
         self.dead: set[int] = set()
+        self.gone: set[int] = set()
         self.paused: set[str] = set()
         # Broken by hand, until a claim or the reconciler mends it.
         self.jobless: set[uuid.UUID] = set()
@@ -86,6 +88,10 @@ class TaskLives(RuleBasedStateMachine):
             if one.status == Status.PENDING and one.due and one.queue not in self.paused
             if one.id not in self.jobless
         ]
+        if self.seats[which] in self.gone and (due or self.strays):
+            with pytest.raises(IntegrityError), transaction.atomic():
+                claim(self.seats[which], limit=limit, retry_share=min(share, limit))
+            return multiple()
         claims = claim(self.seats[which], limit=limit, retry_share=min(share, limit))
         assert {one.id for one in claims} <= set(due)
         # A second delivery uses up a place in the claim, and is gone then.
@@ -137,9 +143,7 @@ class TaskLives(RuleBasedStateMachine):
         held, to_cancel = heartbeat(seat)
         assert held == (seat not in self.dead)
         assert set(to_cancel) == {
-            one.id
-            for one in self.known.values()
-            if one.worker_id == seat and one.cancel_requested
+            one.id for one in self.known.values() if one.worker_id == seat and one.cancel_requested
         }
 
     @rule(which=WORKERS)
@@ -163,6 +167,7 @@ class TaskLives(RuleBasedStateMachine):
         """Have a worker leave with tasks in its hands: its row is gone."""
         execute(sql.UNREGISTER, {"workers": [self.seats[which]]})
         self.dead.add(self.seats[which])
+        self.gone.add(self.seats[which])
 
     @rule(id=ids)
     def cancel(self, id: uuid.UUID) -> None:

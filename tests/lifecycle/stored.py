@@ -56,9 +56,7 @@ def _check_jobs(
     return set(left)
 
 
-def _check_histories(
-    stored: Mapping[uuid.UUID, Task], known: Mapping[uuid.UUID, Known]
-) -> None:
+def _check_histories(stored: Mapping[uuid.UUID, Task], known: Mapping[uuid.UUID, Known]) -> None:
     rows: dict[uuid.UUID, list[Attempt]] = defaultdict(list)
     for attempt in Attempt.objects.order_by("lease"):
         rows[attempt.task_id].append(attempt)

@@ -85,8 +85,10 @@ def open_directory() -> Iterator[Path]:
     """Make a directory that PostgreSQL's own user may enter, unlike pytest's."""
     directory = Path(tempfile.mkdtemp(prefix="platform-"))
     directory.chmod(0o755)
-    yield directory
-    shutil.rmtree(directory)
+    try:
+        yield directory
+    finally:
+        shutil.rmtree(directory)
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from taskproject.processes import Child, exec_command
-from taskproject.supervisor import RECYCLE, Supervisor
+from tasks.worker.processes import Child, exec_command
+from tasks.worker.supervisor import RECYCLE, Supervisor
 
 JOURNAL = Path(sys.argv[-1])
 

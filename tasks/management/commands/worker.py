@@ -10,9 +10,9 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from tasks.submission import QUEUE_NAME
-from taskproject.processes import Child
-from taskproject.supervisor import Supervisor
 from tasks.worker.process import run_worker
+from tasks.worker.processes import Child
+from tasks.worker.supervisor import Supervisor
 
 
 class Command(BaseCommand):

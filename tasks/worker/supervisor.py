@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from signal import Signals
 from types import FrameType
 
-from taskproject.processes import Child, adopt_orphans, fork, living_children
+from tasks.worker.processes import Child, adopt_orphans, fork, living_children
 
 logger = logging.getLogger(__name__)
 

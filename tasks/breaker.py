@@ -1,0 +1,188 @@
+"""Circuit breakers, shared by all workers through the database and timed by its clock.
+
+Closed: calls go through, failures in a row are counted. Open: nothing goes through. Half-open, once
+the recovery time is over: one call tries the service, whatever the number of workers.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, close_old_connections, transaction
+from django.db.models import F, Q, QuerySet
+from django.db.models.functions import Now
+
+from tasks.models import Breaker
+
+log = logging.getLogger(__name__)
+
+# How soon to ask again while another call tries the service; seconds.
+PROBED_AGAIN_AFTER = 5.0
+
+_CLOSED: dict[str, Any] = {"failures": 0, "open_until": None, "probe_until": None}
+_known: set[str] = set()
+
+
+class ServiceFailure(Exception):
+    """The service did not do its work: this counts against its circuit."""
+
+    # Whether one such failure is enough.
+    opens_circuit = False
+
+
+class ServiceRefusal(Exception):
+    """The service lives, and will not do what it was asked: its circuit stays closed."""
+
+
+class CircuitOpen(Exception):
+    """The service may not be called for another `retry_after` seconds."""
+
+    def __init__(self, name: str, retry_after: float) -> None:
+        super().__init__(f"The circuit to {name} is open.")
+        self.retry_after = retry_after
+
+
+@dataclass(frozen=True)
+class Passage:
+    """The right to make one call; it counts as long as the circuit keeps this fence."""
+
+    fence: int
+    is_probe: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Circuit:
+    """One service as operators see it."""
+
+    name: str
+    state: str
+    failures: int
+    retry_at: dt.datetime | None = None
+    last_error: str = ""
+    last_failure_at: dt.datetime | None = None
+
+
+class CircuitBreaker:
+    """The circuit to one service."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        _known.add(name)
+
+    @contextmanager
+    def passage(self, *, lease: float) -> Iterator[None]:
+        """Let one call through that ends within `lease` seconds; raise CircuitOpen.
+
+        Not for use within a transaction, which would stay open for as long as the call lasts.
+        """
+        passage = self._enter(dt.timedelta(seconds=lease))
+        try:
+            yield
+        except ServiceFailure as failure:
+            text, opens = str(failure), failure.opens_circuit
+            self._note(lambda: self._failed(passage, text, opens=opens))
+            raise
+        except ServiceRefusal:
+            self._note(lambda: self._succeeded(passage))
+            raise
+        except BaseException:
+            # It says nothing about the service, which somebody else may try.
+            self._note(lambda: self._given_up(passage))
+            raise
+        self._note(lambda: self._succeeded(passage))
+
+    def _enter(self, lease: dt.timedelta) -> Passage:
+        with transaction.atomic(durable=True):
+            row = self._row()
+            if row.open_until is None:
+                return Passage(row.fence)
+            if (left := (row.open_until - row.now).total_seconds()) > 0:
+                raise CircuitOpen(self.name, left)
+            free = Q(probe_until=None) | Q(probe_until__lte=Now())
+            ours = Breaker.objects.filter(free, name=self.name, fence=row.fence)
+            if not ours.update(fence=F("fence") + 1, probe_until=row.now + lease):
+                again = min(PROBED_AGAIN_AFTER, settings.CIRCUIT_BREAKER_RECOVERY_TIMEOUT)
+                raise CircuitOpen(self.name, again)
+        log.info("circuit half-open", extra={"breaker": self.name})
+        return Passage(row.fence + 1, is_probe=True)
+
+    def _row(self) -> Any:
+        rows: Any = Breaker.objects.annotate(now=Now()).filter(name=self.name)
+        if (row := rows.first()) is None:
+            Breaker.objects.bulk_create([Breaker(name=self.name)], ignore_conflicts=True)
+            row = rows.get()
+        return row
+
+    def _succeeded(self, passage: Passage) -> None:
+        if passage.is_probe:
+            closed = self._guarded(passage).update(fence=F("fence") + 1, **_CLOSED)
+            if closed:
+                log.warning("circuit closed", extra={"breaker": self.name})
+        else:
+            self._guarded(passage).filter(failures__gt=0).update(failures=0)
+
+    def _failed(self, passage: Passage, error: str, *, opens: bool) -> None:
+        with transaction.atomic():
+            rows: Any = self._guarded(passage).select_for_update().annotate(now=Now())
+            if (row := rows.first()) is None:
+                return
+            row.failures += 1
+            row.last_error, row.last_failure_at = error[:200], row.now
+            enough = row.failures >= settings.CIRCUIT_BREAKER_FAILURE_THRESHOLD
+            if opens or enough or passage.is_probe:
+                recovery = dt.timedelta(seconds=settings.CIRCUIT_BREAKER_RECOVERY_TIMEOUT)
+                row.open_until, row.probe_until = row.now + recovery, None
+                row.fence += 1
+                log.warning("circuit opened", extra={"breaker": self.name, "reason": error})
+            row.save()
+
+    def _given_up(self, passage: Passage) -> None:
+        if passage.is_probe:
+            self._guarded(passage).update(probe_until=None)
+
+    def _guarded(self, passage: Passage) -> QuerySet[Breaker]:
+        return Breaker.objects.filter(name=self.name, fence=passage.fence)
+
+    def _note(self, write: Callable[[], None]) -> None:
+        """Write what came of a call; without a database its answer is worth more than the note."""
+        try:
+            write()
+        except (DatabaseError, InterfaceError) as error:
+            log.warning("breaker not written", extra={"error": type(error).__name__})
+            close_old_connections()
+
+
+def circuits() -> list[Circuit]:
+    """Return every circuit that the kinds use or that has failed, by name."""
+    rows: Any = Breaker.objects.annotate(now=Now())
+    found = {row.name: _circuit(row) for row in rows}
+    never = {name: Circuit(name=name, state="closed", failures=0) for name in _known}
+    return [circuit for _, circuit in sorted({**never, **found}.items())]
+
+
+def reset(*names: str) -> list[str]:
+    """Close these circuits, or all, whatever happened; return the names of all that are meant."""
+    wanted = sorted(names or {circuit.name for circuit in circuits()})
+    Breaker.objects.filter(name__in=wanted).update(fence=F("fence") + 1, **_CLOSED)
+    log.warning("circuits reset", extra={"breakers": wanted})
+    return wanted
+
+
+def _circuit(row: Any) -> Circuit:
+    state = "closed"
+    if row.open_until is not None:
+        state = "open" if row.open_until > row.now else "half-open"
+    return Circuit(
+        name=row.name,
+        state=state,
+        failures=row.failures,
+        retry_at=row.open_until,
+        last_error=row.last_error,
+        last_failure_at=row.last_failure_at,
+    )
