@@ -14,8 +14,8 @@ CHECK := SECRET_KEY=for-checks-that-start-nothing-and-keep-nothing-0123456789 \
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
-run: $(VENV)/installed ## Start database, web and workers; PORT, HOST, DATA_DIR, DATABASE_URL are honoured
-	@$(ANONYMOUS) exec $(BIN)/python manage.py up
+run: $(VENV)/installed ## Start database, web and workers; PORT, HOST, DATA_DIR, DATABASE_URL are honoured; FAKE_LLM=1 brings a stand-in for the language model
+	@$(ANONYMOUS) exec $(BIN)/python $(if $(FAKE_LLM),-m tests.fakes.openrouter --run) manage.py up
 
 test: $(VENV)/installed-dev ## Run the tests; ARGS="-k name" is passed to pytest
 	@$(BIN)/python -m pytest $(ARGS)

@@ -9,7 +9,7 @@ from typing import TypeVar
 Found = TypeVar("Found")
 
 
-def wait_until(condition: Callable[[], Found], *, within: float = 20.0, what: str = "") -> Found:
+def wait_until(condition: Callable[[], Found], *, within: float = 40.0, what: str = "") -> Found:
     """Return the first true value of a condition; fail when there is none within the seconds."""
     end = time.monotonic() + within
     while not (found := condition()):

@@ -13,11 +13,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from analysis.api.naming import as_sent
 from analysis.api.serializers import TextTaskCreatedSerializer, TextTaskSerializer
 from analysis.text.handler import INPUT
 from tasks import lifecycle
 from tasks.api.refusals import refusals
-from tasks.errors import FieldError, InvalidInput
+from tasks.errors import InvalidInput
 from tasks.models import Status, Task
 
 KIND = "text.analyze"
@@ -46,7 +47,7 @@ class TextTasksView(APIView):
         try:
             task = lifecycle.submit(KIND, body, owner=owner)
         except InvalidInput as error:
-            raise _of_this_body(error) from None
+            raise as_sent(error) from None
         at = reverse("analysis:text-task", args=[task.id])
         return Response(
             {"task_id": task.id, "status": task.status},
@@ -83,13 +84,3 @@ def _document(task: Task) -> dict[str, Any]:
         "started_at": task.started_at,
         "finished_at": task.finished_at,
     }
-
-
-def _of_this_body(error: InvalidInput) -> InvalidInput:
-    """Name the fields as the sender knows them: the body is the kind's input."""
-    return InvalidInput(
-        [
-            FieldError(one.field.removeprefix("input").removeprefix("."), one.message)
-            for one in error.errors
-        ]
-    )

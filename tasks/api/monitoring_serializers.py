@@ -170,8 +170,27 @@ class WorkerSerializer(serializers.Serializer[Any]):
     state = serializers.ChoiceField(["alive", "draining", "dead"])
 
 
+class CircuitBreakerSerializer(serializers.Serializer[Any]):
+    """The circuit to one service outside."""
+
+    state = serializers.ChoiceField(["closed", "open", "half-open"])
+    failures = serializers.IntegerField(help_text="In a row.")
+    retry_at = serializers.DateTimeField(
+        allow_null=True, help_text="From when one call tries the service again."
+    )
+    last_error = serializers.CharField(allow_blank=True)
+    last_failure_at = serializers.DateTimeField(allow_null=True)
+
+
+class CircuitBreakersSerializer(serializers.Serializer[Any]):
+    """Which circuit breakers were reset, and how all are."""
+
+    reset = serializers.ListField(child=serializers.CharField())
+    circuit_breakers = serializers.DictField(child=CircuitBreakerSerializer())
+
+
 class WorkersSerializer(serializers.Serializer[Any]):
     """Every worker process, and the circuit breakers they share."""
 
     workers = WorkerSerializer(many=True)
-    circuit_breakers = serializers.DictField()
+    circuit_breakers = serializers.DictField(child=CircuitBreakerSerializer())

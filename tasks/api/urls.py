@@ -6,7 +6,7 @@ from drf_spectacular.views import SpectacularAPIView
 
 from tasks.api import openapi  # noqa: F401 describes the API keys by being imported
 from tasks.api.routes import route
-from tasks.api.views import batches, dead_letters, documentation, health, kinds, moves, queues
+from tasks.api.views import batches, breakers, dead_letters, documentation, health, kinds, moves, queues
 from tasks.api.views.tasks import TasksView, TaskView
 
 app_name = "api"
@@ -35,6 +35,7 @@ urlpatterns = [
     *route("health/live", health.LiveView.as_view()),
     *route("health/ready", health.ReadyView.as_view()),
     *route("health/workers", health.WorkersView.as_view()),
+    *route("health/workers/reset-circuit-breaker", breakers.ResetView.as_view()),
     *route("api/schema/", SpectacularAPIView.as_view(authentication_classes=()), name="schema"),
     *route("docs", documentation.SwaggerView.as_view()),
     *route("problems/<slug:slug>", documentation.ProblemTypeView.as_view()),

@@ -18,6 +18,7 @@ from tasks.kinds import (
     SoftTimeLimitExceeded,
     kind,
 )
+from tests.script import harm  # noqa: F401 its kinds are found with ours
 from tests.script.models import Effect
 
 
@@ -75,7 +76,8 @@ def effect(input: dict[str, Any], context: Context) -> dict[str, Any]:
 def plain_effect(input: dict[str, Any], context: Context) -> dict[str, Any]:
     """Write one row that commits at once, then wait."""
     Effect.objects.create(task_id=context.task_id, attempt=context.attempt)
-    _wait_for(context, input["file"], heed=input.get("heed", False))
+    within = input.get("within", 60)
+    _wait_for(context, input["file"], heed=input.get("heed", False), within=within)
     return {}
 
 
@@ -141,10 +143,10 @@ def isolated_effect(input: dict[str, Any], context: Context) -> dict[str, Any]:
     return {"pid": os.getpid()}
 
 
-def _wait_for(context: Context, name: str, *, heed: bool) -> None:
-    """Wait for a file to appear, at most a minute."""
+def _wait_for(context: Context, name: str, *, heed: bool, within: float = 60) -> None:
+    """Wait for a file to appear, at most so many seconds."""
     file = Path(name)
-    end = time.monotonic() + 60
+    end = time.monotonic() + within
     while not file.exists() and time.monotonic() < end:
         time.sleep(0.02)
         if heed:

@@ -22,6 +22,7 @@ from tasks.api.monitoring_serializers import (
     WorkersSerializer,
 )
 from tasks.api.refusals import refusals
+from tasks.api.views.breakers import breaker_documents
 
 
 class OpenView(APIView):
@@ -101,7 +102,7 @@ class WorkersView(APIView):
         responses={200: WorkersSerializer, **refusals()},
     )
     def get(self, request: Request) -> Response:
-        """Answer every worker process, the recently dead included."""
+        """Answer every worker process, the recently dead included, and every circuit breaker."""
         seen = [
             {
                 "id": worker.id,
@@ -119,7 +120,7 @@ class WorkersView(APIView):
             }
             for worker, state in stats.workers()
         ]
-        return Response({"workers": seen, "circuit_breakers": {}})
+        return Response({"workers": seen, "circuit_breakers": breaker_documents()})
 
 
 class MigrationsMissing(Exception):
