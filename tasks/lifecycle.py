@@ -192,6 +192,13 @@ def prune() -> int:
     return total
 
 
+def reset() -> None:
+    """Delete every task, with its history, its batch and its job, and every switch that was set."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(sql.RESET)
+    log.warning("reset: all tasks deleted")
+
+
 def pause_queue(name: str) -> None:
     """Claim nothing more from a queue; what runs goes on."""
     Queue.objects.update_or_create(name=name, defaults={"paused": True})

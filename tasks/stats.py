@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
+from django.db import connection
 from django.db.models import Count, DurationField, ExpressionWrapper, F, Max, Min, Q
 from django.db.models.fields.json import KT
 from django.db.models.functions import Greatest, Now, TruncMinute
 
 from tasks import kinds
-from tasks.models import Batch, Queue, Status, Task, Worker, WorkerState
+from tasks.models import Attempt, Batch, Queue, Status, Task, Worker, WorkerState
 from tasks.models.task import TERMINAL, TaskQuerySet
 
 # The retry lane's share of the work while both lanes wait.
@@ -141,6 +142,19 @@ def workers() -> list[tuple[Worker, str]]:
     silence = ExpressionWrapper(Now() - F("heartbeat_at"), output_field=DurationField())
     seen: Any = Worker.objects.annotate(silence=silence)
     return [(worker, _state(worker, worker.silence)) for worker in seen]
+
+
+def holdings() -> dict[str, int]:
+    """Count what the engine keeps beside tasks and workers."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM procrastinate_jobs WHERE task_name LIKE 'task:%'")
+        (jobs,) = cursor.fetchone()
+    return {
+        "jobs": jobs,
+        "ended attempts": Attempt.objects.count(),
+        "batches": Batch.objects.count(),
+        "queues switched": Queue.objects.count(),
+    }
 
 
 def worker_counts() -> dict[str, int]:

@@ -6,7 +6,16 @@ from drf_spectacular.views import SpectacularAPIView
 
 from tasks.api import openapi  # noqa: F401 describes the API keys by being imported
 from tasks.api.routes import route
-from tasks.api.views import batches, breakers, dead_letters, documentation, health, kinds, moves, queues
+from tasks.api.views import (
+    batches,
+    breakers,
+    dead_letters,
+    documentation,
+    health,
+    kinds,
+    moves,
+    queues,
+)
 from tasks.api.views.tasks import TasksView, TaskView
 
 app_name = "api"

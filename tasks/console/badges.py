@@ -31,6 +31,9 @@ COLOURS = {
     "dead": "bad",
     "open": "good",
     "paused": "warning",
+    "circuit closed": "good",
+    "circuit half-open": "warning",
+    "circuit open": "bad",
 }
 
 

@@ -2,6 +2,8 @@
 -- The worker of a running task is told (NOTIFY) and ends it as CANCELLED when it heeds.
 -- Whoever holds a task row never waits for a job row: a job that is being claimed this moment is
 -- skipped, and the claim deletes it, because its task no longer waits.
+-- `target` is as fresh as its lock, while the row that is updated may first be an older version, of
+-- which PostgreSQL checks the constraints before it sees that it is old: hence the worker.
 WITH target AS MATERIALIZED (
     SELECT id, job_id, status
     FROM tasks_task
@@ -13,6 +15,7 @@ WITH target AS MATERIALIZED (
     SET cancel_requested = true,
         status = CASE target.status WHEN 'PENDING' THEN 'CANCELLED' ELSE task.status END,
         job_id = CASE target.status WHEN 'PENDING' THEN NULL ELSE task.job_id END,
+        worker_id = CASE target.status WHEN 'PENDING' THEN NULL ELSE task.worker_id END,
         finished_at = CASE target.status WHEN 'PENDING' THEN clock_timestamp() END
     FROM target
     WHERE task.id = target.id

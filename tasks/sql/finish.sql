@@ -1,9 +1,12 @@
 -- finish: PROCESSING → COMPLETED | FAILED | CANCELLED, or back to PENDING
 -- Ends any number of attempts at once. The fence: only a row that is PROCESSING under this very
 -- lease is written; whoever lost the claim writes nothing, and is not among the rows returned.
--- In the same statement the old job goes, a job for the next attempt comes (retry, snooze,
--- release), and the attempt enters the history. An attempt handed back is not counted (`refund`).
+-- In the same statement the old job goes, a job for the next attempt comes, and the attempt enters
+-- the history. An attempt handed back (snooze, release, interruption) is not counted (`refund`), and
+-- keeps its job, so that the task keeps its place in the queue; waiting workers are told by hand,
+-- since procrastinate notifies of new jobs only.
 -- A task that was asked to stop is not started again: it becomes CANCELLED instead.
+-- Rows are locked in the order of their ids, as by everybody who locks several: nobody deadlocks.
 WITH ended AS (
     SELECT *
     FROM unnest(
@@ -14,41 +17,50 @@ WITH ended AS (
     ) AS ended (
         task_id, job_id, lease, status, outcome, result, error, traceback, delay, refund
     )
+), held AS MATERIALIZED (
+    SELECT ended.*
+    FROM tasks_task AS task
+    JOIN ended ON ended.task_id = task.id
+    WHERE task.lease = ended.lease AND task.status = 'PROCESSING'
+    ORDER BY task.id
+    FOR NO KEY UPDATE OF task
 ), finished AS (
     UPDATE tasks_task AS task
     SET status = CASE
-            WHEN ended.status = 'PENDING' AND task.cancel_requested THEN 'CANCELLED'
-            ELSE ended.status
+            WHEN held.status = 'PENDING' AND task.cancel_requested THEN 'CANCELLED'
+            ELSE held.status
         END,
-        result = ended.result::jsonb,
-        error = ended.error::jsonb,
-        attempt = task.attempt - ended.refund,
-        crashes = task.crashes + CASE ended.outcome WHEN 'crashed' THEN 1 ELSE 0 END,
+        result = held.result::jsonb,
+        error = held.error::jsonb,
+        attempt = task.attempt - held.refund,
+        crashes = task.crashes + CASE held.outcome WHEN 'crashed' THEN 1 ELSE 0 END,
         worker_id = NULL,
         job_id = CASE
-            WHEN ended.status = 'PENDING' AND NOT task.cancel_requested
-                THEN nextval('procrastinate_jobs_id_seq')
+            WHEN held.status <> 'PENDING' OR task.cancel_requested THEN NULL
+            WHEN held.refund > 0 THEN held.job_id
+            ELSE nextval('procrastinate_jobs_id_seq')
         END,
         scheduled_at = CASE
-            WHEN ended.status = 'PENDING'
-                THEN clock_timestamp() + ended.delay * interval '1 second'
+            WHEN held.status = 'PENDING'
+                THEN clock_timestamp() + held.delay * interval '1 second'
             ELSE task.scheduled_at
         END,
         finished_at = CASE
-            WHEN ended.status <> 'PENDING' OR task.cancel_requested THEN clock_timestamp()
+            WHEN held.status <> 'PENDING' OR task.cancel_requested THEN clock_timestamp()
         END,
-        progress = CASE WHEN ended.status = 'COMPLETED' THEN 100 ELSE task.progress END
-    FROM ended
-    WHERE task.id = ended.task_id
-        AND task.lease = ended.lease
+        progress = CASE WHEN held.status = 'COMPLETED' THEN 100 ELSE task.progress END
+    FROM held
+    WHERE task.id = held.task_id
+        AND task.lease = held.lease
         AND task.status = 'PROCESSING'
     RETURNING
         task.id, task.kind, task.queue, task.priority, task.status, task.attempt, task.lease,
         task.job_id, task.scheduled_at, task.started_at, task.error, task.owner_id,
-        ended.job_id AS ended_job_id, ended.outcome, ended.traceback, ended.refund
+        held.job_id AS ended_job_id, held.outcome, held.traceback, held.refund
 ), gone AS (
     DELETE FROM procrastinate_jobs USING finished
     WHERE procrastinate_jobs.id = finished.ended_job_id
+        AND finished.job_id IS DISTINCT FROM finished.ended_job_id
 ), enqueued AS (
     INSERT INTO procrastinate_jobs (
         id, queue_name, task_name, priority, args, scheduled_at, attempts
@@ -58,6 +70,8 @@ WITH ended AS (
         attempt
     FROM finished
     WHERE job_id IS NOT NULL
+    ON CONFLICT (id) DO UPDATE
+    SET status = 'todo', worker_id = NULL, scheduled_at = excluded.scheduled_at
 ), history AS (
     INSERT INTO tasks_attempt (
         task_id, number, lease, worker, started_at, finished_at, outcome, error
@@ -68,4 +82,7 @@ WITH ended AS (
     FROM finished
     WHERE outcome <> 'completed' AND outcome <> 'released'
 )
-SELECT id, lease, status, attempt, owner_id FROM finished
+SELECT
+    id, lease,
+    CASE WHEN job_id = ended_job_id THEN pg_notify('procrastinate_any_queue_v1', '{}')::text END
+FROM finished

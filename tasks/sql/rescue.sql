@@ -2,8 +2,9 @@
 -- For tasks whose worker's lease has ended, by the database's clock alone, or whose worker is gone.
 -- The attempt is not counted, since nobody knows whether this task or a neighbour killed the worker,
 -- or the machine did; but the loss is, and the next attempt runs in a process of its own, where a
--- death can be laid at the right door. Rows and jobs that somebody is just writing are left for the
--- next round, so that rescuing waits for nobody.
+-- death can be laid at the right door. The task keeps its job, and with it its place in the queue;
+-- workers are told by hand, since procrastinate notifies of new jobs only. Rows that somebody is
+-- just writing are left for the next round, so that rescuing waits for nobody.
 WITH lost AS MATERIALIZED (
     SELECT
         task.id, task.job_id, worker.name AS worker,
@@ -34,7 +35,7 @@ WITH lost AS MATERIALIZED (
                 || 'stopped renewing its lease while it held this task.'
         ),
         worker_id = NULL,
-        job_id = CASE lost.fate WHEN 'PENDING' THEN nextval('procrastinate_jobs_id_seq') END,
+        job_id = CASE lost.fate WHEN 'PENDING' THEN task.job_id END,
         scheduled_at = NULL,
         finished_at = CASE WHEN lost.fate <> 'PENDING' THEN clock_timestamp() END
     FROM lost
@@ -44,18 +45,15 @@ WITH lost AS MATERIALIZED (
         task.job_id, task.started_at, task.error,
         lost.job_id AS lost_job_id, coalesce(lost.worker, '') AS worker
 ), gone AS (
-    DELETE FROM procrastinate_jobs
-    WHERE id IN (
-        SELECT job.id
-        FROM procrastinate_jobs AS job
-        JOIN rescued ON rescued.lost_job_id = job.id
-        FOR UPDATE OF job SKIP LOCKED
-    )
+    DELETE FROM procrastinate_jobs USING rescued
+    WHERE procrastinate_jobs.id = rescued.lost_job_id AND rescued.job_id IS NULL
 ), enqueued AS (
     INSERT INTO procrastinate_jobs (id, queue_name, task_name, priority, args, attempts)
     SELECT job_id, queue, 'task:' || kind, priority, jsonb_build_object('task_id', id), attempt
     FROM rescued
     WHERE job_id IS NOT NULL
+    ON CONFLICT (id) DO UPDATE
+    SET status = 'todo', worker_id = NULL, scheduled_at = NULL
 ), history AS (
     INSERT INTO tasks_attempt (
         task_id, number, lease, worker, started_at, finished_at, outcome, error
@@ -63,4 +61,7 @@ WITH lost AS MATERIALIZED (
     SELECT id, attempt + 1, lease, worker, started_at, clock_timestamp(), 'lost', error
     FROM rescued
 )
-SELECT id, kind, attempt + 1, status FROM rescued
+SELECT
+    id, kind, attempt + 1, status,
+    CASE status WHEN 'PENDING' THEN pg_notify('procrastinate_any_queue_v1', '{}')::text END AS told
+FROM rescued

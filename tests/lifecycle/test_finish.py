@@ -83,7 +83,8 @@ def test_what_is_handed_back_spends_no_attempt(name):
     finish(ENDINGS[name](claimed))
     task = Task.objects.get()
     assert (task.status, task.attempt, task.lease) == (Status.PENDING, 0, 1)
-    assert len(jobs()) == 1
+    # The same job again: the task keeps its place in the queue.
+    assert [(job.id, job.status) for job in jobs()] == [(claimed.job_id, "todo")]
 
 
 def test_a_task_asked_to_stop_is_cancelled_instead_of_tried_again():

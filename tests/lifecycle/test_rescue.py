@@ -16,14 +16,23 @@ pytestmark = pytest.mark.django_db
 
 def test_the_tasks_of_a_silent_worker_wait_again():
     task = make_task(Status.PROCESSING, worker_id=make_worker("dead:1", silent_for=16))
-    lost_job = task.job_id
+    job = task.job_id
     assert lifecycle.rescue() == 1
     task.refresh_from_db()
     assert (task.status, task.attempt, task.worker_id) == (Status.PENDING, 0, None)
     assert (task.losses, task.lease) == (1, 1)
-    assert [job.id for job in jobs()] == [task.job_id] != [lost_job]
+    # The same job again: the task keeps its place in the queue.
+    assert [(one.id, one.status) for one in jobs()] == [(job, "todo")]
+    assert task.job_id == job
     (attempt,) = task.attempts.all()
     assert (attempt.outcome, attempt.worker) == (Outcome.LOST, "dead:1")
+
+
+def test_a_rescued_task_without_its_job_gets_one_again():
+    task = make_task(Status.PROCESSING, worker_id=make_worker(silent_for=16))
+    execute("DELETE FROM procrastinate_jobs")
+    assert lifecycle.rescue() == 1
+    assert job_of(task).status == "todo"
 
 
 def test_a_living_worker_keeps_its_tasks_however_long_they_take():

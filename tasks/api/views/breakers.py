@@ -1,0 +1,41 @@
+"""The circuit breakers: how they are, and their reset."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from tasks import breaker
+from tasks.api.monitoring_serializers import CircuitBreakersSerializer
+from tasks.api.permissions import IsOperatorWhereKeysAreNeeded
+from tasks.api.refusals import refusals
+
+
+class ResetView(APIView):
+    """`/health/workers/reset-circuit-breaker`"""
+
+    permission_classes = [IsOperatorWhereKeysAreNeeded]
+
+    @extend_schema(
+        operation_id="health_reset_circuit_breakers",
+        summary="Close every circuit",
+        tags=["health"],
+        request=None,
+        responses={200: CircuitBreakersSerializer, **refusals()},
+    )
+    def post(self, request: Request) -> Response:
+        """Have services called again at once, whatever they did."""
+        return Response({"reset": breaker.reset(), "circuit_breakers": breaker_documents()})
+
+
+def breaker_documents() -> dict[str, Any]:
+    """Return every circuit breaker by name."""
+    documents = {circuit.name: asdict(circuit) for circuit in breaker.circuits()}
+    for document in documents.values():
+        del document["name"]
+    return documents

@@ -1,0 +1,37 @@
+"""Show what is there; delete it all when told so."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand
+from django.utils import timezone
+
+from tasks import lifecycle, stats
+
+
+class Command(BaseCommand):
+    help = "Show what the engine holds, and delete all of it when told so by --confirm."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--confirm", action="store_true", help="Delete every task, for good, and its history."
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        self._show()
+        if not options["confirm"]:
+            self.stdout.write("Nothing was deleted. To delete all of it: reset --confirm")
+            return
+        lifecycle.reset()
+        self.stdout.write(self.style.WARNING("All tasks were deleted. What is there now:"))
+        self._show()
+
+    def _show(self) -> None:
+        for status, count in stats.queues_status(now=timezone.now()).states.items():
+            self.stdout.write(f"{count:>10,}  tasks {status}")
+        for what, count in stats.holdings().items():
+            self.stdout.write(f"{count:>10,}  {what}")
+        for state, count in stats.worker_counts().items():
+            self.stdout.write(f"{count:>10,}  workers {state}")
