@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Callable
+from pydoc_data.topics import topics
 from typing import Any
 
 import pytest
@@ -9,6 +12,7 @@ from pytest_django import DjangoAssertNumQueries
 from rest_framework.test import APIClient
 from uuid_utils.compat import uuid7
 
+from analysis.text.stopwords import is_stop_word
 from tasks.models import Status, Task
 from tests.api.described import described, fields, post
 from tests.factories import make_task
@@ -106,3 +110,22 @@ def test_a_real_text_comes_back_analysed(api: APIClient, run_tasks: Callable[[],
     assert shown["result"]["top_words"] == ["question"]
     full = described(api.get(f"/api/v1/tasks/{task_id}"))
     assert (full["progress"], full["attempt"]) == (100, 1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_whole_book_comes_back_counted_right(
+    api: APIClient, run_tasks: Callable[[], None]
+) -> None:
+    # Python's own reference manual, some hundred kilobytes that are on every machine.
+    book = " ".join(re.findall(r"[A-Za-z]+", " ".join(topics.values())))
+    assert len(book) > 300_000
+    task_id = post(api, "/v1/tasks", {"text": book}).json()["task_id"]
+    run_tasks()
+    result = api.get(f"/v1/tasks/{task_id}").json()["result"]
+    # Counted by other means: split at spaces, and a counter of the standard library.
+    words = book.lower().split()
+    kept = {word: n for word, n in Counter(words).items() if not is_stop_word(word, "en")}
+    assert result["word_count"] == sum(kept.values())
+    most = sorted(kept, key=lambda word: (-kept[word], words.index(word)))[:5]
+    assert result["top_words"] == most
+    assert {"class", "object"} <= set(most)
