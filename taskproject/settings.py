@@ -187,6 +187,11 @@ CIRCUIT_BREAKER_RECOVERY_TIMEOUT = seconds(env, "CIRCUIT_BREAKER_RECOVERY_TIMEOU
 # Answers worth keeping; the table is made by a migration.
 CACHES = {"default": cache_from_url(env, "CACHE_URL", "dbcache://tasks_cache?max_entries=10000")}
 
+# Callbacks are signed with secrets derived from these, and go to the public Internet only, unless
+# the network is one's own.
+CALLBACK_SECRETS = words(env, "CALLBACK_SECRET", "") or [SECRET_KEY]
+CALLBACK_ALLOW_PRIVATE = env.bool("CALLBACK_ALLOW_PRIVATE", default=False)
+
 # The documented pause of the text analysis, in seconds: "0" or "5-10".
 ANALYSIS_SIMULATED_DELAY = env.str("ANALYSIS_SIMULATED_DELAY", default="0")
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from importlib import import_module
+
 from django.apps import AppConfig
 from django.utils.module_loading import autodiscover_modules
 
@@ -11,5 +13,6 @@ class TasksConfig(AppConfig):
     verbose_name = "Work"
 
     def ready(self) -> None:
-        """Import every installed app's `kinds.py`, which registers its kinds."""
+        """Register the engine's own kind, and those in every installed app's `kinds.py`."""
+        import_module("tasks.callbacks.kind")
         autodiscover_modules("kinds")

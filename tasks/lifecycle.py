@@ -50,10 +50,12 @@ def submit(
     scheduled_at: dt.datetime | None = None,
     max_attempts: int | None = None,
     metadata: dict[str, Any] | None = None,
+    callback_url: str | None = None,
 ) -> Task:
     """Queue one task if and only if the surrounding transaction commits.
 
-    `delay` is in seconds. Raises UnknownKind, or InvalidInput for what the kind's schema refuses.
+    `delay` is in seconds; `callback_url` is told when the task has ended.
+    Raises UnknownKind, or InvalidInput for what the kind's schema refuses.
     """
     submission = Submission.of(
         kind,
@@ -64,6 +66,7 @@ def submit(
         scheduled_at=scheduled_at,
         max_attempts=max_attempts,
         metadata=metadata,
+        callback_url=callback_url,
     )
     (row,) = _enqueue([submission], owner_id=owner.pk if owner else None)
     _, job_id, created_at, due = row
@@ -75,6 +78,7 @@ def submit(
         priority=submission.priority,
         input=submission.input,
         metadata=submission.metadata,
+        callback_url=submission.callback_url,
         max_attempts=submission.max_attempts,
         job_id=job_id,
         created_at=created_at,

@@ -3,8 +3,8 @@
 Written against procrastinate 3.10.0, pinned exactly. The stock loop calls only `fetch_job`,
 `finish_job`, `register_worker`, `unregister_worker`, `prune_stalled_workers`,
 `update_heartbeat`, `listen_for_jobs` and `list_jobs_to_abort_async`; each is answered here.
-To the stock loop a job stands for a unit, one task or a mini-batch, and is named by the job of its
-first member; procrastinate's job rows themselves are read and written in `tasks/sql/`.
+To the stock loop a job stands for a unit, one task or a mini-batch, under a number of our own;
+procrastinate's job rows themselves are read and written in `tasks/sql/`.
 """
 
 from __future__ import annotations

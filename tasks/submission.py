@@ -13,6 +13,7 @@ import orjson
 from uuid_utils.compat import uuid7
 
 from tasks import kinds
+from tasks.callbacks.receiver import mistake_in
 from tasks.errors import FieldError, InvalidInput
 
 # 40, because procrastinate notifies on a channel of that name, and PostgreSQL bounds those.
@@ -35,6 +36,8 @@ class Submission:
     delay: float | None = None
     scheduled_at: dt.datetime | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
+    # Told when the task has ended; nobody where empty.
+    callback_url: str = ""
     id: uuid.UUID = field(default_factory=uuid7)
 
     @classmethod
@@ -49,6 +52,7 @@ class Submission:
         scheduled_at: dt.datetime | None = None,
         max_attempts: int | None = None,
         metadata: dict[str, Any] | None = None,
+        callback_url: str | None = None,
     ) -> Submission:
         """Fill in the kind's defaults and check it all; raise UnknownKind or InvalidInput."""
         known = kinds.get(kind)
@@ -62,6 +66,7 @@ class Submission:
             delay=delay,
             scheduled_at=scheduled_at,
             metadata=metadata or {},
+            callback_url=callback_url or "",
         )
         if errors := list(submission.mistakes()):
             raise InvalidInput(errors)
@@ -82,6 +87,8 @@ class Submission:
             found.append(FieldError("delay", "Give either delay or scheduled_at."))
         if self.scheduled_at is not None and self.scheduled_at.tzinfo is None:
             found.append(FieldError("scheduled_at", "Must have a time zone."))
+        if self.callback_url and (mistake := mistake_in(self.callback_url)):
+            found.append(FieldError("callback_url", mistake))
         return found
 
 
@@ -105,4 +112,5 @@ def columns(submissions: Sequence[Submission]) -> dict[str, Any]:
         "max_attempts": [one.max_attempts for one in submissions],
         "delays": [one.delay for one in submissions],
         "scheduled_ats": [one.scheduled_at for one in submissions],
+        "callback_urls": [one.callback_url for one in submissions],
     }

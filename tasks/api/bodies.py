@@ -10,6 +10,7 @@ from typing import Any
 import jsonschema_rs
 
 from tasks.api.errors import MAX_REPORTED_ERRORS
+from tasks.callbacks.receiver import MAX_URL_LENGTH
 from tasks.errors import FieldError, InvalidInput
 from tasks.submission import DELAY_LIMIT, MAX_ATTEMPTS_LIMIT, PRIORITY_LIMIT, QUEUE_NAME
 
@@ -74,6 +75,11 @@ TASK = Body(
                 "description": "When the task is due; within ten years.",
             },
             "max_attempts": {"type": "integer", "minimum": 1, "maximum": MAX_ATTEMPTS_LIMIT},
+            "callback_url": {
+                "type": "string",
+                "maxLength": MAX_URL_LENGTH,
+                "description": "Told by a signed POST (Standard Webhooks) when the task has ended.",
+            },
             "metadata": {
                 "type": "object",
                 "description": "Yours; shown in every list, so at most 16 KiB.",

@@ -56,6 +56,7 @@ def task_summary(task: Task) -> dict[str, Any]:
         "started_at": task.started_at,
         "finished_at": task.finished_at,
         "cancel_requested": task.cancel_requested,
+        "callback_url": task.callback_url or None,
         "batch_id": task.batch_id,
         "metadata": task.metadata,
         "links": _links(task),

@@ -78,6 +78,9 @@ class TaskSummarySerializer(serializers.Serializer[Any]):
     started_at = serializers.DateTimeField(allow_null=True)
     finished_at = serializers.DateTimeField(allow_null=True)
     cancel_requested = serializers.BooleanField()
+    callback_url = serializers.CharField(
+        allow_null=True, help_text="Who is told when the task has ended."
+    )
     batch_id = serializers.UUIDField(allow_null=True)
     metadata = serializers.DictField()
     links = TaskLinksSerializer()

@@ -9,6 +9,7 @@ from tasks.api.routes import route
 from tasks.api.views import (
     batches,
     breakers,
+    callbacks,
     dead_letters,
     documentation,
     health,
@@ -40,6 +41,7 @@ urlpatterns = [
     *route(f"{_QUEUES}/<str:name>/resume", queues.ResumeView.as_view()),
     *route("api/v1/kinds/", kinds.KindsView.as_view()),
     *route("api/v1/kinds/<str:name>", kinds.KindView.as_view()),
+    *route("api/v1/callbacks/secrets", callbacks.CallbackSecretsView.as_view()),
     *route("health", health.HealthView.as_view()),
     *route("health/live", health.LiveView.as_view()),
     *route("health/ready", health.ReadyView.as_view()),

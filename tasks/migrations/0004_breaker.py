@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     """The circuit breakers, and the table of Django's database cache."""
 
-    dependencies = [("tasks", "0003_retry_lane_index")]
+    dependencies = [("tasks", "0003_lane_indexes")]
 
     operations = [
         migrations.CreateModel(

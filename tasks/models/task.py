@@ -107,6 +107,9 @@ class Task(models.Model):
     progress_message = models.CharField(max_length=200, blank=True, default="")
     cancel_requested = models.BooleanField(default=False)
 
+    # Who wants to be told of the end; nobody where empty. Old processes know no such column.
+    callback_url = models.CharField(max_length=2048, blank=True, default="", db_default="")
+
     created_at = models.DateTimeField(default=timezone.now)
     scheduled_at = models.DateTimeField(null=True, blank=True)
     started_at = models.DateTimeField(null=True, blank=True)

@@ -11,18 +11,25 @@ def _read(name: str) -> LiteralString:
     return (Path(__file__).parent / f"{name}.sql").read_text(encoding="utf-8")
 
 
+def _calling_back(name: str, *, moved: LiteralString) -> LiteralString:
+    """Return a statement that also queues the callbacks of the tasks in its part `moved`."""
+    callbacks = _read("callbacks").replace("FROM moved", f"FROM {moved}")
+    return _read(name).replace("-- callbacks\n", callbacks)
+
+
 SUBMIT = _read("submit")
 CLAIM = _read("claim")
-FINISH = _read("finish")
-CANCEL = _read("cancel")
+FINISH = _calling_back("finish", moved="finished")
+CANCEL = _calling_back("cancel", moved="cancelled")
 RETRY = _read("retry")
 DELETE = _read("delete")
-RESCUE = _read("rescue")
+RESCUE = _calling_back("rescue", moved="rescued")
 RECONCILE = _read("reconcile")
 PRUNE = _read("prune")
 RESET = _read("reset")
 HELD = _read("held")
 LANES = _read("lanes")
+STAGE = _read("stage")
 HEARTBEAT = _read("heartbeat")
 PROGRESS = _read("progress")
 REGISTER = _read("register")

@@ -19,8 +19,12 @@ WITH target AS MATERIALIZED (
         finished_at = CASE target.status WHEN 'PENDING' THEN clock_timestamp() END
     FROM target
     WHERE task.id = target.id
-    RETURNING task.id, task.kind, task.attempt, task.status, target.job_id
-), gone AS (
+    RETURNING
+        task.id, task.kind, task.attempt, task.status, task.owner_id, task.finished_at,
+        task.callback_url, target.job_id
+),
+-- callbacks
+gone AS (
     DELETE FROM procrastinate_jobs
     WHERE id IN (
         SELECT job.id

@@ -1,5 +1,6 @@
 -- claim: PENDING → PROCESSING
--- Takes up to `limit` due jobs, highest priority first, and with them their tasks. Guards: the job
+-- Takes up to `limit` due jobs (those not scheduled, or staged by now: `stage.sql`), highest priority
+-- first, and with them their tasks. Guards: the job
 -- is nobody else's (SKIP LOCKED), its kind is one this worker knows (others stay parked), its queue
 -- is open, and the task still waits for this very job. A job that its task no longer names is a
 -- second delivery or left behind: it is deleted and nothing runs.
@@ -13,7 +14,7 @@ WITH fresh AS MATERIALIZED (
         AND job.attempts = 0
         AND job.task_name = ANY (%(task_names)s::text[])
         AND (%(queues)s::text[] IS NULL OR job.queue_name = ANY (%(queues)s::text[]))
-        AND (job.scheduled_at IS NULL OR job.scheduled_at <= statement_timestamp())
+        AND job.scheduled_at IS NULL
         AND job.queue_name <> ALL (ARRAY(SELECT name FROM tasks_queue WHERE paused))
     ORDER BY job.priority DESC, job.id
     LIMIT %(limit)s
@@ -25,7 +26,7 @@ WITH fresh AS MATERIALIZED (
         AND job.attempts > 0
         AND job.task_name = ANY (%(task_names)s::text[])
         AND (%(queues)s::text[] IS NULL OR job.queue_name = ANY (%(queues)s::text[]))
-        AND (job.scheduled_at IS NULL OR job.scheduled_at <= statement_timestamp())
+        AND job.scheduled_at IS NULL
         AND job.queue_name <> ALL (ARRAY(SELECT name FROM tasks_queue WHERE paused))
     ORDER BY job.priority DESC, job.id
     LIMIT greatest(%(retry_share)s, %(limit)s - (SELECT count(*) FROM fresh))

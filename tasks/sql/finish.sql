@@ -56,8 +56,11 @@ WITH ended AS (
     RETURNING
         task.id, task.kind, task.queue, task.priority, task.status, task.attempt, task.lease,
         task.job_id, task.scheduled_at, task.started_at, task.error, task.owner_id,
+        task.finished_at, task.callback_url,
         held.job_id AS ended_job_id, held.outcome, held.traceback, held.refund
-), gone AS (
+),
+-- callbacks
+gone AS (
     DELETE FROM procrastinate_jobs USING finished
     WHERE procrastinate_jobs.id = finished.ended_job_id
         AND finished.job_id IS DISTINCT FROM finished.ended_job_id

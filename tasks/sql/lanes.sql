@@ -4,7 +4,7 @@ SELECT
         SELECT count(*) FROM (
             SELECT FROM procrastinate_jobs
             WHERE status = 'todo' AND attempts = 0
-                AND (scheduled_at IS NULL OR scheduled_at <= statement_timestamp())
+                AND scheduled_at IS NULL
             LIMIT %(limit)s
         ) AS fresh
     ) AS fresh,
@@ -12,7 +12,7 @@ SELECT
         SELECT count(*) FROM (
             SELECT FROM procrastinate_jobs
             WHERE status = 'todo' AND attempts > 0
-                AND (scheduled_at IS NULL OR scheduled_at <= statement_timestamp())
+                AND scheduled_at IS NULL
             LIMIT %(limit)s
         ) AS tried
     ) AS tried

@@ -42,9 +42,12 @@ WITH lost AS MATERIALIZED (
     WHERE task.id = lost.id
     RETURNING
         task.id, task.kind, task.queue, task.priority, task.status, task.attempt, task.lease,
-        task.job_id, task.started_at, task.error,
+        task.job_id, task.started_at, task.error, task.owner_id, task.finished_at,
+        task.callback_url,
         lost.job_id AS lost_job_id, coalesce(lost.worker, '') AS worker
-), gone AS (
+),
+-- callbacks
+gone AS (
     DELETE FROM procrastinate_jobs USING rescued
     WHERE procrastinate_jobs.id = rescued.lost_job_id AND rescued.job_id IS NULL
 ), enqueued AS (

@@ -6,7 +6,7 @@ WITH submitted AS (
     INSERT INTO tasks_task (
         id, owner_id, batch_id, kind, queue, priority, status, input, metadata,
         attempt, max_attempts, lease, losses, crashes, progress, progress_message, cancel_requested,
-        created_at, scheduled_at, job_id
+        created_at, scheduled_at, callback_url, job_id
     )
     SELECT
         new.id, %(owner)s, %(batch)s, new.kind, new.queue, new.priority, 'PENDING',
@@ -14,14 +14,17 @@ WITH submitted AS (
         0, new.max_attempts, 0, 0, 0, 0, '', false,
         statement_timestamp(),
         coalesce(new.scheduled_at, statement_timestamp() + new.delay * interval '1 second'),
+        new.callback_url,
         nextval('procrastinate_jobs_id_seq')
     FROM unnest(
         %(ids)s::uuid[], %(kinds)s::text[], %(queues)s::text[], %(priorities)s::integer[],
         string_to_array(%(inputs)s, chr(31)), string_to_array(%(metadatas)s, chr(31)),
         %(max_attempts)s::integer[],
-        %(delays)s::double precision[], %(scheduled_ats)s::timestamptz[]
+        %(delays)s::double precision[], %(scheduled_ats)s::timestamptz[],
+        %(callback_urls)s::text[]
     ) AS new (
-        id, kind, queue, priority, input, metadata, max_attempts, delay, scheduled_at
+        id, kind, queue, priority, input, metadata, max_attempts, delay, scheduled_at,
+        callback_url
     )
     RETURNING id, kind, queue, priority, job_id, created_at, scheduled_at
 ), enqueued AS (

@@ -27,6 +27,7 @@ SLOW = 0.2
 # A claim that has not begun after this long is given back for others to take.
 BUFFER_LIMIT = 1.0
 COUNT_LANES_SECONDS = 1.0
+STAGE_LIMIT = 1_000
 # Counting further would cost more than it tells.
 LANE_LIMIT = 10_000
 
@@ -108,6 +109,7 @@ class Claimer:
         try:
             if self._uncertain:
                 await self._release_unknown()
+            await self._session.rows(sql.STAGE, {"limit": STAGE_LIMIT})
             self.notified = False
             claims = await self._claim(limit)
             if not claims and self.notified:

@@ -18,6 +18,9 @@ log = logging.getLogger(__name__)
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 2.0
 
+# The database is away, or has become a standby: another connection may find it, or its successor.
+_AWAY = (psycopg.OperationalError, psycopg.InterfaceError, psycopg.errors.ReadOnlySqlTransaction)
+
 Answer = TypeVar("Answer")
 
 
@@ -26,6 +29,9 @@ def connection_parameters() -> dict[str, Any]:
     wanted = dict(connections["default"].get_connection_params())
     for django_only in ("cursor_factory", "context", "prepare_threshold"):
         wanted.pop(django_only, None)
+    if connections["default"].settings_dict.get("DISABLE_SERVER_SIDE_CURSORS"):
+        # Django's word for a pooler in transaction mode, behind which nothing stays prepared.
+        wanted["prepare_threshold"] = None
     return wanted
 
 
@@ -57,7 +63,7 @@ class Session:
         """
         try:
             return await work(await self._open())
-        except (psycopg.OperationalError, psycopg.InterfaceError, asyncio.CancelledError):
+        except (*_AWAY, asyncio.CancelledError):
             await self.close()
             raise
 
@@ -69,7 +75,7 @@ class Session:
         while True:
             try:
                 return await self.run(work)
-            except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+            except _AWAY as error:
                 log.warning(
                     "database away, trying again",
                     extra={"purpose": self.purpose, "error": str(error).strip()},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections import deque
 from collections.abc import Iterable
@@ -9,6 +10,8 @@ from dataclasses import dataclass, field
 
 from tasks.context import Context
 from tasks.ending import Claim, Ending
+
+_names = itertools.count(1)
 
 
 @dataclass(frozen=True)
@@ -36,8 +39,9 @@ class Unit:
         self.waiting = deque(claims)
         self.endings: deque[Ending] = deque()
         self.current: Running | None = None
-        # The unit's name to the stock worker loop: the job of its first member.
-        self.job_id = self.waiting[0].job_id
+        # The unit's name to the stock worker loop. Not the job of a member: a task that is handed
+        # back keeps its job, and may be claimed again before this unit is closed.
+        self.job_id = next(_names)
         self.kind = self.waiting[0].kind
 
     def take(self) -> Claim | None:

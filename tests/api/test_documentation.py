@@ -38,8 +38,10 @@ def test_each_route_is_documented_once_as_it_is_spelt_in_the_specification() -> 
         "/api/v1/queues/dlq/purge", "/api/v1/queues/{name}/pause",
         "/api/v1/queues/{name}/resume", "/api/v1/kinds/", "/api/v1/kinds/{name}",
         "/health", "/health/live", "/health/ready", "/health/workers",
+        "/health/workers/reset-circuit-breaker", "/api/v1/tasks/summarize/",
         "/v1/tasks", "/v1/tasks/{task_id}",
         "/process", "/results/{task_id}", "/tasks", "/tasks/{task_id}", "/api/v1/vectors/search",
+        "/api/v1/callbacks/secrets",
     }  # fmt: skip
 
 

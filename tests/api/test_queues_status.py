@@ -7,7 +7,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 from rest_framework.test import APIClient
 
-from tasks import lifecycle
+from tasks import kinds, lifecycle
 from tasks.models import Status
 from tasks.stats import retry_share
 from tests.api.described import described
@@ -25,7 +25,8 @@ def test_an_idle_system_has_nothing_but_its_queues(api: APIClient) -> None:
     assert shown["states"] == dict.fromkeys(Status.values, 0)
     assert shown["retry_ratio"] == 0.3
     nothing = {"pending": 0, "processing": 0, "oldest_age_s": None, "paused": False}
-    assert shown["by_queue"] == {"default": nothing}
+    queues = {kind.queue for kind in kinds.all_kinds().values()}
+    assert shown["by_queue"] == dict.fromkeys(queues, nothing)
     assert api.get(f"{PATH}/").status_code == 200
 
 

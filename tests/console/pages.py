@@ -18,6 +18,7 @@ SCREENS = (
     "admin:tasks_batch_changelist",
     "admin:tasks_queue_changelist",
     "admin:tasks_worker_changelist",
+    "admin:tasks_breaker_changelist",
 )
 
 

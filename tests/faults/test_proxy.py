@@ -56,8 +56,8 @@ def test_it_passes_on_what_is_said(connect: Connect):
     for n in range(20):
         client.execute("INSERT INTO proxied VALUES (%s)", [n], prepare=True)
     assert client.execute("SELECT sum(n) FROM proxied").fetchone() == (190,)
-    large = "SELECT length(repeat('x', 1000000)), repeat('x', 1000000)"
-    assert client.execute(large).fetchone() == (1_000_000, "x" * 1_000_000)
+    client.execute("INSERT INTO proxied SELECT n FROM generate_series(1, 100000) AS n")
+    assert len(client.execute("SELECT n FROM proxied").fetchall()) == 100_020
 
 
 @pytest.mark.parametrize("prepare", [True, False])

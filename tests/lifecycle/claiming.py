@@ -23,6 +23,7 @@ def claim(
 ) -> list[Claim]:
     """Claim as a worker does."""
     with connection.cursor() as cursor:
+        cursor.execute(sql.STAGE, {"limit": 1_000})
         wanted = {
             "worker": worker_id,
             "queues": list(queues) if queues else None,

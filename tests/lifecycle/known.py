@@ -10,6 +10,7 @@ from tasks import kinds
 from tasks.ending import Claim, Ending, completed, crashed, interrupted, raised, released, timed_out
 from tasks.kinds import RetryPolicy
 from tasks.models import Outcome, Status
+from tasks.models.task import RETRYABLE, TERMINAL
 from tasks.outcomes import Cancel, FatalError, Retry, Snooze
 
 LOSSES = 10
@@ -124,6 +125,22 @@ class Known:
             self.status = Status.CANCELLED
         else:
             self.status = Status.FAILED if self.losses >= LOSSES else Status.PENDING
+
+    def allows(self, verb: str) -> bool:
+        """Say whether the verb may be done to it now."""
+        match verb:
+            case "retry":
+                return self.status in RETRYABLE
+            case "cancel":
+                return self.status not in TERMINAL
+            case _:
+                return self.status != Status.PROCESSING
+
+    def cancelled(self) -> None:
+        """Somebody wants it stopped: at once while it waits, soon while it runs."""
+        self.cancel_requested = True
+        if self.status == Status.PENDING:
+            self.status = Status.CANCELLED
 
     def retried(self) -> None:
         """Somebody wants it tried again."""

@@ -10,27 +10,38 @@ from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
     RuleBasedStateMachine,
+    initialize,
     invariant,
     multiple,
-    precondition,
     rule,
 )
 
 from tasks import lifecycle, sql
-from tasks.ending import Claim
+from tasks.ending import Claim, Ending
 from tasks.errors import TaskGone, WrongStatus
 from tasks.models import Status, Task
-from tasks.models.task import RETRYABLE, TERMINAL
+from tasks.models.task import TERMINAL
 from tasks.outcomes import LostClaim
 from tests.factories import make_worker
 from tests.lifecycle.claiming import claim, finish, heartbeat, progress
-from tests.lifecycle.known import ENDINGS, Known
+from tests.lifecycle.known import ENDINGS, LATER, Known
 from tests.lifecycle.stored import check_stored
 from tests.queue_rows import execute
 
 QUEUES = ("first", "second")
 WORKERS = st.integers(0, 1)
 PAST_THE_LEASE = 16
+COPY_JOB = """
+    INSERT INTO procrastinate_jobs (queue_name, task_name, args, priority, attempts)
+    SELECT job.queue_name, job.task_name, job.args, job.priority, job.attempts
+    FROM procrastinate_jobs AS job JOIN tasks_task ON tasks_task.job_id = job.id
+    WHERE tasks_task.id = %s
+    RETURNING id
+"""
+DELETE_JOB = """
+    DELETE FROM procrastinate_jobs USING tasks_task
+    WHERE tasks_task.id = %s AND procrastinate_jobs.id = tasks_task.job_id
+"""
 
 
 class TaskLives(RuleBasedStateMachine):
@@ -49,11 +60,11 @@ class TaskLives(RuleBasedStateMachine):
         self.known: dict[uuid.UUID, Known] = {}
         self.seats = [make_worker("test:0"), make_worker("test:1")]
         self.dead: set[int] = set()
-        self.gone: set[int] = set()
         self.paused: set[str] = set()
         # Broken by hand, until a claim or the reconciler mends it.
         self.jobless: set[uuid.UUID] = set()
         self.strays: set[int] = set()
+        self.moves = 0
 
     def teardown(self) -> None:
         """Check what is otherwise checked at the commit, then leave nothing behind."""
@@ -63,12 +74,16 @@ class TaskLives(RuleBasedStateMachine):
             transaction.set_rollback(True)
             self._example.__exit__(None, None, None)
 
+    @initialize(target=ids)
+    def begin(self) -> Any:
+        return multiple(*(self.submit("first", n, n, None) for n in (1, 2, 3)))
+
     @rule(
         target=ids,
         queue=st.sampled_from(QUEUES),
         priority=st.integers(-1, 1),
         max_attempts=st.integers(1, 3),
-        delay=st.sampled_from([None, None, 0.0, 3600.0]),
+        delay=st.sampled_from([None, 0.0, LATER]),
     )
     def submit(
         self, queue: str, priority: int, max_attempts: int, delay: float | None
@@ -79,21 +94,23 @@ class TaskLives(RuleBasedStateMachine):
         self.known[task.id] = Known(task.id, queue, max_attempts, due=not delay)
         return task.id
 
-    @rule(target=claims, which=WORKERS, limit=st.integers(1, 5), share=st.integers(0, 5))
-    def claim(self, which: int, limit: int, share: int) -> Any:
+    @rule(
+        target=claims,
+        which=WORKERS,
+        limit=st.integers(1, 5),
+        share=st.integers(0, 5),
+        later=st.booleans(),
+    )
+    def claim(self, which: int, limit: int, share: int, later: bool) -> Any:
+        if later:
+            self._time_passes()
         due = [
             one.id
             for one in self.known.values()
             if one.status == Status.PENDING and one.due and one.queue not in self.paused
             if one.id not in self.jobless
         ]
-        try:
-            with transaction.atomic():
-                claims = claim(self.seats[which], limit=limit, retry_share=min(share, limit))
-        except IntegrityError:
-            # A worker without a seat takes nothing.
-            assert self.seats[which] in self.gone
-            return multiple()
+        claims = claim(self.seats[which], limit=limit, retry_share=min(share, limit))
         assert {one.id for one in claims} <= set(due)
         # A second delivery uses up a place in the claim, and is gone then.
         assert len(claims) >= min(limit, len(due)) - len(self.strays)
@@ -102,12 +119,13 @@ class TaskLives(RuleBasedStateMachine):
             assert self.known[one.id].is_held_by(one)
         return multiple(*claims)
 
-    @rule(held=claims, how=st.sampled_from(sorted(ENDINGS)))
-    def finish(self, held: Claim, how: str) -> None:
+    @rule(held=claims, how=st.sampled_from(sorted(ENDINGS)), by_handler=st.booleans())
+    def finish(self, held: Claim, how: str, by_handler: bool) -> None:
         """End an attempt; often one whose claim was lost long ago."""
         task = self.known.get(held.id)
         owned = bool(task and task.is_held_by(held))
-        assert finish(ENDINGS[how](held)) == owned
+        end = _finish_in_transaction if by_handler else finish
+        assert end(ENDINGS[how](held)) == owned
         if task and owned:
             task.ended(how)
 
@@ -118,19 +136,6 @@ class TaskLives(RuleBasedStateMachine):
         assert finish(*(ENDINGS["complete"](one) for one in group)) == len(owned)
         for one in owned:
             self.known[one.id].ended("complete")
-
-    @rule(held=claims)
-    def finish_in_the_handlers_transaction(self, held: Claim) -> None:
-        task = self.known.get(held.id)
-        owned = bool(task and task.is_held_by(held))
-        try:
-            lifecycle.finish(ENDINGS["complete"](held), worker="test:0")
-        except LostClaim:
-            assert not owned
-        else:
-            assert task
-            assert owned
-            task.ended("complete")
 
     @rule(held=claims, percent=st.integers(0, 100))
     def tell_progress(self, held: Claim, percent: int) -> None:
@@ -147,69 +152,78 @@ class TaskLives(RuleBasedStateMachine):
             one.id for one in self.known.values() if one.worker_id == seat and one.cancel_requested
         }
 
-    @rule(which=WORKERS)
-    def lease_ends(self, which: int) -> None:
-        """Freeze a worker beyond its lease; what it still writes comes from a zombie."""
-        execute(
-            "UPDATE tasks_worker SET heartbeat_at = heartbeat_at - %s * interval '1 second'"
-            " WHERE id = %s",
-            [PAST_THE_LEASE, self.seats[which]],
-        )
-        self.dead.add(self.seats[which])
+    @rule(which=WORKERS, how=st.sampled_from(["freezes", "dies", "leaves"]))
+    def lose_a_worker(self, which: int, how: str) -> None:
+        """Have a worker keep its tasks and be silent; a frozen one goes on as a zombie."""
+        seat = self.seats[which]
+        if how == "leaves":
+            execute(sql.UNREGISTER, {"workers": [seat]})
+            assert not _can_claim(seat)
+        else:
+            execute(
+                "UPDATE tasks_worker SET heartbeat_at = heartbeat_at - %s * interval '1 second'"
+                " WHERE id = %s",
+                [PAST_THE_LEASE, seat],
+            )
+        if how != "freezes" or seat in self.dead:
+            self.seats[which] = make_worker(f"test:{which}")
+        self.dead.add(seat)
 
-    @rule(which=WORKERS)
-    def crash(self, which: int) -> None:
-        """End a worker without a word and start another in its place."""
-        self.lease_ends(which)
-        self.seats[which] = make_worker(f"test:{which}")
-
-    @rule(which=WORKERS)
-    def leave(self, which: int) -> None:
-        """Have a worker leave with tasks in its hands: its row is gone."""
-        execute(sql.UNREGISTER, {"workers": [self.seats[which]]})
-        self.dead.add(self.seats[which])
-        self.gone.add(self.seats[which])
-
-    @rule(id=ids)
-    def cancel(self, id: uuid.UUID) -> None:
+    @rule(id=ids, verb=st.sampled_from(["cancel", "retry", "delete"]))
+    def ask(self, id: uuid.UUID, verb: str) -> None:
+        """Call a verb as the interfaces do: it is done, or refused truthfully."""
         task = self.known.get(id)
-        if not task or task.status in TERMINAL:
-            assert self._is_refused(lifecycle.cancel, id)
+        if not task or not task.allows(verb):
+            assert self._is_refused(verb, id)
             return
-        lifecycle.cancel(Task(id=id))
-        task.cancel_requested = True
-        if task.status == Status.PENDING:
-            task.status = Status.CANCELLED
-            self.jobless.discard(id)
-
-    @rule(id=ids)
-    def retry(self, id: uuid.UUID) -> None:
-        task = self.known.get(id)
-        if task and task.status in RETRYABLE:
-            lifecycle.retry(Task(id=id))
+        getattr(lifecycle, verb)(Task(id=id))
+        if verb == "retry":
             task.retried()
         else:
-            assert self._is_refused(lifecycle.retry, id)
+            task.cancelled()
+        if verb == "delete":
+            del self.known[id]
+        if task.status in TERMINAL:
+            self.jobless.discard(id)
 
-    @rule(id=ids)
-    def delete(self, id: uuid.UUID) -> None:
-        task = self.known.get(id)
-        if task and task.status == Status.PROCESSING:
-            assert self._is_refused(lifecycle.delete, id)
+    @rule(what=st.sampled_from(["rescue", "rescue", "reconcile"]))
+    def sweep(self, what: str) -> None:
+        """Take back what dead workers hold, or mend what was broken by hand."""
+        if what == "reconcile":
+            assert lifecycle.reconcile() == (len(self.jobless), len(self.strays))
+            self.jobless.clear()
+            self.strays.clear()
             return
-        lifecycle.delete(Task(id=id))
-        self.known.pop(id, None)
-        self.jobless.discard(id)
-
-    @rule()
-    def rescue(self) -> None:
         lost = [one for one in self.known.values() if one.worker_id in self.dead]
         assert lifecycle.rescue() == len(lost)
         for one in lost:
             one.lost()
 
-    @rule()
-    def time_passes(self) -> None:
+    @rule(queue=st.sampled_from(QUEUES), pause=st.booleans())
+    def switch_a_queue(self, queue: str, pause: bool) -> None:
+        if pause:
+            lifecycle.pause_queue(queue)
+            self.paused.add(queue)
+        else:
+            lifecycle.resume_queue(queue)
+            self.paused.discard(queue)
+
+    @rule(id=ids, how=st.sampled_from(["lost", "delivered twice"]))
+    def break_a_job(self, id: uuid.UUID, how: str) -> None:
+        """Do by hand what only a hand in the database can do."""
+        task = self.known.get(id)
+        if how == "delivered twice":
+            self.strays.update(job_id for (job_id,) in execute(COPY_JOB, [id]))
+        elif task and task.status == Status.PENDING:
+            execute(DELETE_JOB, [id])
+            self.jobless.add(id)
+
+    @invariant()
+    def what_is_stored_is_what_must_be(self) -> None:
+        self.moves += 1
+        self.strays = check_stored(self.known, jobless=self.jobless, strays=self.strays)
+
+    def _time_passes(self) -> None:
         """Bring every due time: of delays, back-offs and snoozes."""
         for table in ("tasks_task", "procrastinate_jobs"):
             execute(
@@ -219,61 +233,29 @@ class TaskLives(RuleBasedStateMachine):
         for one in self.known.values():
             one.due = one.due or one.status == Status.PENDING
 
-    @rule(queue=st.sampled_from(QUEUES))
-    def pause(self, queue: str) -> None:
-        lifecycle.pause_queue(queue)
-        self.paused.add(queue)
-
-    @rule(queue=st.sampled_from(QUEUES))
-    def resume(self, queue: str) -> None:
-        lifecycle.resume_queue(queue)
-        self.paused.discard(queue)
-
-    @rule(id=ids)
-    def a_job_is_lost(self, id: uuid.UUID) -> None:
-        task = self.known.get(id)
-        if task and task.status == Status.PENDING:
-            execute(
-                "DELETE FROM procrastinate_jobs USING tasks_task"
-                " WHERE tasks_task.id = %s AND procrastinate_jobs.id = tasks_task.job_id",
-                [id],
-            )
-            self.jobless.add(id)
-
-    @rule(id=ids)
-    def a_job_is_delivered_twice(self, id: uuid.UUID) -> None:
-        copied = execute(
-            "INSERT INTO procrastinate_jobs (queue_name, task_name, args, priority, attempts)"
-            " SELECT job.queue_name, job.task_name, job.args, job.priority, job.attempts"
-            " FROM procrastinate_jobs AS job JOIN tasks_task ON tasks_task.job_id = job.id"
-            " WHERE tasks_task.id = %s RETURNING id",
-            [id],
-        )
-        self.strays.update(job_id for (job_id,) in copied)
-
-    @precondition(lambda self: self.jobless or self.strays)
-    @rule()
-    def reconcile(self) -> None:
-        enqueued, _ = lifecycle.reconcile()
-        assert enqueued == len(self.jobless)
-        self.jobless.clear()
-        self.strays.clear()
-
-    @precondition(lambda self: not self.jobless and not self.strays)
-    @rule()
-    def reconcile_what_is_whole(self) -> None:
-        assert lifecycle.reconcile() == (0, 0)
-
-    @invariant()
-    def what_is_stored_is_what_must_be(self) -> None:
-        self.strays = check_stored(self.known, jobless=self.jobless, strays=self.strays)
-
-    def _is_refused(self, verb: Any, id: uuid.UUID) -> bool:
-        """Say whether the verb refuses the task, truthfully; deleting what is gone is no error."""
+    def _is_refused(self, verb: str, id: uuid.UUID) -> bool:
+        """Say whether the verb refuses the task; deleting what is gone is no error."""
         try:
-            verb(Task(id=id))
+            getattr(lifecycle, verb)(Task(id=id))
         except TaskGone:
             return id not in self.known
         except WrongStatus as error:
             return error.task.status == self.known[id].status
+        return verb == "delete" and id not in self.known
+
+
+def _finish_in_transaction(ending: Ending) -> bool:
+    """Finish as a transactional handler does; False when the claim was lost."""
+    try:
+        lifecycle.finish(ending, worker="test:0")
+    except LostClaim:
+        return False
+    return True
+
+
+def _can_claim(seat: int) -> bool:
+    try:
+        with transaction.atomic():
+            return bool(claim(seat))
+    except IntegrityError:
         return False

@@ -18,7 +18,7 @@ from tasks.kinds import (
     SoftTimeLimitExceeded,
     kind,
 )
-from tests.script import harm  # noqa: F401 its kinds are found with ours
+from tests.script import delivery, harm  # noqa: F401 their kinds are found with ours
 from tests.script.models import Effect
 
 

@@ -1,0 +1,35 @@
+"""The documented shapes of `/process` and `/results`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+
+@extend_schema_field({"type": ["number", "string", "null"]})
+class NumberField(serializers.JSONField):
+    """A number of any size."""
+
+
+class ComputationAcceptedSerializer(serializers.Serializer[Any]):
+    """An accepted computation."""
+
+    task_id = serializers.UUIDField()
+    status = serializers.ChoiceField(["pending"])
+    message = serializers.CharField()
+
+
+class ComputationSerializer(serializers.Serializer[Any]):
+    """How far a computation is."""
+
+    task_id = serializers.UUIDField()
+    status = serializers.ChoiceField(
+        ["pending", "completed", "failed"],
+        help_text="Pending while it waits or runs; failed also when it was cancelled.",
+    )
+    result = NumberField(help_text="Null until it is completed; text when beyond 64 bits.")
+    error_message = serializers.CharField(allow_null=True, help_text="Why it failed.")
+    created_at = serializers.DateTimeField()
+    completed_at = serializers.DateTimeField(allow_null=True)

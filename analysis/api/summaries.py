@@ -1,0 +1,44 @@
+"""`/api/v1/tasks/summarize/`: texts to be summarised."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiExample, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from analysis.api.naming import as_sent
+from analysis.summarize.handler import INPUT
+from tasks import lifecycle
+from tasks.api.documents import path_to, task_document
+from tasks.api.refusals import refusals
+from tasks.api.serializers import TaskSerializer
+from tasks.api.views.tasks import accepted
+from tasks.errors import InvalidInput
+
+_CONTENT = "This is a test document to summarize."
+
+
+class SummariesView(APIView):
+    """`/api/v1/tasks/summarize/`"""
+
+    @extend_schema(
+        operation_id="summaries_submit",
+        summary="Have a text summarised",
+        tags=["texts"],
+        request={"application/json": {key: INPUT[key] for key in INPUT if key != "$schema"}},
+        examples=[OpenApiExample("A text", value={"content": _CONTENT}, request_only=True)],
+        responses={202: TaskSerializer, **refusals(400, 413, 415)},
+    )
+    def post(self, request: Request) -> Response:
+        """Queue the summary of a text."""
+        # Whatever it is: the kind's schema refuses all but an object.
+        body: Any = request.data
+        owner = request.user if request.user.is_authenticated else None
+        try:
+            task = lifecycle.submit("text.summarize", body, owner=owner)
+        except InvalidInput as error:
+            raise as_sent(error) from None
+        return accepted(task_document(task), at=path_to("api:task", task.id), task=task)

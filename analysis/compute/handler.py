@@ -1,0 +1,75 @@
+"""The kind `compute`: work for a processor, run in a process of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from analysis.compute import operations
+from tasks.kinds import Context
+
+COMPUTE = "compute"
+
+
+def _whole(limit: int) -> dict[str, Any]:
+    return {"type": "integer", "minimum": 0, "maximum": limit}
+
+
+# What `input` may be; `compute` is the same work whatever it is.
+_INPUTS: Mapping[str, dict[str, Any]] = {
+    "sum": {
+        "type": ["integer", "array"],
+        "minimum": 0,
+        "maximum": operations.SUM_LIMIT,
+        "maxItems": 100_000,
+        "items": {"type": "number", "minimum": -1e15, "maximum": 1e15},
+    },
+    "primes": _whole(operations.PRIMES_LIMIT),
+    "fibonacci": _whole(operations.FIBONACCI_LIMIT),
+    "matrix": _whole(operations.MATRIX_LIMIT),
+}
+
+INPUT = {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "type": "object",
+    "properties": {
+        "operation": {
+            "enum": [COMPUTE, *_INPUTS],
+            "default": COMPUTE,
+            "description": "`compute` adds up 0 to 999,999, whatever the input. `sum` adds a list, "
+            "or 1 to a number; `primes` counts those up to a number; `fibonacci` gives the number "
+            "of an index; `matrix` squares a matrix of a size and adds up its entries.",
+        },
+        "input": {"description": "A whole number; for `sum` also a list of numbers."},
+    },
+    "allOf": [
+        {
+            "if": {"properties": {"operation": {"const": name}}, "required": ["operation"]},
+            "then": {"properties": {"input": schema}, "required": ["input"]},
+        }
+        for name, schema in _INPUTS.items()
+    ],
+}
+
+_OPERATIONS: Mapping[str, Callable[[Any], float]] = {
+    "sum": operations.total,
+    "primes": operations.primes,
+    "fibonacci": operations.fibonacci,
+    "matrix": operations.matrix,
+}
+
+
+def handle(input: dict[str, Any], context: Context) -> dict[str, Any]:
+    """Compute a sum, primes, a Fibonacci number or a matrix product."""
+    operation = input.get("operation", COMPUTE)
+    context.progress(0, f"computing {operation}")
+    if operation == COMPUTE:
+        result: float = operations.reference_load()
+    else:
+        result = _OPERATIONS[operation](_number(input["input"]))
+    return {"operation": operation, "result": operations.exact(result)}
+
+
+def _number(given: Any) -> Any:
+    # JSON knows one kind of number, and 10.0 passes for an integer.
+    return given if isinstance(given, list) else int(given)

@@ -1,0 +1,106 @@
+"""OpenRouter's chat completions over HTTP: bounded in time and size, silent about key and text."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from functools import cache
+from http.cookiejar import DefaultCookiePolicy
+
+import requests
+from django.conf import settings
+from requests.auth import AuthBase
+
+from analysis.llm import answers, errors
+from analysis.llm.answers import Answer
+from analysis.llm.errors import ModelUnavailable
+from analysis.llm.watch import Watch, WatchedAdapter, watched
+from tasks.kinds import Context
+
+CONNECT_SECONDS = 10.0
+LARGEST_ANSWER = 2 * 1024 * 1024
+_CHUNK = 64 * 1024
+
+# Its warnings repeat what was received.
+logging.getLogger("urllib3.connection").setLevel(logging.ERROR)
+
+# {"role": "system" | "user" | "assistant", "content": …}
+Message = dict[str, str]
+
+
+def complete(messages: Sequence[Message], *, max_tokens: int, context: Context) -> Answer:
+    """Have the model continue a conversation.
+
+    Raises what `errors` names, and what `context.check()` does. Nothing that is raised has a cause,
+    whose text might hold the key or the prompt.
+    """
+    limit = settings.OPENROUTER_TIMEOUT
+    with watched(context, seconds=limit) as watch:
+        try:
+            status, headers, body = _post(messages, max_tokens=max_tokens, limit=limit)
+        except (requests.Timeout, TimeoutError):
+            context.check()
+            raise ModelUnavailable(errors.TIMED_OUT) from None
+        except (requests.RequestException, OSError, ValueError):
+            _explain(watch, context)
+            raise ModelUnavailable(errors.UNREACHABLE) from None
+    # A body without a length ends as well as it is cut.
+    _explain(watch, context)
+    return answers.read(status, headers, body, model=settings.OPENROUTER_MODEL)
+
+
+def _explain(watch: Watch, context: Context) -> None:
+    """Raise the reason for which a call was cut, if it was."""
+    if watch.was_cut:
+        context.check()
+        raise ModelUnavailable(errors.TIMED_OUT) from None
+
+
+def _post(
+    messages: Sequence[Message], *, max_tokens: int, limit: float
+) -> tuple[int, requests.structures.CaseInsensitiveDict[str], bytes]:
+    wanted = {
+        "model": settings.OPENROUTER_MODEL,
+        "messages": list(messages),
+        "max_tokens": max_tokens,
+    }
+    with _session().post(
+        f"{settings.OPENROUTER_BASE_URL}/chat/completions",
+        json=wanted,
+        auth=_Bearer(settings.OPENROUTER_API_KEY),
+        timeout=(min(CONNECT_SECONDS, limit), limit),
+        allow_redirects=False,
+        stream=True,
+    ) as response:
+        return response.status_code, response.headers, _body(response)
+
+
+def _body(response: requests.Response) -> bytes:
+    """Read a body as far as it may be; what it says of its own length is no promise."""
+    body = bytearray()
+    for chunk in response.iter_content(_CHUNK):
+        body += chunk
+        if len(body) > LARGEST_ANSWER:
+            raise ModelUnavailable(errors.TOO_LARGE)
+    return bytes(body)
+
+
+class _Bearer(AuthBase):
+    """Sends the key; as an `auth`, so that no password of a .netrc takes its place."""
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._key}"
+        return request
+
+
+@cache
+def _session() -> requests.Session:
+    """Return the process's session: its connections are shared by all slots, its cookies unused."""
+    session = requests.Session()
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, WatchedAdapter())
+    return session

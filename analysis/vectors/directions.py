@@ -1,0 +1,31 @@
+"""Vectors of length 1, of which only the direction is left."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+MAX_DIMENSION = 4_096
+
+
+class NoDirection(ValueError):
+    """A vector that points nowhere, or whose components are no finite numbers."""
+
+
+def direction(vector: Sequence[float]) -> list[float]:
+    """Return the vector scaled to length 1; raise NoDirection."""
+    try:
+        components = [float(component) for component in vector]
+    except OverflowError:
+        raise NoDirection("a component is too large") from None
+    if not 1 <= len(components) <= MAX_DIMENSION:
+        raise NoDirection(f"a vector has 1 to {MAX_DIMENSION} components")
+    if not all(map(math.isfinite, components)):
+        raise NoDirection("a component is not finite")
+    # Scaled by the largest first, lest the squares overflow or vanish.
+    largest = max(map(abs, components))
+    if not largest:
+        raise NoDirection("all its components are zero")
+    scaled = [component / largest for component in components]
+    length = math.hypot(*scaled)
+    return [component / length for component in scaled]

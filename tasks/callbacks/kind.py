@@ -1,0 +1,126 @@
+"""The engine's own kind `callback.deliver`: its tasks come with the end of those they tell of."""
+
+from __future__ import annotations
+
+import datetime as dt
+import random
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from django.utils import timezone
+
+from tasks.callbacks.lines import Dead, Engaged, line
+from tasks.callbacks.message import message
+from tasks.callbacks.post import Answer, NoAnswer, post
+from tasks.callbacks.receiver import Receiver, Refused
+from tasks.callbacks.schedule import MAX_ATTEMPTS, PAUSES, SCHEDULE
+from tasks.callbacks.signing import secrets_of, signed_headers
+from tasks.kinds import Cancel, Context, FatalError, Retry, Snooze, kind
+from tasks.models import Task
+from tasks.models.task import TERMINAL
+
+GONE = 410
+# Answers that may say when to come again.
+BUSY = (429, 503)
+# When to come again to a receiver whose lines are engaged, in seconds, and up to twice that.
+ENGAGED_PAUSE = 30.0
+
+INPUT = {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "type": "object",
+    "properties": {
+        "task_id": {"type": "string", "format": "uuid", "description": "A task that has ended."},
+        "status": {"enum": [str(status) for status in TERMINAL]},
+        "ended_at": {"type": "string", "format": "date-time"},
+    },
+    "required": ["task_id"],
+    "additionalProperties": False,
+}
+
+
+class Undelivered(Exception):
+    """The receiver has not accepted the message; it is sent again by the schedule."""
+
+
+@kind(
+    "callback.deliver",
+    input=INPUT,
+    queue="callbacks",
+    retry=SCHEDULE,
+    # Most take little: many to one receiver do not hold up those behind them.
+    batchable=True,
+    soft_time_limit=25,
+    time_limit=30,
+)
+def deliver(input: dict[str, Any], context: Context) -> dict[str, Any]:
+    """Tell the callback URL of a task that the task has ended."""
+    told_about = _task(input["task_id"], owner_id=context.owner_id)
+    try:
+        receiver = Receiver.of(told_about.callback_url)
+        body = message(
+            told_about,
+            status=input.get("status", told_about.status),
+            ended_at=input.get("ended_at") or _iso(told_about.finished_at),
+        )
+        answer = _send(receiver, body, context)
+    except Refused as refused:
+        raise FatalError(str(refused)) from None
+    return _judged(answer, context.attempt)
+
+
+def _task(task_id: str, *, owner_id: int | None) -> Task:
+    """Return a task of the same owner; raise Cancel when there is nothing to tell of it."""
+    wanted = Task.objects.filter(pk=task_id, owner=owner_id).exclude(callback_url="")
+    if (task := wanted.first()) is None:
+        raise Cancel("The task is gone, or nobody wants to be told about it.")
+    return task
+
+
+def _send(receiver: Receiver, body: str, context: Context) -> Answer:
+    signed = signed_headers(
+        message_id=str(context.task_id),
+        body=body,
+        secrets=secrets_of(context.owner_id),
+        now=timezone.now(),
+    )
+    headers = {"Content-Type": "application/json", "User-Agent": "tasks-callbacks", **signed}
+    try:
+        with line(receiver.authority, is_last_try=context.attempt >= MAX_ATTEMPTS):
+            return post(receiver, body=body.encode(), headers=headers)
+    except Engaged:
+        wait = ENGAGED_PAUSE * (1.0 + random.random())  # noqa: S311 spreads load, guards nothing
+        raise Snooze(wait, "Other callbacks to the receiver are under way.") from None
+    except Dead:
+        raise Undelivered("The receiver has just failed to answer other callbacks.") from None
+    except NoAnswer as error:
+        raise Undelivered(str(error)) from None
+
+
+def _judged(answer: Answer, attempt: int) -> dict[str, Any]:
+    """Return the result of a message that was accepted; raise what follows from the answer."""
+    if 200 <= answer.status < 300:
+        return {"status_code": answer.status}
+    said = f"The receiver answered {answer.status}."
+    if answer.status == GONE:
+        raise Cancel(f"{said} It wants no more of this.")
+    if answer.status in BUSY and (wait := _seconds(answer.retry_after)):
+        raise Retry(max(wait, SCHEDULE.next_delay(attempt)), said)
+    raise Undelivered(said)
+
+
+def _seconds(retry_after: str | None) -> float:
+    """Return what a Retry-After asks for, in seconds, at most the longest pause of ours."""
+    text = (retry_after or "").strip()
+    if text.isascii() and text.isdigit():
+        return min(float(text[:9]), PAUSES[-1])
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return 0.0
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=dt.UTC)
+    return min(max((moment - timezone.now()).total_seconds(), 0.0), PAUSES[-1])
+
+
+def _iso(moment: dt.datetime | None) -> str | None:
+    return moment.isoformat() if moment else None

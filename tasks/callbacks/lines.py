@@ -1,0 +1,99 @@
+"""Lines to receivers: few to each, none to a dead one, so that nobody waits for another's receiver.
+
+Each worker process keeps its own; nothing is lost with it.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from django.conf import settings
+
+from tasks.callbacks.post import TOTAL_LIMIT, NoAnswer
+
+# How long a call waits for another to the same receiver to end; seconds.
+PATIENCE = 0.2
+# For so long after a receiver did not answer it is taken for dead, then one call tries it; seconds.
+DEAD_FOR = 10.0
+# No memory without end, whatever addresses come.
+MOST_LINES = 10_000
+
+
+class Engaged(Exception):
+    """As many calls as may go to this receiver at once are under way, and none ends."""
+
+
+class Dead(Exception):
+    """The receiver has just failed to answer other calls."""
+
+
+@dataclass
+class _Line:
+    calls: int = 0
+    # Calls have waited in vain: the next ones need not.
+    is_jammed: bool = False
+    dead_until: float = 0.0
+
+
+_changed = threading.Condition()
+_lines: dict[str, _Line] = {}
+
+
+@contextmanager
+def line(receiver: str, *, is_last_try: bool = False) -> Iterator[None]:
+    """Hold a line while a receiver is called; raise Engaged or Dead when it should not be.
+
+    The last try of all does not shrink from a dead receiver.
+    """
+    taken = _take(receiver, is_last_try=is_last_try)
+    try:
+        yield
+    except NoAnswer:
+        taken.dead_until = time.monotonic() + DEAD_FOR
+        raise
+    else:
+        taken.dead_until = 0.0
+        taken.is_jammed = False
+    finally:
+        _give_back(receiver, taken)
+
+
+def hang_up() -> None:
+    """Forget all receivers."""
+    with _changed:
+        _lines.clear()
+
+
+def _take(receiver: str, *, is_last_try: bool) -> _Line:
+    most = max(1, settings.WORKER_CONCURRENCY // 2)
+    with _changed:
+        wanted = _lines.setdefault(receiver, _Line())
+
+        def is_free() -> bool:
+            return wanted.calls < most
+
+        if time.monotonic() < wanted.dead_until and not is_last_try:
+            raise Dead
+        if not is_free() and (wanted.is_jammed or not _changed.wait_for(is_free, PATIENCE)):
+            wanted.is_jammed = True
+            raise Engaged
+        if wanted.dead_until:
+            # One call tries; the others go on taking it for dead.
+            wanted.dead_until = time.monotonic() + TOTAL_LIMIT
+        wanted.calls += 1
+        return wanted
+
+
+def _give_back(receiver: str, taken: _Line) -> None:
+    with _changed:
+        taken.calls -= 1
+        if not taken.calls and not taken.dead_until:
+            _lines.pop(receiver, None)
+        if len(_lines) > MOST_LINES:
+            for name in [name for name, one in _lines.items() if not one.calls]:
+                del _lines[name]
+        _changed.notify_all()

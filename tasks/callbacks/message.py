@@ -1,0 +1,34 @@
+"""What a receiver is told: thin, so that what is large or secret is asked for with a key."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from tasks.models import Status, Task
+
+# A larger result is left out, and found where the link leads.
+RESULT_LIMIT = 20_000
+
+
+def message(task: Task, *, status: str, ended_at: str | None) -> str:
+    """Return the message about the end of a task, as JSON.
+
+    `status` and `ended_at` are those of the end that is told about: since then the task may have
+    been retried by hand, and its result or error would be another's.
+    """
+    same = task.status == status
+    result = task.result if same and status == Status.COMPLETED else None
+    data: dict[str, Any] = {
+        "task_id": str(task.pk),
+        "kind": task.kind,
+        "status": status,
+        "result": result if len(orjson.dumps(result)) <= RESULT_LIMIT else None,
+        "error": task.error if same and status != Status.COMPLETED else None,
+        "metadata": task.metadata,
+        "links": {"self": f"/api/v1/tasks/{task.pk}"},
+    }
+    return orjson.dumps(
+        {"type": f"task.{status.lower()}", "timestamp": ended_at, "data": data}
+    ).decode()

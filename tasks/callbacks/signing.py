@@ -1,0 +1,40 @@
+"""Signatures by which a receiver knows that a callback is ours (Standard Webhooks)."""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+from collections.abc import Sequence
+
+from django.conf import settings
+from django.utils.crypto import salted_hmac
+from standardwebhooks import Webhook
+
+
+def secrets_of(owner_id: int | None) -> list[str]:
+    """Return the secrets that an owner's callbacks are signed with, the current one first.
+
+    Each owner has their own, lest one can sign as us for another. They are derived from
+    CALLBACK_SECRET: two of those, the new one first, while receivers change from one to the other.
+    """
+    whose = "nobody" if owner_id is None else str(owner_id)
+    return [_derived(secret, whose) for secret in settings.CALLBACK_SECRETS]
+
+
+def signed_headers(
+    *, message_id: str, body: str, secrets: Sequence[str], now: dt.datetime
+) -> dict[str, str]:
+    """Return the headers that say which message this is, when it was sent, and that it is ours."""
+    signatures = [
+        Webhook(secret).sign(msg_id=message_id, timestamp=now, data=body) for secret in secrets
+    ]
+    return {
+        "webhook-id": message_id,
+        "webhook-timestamp": str(int(now.timestamp())),
+        "webhook-signature": " ".join(signatures),
+    }
+
+
+def _derived(secret: str, whose: str) -> str:
+    key = salted_hmac("tasks.callbacks", whose, secret=secret, algorithm="sha256").digest()
+    return f"whsec_{base64.b64encode(key).decode()}"

@@ -1,0 +1,193 @@
+"""The client of the provider against a real server that fails in every way."""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+import time
+import traceback
+
+import pytest
+from pytest_django import Settings
+
+from analysis.llm import errors, pauses
+from analysis.llm.answers import Answer
+from analysis.llm.errors import ModelRefused, ModelUnavailable, OutOfCredit
+from tasks.kinds import Cancel, FatalError, Retry, Snooze, SoftTimeLimitExceeded
+from tests.analysis.llm import ask, context, provider
+from tests.fakes.openrouter import KEY, Fake
+
+__all__ = ["provider"]
+
+pytestmark = pytest.mark.django_db
+
+SECRET = "the secret prompt of mine"
+
+
+def test_the_model_answers(provider: Fake) -> None:
+    assert ask("to be or not") == Answer(
+        text="In short, 4 words: to be or not.", model="fake/model", tokens=42
+    )
+    (call,) = provider.calls
+    assert call["authorised"]
+    assert call["model"] == "meta-llama/llama-3.2-90b-text-preview"
+
+
+def test_the_same_question_is_asked_once(provider: Fake, settings: Settings) -> None:
+    first, second = ask("once"), ask("once")
+    assert (first.cached, second.cached) == (False, True)
+    assert first.text == second.text
+    assert len(provider.calls) == 1
+    settings.OPENROUTER_MODEL = "another/model"
+    assert not ask("once").cached
+
+
+def test_calls_share_their_connections(provider: Fake) -> None:
+    for number in range(3):
+        ask(f"question {number}")
+    assert len({call["client"] for call in provider.calls}) == 1
+
+
+@pytest.mark.parametrize("do", ["429", "429 reset", "200 error 429"])
+def test_a_limit_of_rate_puts_the_task_off(provider: Fake, do: str) -> None:
+    provider.behaviour = do
+    with pytest.raises(Snooze) as put_off:
+        ask("anything")
+    shortest = {"429": 2, "429 reset": 28, "200 error 429": 10}[do]
+    assert shortest <= put_off.value.delay <= (shortest + 2) * 1.25
+
+
+@pytest.mark.parametrize(
+    ("do", "text"),
+    [
+        ("500", errors.BROKEN),
+        ("502", errors.BROKEN),
+        ("503", errors.BROKEN),
+        ("408", errors.TIMED_OUT),
+        ("200 error", errors.BROKEN),
+        ("200 error word", errors.BROKEN),
+        ("choice error", errors.BROKEN),
+        ("invalid json", errors.UNREADABLE),
+        ("no object", errors.UNREADABLE),
+        ("deep", errors.UNREADABLE),
+        ("not utf-8", errors.UNREADABLE),
+        ("strange choices", errors.UNREADABLE),
+        ("no choices", errors.EMPTY),
+        ("empty", errors.EMPTY),
+        ("null", errors.EMPTY),
+        ("large", errors.TOO_LARGE),
+        ("large endless", errors.TOO_LARGE),
+        ("truncated", errors.UNREACHABLE),
+        ("reset", errors.UNREACHABLE),
+        ("reset mid-body", errors.UNREACHABLE),
+    ],
+)
+def test_what_may_pass_is_tried_again(provider: Fake, do: str, text: str) -> None:
+    provider.behaviour = do
+    with pytest.raises(Retry, match=f"^{re.escape(text)}$") as failed:
+        ask("anything")
+    assert isinstance(failed.value, ModelUnavailable)
+    assert failed.value.delay == (3 if do == "503" else None)
+    assert len(provider.calls) == 1
+
+
+@pytest.mark.parametrize("do", ["400", "401", "403", "404", "redirect"])
+def test_a_refusal_is_final_and_costs_one_call(provider: Fake, do: str) -> None:
+    provider.behaviour = do
+    with pytest.raises(FatalError, match="provider") as refused:
+        ask("anything")
+    assert isinstance(refused.value, ModelRefused)
+    assert len(provider.calls) == 1
+
+
+def test_without_credit_nobody_calls_any_more(provider: Fake) -> None:
+    provider.behaviour = "200 error 402"
+    with pytest.raises(OutOfCredit, match="credit"):
+        ask("anything")
+    with pytest.raises(Snooze):
+        ask("anything else")
+    assert len(provider.calls) == 1
+
+
+def test_a_provider_that_is_not_there_cannot_be_reached(settings: Settings) -> None:
+    settings.OPENROUTER_BASE_URL, settings.OPENROUTER_API_KEY = "http://127.0.0.1:1", KEY
+    with pytest.raises(ModelUnavailable, match=errors.UNREACHABLE):
+        ask("anything")
+
+
+@pytest.mark.parametrize("do", ["hang", "drip", "drip headers"])
+def test_a_call_ends_in_time_whatever_trickles_in(provider: Fake, do: str) -> None:
+    provider.behaviour = do
+    began = time.monotonic()
+    with pytest.raises(ModelUnavailable, match=errors.TIMED_OUT):
+        ask("anything")
+    assert 0.9 < time.monotonic() - began < 3
+
+
+@pytest.mark.parametrize("do", ["hang", "drip"])
+def test_a_cancelled_task_leaves_its_call(provider: Fake, settings: Settings, do: str) -> None:
+    settings.OPENROUTER_TIMEOUT = 60
+    provider.behaviour = do
+    running = context()
+    threading.Timer(0.3, running.cancelled.set).start()
+    began = time.monotonic()
+    with pytest.raises(Cancel):
+        ask("anything", of=running)
+    assert time.monotonic() - began < 5
+
+
+def test_a_call_does_not_outlast_the_soft_limit(provider: Fake, settings: Settings) -> None:
+    settings.OPENROUTER_TIMEOUT = 60
+    provider.behaviour = "hang"
+    with pytest.raises(SoftTimeLimitExceeded):
+        ask("anything", of=context(soft_time_limit=0.5))
+
+
+def test_what_cannot_be_stored_is_cleaned(provider: Fake) -> None:
+    provider.script.extend(["nul", "parts", "length"])
+    assert ask("one").text == "Nothing and half? a pair."
+    assert ask("two").text == "In parts."
+    assert ask("three").cut
+
+
+@pytest.mark.parametrize("do", ["ok", "400", "403", "401", "200 error", "reset", "drip", "429"])
+def test_neither_key_nor_prompt_is_told_to_anybody(
+    provider: Fake, caplog: pytest.LogCaptureFixture, do: str
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    caplog.clear()
+    provider.behaviour = do
+    told = ""
+    try:
+        ask(SECRET)
+    except Exception as error:
+        told = "".join(traceback.format_exception(error))
+    logged = "".join(r.getMessage() for r in caplog.records if not r.name.startswith("django.db"))
+    for secret in (SECRET, KEY, "secret prompt"):
+        assert secret not in told
+        assert secret not in logged
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"Retry-After": "7"}, 7),
+        ({"retry-after": "0"}, 1),
+        ({"Retry-After": "999999"}, 3600),
+        ({"Retry-After": "Thu, 01 Jan 1970 00:16:50 GMT"}, 10),
+        ({"Retry-After": "soon"}, None),
+        ({"Retry-After": "-5"}, None),
+        ({"Retry-After": "inf"}, None),
+        ({"Retry-After": "9" * 400}, None),
+        ({"X-RateLimit-Reset": "1030"}, 30),
+        ({"X-RateLimit-Reset": "1000000060000"}, 30),
+        ({"Retry-After": "5", "X-RateLimit-Reset": "1030"}, 5),
+        ({}, None),
+    ],
+)
+def test_the_pause_is_what_the_provider_asks_for(
+    headers: dict[str, str], seconds: float | None
+) -> None:
+    now = 1_000_000_030 if headers.get("X-RateLimit-Reset", "").startswith("1000000") else 1000
+    assert pauses.asked_for(headers, now=now) == seconds

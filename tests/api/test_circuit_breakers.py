@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.utils import timezone
+from rest_framework.test import APIClient
+
+from tasks.models import Breaker
+from tests.api.described import described, post
+
+pytestmark = pytest.mark.django_db
+
+RESET = "/health/workers/reset-circuit-breaker"
+
+
+@pytest.fixture(autouse=True)
+def _open_circuit() -> None:
+    now = timezone.now()
+    Breaker.objects.create(
+        name="letters",
+        failures=5,
+        open_until=now + dt.timedelta(minutes=1),
+        last_error="The post office is closed.",
+        last_failure_at=now,
+    )
+
+
+def test_the_breakers_are_shown_with_the_workers(api: APIClient) -> None:
+    shown = described(api.get("/health/workers"))["circuit_breakers"]
+    assert (shown["letters"]["state"], shown["letters"]["failures"]) == ("open", 5)
+    assert shown["letters"]["last_error"] == "The post office is closed."
+    assert shown["openrouter"] == {
+        "state": "closed", "failures": 0, "retry_at": None, "last_error": "",
+        "last_failure_at": None,
+    }  # fmt: skip
+
+
+def test_a_circuit_that_may_be_tried_is_half_open(api: APIClient) -> None:
+    Breaker.objects.update(open_until=timezone.now() - dt.timedelta(seconds=1))
+    shown = described(api.get("/health/workers"))["circuit_breakers"]
+    assert shown["letters"]["state"] == "half-open"
+
+
+@pytest.mark.parametrize("slash", ["", "/"])
+def test_a_reset_closes_every_circuit(api: APIClient, slash: str) -> None:
+    response = api.post(f"{RESET}{slash}")
+    assert response.status_code == 200
+    answer = response.json() if slash else described(response)
+    assert answer["reset"] == sorted(answer["circuit_breakers"])
+    assert answer["circuit_breakers"]["letters"]["state"] == "closed"
+
+
+def test_where_keys_are_needed_operators_alone_reset(
+    api: APIClient,
+    api_for: Callable[[User], APIClient],
+    user: User,
+    operator: User,
+    settings: Any,
+) -> None:
+    settings.API_ALLOW_ANONYMOUS = False
+    assert post(api, RESET).status_code == 401
+    assert post(api_for(user), RESET).status_code == 403
+    assert Breaker.objects.get(name="letters").open_until
+    assert post(api_for(operator), RESET).status_code == 200
+    assert Breaker.objects.get(name="letters").open_until is None
+
+
+def test_a_foreign_web_page_resets_nothing(api: APIClient) -> None:
+    assert api.post(RESET, headers={"Sec-Fetch-Site": "cross-site"}).status_code in (401, 403)
+    assert Breaker.objects.get(name="letters").open_until

@@ -1,0 +1,19 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tasks.callbacks import lines
+from tests.callbacks import receiver as receivers
+from tests.callbacks.receiver import Receiver
+
+
+@pytest.fixture
+def receiver(settings: Any) -> Iterator[Receiver]:
+    """Return a running receiver, which this test's callbacks may go to."""
+    settings.CALLBACK_ALLOW_PRIVATE = True
+    lines.hang_up()
+    with receivers.receiver() as running:
+        yield running

@@ -1,0 +1,112 @@
+"""A receiver of callbacks: a real server on loopback that behaves as its path says."""
+
+from __future__ import annotations
+
+import json
+import socket
+import struct
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from http.client import parse_headers
+from socketserver import StreamRequestHandler, ThreadingTCPServer
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Received:
+    """One request."""
+
+    path: str
+    headers: dict[str, str]
+    body: str
+
+    @property
+    def message(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def id(self) -> str:
+        return self.headers["webhook-id"]
+
+
+@dataclass
+class Receiver:
+    """What came, and what is answered: `/500` answers 500, `/` what `answers` holds."""
+
+    port: int = 0
+    scheme: str = "http"
+    received: list[Received] = field(default_factory=list)
+    # Lines of an answer's head, one answer a request to `/`, the last for all that follow.
+    answers: list[str] = field(default_factory=lambda: ["200 OK"])
+    ended: threading.Event = field(default_factory=threading.Event)
+
+    def url(self, path: str = "/", *, host: str = "127.0.0.1") -> str:
+        """Return the address of a behaviour."""
+        return f"{self.scheme}://{host}:{self.port}{path}"
+
+    def next_answer(self) -> str:
+        """Return what the next request to `/` is answered."""
+        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+
+
+class _Handler(StreamRequestHandler):
+    def handle(self) -> None:
+        with suppress(OSError):
+            self._handle(self.server.receiver)  # type: ignore[attr-defined]
+
+    def _handle(self, receiver: Receiver) -> None:
+        line = self.rfile.readline().decode()
+        if not line:
+            return
+        headers = {name.lower(): value for name, value in parse_headers(self.rfile).items()}
+        body = self.rfile.read(int(headers.get("content-length", 0))).decode()
+        path = line.split()[1]
+        receiver.received.append(Received(path, headers, body))
+        match path:
+            case "/silent":
+                receiver.ended.wait(60)
+            case "/drip":
+                self._drip(receiver)
+            case "/reset":
+                linger = struct.pack("ii", 1, 0)
+                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            case "/":
+                self._say(receiver.next_answer())
+            case _:
+                self._say(f"{path[1:4]} Said")
+
+    def _say(self, head: str) -> None:
+        head = head.replace("\n", "\r\n")
+        self.wfile.write(f"HTTP/1.1 {head}\r\nContent-Length: 0\r\n\r\n".encode())
+
+    def _drip(self, receiver: Receiver) -> None:
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+        while not receiver.ended.wait(0.05):
+            self.wfile.write(b".")
+
+
+class _Server(ThreadingTCPServer):
+    daemon_threads = True
+    allow_reuse_address = True
+    request_queue_size = 128
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing: a client that goes is what is tested."""
+
+
+@contextmanager
+def receiver(wrap: Any = None) -> Iterator[Receiver]:
+    """Run a receiver; `wrap` makes its listening socket speak TLS."""
+    with _Server(("127.0.0.1", 0), _Handler) as server:
+        running = Receiver(port=server.server_address[1], scheme="https" if wrap else "http")
+        server.receiver = running  # type: ignore[attr-defined]
+        if wrap:
+            server.socket = wrap(server.socket)
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        try:
+            yield running
+        finally:
+            running.ended.set()
+            server.shutdown()

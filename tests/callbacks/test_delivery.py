@@ -1,0 +1,235 @@
+"""What becomes of a callback when the receiver behaves, and when it does not."""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+import time
+import uuid
+from contextlib import suppress
+from email.utils import format_datetime
+from typing import Any
+
+import pytest
+from django.utils import timezone
+from standardwebhooks import Webhook
+from uuid_utils.compat import uuid7
+
+from tasks.callbacks import lines, post
+from tasks.callbacks.kind import Undelivered, deliver
+from tasks.callbacks.receiver import Receiver as Addressee
+from tasks.callbacks.schedule import MAX_ATTEMPTS, PAUSES, SCHEDULE
+from tasks.callbacks.signing import secrets_of
+from tasks.kinds import Cancel, Context, FatalError, Retry, Snooze
+from tasks.models import Status, Task
+from tests.callbacks.receiver import Receiver
+from tests.factories import make_task
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.django_db
+
+
+def send(
+    task: Task, *, attempt: int = 1, id: uuid.UUID | None = None, **more: Any
+) -> dict[str, Any]:
+    context = Context(
+        task_id=id or uuid7(), attempt=attempt, owner_id=task.owner_id, soft_time_limit=25
+    )
+    return deliver({"task_id": str(task.id), **more}, context) or {}
+
+
+def ended(receiver: Receiver, path: str = "/", **fields: Any) -> Task:
+    status = fields.pop("status", Status.COMPLETED)
+    return make_task(status, callback_url=receiver.url(path), **fields)
+
+
+def test_a_message_is_thin_signed_and_names_itself(receiver: Receiver, user: Any) -> None:
+    task = ended(receiver, "/204?a=1", owner=user, metadata={"order": 7})
+    own = uuid7()
+    assert send(task, id=own) == {"status_code": 204}
+    (came,) = receiver.received
+    assert (came.path, came.id) == ("/204?a=1", str(own))
+    assert came.headers["content-type"] == "application/json"
+    assert Webhook(secrets_of(user.pk)[0]).verify(came.body, came.headers) == {
+        "type": "task.completed",
+        "timestamp": task.finished_at and task.finished_at.isoformat(),
+        "data": {
+            "task_id": str(task.id),
+            "kind": "test.script",
+            "status": "COMPLETED",
+            "result": {"done": True},
+            "error": None,
+            "metadata": {"order": 7},
+            "links": {"self": f"/api/v1/tasks/{task.id}"},
+        },
+    }
+
+
+def test_a_large_result_is_left_where_the_link_leads(receiver: Receiver) -> None:
+    send(ended(receiver, result={"text": "x" * 20_000}))
+    assert receiver.received[0].message["data"]["result"] is None
+
+
+def test_a_failure_is_told_with_its_error_and_no_traceback(receiver: Receiver) -> None:
+    send(ended(receiver, status=Status.FAILED))
+    told = receiver.received[0].message
+    assert (told["type"], told["data"]["error"]["type"]) == ("task.failed", "ValueError")
+    assert "Traceback" not in receiver.received[0].body
+
+
+def test_the_end_that_is_told_about_is_the_one_that_was(receiver: Receiver) -> None:
+    """Since then the task was retried by hand, and is another."""
+    at = "2026-01-01T00:00:00+00:00"
+    send(ended(receiver), status="FAILED", ended_at=at)
+    message = receiver.received[0].message
+    assert (message["type"], message["timestamp"]) == ("task.failed", at)
+    assert (message["data"]["result"], message["data"]["error"]) == (None, None)
+
+
+@pytest.mark.parametrize("status", [400, 401, 404, 500, 502, 503, 504])
+def test_whatever_is_no_success_is_sent_again(receiver: Receiver, status: int) -> None:
+    with pytest.raises(Undelivered, match=f"answered {status}"):
+        send(ended(receiver, f"/{status}"))
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirection_is_a_failure_and_never_followed(receiver: Receiver, status: int) -> None:
+    receiver.answers = [f"{status} Elsewhere\nLocation: {receiver.url('/200')}"]
+    with pytest.raises(Undelivered, match=f"answered {status}"):
+        send(ended(receiver))
+    assert [came.path for came in receiver.received] == ["/"]
+
+
+def test_a_receiver_that_is_gone_is_left_alone(receiver: Receiver) -> None:
+    with pytest.raises(Cancel, match="410"):
+        send(ended(receiver, "/410"))
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize(
+    ("said", "least", "most"),
+    [
+        ("120", 120, 120),
+        ("0", 5, 5.5),
+        ("1", 5, 5.5),
+        ("99999999999999", 86_400, 86_400),
+        (format_datetime(timezone.now() + dt.timedelta(hours=1), usegmt=True), 3_500, 3_600),
+    ],
+)
+def test_one_that_is_busy_says_when_to_come_again(
+    receiver: Receiver, status: int, said: str, least: float, most: float
+) -> None:
+    receiver.answers = [f"{status} Busy\nRetry-After: {said}"]
+    with pytest.raises((Retry, Undelivered)) as raised:
+        send(ended(receiver))
+    delay = getattr(raised.value, "delay", None) or SCHEDULE.next_delay(1)
+    assert least <= delay <= most
+
+
+@pytest.mark.parametrize("said", ["soon", "-5", "1.5", "", "Fri, 99 Nov 9999 99:99:99 GMT"])
+def test_what_it_says_amiss_is_overheard(receiver: Receiver, said: str) -> None:
+    receiver.answers = [f"429 Busy\nRetry-After: {said}"]
+    with pytest.raises(Undelivered):
+        send(ended(receiver))
+
+
+@pytest.mark.parametrize("path", ["/reset", "/silent", "/drip"])
+def test_one_that_breaks_off_or_never_ends_costs_a_bounded_time(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    monkeypatch.setattr(post, "TOTAL_LIMIT", 0.5)
+    began = time.monotonic()
+    with pytest.raises(Undelivered):
+        send(ended(receiver, path))
+    assert time.monotonic() - began < 3
+    assert len(receiver.received) == 1
+
+
+def test_a_dead_receiver_is_tried_by_one_call_at_a_time(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(post, "TOTAL_LIMIT", 0.2)
+    monkeypatch.setattr(lines, "DEAD_FOR", 0.2)
+    dead, healed = ended(receiver, "/silent"), ended(receiver, "/200")
+    for _ in range(50):
+        with pytest.raises(Undelivered):
+            send(dead)
+    assert len(receiver.received) < 5
+    with pytest.raises(Undelivered, match="did not answer in time"):
+        send(dead, attempt=MAX_ATTEMPTS)
+    with pytest.raises(Undelivered, match="other callbacks"):
+        send(healed)
+    wait_until(lambda: _is_accepted(healed))
+    assert send(healed) == {"status_code": 200}
+
+
+def _is_accepted(task: Task) -> bool:
+    try:
+        return bool(send(task))
+    except Undelivered:
+        return False
+
+
+def test_a_receiver_that_holds_its_lines_leaves_the_other_slots_alone(
+    receiver: Receiver, settings: Any
+) -> None:
+    settings.WORKER_CONCURRENCY = 4
+    slow, quick = receiver.url("/silent"), receiver.url("/200", host="localhost")
+    calls = [threading.Thread(target=_call, args=(slow,)) for _ in range(2)]
+    for call in calls:
+        call.start()
+    wait_until(lambda: len(receiver.received) == 2)
+    began = time.monotonic()
+    for _ in range(20):
+        with pytest.raises(Snooze, match="under way"):
+            send(make_task(Status.COMPLETED, callback_url=slow))
+    assert send(make_task(Status.COMPLETED, callback_url=quick)) == {"status_code": 200}
+    assert time.monotonic() - began < 2
+    receiver.ended.set()
+    for call in calls:
+        call.join()
+
+
+def _call(url: str) -> None:
+    to = Addressee.of(url)
+    with suppress(post.NoAnswer), lines.line(to.authority):
+        post.post(to, body=b"{}", headers={})
+
+
+def test_the_same_message_keeps_its_id_and_its_words(receiver: Receiver) -> None:
+    task, own = ended(receiver, "/500"), uuid7()
+    for attempt in (1, 2, 3):
+        with pytest.raises(Undelivered):
+            send(task, id=own, attempt=attempt)
+    assert {came.id for came in receiver.received} == {str(own)}
+    assert len({came.body for came in receiver.received}) == 1
+
+
+def test_there_is_nothing_to_tell_of_a_task_that_is_gone_or_anothers(
+    receiver: Receiver, user: Any
+) -> None:
+    deleted = ended(receiver)
+    Task.objects.filter(pk=deleted.pk).delete()
+    others = ended(receiver, owner=user)
+    others.owner_id = None
+    silent = make_task(Status.COMPLETED)
+    for task in (deleted, others, silent):
+        with pytest.raises(Cancel):
+            send(task)
+    assert receiver.received == []
+
+
+def test_an_address_that_became_forbidden_is_not_called(receiver: Receiver, settings: Any) -> None:
+    task = ended(receiver)
+    settings.CALLBACK_ALLOW_PRIVATE = False
+    with pytest.raises(FatalError):
+        send(task)
+    assert receiver.received == []
+
+
+def test_the_schedule_is_that_of_standard_webhooks() -> None:
+    hours = [seconds / 3600 for seconds in PAUSES[3:]]
+    assert (PAUSES[:3], hours) == ((5, 300, 1800), [2, 5, 10, 14, 20, 24])
+    for attempt, pause in enumerate(PAUSES, start=1):
+        delays = [SCHEDULE.next_delay(attempt) for _ in range(50)]
+        assert pause <= min(delays) < max(delays) <= pause * 1.1

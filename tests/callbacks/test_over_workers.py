@@ -1,0 +1,101 @@
+"""Callbacks as they are: submitted over HTTP, sent by real workers, killed on the way."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import pytest
+from rest_framework.test import APIClient
+from standardwebhooks import Webhook
+
+from tasks.callbacks.signing import secrets_of
+from tasks.models import Attempt, Outcome, Status, Task
+from tests.api.described import post
+from tests.callbacks.receiver import Receiver
+from tests.queue_rows import execute
+from tests.waiting import wait_until
+from tests.workers import WorkerCommand
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+PRIVATE = {"CALLBACK_ALLOW_PRIVATE": "true"}
+
+
+def submit(api: APIClient, receiver: Receiver, path: str = "/", **more: Any) -> str:
+    wanted = {"kind": "test.script", "callback_url": receiver.url(path), **more}
+    return str(post(api, "/api/v1/tasks/", wanted).json()["task_id"])
+
+
+def callback() -> Task:
+    return Task.objects.get(kind="callback.deliver")
+
+
+def has_failed(times: int) -> bool:
+    return Attempt.objects.filter(task__kind="callback.deliver").count() == times
+
+
+def due_now() -> None:
+    """Let what waits for its time be due."""
+    execute("UPDATE procrastinate_jobs SET scheduled_at = now() WHERE status = 'todo'")
+    execute("NOTIFY procrastinate_any_queue_v1, '{}'")
+
+
+def test_the_receiver_hears_of_each_end_once(
+    api: APIClient, receiver: Receiver, run_tasks: Callable[..., None]
+) -> None:
+    well = submit(api, receiver, input={"value": 7})
+    badly = submit(api, receiver, input={"do": "fatal"})
+    run_tasks(**PRIVATE)
+    (secret,) = secrets_of(None)
+    told = {}
+    for came in receiver.received:
+        message = Webhook(secret).verify(came.body, came.headers)
+        told[message["data"]["task_id"]] = message["data"]
+    assert len(receiver.received) == 2
+    assert (told[well]["status"], told[well]["result"]) == ("COMPLETED", {"echo": 7})
+    assert (told[badly]["status"], told[badly]["error"]["type"]) == ("FAILED", "FatalError")
+    assert set(Task.objects.values_list("status", flat=True)) == {"COMPLETED", "FAILED"}
+
+
+def test_a_message_that_was_not_accepted_is_sent_again_under_its_id(
+    api: APIClient, receiver: Receiver, worker: Callable[..., WorkerCommand]
+) -> None:
+    receiver.answers = ["500 No", "301 No\nLocation: /200", "429 No\nRetry-After: 1", "200 Yes"]
+    submit(api, receiver)
+    worker(**PRIVATE)
+    for failed in (1, 2, 3):
+        wait_until(partial(has_failed, failed))
+        due_now()
+    wait_until(lambda: callback().status == Status.COMPLETED)
+    assert {came.id for came in receiver.received} == {str(callback().id)}
+    assert [came.path for came in receiver.received] == ["/"] * 4
+
+
+def test_one_that_is_gone_hears_nothing_more(
+    api: APIClient, receiver: Receiver, run_tasks: Callable[..., None]
+) -> None:
+    submit(api, receiver, "/410")
+    run_tasks(**PRIVATE)
+    assert (callback().status, len(receiver.received)) == (Status.CANCELLED, 1)
+
+
+def test_a_worker_that_dies_between_sending_and_recording_sends_again_under_the_same_id(
+    api: APIClient, receiver: Receiver, worker: Callable[..., WorkerCommand]
+) -> None:
+    task_id = submit(api, receiver, "/silent")
+    dying = worker(**PRIVATE)
+    wait_until(lambda: receiver.received)
+    for pid in dying.pids():
+        os.kill(pid, signal.SIGKILL)
+    dying.signal(signal.SIGKILL)
+    execute("UPDATE tasks_worker SET heartbeat_at = now() - interval '1 minute'")
+    # From now on it answers.
+    Task.objects.filter(pk=task_id).update(callback_url=receiver.url("/200"))
+    worker(**PRIVATE)
+    wait_until(lambda: callback().status == Status.COMPLETED, within=30)
+    assert {came.id for came in receiver.received} == {str(callback().id)}
+    assert Outcome.LOST in callback().attempts.values_list("outcome", flat=True)

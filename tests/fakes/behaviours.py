@@ -1,0 +1,150 @@
+"""What the stand-in for OpenRouter can do with a call."""
+
+from __future__ import annotations
+
+import json
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler
+from typing import Any
+
+LARGE = 50 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer; `length` is what it says of its own length, None for nothing."""
+
+    status: int
+    body: bytes
+    headers: dict[str, str] = field(default_factory=dict)
+    length: int | None = -1
+
+
+def completion(text: Any, **more: Any) -> dict[str, Any]:
+    """Return a chat completion as OpenRouter sends it."""
+    choice = {"index": 0, "finish_reason": "stop", **more}
+    return {
+        "id": "gen-fake",
+        "object": "chat.completion",
+        "model": "fake/model",
+        "choices": [{**choice, "message": {"role": "assistant", "content": text}}],
+        "usage": {"prompt_tokens": 40, "completion_tokens": 2, "total_tokens": 42},
+    }
+
+
+def refusal(status: int, message: str, **headers: str) -> Reply:
+    """Return an error as OpenRouter sends it."""
+    body = {"error": {"code": status, "message": message}}
+    return Reply(status, json.dumps(body).encode(), headers)
+
+
+def _ok(asked: dict[str, Any]) -> Reply:
+    words = str(asked["messages"][-1]["content"]).split()
+    text = f"In short, {len(words)} words: {' '.join(words[:12])}."
+    return _said(completion(text))
+
+
+def _said(document: Any, status: int = 200) -> Reply:
+    return Reply(status, json.dumps(document).encode())
+
+
+_FIXED: dict[str, Callable[[], Reply]] = {
+    # The message repeats what must not be told on.
+    "400": lambda: refusal(400, "Bad request: secret prompt"),
+    "401": lambda: refusal(401, "No cookie auth credentials found: sk-or-fake"),
+    "402": lambda: refusal(402, "Insufficient credits"),
+    "403": lambda: refusal(403, "Your input was flagged: secret prompt"),
+    "404": lambda: refusal(404, "No endpoints found for this model"),
+    "408": lambda: refusal(408, "Timed out"),
+    "429": lambda: refusal(429, "Rate limit exceeded", **{"Retry-After": "2"}),
+    "429 reset": lambda: _said(
+        {
+            "error": {
+                "code": 429,
+                "message": "Rate limit exceeded: free-models-per-min.",
+                "metadata": {"headers": {"X-RateLimit-Reset": str(int(time.time() + 30) * 1000)}},
+            }
+        },
+        429,
+    ),
+    "500": lambda: refusal(500, "Internal Server Error"),
+    "502": lambda: Reply(502, b"<html>Bad Gateway</html>"),
+    "503": lambda: refusal(503, "No provider", **{"Retry-After": "3"}),
+    "200 error": lambda: _said({"error": {"code": 502, "message": "Upstream: secret prompt"}}),
+    "200 error 429": lambda: _said({"error": {"code": 429, "message": "Upstream is busy"}}),
+    "200 error 402": lambda: _said({"error": {"code": 402, "message": "Insufficient credits"}}),
+    "200 error word": lambda: _said({"error": {"code": "server_error"}}),
+    "choice error": lambda: _said(completion("", finish_reason="error", error={"code": 502})),
+    "invalid json": lambda: Reply(200, b'{"choices": [{'),
+    "no object": lambda: Reply(200, b"[]"),
+    "deep": lambda: Reply(200, b"[" * 100_000),
+    "not utf-8": lambda: Reply(200, b'{"choices": "\xff\xfe"}'),
+    "no choices": lambda: _said({"choices": []}),
+    "strange choices": lambda: _said({"choices": {"0": "text"}}),
+    "empty": lambda: _said(completion(" \n")),
+    "null": lambda: _said(completion(None)),
+    "parts": lambda: _said(completion([{"type": "text", "text": "In "}, {"text": "parts."}])),
+    "length": lambda: _said(completion("It goes on and", finish_reason="length")),
+    # json.dumps escapes both, so they arrive as \u0000 and \ud800.
+    "nul": lambda: _said(completion("Nothing\0 and half\ud800 a pair.")),
+    "redirect": lambda: Reply(302, b"", {"Location": "http://127.0.0.1:1/"}),
+    "large": lambda: Reply(200, b"x" * LARGE),
+    "large endless": lambda: Reply(200, b"x" * LARGE, {"Connection": "close"}, None),
+    "truncated": lambda: Reply(200, json.dumps(completion("Half of")).encode()[:-60], length=4096),
+}
+
+
+def perform(
+    handler: BaseHTTPRequestHandler, do: str, asked: dict[str, Any], closing: threading.Event
+) -> None:
+    """Do with a call what the name says."""
+    match do:
+        case "ok":
+            send(handler, _ok(asked))
+        case "hang":
+            closing.wait()
+        case "reset":
+            _reset(handler.connection)
+        case "reset mid-body":
+            handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n{")
+            _reset(handler.connection)
+        case "drip":
+            _drip(handler, b"HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\n", b" ", closing)
+        case "drip headers":
+            _drip(handler, b"HTTP/1.1 200 OK\r\n", b"X", closing)
+        case _:
+            send(handler, _FIXED[do]())
+
+
+def send(handler: BaseHTTPRequestHandler, reply: Reply) -> None:
+    """Write a reply; one that is not as long as it says ends the connection."""
+    handler.send_response(reply.status)
+    for name, value in reply.headers.items():
+        handler.send_header(name, value)
+    length = len(reply.body) if reply.length == -1 else reply.length
+    if length is not None:
+        handler.send_header("Content-Length", str(length))
+    handler.close_connection = length != len(reply.body)
+    handler.end_headers()
+    handler.wfile.write(reply.body)
+
+
+def _drip(
+    handler: BaseHTTPRequestHandler, head: bytes, drop: bytes, closing: threading.Event
+) -> None:
+    handler.close_connection = True
+    handler.wfile.write(head)
+    while not closing.wait(0.05):
+        handler.wfile.write(drop)
+
+
+def _reset(connection: socket.socket) -> None:
+    """Hang up with a RST, as a process that dies does."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    # The handler's files would keep the socket itself open.
+    socket.close(connection.detach())

@@ -1,0 +1,129 @@
+"""Everybody who may write a task, each with a session of his own, let loose on the same rows."""
+
+from __future__ import annotations
+
+import random
+import threading
+import uuid
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, LiteralString, Self
+
+import psycopg
+from django.db import connection
+
+from tasks import lifecycle, sql
+from tasks.ending import Claim, completed, interrupted, parameters
+from tasks.submission import Submission
+from tests.factories import make_worker
+
+LEASE = 15.0
+KIND = "test.script"
+# The lease of the tasks' first claim; a later one is somebody else's.
+FIRST = 1
+
+Ids = Sequence[uuid.UUID]
+
+
+class Rivals:
+    """Runs rounds: rows under a worker whose lease has ended, and eight rivals for them."""
+
+    def __init__(self, url: str, dice: random.Random) -> None:
+        self._url = url
+        self._dice = dice
+        self._sessions = threading.local()
+        self._opened: list[psycopg.Connection[Any]] = []
+        self._rivals: list[Callable[[Ids, dict[uuid.UUID, int]], int]] = [
+            self._finish, self._hand_back, self._cancel, self._cancel, self._rescue,
+            self._retry, self._delete, self._claim, self._reconcile,
+        ]  # fmt: skip
+        self._pool = ThreadPoolExecutor(len(self._rivals))
+        self._start = threading.Barrier(len(self._rivals))
+        self.deadlocks: Counter[str] = Counter()
+        self.errors: Counter[str] = Counter()
+        self.won = 0
+
+    def __enter__(self) -> Self:
+        self._worker = make_worker("dead", silent_for=60)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown()
+        for session in self._opened:
+            session.close()
+
+    def round(self, *, rows: int) -> None:
+        """Make so many running tasks and let everybody go for them at once."""
+        with connection.cursor() as cursor:
+            for table in ("procrastinate_jobs", "tasks_attempt", "tasks_task"):
+                cursor.execute(f"DELETE FROM {table}")
+            lifecycle.submit_many([Submission.of(KIND) for _ in range(rows)])
+            cursor.execute(sql.CLAIM, self._wanted_claim())
+            jobs = {row[0]: row[1] for row in cursor.fetchall()}
+        waits = [
+            self._pool.submit(self._go, rival, self._dice.sample(list(jobs), rows), jobs)
+            for rival in self._rivals
+        ]
+        self.won += sum(wait.result(60) for wait in waits)
+
+    def _go(
+        self,
+        rival: Callable[[Ids, dict[uuid.UUID, int]], int],
+        ids: Ids,
+        jobs: dict[uuid.UUID, int],
+    ) -> int:
+        self._start.wait(30)
+        try:
+            return rival(ids, jobs)
+        except psycopg.errors.DeadlockDetected:
+            self.deadlocks[rival.__name__.strip("_")] += 1
+        except psycopg.Error as error:
+            what = error.diag.constraint_name or type(error).__name__
+            self.errors[f"{rival.__name__.strip('_')}: {what}"] += 1
+        return 0
+
+    def _finish(self, ids: Ids, jobs: dict[uuid.UUID, int]) -> int:
+        endings = [completed(_claim(one, jobs[one]), {}) for one in ids]
+        return self._run(sql.FINISH, parameters(endings, worker="dead"))
+
+    def _hand_back(self, ids: Ids, jobs: dict[uuid.UUID, int]) -> int:
+        endings = [interrupted(_claim(one, jobs[one])) for one in ids]
+        return self._run(sql.FINISH, parameters(endings, worker="dead"))
+
+    def _cancel(self, ids: Ids, jobs: dict[uuid.UUID, int]) -> int:
+        return self._run(sql.CANCEL, {"ids": ids})
+
+    def _rescue(self, ids: Ids, jobs: dict[uuid.UUID, int]) -> int:
+        return self._run(sql.RESCUE, {"lease": LEASE, "max_losses": 10, "limit": 1_000})
+
+    def _retry(self, ids: Ids, jobs: dict[uuid.UUID, int]) -> int:
+        return self._run(sql.RETRY, {"ids": ids})
+
+    def _delete(self, ids: Ids, jobs: dict[uuid.UUID, int]) -> int:
+        # Only some of them: what is gone is no rival's any more.
+        return self._run(sql.DELETE, {"ids": ids[: len(ids) // 2]})
+
+    def _claim(self, ids: Ids, jobs: dict[uuid.UUID, int]) -> int:
+        return self._run(sql.CLAIM, self._wanted_claim())
+
+    def _reconcile(self, ids: Ids, jobs: dict[uuid.UUID, int]) -> int:
+        return self._run(sql.RECONCILE, {"limit": 1_000})
+
+    def _wanted_claim(self) -> dict[str, Any]:
+        names = [f"task:{KIND}"]
+        limits = {"limit": 5, "retry_share": 2}
+        return {"worker": self._worker, "queues": None, "task_names": names, **limits}
+
+    def _run(self, statement: LiteralString, wanted: dict[str, Any]) -> int:
+        if not hasattr(self._sessions, "own"):
+            self._sessions.own = psycopg.connect(self._url, autocommit=True)
+            self._opened.append(self._sessions.own)
+        return len(self._sessions.own.execute(statement, wanted).fetchall())
+
+
+def _claim(task_id: uuid.UUID, job_id: int) -> Claim:
+    return Claim(
+        id=task_id, job_id=job_id, kind=KIND, owner_id=None, input={}, attempt=1, max_attempts=4,
+        lease=FIRST,
+    )  # fmt: skip

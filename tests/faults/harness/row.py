@@ -1,0 +1,94 @@
+"""A row of the table of faults: what is done to the system, what must hold, and the run.
+
+How to write one (in `tests/faults/rows/`, any module; all are loaded):
+
+    @row("R06", title="SIGTERM under load", promise="all finish, exit 0",
+         target="doubled 0, exit within the drain limit", limit=120)
+    def sigterm_under_load(system: System, dice: Dice) -> Measured:
+        workers = system.workers(processes=4, concurrency=4)
+        system.submit([Submission.of("test.effect", {"seconds": 0.1}) for _ in range(500)])
+        ...
+        return Measured(figure=f"exit {code} after {took:.1f} s", met=code == 0)
+
+- Each row gets a fresh database in a durable cluster that is its alone (`system.server`: `crash()`,
+  `stop()`, `start()`, `pid`). Django in this process is connected to it: models and verbs work.
+- `system.submit(submissions)` commits them and writes their ids to the file of accepted ones; a
+  client over HTTP calls `system.accepted.add(ids)` itself.
+- `system.workers(processes=, concurrency=, queues=, **environment)` starts `manage.py worker` and
+  waits until it is seated; `system.web(**environment)` starts the web server. Both are processes
+  with `pid`, `signal()`, `wait()`, `output()`, `descendants()`; `DATABASE_URL=` points them to a
+  proxy. All are ended after the row, whatever happens.
+- `system.kill(seat)` sends SIGKILL to a worker process and notes the fault, `system.fault(...)`
+  notes another; `system.recovery()` then tells how long the tasks hit waited for their next start.
+- Every figure comes from the run: `system.count(status)`, `system.doubled()` (I2), your own reads.
+- `system.queries.rows(sql)` and `.value(sql)` read, also across outages; `system.quick` asks for
+  the short version of a row that takes minutes.
+- I1 to I6 are checked by the harness, every 5 s and at the end: a row is met only if they held too.
+  A row after which tasks rightly remain unended says `ends=False`.
+- All chance comes from `dice`, a `random.Random` seeded for the row. A row that cannot run on this
+  machine raises `NotRun` with the reason.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tests.faults import rows as rows_package
+from tests.faults.harness.system import System
+
+Dice = random.Random
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a run showed, in the words of the report, and whether the target was met."""
+
+    figure: str
+    met: bool
+
+
+class NotRun(Exception):
+    """The row cannot run here; says why."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One fault; `limit` in seconds bounds the run, `ends` says that all its tasks end in it."""
+
+    id: str
+    title: str
+    promise: str
+    target: str
+    limit: float
+    ends: bool
+    run: Callable[[System, Dice], Measured]
+
+
+_rows: dict[str, Row] = {}
+
+
+def row(
+    id: str, *, title: str, promise: str, target: str, limit: float = 300.0, ends: bool = True
+) -> Callable[[Callable[[System, Dice], Measured]], Callable[[System, Dice], Measured]]:
+    """Put the decorated run into the table of rows."""
+
+    def register(run: Callable[[System, Dice], Measured]) -> Callable[[System, Dice], Measured]:
+        if id in _rows:
+            raise ValueError(f"two rows are called {id}")
+        _rows[id] = Row(
+            id=id, title=title, promise=promise, target=target, limit=limit, ends=ends, run=run
+        )
+        return run
+
+    return register
+
+
+def all_rows() -> dict[str, Row]:
+    """Load every module of rows; return the rows by id, sorted."""
+    for module in pkgutil.iter_modules(rows_package.__path__):
+        importlib.import_module(f"{rows_package.__name__}.{module.name}")
+    return dict(sorted(_rows.items()))

@@ -1,0 +1,149 @@
+"""Runs one row: a fresh system, the invariants watched, bounded in time, nothing left behind."""
+
+from __future__ import annotations
+
+import random
+import signal
+import threading
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import FrameType
+from typing import NoReturn
+
+import psutil
+import psycopg
+from django.db import connection
+
+from tests.faults.harness import invariants
+from tests.faults.harness.processes import marked
+from tests.faults.harness.queries import Queries
+from tests.faults.harness.row import Measured, NotRun, Row
+from tests.faults.harness.server import Server
+from tests.faults.harness.system import System
+
+WATCH_SECONDS = 5.0
+# How long what was ended may need to be gone.
+LEAVE_SECONDS = 5.0
+LOG_TAIL = 3_000
+
+
+@dataclass(frozen=True)
+class Result:
+    """What is to be reported of one run; `met` is None when the row could not run."""
+
+    row: Row
+    figure: str
+    met: bool | None
+    quick: bool
+
+
+class OutOfTime(Exception):
+    """The row took longer than its limit."""
+
+
+class Watch(threading.Thread):
+    """Looks every few seconds whether what must always hold does hold."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(name="watch", daemon=True)
+        self.broken: list[str] = []
+        self._url = url
+        self._stopped = threading.Event()
+
+    def run(self) -> None:
+        """Look until stopped, or until something broke."""
+        queries = Queries(self._url)
+        while not self.broken and not self._stopped.wait(WATCH_SECONDS):
+            try:
+                self.broken = invariants.broken_now(queries)
+            except psycopg.Error:
+                # The row may be about a database that refuses: the end is looked at in any case.
+                queries.close()
+        queries.close()
+
+    def stop(self) -> list[str]:
+        """Stop looking; return what broke."""
+        self._stopped.set()
+        self.join()
+        return [f"during the run: {what}" for what in self.broken]
+
+
+def run_row(row: Row, server: Server, *, seed: int, quick: bool) -> Result:
+    """Run a row on a fresh database; what it raises is its failure, not the harness's."""
+    try:
+        measured = _run(row, server, seed=seed, quick=quick)
+    except NotRun as error:
+        return Result(row, f"cannot run here: {error}", None, quick)
+    except Exception as error:
+        traceback.print_exc()
+        return Result(row, f"failed: {_first_line(error)}", False, quick)
+    return Result(row, measured.figure, measured.met, quick)
+
+
+def _run(row: Row, server: Server, *, seed: int, quick: bool) -> Measured:
+    server.renew_database()
+    with TemporaryDirectory(prefix="faults-row-") as scratch:
+        Path(scratch).chmod(0o755)
+        system = System(server, Path(scratch), quick=quick)
+        watch = Watch(server.url)
+        watch.start()
+        try:
+            with _bounded(row.limit):
+                measured = row.run(system, random.Random(f"{seed} {row.id}"))
+                broken = _broken(row, system)
+        except BaseException:
+            _show_logs(Path(scratch))
+            raise
+        finally:
+            broken_meanwhile = watch.stop()
+            connection.close()
+            system.end()
+    broken += broken_meanwhile + _left_behind()
+    if broken:
+        return Measured(f"{measured.figure}; BROKEN: {'; '.join(broken)}", met=False)
+    return measured
+
+
+def _broken(row: Row, system: System) -> list[str]:
+    if row.ends:
+        return invariants.broken_at_the_end(system.queries, system.accepted.ids())
+    return invariants.broken_now(system.queries)
+
+
+def _left_behind() -> list[str]:
+    """Kill what outlived its row, and say what it was."""
+    _, left = psutil.wait_procs(marked(), timeout=LEAVE_SECONDS)
+    found = [f"I5 a process was left behind: {' '.join(one.cmdline()[:6])}" for one in left]
+    for process in left:
+        process.kill()
+    return found
+
+
+@contextmanager
+def _bounded(seconds: float) -> Iterator[None]:
+    """Raise OutOfTime in the main thread after so many seconds."""
+
+    def ring(number: int, frame: FrameType | None) -> NoReturn:
+        raise OutOfTime(f"not over after {seconds:g} s")
+
+    kept = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, kept)
+
+
+def _show_logs(directory: Path) -> None:
+    for log in sorted(directory.glob("*.log")):
+        print(f"--- {log.name}\n{log.read_text(errors='replace')[-LOG_TAIL:]}", flush=True)
+
+
+def _first_line(error: Exception) -> str:
+    text = str(error).strip() or type(error).__name__
+    return text.splitlines()[0][:300]

@@ -1,0 +1,206 @@
+"""Workers are killed at every boundary of a task's life: R02.
+
+The engine has no hooks for this. Points inside a handler are reached by handlers that kill their
+own worker; those inside the engine's statements by a lock that the row holds, so that the statement
+stands still in the database while its worker is killed. What then becomes of the statement goes
+either way: cut off, it is rolled back; let go, it commits although nobody awaits its answer.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+
+import psycopg
+
+from tasks.models import Status
+from tasks.submission import Submission
+from tests.faults.harness.processes import Workers, send
+from tests.faults.harness.row import Dice, Measured, row
+from tests.faults.harness.system import System
+from tests.script.models import Effect
+from tests.waiting import wait_until
+
+KILLS = 50
+# Worker processes that are at the point at once.
+WAVE = 10
+HANDLER_POINTS = ("before the call", "after the call", "after the effect")
+
+BLOCKED = """
+    SELECT pid FROM pg_stat_activity
+    WHERE wait_event_type = 'Lock' AND application_name = %(session)s
+"""
+
+
+@row(
+    "R02",
+    title=f"SIGKILL ×{KILLS} at each of nine crash points (callbacks: see R53)",
+    promise="every boundary safe",
+    target="lost 0, doubled 0 at all points",
+    limit=900,
+)
+def every_crash_point(system: System, dice: Dice) -> Measured:
+    """Kill workers at nine points of a task's life; then let one worker finish what is left."""
+    kills = 10 if system.quick else KILLS
+    engine_points: dict[str, Callable[[System], int]] = {
+        "before the claim": _before_the_claim,
+        "inside the claim, rolled back": partial(_inside_the_claim, commit=False),
+        "inside the claim, committed": partial(_inside_the_claim, commit=True),
+        "after the claim": _after_the_claim,
+        "inside the finish, rolled back": partial(_inside_the_finish, commit=False),
+        "inside the finish, committed": partial(_inside_the_finish, commit=True),
+    }
+    killed = {point: _in_the_handler(system, point, kills) for point in HANDLER_POINTS}
+    for point, wave in engine_points.items():
+        killed[point] = 0
+        while killed[point] < kills:
+            killed[point] += wave(system)
+    system.workers(processes=2, concurrency=8)
+    system.wait_until_ended(within=180)
+    accepted = len(system.accepted.ids())
+    lost = accepted - system.count(Status.COMPLETED)
+    calls, crashes = _calls(system)
+    points = ", ".join(f"{point} ×{count}" for point, count in killed.items())
+    return Measured(
+        f"lost {lost} of {accepted}, doubled {system.doubled()}; {points}; "
+        f"{calls} calls to the outside for {len(HANDLER_POINTS) * kills} tasks that crashed "
+        f"{crashes} times",
+        met=lost == 0 and calls <= len(HANDLER_POINTS) * kills + crashes,
+    )
+
+
+def _in_the_handler(system: System, point: str, kills: int) -> int:
+    """Run handlers that kill their worker at the point; supervisors bring fresh ones."""
+    given = {"point": point, "scratch": str(system.directory)}
+    ids = system.submit(
+        [Submission.of("test.crash_point", given, queue="handler") for _ in range(kills)]
+    )
+    victims = system.workers(processes=WAVE, concurrency=1, queues=["handler"], seated=False)
+    died = [system.directory / f"{one}.died" for one in ids]
+    wait_until(lambda: all(file.exists() for file in died), within=180, what=f"{kills} deaths")
+    _kill_all(victims)
+    return kills
+
+
+def _before_the_claim(system: System) -> int:
+    """Kill workers that were woken for tasks but have not asked for them."""
+    queue = _own_queue()
+    victims = system.workers(processes=WAVE, concurrency=1, queues=[queue])
+    for seat in victims.seats():
+        os.kill(seat.pid, signal.SIGSTOP)
+    system.submit([Submission.of("test.effect", queue=queue) for _ in range(WAVE)])
+    _kill_all(victims)
+    assert system.count(Status.PENDING) >= WAVE
+    return WAVE
+
+
+def _inside_the_claim(system: System, *, commit: bool) -> int:
+    """Kill workers whose claim waits for the row of its task."""
+    queue = _own_queue()
+    ids = system.submit([Submission.of("test.effect", queue=queue) for _ in range(WAVE)])
+    with _rows_locked(system, ids) as locked:
+        victims = system.workers(processes=WAVE, concurrency=1, queues=[queue])
+        blocked = _wait_until_blocked(system, "worker claim", WAVE)
+        _kill_all(victims)
+        if not commit:
+            _cut_off(system, blocked)
+        locked.rollback()
+    return WAVE
+
+
+def _after_the_claim(system: System) -> int:
+    """Kill workers that hold claims of which most have not begun."""
+    queue = _own_queue()
+    file = system.directory / "never"
+    given = {"file": str(file), "within": 1}
+    system.submit([Submission.of("test.plain_effect", given, queue=queue) for _ in range(4 * WAVE)])
+    victims = system.workers(
+        processes=WAVE,
+        concurrency=1,
+        queues=[queue],
+        seated=False,
+        WORKER_PREFETCH_MULTIPLIER="4",
+    )
+    wait_until(lambda: system.count(Status.PROCESSING) > 2 * WAVE, what="claimed, not begun")
+    _kill_all(victims)
+    return WAVE
+
+
+def _inside_the_finish(system: System, *, commit: bool) -> int:
+    """Kill workers whose finish waits for the row of its task."""
+    queue = _own_queue()
+    file = system.directory / queue
+    began = Effect.objects.count()
+    ids = system.submit(
+        [Submission.of("test.plain_effect", {"file": str(file)}, queue=queue) for _ in range(WAVE)]
+    )
+    victims = system.workers(processes=WAVE, concurrency=1, queues=[queue])
+    wait_until(lambda: Effect.objects.count() >= began + WAVE, within=60, what="all begun")
+    with _rows_locked(system, ids) as locked:
+        file.touch()
+        blocked = _wait_until_blocked(system, "worker finish", WAVE)
+        _kill_all(victims)
+        if not commit:
+            _cut_off(system, blocked)
+        locked.rollback()
+    return WAVE
+
+
+def _own_queue() -> str:
+    """Return a queue for one wave: what it leaves undone must not be taken by the next."""
+    return f"wave-{uuid.uuid4().hex[:12]}"
+
+
+@contextmanager
+def _rows_locked(
+    system: System, ids: Sequence[uuid.UUID]
+) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
+    """Hold the rows of these tasks, so that whoever writes them stands still."""
+    with psycopg.connect(system.server.url) as session:
+        session.execute("SELECT FROM tasks_task WHERE id = ANY (%s) FOR UPDATE", [list(ids)])
+        yield session
+
+
+def _wait_until_blocked(system: System, session: str, count: int) -> list[int]:
+    """Wait until so many sessions of that name wait for a lock; return their backends."""
+
+    def blocked() -> list[int]:
+        found = [pid for (pid,) in system.queries.rows(BLOCKED, {"session": session})]
+        return found if len(found) >= count else []
+
+    return wait_until(blocked, within=60, what=f"{count} × {session} blocked")
+
+
+def _cut_off(system: System, backends: list[int]) -> None:
+    """End the sessions of the dead, as the database does once it notices."""
+    system.queries.rows(
+        "SELECT pg_terminate_backend(pid) FROM unnest(%(pids)s::int[]) AS pid", {"pids": backends}
+    )
+    wait_until(
+        lambda: (
+            not system.queries.value(
+                "SELECT count(*) FROM pg_stat_activity WHERE pid = ANY (%(pids)s)",
+                {"pids": backends},
+            )
+        ),
+        what="sessions gone",
+    )
+
+
+def _kill_all(workers: Workers) -> None:
+    """Kill the processes first: a supervisor that saw it would replace them."""
+    os.kill(workers.pid, signal.SIGSTOP)
+    for pid in workers.descendants():
+        send(pid, signal.SIGKILL)
+    send(workers.pid, signal.SIGKILL)
+    workers.wait()
+
+
+def _calls(system: System) -> tuple[int, int]:
+    """Return how often the outside was called, and how often a calling task crashed."""
+    calls = sum(len(file.read_text().split()) for file in system.directory.glob("*.calls"))
+    return calls, len(list(system.directory.glob("*.died")))

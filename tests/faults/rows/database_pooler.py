@@ -1,0 +1,102 @@
+"""A pooler stands between us and the database: R34."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import requests
+
+from tasks.models import Status
+from tests.faults.harness import pgbouncer
+from tests.faults.harness.row import Dice, Measured, NotRun, row
+from tests.faults.harness.system import System
+from tests.waiting import wait_until
+
+# What each task is told to do, and how it must end: every outcome there is.
+CASES: tuple[tuple[dict[str, Any], Status], ...] = (
+    ({"kind": "test.script", "input": {"value": 1}}, Status.COMPLETED),
+    ({"kind": "test.script", "input": {"do": "raise"}}, Status.FAILED),
+    ({"kind": "test.script", "input": {"do": "raise once"}}, Status.COMPLETED),
+    ({"kind": "test.script", "input": {"do": "retry once"}}, Status.COMPLETED),
+    ({"kind": "test.script", "input": {"do": "fatal"}}, Status.FAILED),
+    ({"kind": "test.script", "input": {"do": "cancel"}}, Status.CANCELLED),
+    ({"kind": "test.script", "input": {"do": "follow up", "value": 2}}, Status.COMPLETED),
+    ({"kind": "test.effect", "input": {}}, Status.COMPLETED),
+    ({"kind": "test.effect", "input": {"do": "raise"}}, Status.FAILED),
+    ({"kind": "test.isolated", "input": {"do": "progress"}}, Status.COMPLETED),
+    ({"kind": "test.isolated_effect", "input": {}}, Status.COMPLETED),
+    ({"kind": "test.script", "input": {"value": 3}, "delay": 1}, Status.COMPLETED),
+)
+TIMES = 25
+
+
+@row(
+    "R34",
+    title="PgBouncer in transaction mode before web and workers",
+    promise="everything works",
+    target="100 % of the outcomes right",
+)
+def behind_a_pooler(system: System, dice: Dice) -> Measured:
+    """Drive every outcome, over HTTP, and cancel what runs."""
+    if not pgbouncer.is_installed():
+        raise NotRun("pgbouncer is not installed")
+    with pgbouncer.pgbouncer(system.server, system.directory) as pooled:
+        # Django's way to say that a pooler is there.
+        url = f"{pooled}?disable_server_side_cursors=true"
+        web = system.web(DATABASE_URL=url)
+        workers = system.workers(processes=2, DATABASE_URL=url)
+        seats = workers.seats()
+        began = time.monotonic()
+        wanted = _submit_all(web.url, dice) | _cancel_running(system, web.url)
+        system.accepted.add(wanted)
+        system.wait_until_ended(within=90)
+        took = time.monotonic() - began
+        wrong = [id for id, status in wanted.items() if _status(system, id) != status]
+        replaced = len({*seats} - {*workers.seats()})
+        complaints = workers.output().count('"level":"warning"')
+        heeded = system.queries.value(
+            "SELECT extract(epoch FROM max(finished_at - started_at))::float FROM tasks_task"
+            " WHERE input ->> 'do' = 'wait for file'"
+        )
+        workers.end()
+        web.command.end()
+    return Measured(
+        f"{pgbouncer.version()}: {len(wanted) - len(wrong)} of {len(wanted)} outcomes right in "
+        f"{took:.0f} s; {replaced} worker processes replaced, {complaints} warnings; "
+        f"running tasks cancelled within {heeded:.1f} s of their start",
+        met=not wrong and not replaced and not complaints,
+    )
+
+
+def _submit_all(url: str, dice: Dice) -> dict[str, Status]:
+    """Submit every case many times, in any order; return how each task must end."""
+    cases = list(CASES) * TIMES
+    dice.shuffle(cases)
+    return {_post(url, "", case): status for case, status in cases}
+
+
+def _cancel_running(system: System, url: str) -> dict[str, Status]:
+    """Submit ten tasks that never end, and cancel each once it runs."""
+    wanted = {}
+    for number in range(10):
+        given = {"do": "wait for file", "file": str(system.directory / f"never-{number}")}
+        task = _post(url, "", {"kind": "test.script", "input": given})
+        wait_until(lambda id=task: _status(system, id) == "PROCESSING", within=30, what="it runs")
+        _post(url, f"{task}/cancel", {})
+        wanted[task] = Status.CANCELLED
+    return wanted
+
+
+def _post(url: str, path: str, body: dict[str, Any]) -> str:
+    answer = requests.post(f"{url}/api/v1/tasks/{path}", json=body, timeout=30)
+    answer.raise_for_status()
+    return str(answer.json()["task_id"])
+
+
+def _status(system: System, task_id: str) -> str:
+    return str(
+        system.queries.value(
+            "SELECT status FROM tasks_task WHERE id = %(id)s::uuid", {"id": task_id}
+        )
+    )

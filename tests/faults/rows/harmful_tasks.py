@@ -1,0 +1,205 @@
+"""Handlers that harm the process they run in: R11 to R15."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from tasks.models import Status, Task
+from tasks.submission import Submission
+from tests.faults.harness.processes import is_running
+from tests.faults.harness.row import Dice, Measured, row
+from tests.faults.harness.system import System
+from tests.script.models import Effect
+from tests.waiting import wait_until
+
+NEIGHBOURS = 300
+# Of the kind test.harm.
+HARD_LIMIT = 4.0
+MARGIN = 5.0
+HEARTBEAT_GAP = 10.0
+
+
+@row(
+    "R11",
+    title="handlers that call os._exit(1), SIGKILL themselves, segfault",
+    promise="quarantined after 3 crashes, neighbours untouched",
+    target="exactly 3 runs, 0 neighbour failures",
+    limit=180,
+)
+def poison_tasks(system: System, dice: Dice) -> Measured:
+    """Mix three poison tasks, and one that kills its whole worker, with honest ones."""
+    poison = [_harm(do, attempts=9) for do in ("exit", "kill itself", "segfault")]
+    killer = Submission.of("test.script", {"do": "die"}, max_attempts=9)
+    ids = _submit_mixed(system, dice, [*poison, killer])
+    workers = system.workers(processes=2, concurrency=4)
+    system.wait_until_ended(within=150)
+    runs = [Effect.objects.filter(task_id=one.id).count() for one in poison]
+    deaths = len(system.task(killer.id).attempt_history())
+    failures = _failures_among_neighbours(ids)
+    kept = len(workers.seats())
+    return Measured(
+        f"{', '.join(map(str, runs))} runs in children, {deaths} of the one that kills its worker; "
+        f"{failures} failures of {NEIGHBOURS} neighbours; {kept} of 2 workers alive",
+        met=runs == [3, 3, 3] and deaths == 3 and failures == 0,
+    )
+
+
+@row(
+    "R12",
+    title="handler allocates until its memory limit",
+    promise="only the child dies",
+    target="failed, parent up",
+    limit=120,
+)
+def memory_eaters(system: System, dice: Dice) -> Measured:
+    """Let four tasks grow until they may not, beside honest ones."""
+    eaters = [_harm("eat memory", attempts=2) for _ in range(4)]
+    ids = _submit_mixed(system, dice, eaters)
+    workers = system.workers(processes=1, concurrency=4)
+    pids = {seat.pid for seat in workers.seats()}
+    system.wait_until_ended(within=90)
+    errors = _errors(one.id for one in eaters)
+    failures = _failures_among_neighbours(ids)
+    up = {seat.pid for seat in workers.seats()} == pids
+    return Measured(
+        f"4 tasks ended with {_told(errors)}; {failures} failures of {NEIGHBOURS} neighbours; "
+        f"worker {'up' if up else 'REPLACED'}",
+        met=up and failures == 0 and set(errors) <= {"MemoryError", "Crashed"},
+    )
+
+
+@row(
+    "R13",
+    title="a power, a regular expression, a sum that compute in C for ever, holding the GIL",
+    promise="hard limit works",
+    target="killed within limit (4 s) + 5 s, heartbeat gap ≤ 10 s",
+    limit=120,
+)
+def endless_computing(system: System, dice: Dice) -> Measured:
+    """Watch the worker's heartbeat while its children hold their GIL."""
+    endless = [_harm(do) for do in ("power", "regex", "sum", "sum")]
+    ids = _submit_mixed(system, dice, endless)
+    system.workers(processes=1, concurrency=4)
+    gap = _watch_heartbeat(system, lambda: not system.count(Status.PENDING, Status.PROCESSING))
+    longest = max(_seconds(system.task(one.id)) for one in endless)
+    outcomes = Counter(
+        attempt.outcome for one in endless for attempt in system.task(one.id).attempt_history()
+    )
+    failures = _failures_among_neighbours(ids)
+    return Measured(
+        f"ended after at most {longest:.1f} s ({_told(outcomes)}), heartbeat gap {gap:.1f} s, "
+        f"{failures} failures of {NEIGHBOURS} neighbours",
+        met=longest <= HARD_LIMIT + MARGIN and gap <= HEARTBEAT_GAP and failures == 0,
+    )
+
+
+@row(
+    "R14",
+    title="handler starts grandchildren and hangs",
+    promise="whole group killed",
+    target="0 processes left",
+    limit=120,
+)
+def grandchildren(system: System, dice: Dice) -> Measured:
+    """Kill at their limit two tasks with three grandchildren each, and one whose left the group."""
+    inside, outside = [system.directory / f"inside-{n}" for n in range(2)], system.directory / "out"
+    system.submit([_parent(file) for file in inside])
+    system.submit([_parent(outside, own_session=True)])
+    system.workers(processes=1, concurrency=4)
+    group, strays = [pid for file in inside for pid in _pids_in(file)], _pids_in(outside)
+    system.wait_until_ended(within=30)
+    ended_at = time.monotonic()
+    while any(map(is_running, group)) and time.monotonic() < ended_at + MARGIN:
+        time.sleep(0.02)
+    left = sum(map(is_running, group))
+    return Measured(
+        f"{left} of {len(group)} grandchildren left {time.monotonic() - ended_at:.1f} s after the "
+        f"task ended; beyond the row, {sum(map(is_running, strays))} of {len(strays)} left that "
+        "were started in sessions of their own",
+        met=left == 0,
+    )
+
+
+@row(
+    "R15",
+    title="handler opens files until none may be opened",
+    promise="contained",
+    target="100 % of the other tasks finish",
+    limit=120,
+)
+def file_openers(system: System, dice: Dice) -> Measured:
+    """Let four tasks use up their file descriptors, beside honest ones."""
+    openers = [_harm("files", attempts=2) for _ in range(4)]
+    ids = _submit_mixed(system, dice, openers)
+    workers = system.workers(processes=1, concurrency=4)
+    pids = {seat.pid for seat in workers.seats()}
+    system.wait_until_ended(within=90)
+    errors = _errors(one.id for one in openers)
+    finished = NEIGHBOURS - _failures_among_neighbours(ids)
+    up = {seat.pid for seat in workers.seats()} == pids
+    return Measured(
+        f"{finished / NEIGHBOURS:.0%} of {NEIGHBOURS} others completed; the 4 ended with "
+        f"{_told(errors)}; worker {'up' if up else 'REPLACED'}",
+        met=finished == NEIGHBOURS and up,
+    )
+
+
+def _harm(do: str, *, attempts: int = 1) -> Submission:
+    return Submission.of("test.harm", {"do": do}, max_attempts=attempts)
+
+
+def _parent(file: Path, *, own_session: bool = False) -> Submission:
+    given = {"do": "grandchildren", "file": str(file), "own session": own_session}
+    return Submission.of("test.harm", given, max_attempts=1)
+
+
+def _submit_mixed(system: System, dice: Dice, harmful: list[Submission]) -> list[uuid.UUID]:
+    """Submit the harmful ones at random places among honest neighbours; return these' ids."""
+    neighbours = [
+        Submission.of("test.effect" if number % 2 else "test.isolated_effect")
+        for number in range(NEIGHBOURS)
+    ]
+    mixed = [*neighbours]
+    for one in harmful:
+        mixed.insert(dice.randrange(len(mixed)), one)
+    system.submit(mixed)
+    return [one.id for one in neighbours]
+
+
+def _failures_among_neighbours(ids: list[uuid.UUID]) -> int:
+    return Task.objects.filter(pk__in=ids).exclude(status=Status.COMPLETED).count()
+
+
+def _errors(ids: Iterable[uuid.UUID]) -> Counter[str]:
+    return Counter(task.error["type"] for task in Task.objects.filter(pk__in=list(ids)))
+
+
+def _told(counted: Counter[str]) -> str:
+    return ", ".join(f"{count} × {what}" for what, count in sorted(counted.items()))
+
+
+def _watch_heartbeat(system: System, done: Callable[[], bool]) -> float:
+    """Return the greatest age that a heartbeat reached before it was done."""
+    gap, end = 0.0, time.monotonic() + 90
+    while not done() and time.monotonic() < end:
+        age = system.queries.value(
+            "SELECT max(extract(epoch FROM clock_timestamp() - heartbeat_at)) FROM tasks_worker"
+        )
+        gap = max(gap, float(age))
+        time.sleep(0.2)
+    return gap
+
+
+def _pids_in(file: Path) -> list[int]:
+    told = wait_until(lambda: file.exists() and file.read_text(), what="grandchildren started")
+    return [int(word) for word in told.split()]
+
+
+def _seconds(task: Task) -> float:
+    assert task.finished_at is not None
+    assert task.started_at is not None
+    return (task.finished_at - task.started_at).total_seconds()

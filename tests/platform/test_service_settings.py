@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import environ
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from taskproject.environment import api_key, cache_from_url, http_url
+
+env = environ.Env()
+
+
+@pytest.mark.parametrize("key", ["sk or", "sk-ö", "sk\nX-Other: 1", "sk\x00"])
+def test_a_key_that_cannot_be_sent_is_refused_and_not_repeated(
+    monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    monkeypatch.setattr(env, "ENVIRON", {"A_KEY": key})
+    with pytest.raises(ImproperlyConfigured, match=r"^A_KEY holds") as refused:
+        api_key(env, "A_KEY")
+    assert key not in str(refused.value)
+
+
+def test_a_key_may_be_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(env, "ENVIRON", {"A_KEY": " sk-or-1 \n"})
+    assert (api_key(env, "A_KEY"), api_key(env, "ANOTHER")) == ("sk-or-1", "")
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["", "openrouter.ai", "ftp://a.b", "https://", "http://u:p@a.b", "http://a:x", "http://a?b"],
+)
+def test_what_is_no_plain_address_is_refused(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    monkeypatch.setattr(env, "ENVIRON", {"A_URL": address})
+    with pytest.raises(ImproperlyConfigured, match=r"^A_URL is no plain address"):
+        http_url(env, "A_URL", "https://openrouter.ai/api/v1")
+
+
+def test_a_slash_at_the_end_of_an_address_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(env, "ENVIRON", {"A_URL": "http://127.0.0.1:8099/api/v1/"})
+    assert http_url(env, "A_URL", "") == "http://127.0.0.1:8099/api/v1"
+
+
+@pytest.mark.parametrize("url", ["nonsense", "foo://user:secret@x"])
+def test_an_unknown_cache_is_refused_and_not_repeated(
+    monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.setattr(env, "ENVIRON", {"A_CACHE": url})
+    with pytest.raises(ImproperlyConfigured, match=r"^A_CACHE is no cache") as refused:
+        cache_from_url(env, "A_CACHE", "dbcache://tasks_cache")
+    assert "secret" not in str(refused.value)

@@ -1,0 +1,104 @@
+"""Kinds that harm the process they run in, for the rows of the fault harness."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import re
+import resource
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+from tasks.kinds import Context, RetryPolicy, kind
+from tests.script.models import Effect
+
+OPEN_FILES = 256
+BITE = 16 * 1024 * 1024
+BITES = 256
+
+
+@kind("test.crash_point", transactional=True, retry=RetryPolicy(max_retries=2, delay=0.05))
+def crash_point(input: dict[str, Any], context: Context) -> dict[str, Any]:
+    """Call the outside world, write one row; at the point named, kill the worker, once."""
+    scratch = Path(input["scratch"], str(context.task_id))
+    _die_once(scratch, input["point"] == "before the call")
+    with scratch.with_suffix(".calls").open("a") as calls:
+        calls.write(f"{context.attempt}\n")
+        calls.flush()
+        os.fsync(calls.fileno())
+    _die_once(scratch, input["point"] == "after the call")
+    Effect.objects.create(task_id=context.task_id, attempt=context.attempt)
+    _die_once(scratch, input["point"] == "after the effect")
+    return {}
+
+
+@kind(
+    "test.harm",
+    isolation="process",
+    memory_limit=200,
+    retry=RetryPolicy(max_retries=9, delay=0.05),
+    soft_time_limit=2,
+    time_limit=4,
+)
+def harm(input: dict[str, Any], context: Context) -> dict[str, Any]:
+    """Note that it ran, then do what would take the worker down."""
+    Effect.objects.create(task_id=context.task_id, attempt=context.attempt)
+    match input["do"]:
+        case "exit":
+            os._exit(1)
+        case "kill itself":
+            os.kill(os.getpid(), signal.SIGKILL)
+        case "segfault":
+            ctypes.string_at(0)
+        case "eat memory":
+            _eat_memory()
+        case "power":
+            return {"rest": pow(7, 2**8_000_000 - 1, 2**8192 - 1) % 10}
+        case "regex":
+            re.match(r"(a+)+b", "a" * 60)
+        case "sum":
+            # No signal handler of Python's runs before it is over.
+            return {"sum": sum(range(10**12))}
+        case "grandchildren":
+            _leave_grandchildren(Path(input["file"]), own_session=input.get("own session", False))
+        case "files":
+            _open_files()
+        case "sleep":
+            Path(input["file"]).write_text(str(os.getpid()))
+            time.sleep(60)
+    return {}
+
+
+def _die_once(scratch: Path, here: bool) -> None:
+    if not here:
+        return
+    try:
+        scratch.with_suffix(".died").touch(exist_ok=False)
+    except FileExistsError:
+        return
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _eat_memory() -> None:
+    """Take a little more again and again, as a leak does."""
+    eaten = []
+    for _ in range(BITES):
+        eaten.append(bytearray(BITE))  # noqa: PERF401 it is the growing that matters
+
+
+def _open_files() -> None:
+    """Open files until none may be opened."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(OPEN_FILES, most), most))
+    opened = []
+    while True:
+        opened.append(os.open(os.devnull, os.O_RDONLY))
+
+
+def _leave_grandchildren(file: Path, *, own_session: bool) -> None:
+    started = [subprocess.Popen(["sleep", "600"], start_new_session=own_session) for _ in range(3)]
+    file.write_text(" ".join(str(one.pid) for one in started))
+    time.sleep(60)

@@ -1,0 +1,16 @@
+"""Units and how the stock loop tells them apart."""
+
+from __future__ import annotations
+
+import uuid
+
+from tasks.ending import Claim
+from tasks.worker.units import Unit
+
+
+def test_a_task_claimed_again_under_its_old_job_is_another_unit():
+    claim = Claim(
+        id=uuid.uuid4(), job_id=7, kind="test.script", owner_id=None, input={}, attempt=1,
+        max_attempts=4, lease=1,
+    )  # fmt: skip
+    assert Unit([claim]).job_id != Unit([claim]).job_id
