@@ -37,6 +37,13 @@ class InvalidInput(TaskError):
         self.errors = errors
 
 
+class KeyReused(TaskError):
+    """The idempotency key belongs to an earlier request that asked for something else."""
+
+    def __init__(self) -> None:
+        super().__init__("This Idempotency-Key was used for another request.")
+
+
 class TaskGone(TaskError):
     """Somebody deleted the task meanwhile."""
 

@@ -21,7 +21,7 @@ from django.utils import timezone
 
 from tasks import sql
 from tasks.ending import Ending, parameters
-from tasks.errors import TaskGone, WrongStatus
+from tasks.errors import KeyReused, TaskGone, WrongStatus
 from tasks.models import Batch, Queue, Status, Task, Worker
 from tasks.outcomes import LostClaim
 from tasks.submission import Submission, columns
@@ -51,6 +51,7 @@ def submit(
     max_attempts: int | None = None,
     metadata: dict[str, Any] | None = None,
     callback_url: str | None = None,
+    idempotency_key: str | None = None,
 ) -> Task:
     """Queue one task if and only if the surrounding transaction commits.
 
@@ -67,9 +68,12 @@ def submit(
         max_attempts=max_attempts,
         metadata=metadata,
         callback_url=callback_url,
+        idempotency_key=idempotency_key,
     )
-    (row,) = _enqueue([submission], owner_id=owner.pk if owner else None)
-    _, job_id, created_at, due = row
+    rows = _enqueue([submission], owner_id=owner.pk if owner else None)
+    if not rows:
+        return _replayed(submission, owner)
+    _, job_id, created_at, due = rows[0]
     return Task(
         id=submission.id,
         owner=owner,
@@ -84,6 +88,15 @@ def submit(
         created_at=created_at,
         scheduled_at=due,
     )
+
+
+def _replayed(submission: Submission, owner: User | None) -> Task:
+    """Return the task of the earlier request that had the same idempotency key."""
+    task = Task.objects.get(owner=owner, idempotency_key=submission.idempotency_key)
+    if task.fingerprint != submission.fingerprint():
+        raise KeyReused
+    task.replayed = True
+    return task
 
 
 def submit_many(submissions: Sequence[Submission], *, owner: User | None = None) -> Batch:
@@ -220,7 +233,8 @@ def _enqueue(
     batch_id: uuid.UUID | None = None,
 ) -> list[tuple[Any, ...]]:
     rows = _run(sql.SUBMIT, {"owner": owner_id, "batch": batch_id, **columns(submissions)})
-    for one in submissions:
+    # Fewer rows than submissions: a repeated request, for which nothing was queued.
+    for one in submissions if len(rows) == len(submissions) else ():
         _emit_on_commit(
             "submitted", task_id=one.id, kind=one.kind, attempt=0, status=Status.PENDING
         )

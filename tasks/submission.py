@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import re
 import uuid
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import orjson
@@ -18,6 +19,7 @@ from tasks.errors import FieldError, InvalidInput
 
 # 40, because procrastinate notifies on a channel of that name, and PostgreSQL bounds those.
 QUEUE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,39}")
+KEY = re.compile(r"[!-~]{1,255}")
 PRIORITY_LIMIT = 1_000_000
 MAX_ATTEMPTS_LIMIT = 1_000
 # Ten years: longer is a mistake, and far from what timestamps can hold.
@@ -38,6 +40,8 @@ class Submission:
     metadata: dict[str, Any] = field(default_factory=dict)
     # Told when the task has ended; nobody where empty.
     callback_url: str = ""
+    # A client's name for its request: the second of the same name and owner makes no second task.
+    idempotency_key: str | None = None
     id: uuid.UUID = field(default_factory=uuid7)
 
     @classmethod
@@ -53,6 +57,7 @@ class Submission:
         max_attempts: int | None = None,
         metadata: dict[str, Any] | None = None,
         callback_url: str | None = None,
+        idempotency_key: str | None = None,
     ) -> Submission:
         """Fill in the kind's defaults and check it all; raise UnknownKind or InvalidInput."""
         known = kinds.get(kind)
@@ -67,10 +72,19 @@ class Submission:
             scheduled_at=scheduled_at,
             metadata=metadata or {},
             callback_url=callback_url or "",
+            idempotency_key=idempotency_key,
         )
         if errors := list(submission.mistakes()):
             raise InvalidInput(errors)
         return submission
+
+    def fingerprint(self) -> str:
+        """Return a digest of what is asked for, to tell a repetition from another request."""
+        if self.idempotency_key is None:
+            return ""
+        asked = asdict(self) | {"id": None}
+        canonical = orjson.dumps(asked, option=orjson.OPT_SORT_KEYS)
+        return hashlib.sha256(canonical).hexdigest()
 
     def mistakes(self) -> list[FieldError]:
         """Return what is wrong with the options."""
@@ -87,6 +101,8 @@ class Submission:
             found.append(FieldError("delay", "Give either delay or scheduled_at."))
         if self.scheduled_at is not None and self.scheduled_at.tzinfo is None:
             found.append(FieldError("scheduled_at", "Must have a time zone."))
+        if self.idempotency_key is not None and not KEY.fullmatch(self.idempotency_key):
+            found.append(FieldError("Idempotency-Key", "Use 1 to 255 printable ASCII characters."))
         if self.callback_url and (mistake := mistake_in(self.callback_url)):
             found.append(FieldError("callback_url", mistake))
         return found
@@ -113,4 +129,6 @@ def columns(submissions: Sequence[Submission]) -> dict[str, Any]:
         "delays": [one.delay for one in submissions],
         "scheduled_ats": [one.scheduled_at for one in submissions],
         "callback_urls": [one.callback_url for one in submissions],
+        "idempotency_keys": [one.idempotency_key for one in submissions],
+        "fingerprints": [one.fingerprint() for one in submissions],
     }

@@ -8,7 +8,6 @@ from typing import Any
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from drf_spectacular.utils import OpenApiExample, extend_schema
-from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -22,6 +21,8 @@ from analysis.compute.handler import INPUT
 from tasks import lifecycle
 from tasks.api.bodies import Body
 from tasks.api.refusals import refusals
+from tasks.api.submissions import caller_options
+from tasks.api.views.tasks import IDEMPOTENCY_KEY, accepted
 from tasks.errors import InvalidInput
 from tasks.models import Status, Task
 
@@ -60,21 +61,22 @@ class ProcessView(APIView):
                 request_only=True,
             )
         ],
-        responses={202: ComputationAcceptedSerializer, **refusals(400, 413, 415)},
+        parameters=[IDEMPOTENCY_KEY],
+        responses={
+            200: ComputationAcceptedSerializer,
+            202: ComputationAcceptedSerializer,
+            **refusals(400, 413, 415, 422),
+        },
     )
     def post(self, request: Request) -> Response:
         """Queue a computation: the reference load unless the body names another operation."""
         data = _FRAME.check(request.data).get("data") or {}
-        owner = request.user if request.user.is_authenticated else None
         try:
-            task = lifecycle.submit(KIND, data, owner=owner)
+            task = lifecycle.submit(KIND, data, **caller_options(request))
         except InvalidInput as error:
             raise as_sent(error, at="data") from None
-        return Response(
-            {"task_id": task.id, "status": "pending", "message": "Task queued for processing"},
-            status=status.HTTP_202_ACCEPTED,
-            headers={"Location": reverse("analysis:results", args=[task.id]), "Retry-After": "1"},
-        )
+        told = {"task_id": task.id, "status": "pending", "message": "Task queued for processing"}
+        return accepted(told, at=reverse("analysis:results", args=[task.id]), task=task)
 
 
 class ResultsView(APIView):

@@ -15,7 +15,8 @@ from tasks import lifecycle
 from tasks.api.documents import path_to, task_document
 from tasks.api.refusals import refusals
 from tasks.api.serializers import TaskSerializer
-from tasks.api.views.tasks import accepted
+from tasks.api.submissions import caller_options
+from tasks.api.views.tasks import IDEMPOTENCY_KEY, accepted
 from tasks.errors import InvalidInput
 
 _CONTENT = "This is a test document to summarize."
@@ -30,15 +31,15 @@ class SummariesView(APIView):
         tags=["texts"],
         request={"application/json": {key: INPUT[key] for key in INPUT if key != "$schema"}},
         examples=[OpenApiExample("A text", value={"content": _CONTENT}, request_only=True)],
-        responses={202: TaskSerializer, **refusals(400, 413, 415)},
+        parameters=[IDEMPOTENCY_KEY],
+        responses={200: TaskSerializer, 202: TaskSerializer, **refusals(400, 413, 415, 422)},
     )
     def post(self, request: Request) -> Response:
         """Queue the summary of a text."""
         # Whatever it is: the kind's schema refuses all but an object.
         body: Any = request.data
-        owner = request.user if request.user.is_authenticated else None
         try:
-            task = lifecycle.submit("text.summarize", body, owner=owner)
+            task = lifecycle.submit("text.summarize", body, **caller_options(request))
         except InvalidInput as error:
             raise as_sent(error) from None
         return accepted(task_document(task), at=path_to("api:task", task.id), task=task)

@@ -8,7 +8,6 @@ from typing import Any
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from drf_spectacular.utils import OpenApiExample, extend_schema
-from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -19,6 +18,8 @@ from analysis.api.vector_serializers import VectorTaskAcceptedSerializer, Vector
 from analysis.vectors.handler import INPUT
 from tasks import lifecycle
 from tasks.api.refusals import refusals
+from tasks.api.submissions import caller_options
+from tasks.api.views.tasks import IDEMPOTENCY_KEY, accepted
 from tasks.errors import InvalidInput
 from tasks.models import Task
 
@@ -36,23 +37,23 @@ class VectorTasksView(APIView):
         tags=["vectors"],
         request={"application/json": {key: INPUT[key] for key in INPUT if key != "$schema"}},
         examples=[OpenApiExample("A vector", value=_EXAMPLE, request_only=True)],
-        responses={202: VectorTaskAcceptedSerializer, **refusals(400, 413, 415)},
+        parameters=[IDEMPOTENCY_KEY],
+        responses={
+            200: VectorTaskAcceptedSerializer,
+            202: VectorTaskAcceptedSerializer,
+            **refusals(400, 413, 415, 422),
+        },
     )
     def post(self, request: Request) -> Response:
         """Queue the indexing of one vector or a list of them."""
         # Whatever it is: the kind's schema refuses all but an object.
         body: Any = request.data
-        owner = request.user if request.user.is_authenticated else None
         try:
-            task = lifecycle.submit(KIND, body, owner=owner)
+            task = lifecycle.submit(KIND, body, **caller_options(request))
         except InvalidInput as error:
             raise as_sent(error) from None
         at = reverse("analysis:vector-task", args=[task.id])
-        return Response(
-            {"task_id": task.id, "status": "Processing"},
-            status=status.HTTP_202_ACCEPTED,
-            headers={"Location": at, "Retry-After": "1"},
-        )
+        return accepted({"task_id": task.id, "status": "Processing"}, at=at, task=task)
 
 
 class VectorTaskView(APIView):

@@ -8,7 +8,6 @@ from typing import Any
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from drf_spectacular.utils import OpenApiExample, extend_schema
-from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -18,6 +17,8 @@ from analysis.api.serializers import TextTaskCreatedSerializer, TextTaskSerializ
 from analysis.text.handler import INPUT
 from tasks import lifecycle
 from tasks.api.refusals import refusals
+from tasks.api.submissions import caller_options
+from tasks.api.views.tasks import IDEMPOTENCY_KEY, accepted
 from tasks.errors import InvalidInput
 from tasks.models import Status, Task
 
@@ -37,23 +38,23 @@ class TextTasksView(APIView):
         tags=["texts"],
         request={"application/json": {key: INPUT[key] for key in INPUT if key != "$schema"}},
         examples=[OpenApiExample("A text", value={"text": _TEXT}, request_only=True)],
-        responses={202: TextTaskCreatedSerializer, **refusals(400, 413, 415)},
+        parameters=[IDEMPOTENCY_KEY],
+        responses={
+            200: TextTaskCreatedSerializer,
+            202: TextTaskCreatedSerializer,
+            **refusals(400, 413, 415, 422),
+        },
     )
     def post(self, request: Request) -> Response:
         """Queue the analysis of a text."""
         # Whatever it is: the kind's schema refuses all but an object.
         body: Any = request.data
-        owner = request.user if request.user.is_authenticated else None
         try:
-            task = lifecycle.submit(KIND, body, owner=owner)
+            task = lifecycle.submit(KIND, body, **caller_options(request))
         except InvalidInput as error:
             raise as_sent(error) from None
         at = reverse("analysis:text-task", args=[task.id])
-        return Response(
-            {"task_id": task.id, "status": task.status},
-            status=status.HTTP_202_ACCEPTED,
-            headers={"Location": at, "Retry-After": "1"},
-        )
+        return accepted({"task_id": task.id, "status": task.status}, at=at, task=task)
 
 
 class TextTaskView(APIView):

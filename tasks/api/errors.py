@@ -22,7 +22,7 @@ from rest_framework.views import set_rollback
 from tasks.api import problems
 from tasks.api.parsers import RefusedBody
 from tasks.api.problems import Problem
-from tasks.errors import FieldError, InvalidInput, TaskGone, UnknownKind, WrongStatus
+from tasks.errors import FieldError, InvalidInput, KeyReused, TaskGone, UnknownKind, WrongStatus
 
 _log = logging.getLogger(__name__)
 
@@ -66,6 +66,11 @@ def _invalid_input(error: InvalidInput) -> Problem:
 @problem_of.register
 def _wrong_status(error: WrongStatus) -> Problem:
     return Problem(type=problems.WRONG_STATUS, detail=str(error))
+
+
+@problem_of.register
+def _key_reused(error: KeyReused) -> Problem:
+    return Problem(type=problems.KEY_REUSED, detail=str(error))
 
 
 @problem_of.register

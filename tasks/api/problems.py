@@ -37,6 +37,9 @@ METHOD_NOT_ALLOWED = ProblemType("/problems/method-not-allowed", 405, "The metho
 NOT_ACCEPTABLE = ProblemType("/problems/not-acceptable", 406, "Only JSON can be sent back")
 WRONG_STATUS = ProblemType("/problems/wrong-status", 409, "The task's status does not allow this")
 LENGTH_REQUIRED = ProblemType("/problems/length-required", 411, "The body needs a Content-Length")
+KEY_REUSED = ProblemType(
+    "/problems/idempotency-key-reused", 422, "The Idempotency-Key belongs to another request"
+)
 BODY_TOO_LARGE = ProblemType("/problems/body-too-large", 413, "The body is too large")
 UNSUPPORTED_MEDIA_TYPE = ProblemType(
     "/problems/unsupported-media-type", 415, "The body must be plain JSON"

@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 from django.utils import timezone
+from rest_framework.request import Request
 
 from tasks.api.bodies import BATCH, TASK
 from tasks.api.errors import MAX_REPORTED_ERRORS
@@ -29,6 +30,14 @@ def task_options(body: Any) -> dict[str, Any]:
     if len(orjson.dumps(options.get("metadata"))) > METADATA_LIMIT:
         raise InvalidInput([FieldError("metadata", f"Must be at most {METADATA_LIMIT} bytes.")])
     return options
+
+
+def caller_options(request: Request) -> dict[str, Any]:
+    """Return the arguments of `submit` that come with the request, not with its body."""
+    return {
+        "owner": request.user if request.user.is_authenticated else None,
+        "idempotency_key": request.headers.get("Idempotency-Key"),
+    }
 
 
 def batch(body: Any) -> list[Submission]:

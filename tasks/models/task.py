@@ -10,6 +10,7 @@ from django.conf import settings
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 from uuid_utils.compat import uuid7
 
@@ -91,6 +92,11 @@ class Task(models.Model):
     error = models.JSONField(null=True, blank=True)
     metadata = models.JSONField(default=dict, blank=True)
 
+    # What a client named its request by, and a digest of what it asked for: a repeated request with
+    # the same name finds this task instead of making another.
+    idempotency_key = models.CharField(max_length=255, null=True, blank=True)  # noqa: DJ001 null: none
+    fingerprint = models.CharField(max_length=64, blank=True, default="")
+
     # Attempts begun that count against `max_attempts`.
     attempt = models.IntegerField(default=0)
     max_attempts = models.IntegerField(default=4)
@@ -117,10 +123,19 @@ class Task(models.Model):
 
     objects = TaskQuerySet.as_manager()
 
+    # Set on what a submit returns that found the task of an earlier request.
+    replayed = False
+
     class Meta:
         ordering = ("-id",)
         permissions = [("operate_task", "Can retry, cancel and delete tasks of others")]
         constraints = [
+            models.UniqueConstraint(
+                Coalesce("owner", 0),
+                "idempotency_key",
+                name="task_once_per_idempotency_key",
+                condition=Q(idempotency_key__isnull=False),
+            ),
             models.CheckConstraint(name="task_status_known", condition=Q(status__in=Status.values)),
             # A task has an end if and only if it ended.
             models.CheckConstraint(

@@ -1,12 +1,13 @@
 -- submit: – → PENDING
 -- One statement writes the tasks and their jobs, so that neither is ever seen without the other.
+-- A repetition of a request (same owner, same idempotency key) writes nothing and returns no row.
 -- It joins the transaction it is called in. The job's id is drawn here, not by the job table,
 -- so that the task can name its job without being written twice.
 WITH submitted AS (
     INSERT INTO tasks_task (
         id, owner_id, batch_id, kind, queue, priority, status, input, metadata,
         attempt, max_attempts, lease, losses, crashes, progress, progress_message, cancel_requested,
-        created_at, scheduled_at, callback_url, job_id
+        created_at, scheduled_at, callback_url, idempotency_key, fingerprint, job_id
     )
     SELECT
         new.id, %(owner)s, %(batch)s, new.kind, new.queue, new.priority, 'PENDING',
@@ -14,18 +15,20 @@ WITH submitted AS (
         0, new.max_attempts, 0, 0, 0, 0, '', false,
         statement_timestamp(),
         coalesce(new.scheduled_at, statement_timestamp() + new.delay * interval '1 second'),
-        new.callback_url,
+        new.callback_url, new.idempotency_key, new.fingerprint,
         nextval('procrastinate_jobs_id_seq')
     FROM unnest(
         %(ids)s::uuid[], %(kinds)s::text[], %(queues)s::text[], %(priorities)s::integer[],
         string_to_array(%(inputs)s, chr(31)), string_to_array(%(metadatas)s, chr(31)),
         %(max_attempts)s::integer[],
         %(delays)s::double precision[], %(scheduled_ats)s::timestamptz[],
-        %(callback_urls)s::text[]
+        %(callback_urls)s::text[], %(idempotency_keys)s::text[], %(fingerprints)s::text[]
     ) AS new (
         id, kind, queue, priority, input, metadata, max_attempts, delay, scheduled_at,
-        callback_url
+        callback_url, idempotency_key, fingerprint
     )
+    ON CONFLICT (coalesce(owner_id, 0), idempotency_key) WHERE idempotency_key IS NOT NULL
+    DO NOTHING
     RETURNING id, kind, queue, priority, job_id, created_at, scheduled_at
 ), enqueued AS (
     INSERT INTO procrastinate_jobs (id, queue_name, task_name, priority, args, scheduled_at)

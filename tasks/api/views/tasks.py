@@ -26,8 +26,16 @@ from tasks.api.pagination import TaskPages
 from tasks.api.reach import is_operator, movable_task, visible_task
 from tasks.api.refusals import refusals
 from tasks.api.serializers import TaskPageSerializer, TaskSerializer
-from tasks.api.submissions import task_options
+from tasks.api.submissions import caller_options, task_options
 from tasks.models import Task
+
+IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key",
+    str,
+    "header",
+    description="Your name for this request: sent again with the same body it makes no second task,"
+    " but answers 200 with the first one's.",
+)
 
 
 class TasksView(APIView):
@@ -55,15 +63,15 @@ class TasksView(APIView):
         request={"application/json": TASK.schema},
         examples=examples.SUBMISSIONS,
         parameters=[
+            IDEMPOTENCY_KEY,
             OpenApiParameter("Location", str, "header", response=[202], description="The task."),
             OpenApiParameter("Retry-After", int, "header", response=[202], description="Seconds."),
         ],
-        responses={202: TaskSerializer, **refusals(400, 413, 415)},
+        responses={200: TaskSerializer, 202: TaskSerializer, **refusals(400, 413, 415, 422)},
     )
     def post(self, request: Request) -> Response:
         """Queue one task; the answer comes when it is durably stored."""
-        owner = request.user if request.user.is_authenticated else None
-        task = lifecycle.submit(**task_options(request.data), owner=owner)
+        task = lifecycle.submit(**task_options(request.data), **caller_options(request))
         return accepted(task_document(task), at=path_to("api:task", task.id), task=task)
 
 
@@ -122,9 +130,15 @@ class TaskView(APIView):
 
 
 def accepted(document: Any, *, at: str, task: Task | None = None) -> Response:
-    """Return a 202 that says where to look, and when it is worth it."""
+    """Return a 202 that says where to look, and when it is worth it.
+
+    A repetition of an earlier request, by its Idempotency-Key, gets that one's task, and a 200.
+    """
     seconds = seconds_until_due(task) if task else 1
     headers = {"Location": at, "Retry-After": str(seconds)}
+    if task and task.replayed:
+        headers["Idempotency-Replayed"] = "true"
+        return Response(document, status=status.HTTP_200_OK, headers=headers)
     return Response(document, status=status.HTTP_202_ACCEPTED, headers=headers)
 
 
