@@ -30,7 +30,7 @@ STARTS = """
     SELECT count(*) FROM faults_history WHERE was = 'PENDING' AND became = 'PROCESSING'
 """
 # What a task that was told this may have become in the end.
-TRUTHS = {
+TRUTHS: dict[tuple[int, str], set[Status]] = {
     (200, Status.CANCELLED): {Status.CANCELLED},
     (202, Status.PROCESSING): {Status.CANCELLED, Status.COMPLETED, Status.FAILED},
     # Asked in time, and completed before the answer was written.

@@ -61,7 +61,8 @@ def _wrong_workers(system: System) -> tuple[int, float]:
     file, wrong = system.directory / "workers", []
     for number, clock in enumerate((AHEAD, BEHIND), 1):
         system.submit([_holding(file) for _ in range(HELD)])
-        wrong.append(system.workers(processes=1, concurrency=HELD, **_faked(FAKETIME=clock)))
+        faked = _faked(FAKETIME=clock)
+        wrong.append(system.workers(processes=1, concurrency=HELD, queues=(), seated=True, **faked))
         _wait_for_starts(HELD * number)
     system.workers(processes=1, concurrency=2 * HELD)
     time.sleep(LONG)
