@@ -115,6 +115,7 @@ def test_a_receiver_that_is_gone_is_left_alone(receiver: Receiver) -> None:
         ("99999999999999", 86_400, 86_400),
         (format_datetime(timezone.now() + dt.timedelta(hours=1), usegmt=True), 3_500, 3_600),
     ],
+    ids=["seconds", "now", "too soon", "too late", "a date"],
 )
 def test_one_that_is_busy_says_when_to_come_again(
     receiver: Receiver, status: int, said: str, least: float, most: float

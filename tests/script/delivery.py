@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from pathlib import Path
 from typing import Any
 
 from tasks.kinds import Context, RetryPolicy, kind
+from tests.script.models import Effect
 
 # Both fail at every attempt but the last, by the engine's own policy and by a patient one.
 POLICIES = {
@@ -29,4 +32,16 @@ for name, policy in POLICIES.items():
 def pause(input: dict[str, Any], context: Context) -> dict[str, Any]:
     """Take as long as told."""
     time.sleep(input["seconds"])
+    return {}
+
+
+@kind("test.hold")
+def hold(input: dict[str, Any], context: Context) -> dict[str, Any]:
+    """Write one row, then run until a file appears, by a wait that a faked clock leaves alone."""
+    Effect.objects.create(task_id=context.task_id, attempt=context.attempt)
+    never = threading.Event()
+    for _ in range(3_000):
+        if Path(input["file"]).exists():
+            break
+        never.wait(0.1)
     return {}

@@ -105,6 +105,7 @@ class Rivals:
         return self._run(sql.DELETE, {"ids": ids[: len(ids) // 2]})
 
     def _claim(self, ids: Ids, jobs: dict[uuid.UUID, int]) -> int:
+        self._run(sql.STAGE, {"limit": 1_000})
         return self._run(sql.CLAIM, self._wanted_claim())
 
     def _reconcile(self, ids: Ids, jobs: dict[uuid.UUID, int]) -> int:
@@ -119,7 +120,8 @@ class Rivals:
         if not hasattr(self._sessions, "own"):
             self._sessions.own = psycopg.connect(self._url, autocommit=True)
             self._opened.append(self._sessions.own)
-        return len(self._sessions.own.execute(statement, wanted).fetchall())
+        cursor = self._sessions.own.execute(statement, wanted)
+        return len(cursor.fetchall()) if cursor.description else 0
 
 
 def _claim(task_id: uuid.UUID, job_id: int) -> Claim:
