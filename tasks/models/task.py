@@ -95,7 +95,7 @@ class Task(models.Model):
     # What a client named its request by, and a digest of what it asked for: a repeated request with
     # the same name finds this task instead of making another.
     idempotency_key = models.CharField(max_length=255, null=True, blank=True)  # noqa: DJ001 null: none
-    fingerprint = models.CharField(max_length=64, blank=True, default="")
+    fingerprint = models.CharField(max_length=64, blank=True, default="", db_default="")
 
     # Attempts begun that count against `max_attempts`.
     attempt = models.IntegerField(default=0)

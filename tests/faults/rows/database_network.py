@@ -60,7 +60,7 @@ def cut_after_commit(system: System, dice: Dice) -> Measured:
             repeat=True,
             body=lambda: {"kind": dice.choice(kinds), "input": {}},
         ) as callers:
-            wait_until(lambda: not +cutter.left, within=400, what=f"all cuts, {cutter.left}")
+            wait_until(lambda: not +cutter.left, within=400, what="all cuts")
         system.wait_until_ended(within=60)
         cuts = proxy.cuts
     accepted = len(set(system.accepted.ids()))
