@@ -6,9 +6,11 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
-from tasks.api.parsers import MAX_BODY_BYTES
-from tasks.api.wsgi import BodyHeaders
-
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "taskproject.settings")
+site = get_wsgi_application()
 
-application = BodyHeaders(get_wsgi_application(), limit=MAX_BODY_BYTES)
+# After Django is set up: these read its settings.
+from tasks.api.parsers import MAX_BODY_BYTES  # noqa: E402
+from tasks.api.wsgi import BodyHeaders  # noqa: E402
+
+application = BodyHeaders(site, limit=MAX_BODY_BYTES)
