@@ -7,7 +7,6 @@ from typing import Any
 
 from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
 
 DIRECTIVES: dict[str, Any] = {
     "default-src": [NONE],
@@ -30,7 +29,7 @@ class ConsolePolicyMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        if request.path.startswith(reverse("admin:index")):
+        if request.resolver_match and "admin" in request.resolver_match.app_names:
             # Where django-csp's own decorators leave a view's policy.
             response._csp_replace = DIRECTIVES  # type: ignore[attr-defined]
         return response

@@ -33,11 +33,15 @@ def check_stored(
         # A result is the current claim's, and nobody else's.
         assert task.result == ({"lease": task.lease} if task.status == Status.COMPLETED else None)
     _check_histories(stored, known)
-    return _check_jobs(stored, jobless=jobless, strays=strays)
+    return _check_jobs(stored, known, jobless=jobless, strays=strays)
 
 
 def _check_jobs(
-    stored: Mapping[uuid.UUID, Task], *, jobless: set[uuid.UUID], strays: set[int]
+    stored: Mapping[uuid.UUID, Task],
+    known: Mapping[uuid.UUID, Known],
+    *,
+    jobless: set[uuid.UUID],
+    strays: set[int],
 ) -> set[int]:
     living = [task for task in stored.values() if task.status not in TERMINAL]
     by_id = {job.id: job for job in jobs()}
@@ -49,8 +53,10 @@ def _check_jobs(
             assert job.task_id == str(task.id)
             assert (job.queue, job.priority) == (task.queue, task.priority)
             assert job.status == ("todo" if task.status == Status.PENDING else "doing")
-            if task.status == Status.PENDING:
-                assert job.scheduled_at == task.scheduled_at
+            if task.status == Status.PENDING and job.scheduled_at != task.scheduled_at:
+                # Staged, because its time has come.
+                assert job.scheduled_at is None
+                assert known[task.id].due
     left = by_id.keys() - named
     assert left <= strays
     return set(left)

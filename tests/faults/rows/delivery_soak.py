@@ -27,13 +27,15 @@ CALIBRATION = 3_000
 LOAD = 0.5
 TICK = 0.25
 SAMPLE_SECONDS = 5.0
+# Until then each process opens what it opens once.
+WARM_UP = 90.0
 FAULT_SECONDS = 60.0
 FROZEN_SECONDS = 20.0
 # What comes at a fault and goes with it is no drift.
 DRIFT = 0.10
 DEAD_ROWS = """
-    SELECT sum(n_dead_tup) FROM pg_stat_user_tables
-    WHERE relname IN ('tasks_task', 'procrastinate_jobs', 'tasks_worker', 'procrastinate_workers')
+    SELECT n_dead_tup FROM pg_stat_user_tables
+    WHERE relname IN ('tasks_task', 'procrastinate_jobs') ORDER BY relname DESC
 """
 
 
@@ -44,7 +46,8 @@ class Sample:
     rss_mib: float
     descriptors: float
     connections: float
-    dead_rows: float
+    dead_tasks: float
+    dead_jobs: float
 
 
 class Feeder(threading.Thread):
@@ -94,7 +97,7 @@ def soak(system: System, dice: Dice) -> Measured:
     samples: list[Sample] = []
     done: list[str] = []
     end = time.monotonic() + minutes * 60
-    fault_at, sample_at = time.monotonic() + FAULT_SECONDS, time.monotonic() + FAULT_SECONDS / 2
+    fault_at, sample_at = time.monotonic() + FAULT_SECONDS, time.monotonic() + WARM_UP
     while (now := time.monotonic()) < end:
         if now >= fault_at:
             fault_at += FAULT_SECONDS
@@ -119,7 +122,7 @@ def _measured(
     for field in fields(Sample):
         values = [getattr(one, field.name) for one in samples]
         # Dead rows come and go with each vacuum: their peaks are compared.
-        middle = max if field.name == "dead_rows" else statistics.median
+        middle = max if field.name.startswith("dead") else statistics.median
         first, last = middle(values[:third]), middle(values[-third:])
         is_flat &= last <= first * (1 + DRIFT)
         told.append(f"{field.name} {first:.0f} → {last:.0f}")
@@ -152,9 +155,9 @@ def _sample(system: System, workers: Workers) -> Sample:
     connections = system.queries.value(
         "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'"
     )
-    dead = system.queries.value(DEAD_ROWS)
+    (dead_tasks,), (dead_jobs,) = system.queries.rows(DEAD_ROWS)
     rss, descriptors = (statistics.fmean(column) for column in zip(*found, strict=True))
-    return Sample(rss, descriptors, float(connections), float(dead))
+    return Sample(rss, descriptors, float(connections), float(dead_tasks), float(dead_jobs))
 
 
 def _kill(system: System, workers: Workers, dice: Dice) -> None:
