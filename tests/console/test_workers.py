@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.urls import reverse
 
@@ -15,7 +17,7 @@ def test_workers_are_alive_draining_or_dead(viewer, console):
     Worker.objects.filter(pk=make_worker("two:2")).update(state=WorkerState.DRAINING)
     make_worker("three:3", silent_for=90)
     seen = text(console(viewer).get(reverse("admin:tasks_worker_changelist")))
-    assert "one:1 Alive 0 s ago" in seen
+    assert re.search(r"one:1 Alive \d s ago", seen)
     assert "two:2 Draining" in seen
     assert "three:3 Dead 1 min ago" in seen
 
