@@ -35,8 +35,8 @@ format: $(VENV)/installed-dev ## Put the code in order
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-benchmark: $(VENV)/installed-benchmark ## Measure against the peers; ARGS="--tasks 5000"
-	@$(BIN)/python -m benchmarks $(ARGS)
+benchmark: $(VENV)/installed-benchmark ## Measure against the peers; ROW="P3 P5", QUICK=1
+	@$(BIN)/python -m benchmarks $(if $(ROW),--row $(ROW)) $(if $(QUICK),--quick) $(ARGS)
 
 # Without keys as long as only this machine can come, and nothing says otherwise.
 ANONYMOUS = [ -e .env ] || case "$${HOST:-127.0.0.1}" in 127.*|::1|localhost) \
@@ -57,6 +57,8 @@ $(VENV)/installed-dev: requirements-dev.txt requirements.txt | $(BIN)/python
 	@$(PIP) -r $<
 	@touch $@ $(VENV)/installed
 
-$(VENV)/installed-benchmark: benchmarks/requirements.txt $(VENV)/installed
+$(VENV)/installed-benchmark: benchmarks/requirements.txt benchmarks/systems/graphile/package.json $(VENV)/installed
 	@$(PIP) -r $<
+	@cp benchmarks/systems/graphile/package.json $(VENV)/package.json
+	@if command -v npm >/dev/null; then npm install --silent --prefix $(VENV); fi
 	@touch $@

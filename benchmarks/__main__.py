@@ -1,69 +1,78 @@
-"""Run ours and the peers side by side: `python -m benchmarks`."""
+"""Run ours and the peers side by side: `python -m benchmarks [--row P3] [--quick]`."""
 
 from __future__ import annotations
 
 import argparse
-import os
 import signal
 import sys
+import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from benchmarks import machine, report
+from benchmarks.bench import Bench
 from benchmarks.cluster import running_cluster
-from benchmarks.comparison import compare
 from benchmarks.errors import BenchmarkError
-from benchmarks.report import save, table
-from benchmarks.systems.celery_redis.system import CeleryRedis
-from benchmarks.systems.ours.system import Ours
-from benchmarks.systems.system import System
+from benchmarks.results import Row, as_json
+from benchmarks.rows.table import GROUPS, IDS, Group
 
 IDLE_LOAD = 0.5
-OURS = Ours()
-ROWS: dict[str, tuple[System, ...]] = {"life": (OURS, CeleryRedis())}
+QUICK_SCALE, QUICK_REPEAT = 0.15, 1
 
 
 def main() -> int:
-    """Compare, print the table, keep the figures."""
+    """Measure the rows asked for, keep the figures, print the tables."""
     options = _options()
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)
-    load = os.getloadavg()[0]
-    if load > IDLE_LOAD:
-        _tell(f"load average {load:.1f} before the start: other work makes the figures unreliable")
-    skipped = {one.name: why for one in ROWS[options.row] if (why := one.missing())}
-    for name, why in skipped.items():
-        _tell(f"skipped: {name}: {why}")
-    systems = [one for one in ROWS[options.row] if one.name not in skipped]
+    about, began = machine.describe(), time.monotonic()
+    if about["load_before"] > IDLE_LOAD:
+        _tell(f"load average {about['load_before']} before the start: figures are unreliable")
+    groups = [group for group in GROUPS if set(group.ids) & set(options.row or IDS)]
     with TemporaryDirectory(prefix="benchmark-") as scratch:
         try:
             with running_cluster(Path(scratch)) as cluster:
-                postgres = cluster.version()
-                runs = compare(
-                    systems, cluster, tasks=options.tasks, repeat=options.repeat, tell=_tell
-                )
+                about["versions"]["PostgreSQL"] = cluster.version()
+                bench = Bench(cluster, options.repeat, options.scale, _tell)
+                rows = [row for group in groups for row in _measure(bench, group)]
         except BenchmarkError as error:
             _tell(f"The benchmark failed: {error}")
             return 1
-    saved = save(
-        runs, row=options.row, ours=OURS.name, postgres=postgres, load=load, skipped=skipped
-    )
-    sys.stdout.write(f"{table(runs, ours=OURS.name)}\n")
-    _tell(f"written to {saved}")
+    found = {
+        **about,
+        "complete": len(groups) == len(GROUPS) and options.scale >= 1,
+        "repeat": options.repeat,
+        "scale": options.scale,
+        "seconds": round(time.monotonic() - began),
+        "skipped": bench.skipped,
+        "rows": [as_json(row) for row in rows],
+    }
+    kept = report.keep(found)
+    sys.stdout.write(report.tables(found))
+    _tell(f"written to {kept}, after {found['seconds']} s")
+    if found["complete"] or options.document:
+        _tell(f"written to {report.document(found)}")
     return 0
+
+
+def _measure(bench: Bench, group: Group) -> list[Row]:
+    bench.tell(f"--- {', '.join(group.ids)}")
+    return group.measure(bench)
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--row", choices=ROWS, default="life", help="what to measure")
-    parser.add_argument("--tasks", type=_count, help="tasks a run (default: each system's own)")
-    parser.add_argument("--repeat", type=_count, default=3, help="runs of each system")
-    return parser.parse_args()
-
-
-def _count(text: str) -> int:
-    if (count := int(text)) < 1:
-        raise argparse.ArgumentTypeError("at least 1")
-    return count
+    parser.add_argument("--row", choices=IDS, nargs="*", help="what to measure (default: all)")
+    parser.add_argument("--quick", action="store_true", help="less of everything, once")
+    parser.add_argument("--repeat", type=int, help="runs of each system (3; quick: 1)")
+    parser.add_argument("--scale", type=float, help="how much to do (1; quick: 0.15)")
+    parser.add_argument(
+        "--document", action="store_true", help="write docs/performance.md whatever was left out"
+    )
+    options = parser.parse_args()
+    options.repeat = options.repeat or (QUICK_REPEAT if options.quick else 3)
+    options.scale = options.scale or (QUICK_SCALE if options.quick else 1.0)
+    return options
 
 
 def _tell(line: str) -> None:

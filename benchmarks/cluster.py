@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import psycopg
 from psycopg import sql
@@ -58,3 +58,16 @@ def running_cluster(directory: Path) -> Iterator[Cluster]:
             yield Cluster(url=server.url())
     except EmbeddedError as error:
         raise BenchmarkError(str(error)) from error
+
+
+def reach(url: str) -> dict[str, str]:
+    """Return the environment in which every driver finds the database."""
+    parts = urlsplit(url)
+    query = {name: values[0] for name, values in parse_qs(parts.query).items()}
+    return {
+        "DATABASE_URL": url,
+        "PGHOST": query["host"],
+        "PGPORT": query["port"],
+        "PGUSER": parts.username or "",
+        "PGDATABASE": parts.path.lstrip("/"),
+    }

@@ -1,17 +1,24 @@
-"""The row `life`: the whole life of a task, from PENDING to COMPLETED with its result."""
+"""The whole life of a task, from PENDING to COMPLETED with its result, of many tasks."""
 
 from __future__ import annotations
 
 import time
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from typing import Any
 
 import psycopg
 
+from benchmarks.bench import Bench
 from benchmarks.children import run, running, wait_until
-from benchmarks.cluster import Cluster
 from benchmarks.errors import BenchmarkError
-from benchmarks.measurement import Measurement, is_drained, measure
+from benchmarks.measurement import (
+    Measurement,
+    drain_seconds,
+    has_begun,
+    is_drained,
+    wal_position,
+)
+from benchmarks.resources import cpu_seconds, memory_mib
 from benchmarks.systems.system import System
 
 START_SECONDS = 60.0
@@ -19,64 +26,76 @@ START_SECONDS = 60.0
 LEAST_TASKS_PER_SECOND = 50.0
 # Rare enough that looking costs the database nothing; the rates come from the rows' own times.
 LOOK_SECONDS = 0.25
+# Often enough that a share of a per cent of the CPU time is missed.
+START_LOOK_SECONDS = 0.02
+WEIGH_SECONDS = 1.0
 
 
-def live(system: System, cluster: Cluster, *, template: str, tasks: int) -> Measurement:
+def live(bench: Bench, system: System, *, template: str, tasks: int) -> Measurement:
     """Submit the tasks, then start the workers and let them drain, in a fresh database."""
     with (
-        TemporaryDirectory(prefix="benchmark-") as directory,
-        cluster.database("run", template=template) as url,
-        system.services(Path(directory)) as services,
+        bench.fresh(system, template) as (environment, scratch),
+        psycopg.connect(environment["DATABASE_URL"], autocommit=True) as connection,
     ):
-        scratch, environment = Path(directory), {**services, "DATABASE_URL": url}
-        submit_seconds = _submit(system, environment, scratch / "submit.log", tasks=tasks)
-        started = time.time()
-        _drain(system, environment, scratch / "workers.log", limit=_limit(tasks))
-        with psycopg.connect(url) as connection:
-            return measure(
-                connection,
-                system.table,
-                tasks=tasks,
-                submit_seconds=submit_seconds,
-                workers_started=started,
-            )
-
-
-def create_schema(system: System, url: str) -> None:
-    """Make the system's tables in a database."""
-    with (
-        TemporaryDirectory(prefix="benchmark-") as directory,
-        system.services(Path(directory)) as services,
-    ):
-        run(
-            system.create_schema(),
-            environment={**services, "DATABASE_URL": url},
-            log=Path(directory) / "schema.log",
-            limit=START_SECONDS,
+        wal = wal_position(connection)
+        submit_seconds = submit(system, environment, scratch, tasks=tasks)
+        cpu, memory = _drain(connection, system, environment, scratch, limit=time_limit(tasks))
+        return Measurement(
+            tasks=tasks,
+            submit_seconds=submit_seconds,
+            drain_seconds=drain_seconds(connection, system.table, tasks=tasks),
+            cpu_seconds=cpu,
+            memory_mib=memory,
+            wal_bytes=wal_position(connection) - wal,
         )
 
 
-def _limit(tasks: int) -> float:
+def time_limit(tasks: int) -> float:
+    """Return how long so many tasks may take."""
     return START_SECONDS + tasks / LEAST_TASKS_PER_SECOND
 
 
-def _submit(system: System, environment: dict[str, str], log: Path, *, tasks: int) -> float:
-    seconds = run(system.submit(tasks), environment=environment, log=log, limit=_limit(tasks))
+def submit(system: System, environment: dict[str, str], scratch: Path, *, tasks: int) -> float:
+    """Submit the tasks; the seconds it took."""
+    seconds = run(
+        system.submit("many", tasks),
+        environment=environment,
+        log=scratch / "submit.log",
+        limit=time_limit(tasks),
+    )
     try:
         return float(seconds)
     except ValueError as error:
         raise BenchmarkError(f"Submitting printed {seconds!r}, not its seconds.") from error
 
 
-def _drain(system: System, environment: dict[str, str], log: Path, *, limit: float) -> None:
-    with (
-        psycopg.connect(environment["DATABASE_URL"], autocommit=True) as connection,
-        running(system.work(), environment=environment, log=log) as workers,
-    ):
+def _drain(
+    connection: psycopg.Connection[Any],
+    system: System,
+    environment: dict[str, str],
+    scratch: Path,
+    *,
+    limit: float,
+) -> tuple[float, float]:
+    """Run the workers until nothing is left; CPU seconds from the first claim, MiB at most."""
+    log = scratch / "workers.log"
+    most, weigh_at = 0.0, 0.0
+
+    def drained() -> bool:
+        nonlocal most, weigh_at
+        if time.monotonic() >= weigh_at:
+            weigh_at = time.monotonic() + WEIGH_SECONDS
+            most = max(most, memory_mib())
+        return is_drained(connection, system.table)
+
+    with running(system.work(), environment=environment, log=log) as workers:
         wait_until(
-            lambda: is_drained(connection, system.table),
+            lambda: has_begun(connection, system.table),
             child=workers,
             log=log,
-            limit=limit,
-            every=LOOK_SECONDS,
+            limit=START_SECONDS,
+            every=START_LOOK_SECONDS,
         )
+        cpu = cpu_seconds()
+        wait_until(drained, child=workers, log=log, limit=limit, every=LOOK_SECONDS)
+        return cpu_seconds() - cpu, most

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from statistics import median
-from typing import LiteralString
+from typing import Any, LiteralString
 
 import psycopg
 from psycopg import sql
@@ -12,6 +11,7 @@ from psycopg import sql
 from benchmarks.errors import BenchmarkError
 
 OPEN: LiteralString = "SELECT EXISTS (SELECT FROM {} WHERE finished_at IS NULL)"
+STARTED: LiteralString = "SELECT EXISTS (SELECT FROM {} WHERE started_at IS NOT NULL)"
 OUTCOME: LiteralString = """
 SELECT count(*),
        count(*) FILTER (
@@ -26,16 +26,20 @@ FROM {}
 """
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Measurement:
     """One run; all durations in seconds."""
 
     tasks: int
     submit_seconds: float
     drain_seconds: float
-    """From the first claim to the last finish, by the database's clock."""
-    wall_seconds: float
-    """From the start of the worker command to the last finish."""
+    """From the first claim to the last finish, by the rows' own times."""
+    cpu_seconds: float
+    """Of workers, broker and Postgres together, while the tasks drained."""
+    memory_mib: float
+    """The most that workers and broker held."""
+    wal_bytes: float
+    """Written to Postgres' log for the whole life, submit included."""
 
     @property
     def submit_rate(self) -> float:
@@ -52,38 +56,30 @@ Runs = dict[str, list[Measurement]]
 """The runs of each system, by its name."""
 
 
-def is_drained(connection: psycopg.Connection, table: str) -> bool:
+def is_drained(connection: psycopg.Connection[Any], table: str) -> bool:
     """Tell whether no task is left to finish."""
-    row = connection.execute(sql.SQL(OPEN).format(sql.Identifier(table))).fetchone()
-    return row == (False,)
+    return not _is(connection, OPEN, table)
 
 
-def measure(
-    connection: psycopg.Connection,
-    table: str,
-    *,
-    tasks: int,
-    submit_seconds: float,
-    workers_started: float,
-) -> Measurement:
+def has_begun(connection: psycopg.Connection[Any], table: str) -> bool:
+    """Tell whether a worker has taken a task."""
+    return _is(connection, STARTED, table)
+
+
+def wal_position(connection: psycopg.Connection[Any]) -> float:
+    """Return how many bytes the server has written to its log so far."""
+    row = connection.execute("SELECT pg_current_wal_lsn() - '0/0'::pg_lsn").fetchone()
+    assert row is not None
+    return float(row[0])
+
+
+def drain_seconds(connection: psycopg.Connection[Any], table: str, *, tasks: int) -> float:
     """Read a finished run; raises BenchmarkError unless every task has its right result."""
     row = connection.execute(sql.SQL(OUTCOME).format(sql.Identifier(table))).fetchone()
     if row is None or row[:2] != (tasks, tasks):
         raise BenchmarkError(f"{tasks} tasks were submitted; rows, right results: {row}.")
-    first_claim, last_finish = float(row[2]), float(row[3])
-    return Measurement(
-        tasks=tasks,
-        submit_seconds=submit_seconds,
-        drain_seconds=last_finish - first_claim,
-        wall_seconds=last_finish - workers_started,
-    )
+    return float(row[3] - row[2])
 
 
-def middle(runs: list[Measurement]) -> Measurement:
-    """Return the median of each duration."""
-    return Measurement(
-        tasks=runs[0].tasks,
-        submit_seconds=median(run.submit_seconds for run in runs),
-        drain_seconds=median(run.drain_seconds for run in runs),
-        wall_seconds=median(run.wall_seconds for run in runs),
-    )
+def _is(connection: psycopg.Connection[Any], question: LiteralString, table: str) -> bool:
+    return connection.execute(sql.SQL(question).format(sql.Identifier(table))).fetchone() == (True,)

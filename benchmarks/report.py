@@ -1,74 +1,48 @@
-"""What a comparison says: a table for the reader, a file for programs."""
+"""What a run says: a file for programs, tables for a reader, and the page in docs/."""
 
 from __future__ import annotations
 
 import json
-import os
-import platform
 from collections.abc import Mapping
-from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-from benchmarks.measurement import Runs, middle
+from benchmarks import page
 
-LATEST = Path(__file__).resolve().parent / "results" / "latest.json"
-WANTED_RATIO = 3.0
-
-
-def table(runs: Runs, *, ours: str) -> str:
-    """Return the medians and how many times faster we are than each peer."""
-    medians = {name: middle(measured) for name, measured in runs.items()}
-    lines = [
-        f"{'median of the runs':<20}{'tasks':>9}{'submit/s':>11}{'lives/s':>11}"
-        f"{'drain s':>9}{'wall s':>8}{'runs, lives/s':>28}"
-    ]
-    for name, run in medians.items():
-        each = " ".join(f"{measured.drain_rate:,.0f}" for measured in runs[name])
-        lines.append(
-            f"{name:<20}{run.tasks:>9,}{run.submit_rate:>11,.0f}{run.drain_rate:>11,.0f}"
-            f"{run.drain_seconds:>9.2f}{run.wall_seconds:>8.2f}{each:>28}"
-        )
-    for name, ratio in ratios(runs, ours=ours).items():
-        least = min(run.drain_rate for run in runs[ours]) / max(
-            run.drain_rate for run in runs[name]
-        )
-        lines.append(
-            f"{ours} / {name}: {ratio:.1f} (wanted: at least {WANTED_RATIO:g}); "
-            f"our slowest run / its fastest: {least:.1f}"
-        )
-    return "\n".join(lines)
+RESULTS = Path(__file__).resolve().parent / "results"
 
 
-def ratios(runs: Runs, *, ours: str) -> dict[str, float]:
-    """Return our whole lives a second over each peer's."""
-    rate = middle(runs[ours]).drain_rate
-    return {name: rate / middle(runs[name]).drain_rate for name in runs if name != ours}
+def keep(found: Mapping[str, Any]) -> Path:
+    """Write the run to a file of its own, and to the latest one's name; the file."""
+    RESULTS.mkdir(exist_ok=True)
+    text = json.dumps(found, indent=1) + "\n"
+    kept = RESULTS / f"{found['at'].replace(':', '')}.json"
+    for file in (kept, RESULTS / "latest.json"):
+        file.write_text(text)
+    return kept
 
 
-def save(
-    runs: Runs, *, row: str, ours: str, postgres: str, load: float, skipped: Mapping[str, str]
-) -> Path:
-    """Write the runs with the machine they ran on and its load before; the file."""
-    LATEST.parent.mkdir(exist_ok=True)
-    LATEST.write_text(
-        json.dumps(
-            {
-                "row": row,
-                "at": datetime.now(UTC).isoformat(timespec="seconds"),
-                "machine": {
-                    "cores": os.cpu_count(),
-                    "platform": platform.platform(),
-                    "python": platform.python_version(),
-                    "postgres": postgres,
-                    "load_before": round(load, 2),
-                },
-                "skipped": dict(skipped),
-                "runs": {name: [asdict(run) for run in runs[name]] for name in runs},
-                "ratios": ratios(runs, ours=ours),
-            },
-            indent=2,
-        )
-        + "\n"
-    )
-    return LATEST
+def tables(found: Mapping[str, Any]) -> str:
+    """Return the tables for a terminal."""
+    lines = []
+    for row in found["rows"]:
+        lines.append(f"\n{row['id']}: {row['title']} ({row['unit']})")
+        width = max((len(one["name"]) for one in row["figures"]), default=0)
+        for one in row["figures"]:
+            runs = " ".join(page.number(run) for run in one["runs"])
+            more = ", ".join(f"{name} {page.number(value)}" for name, value in one["more"].items())
+            lines.append(
+                f"  {one['name']:<{width}} {page.number(one['median']):>9}  [{runs}] {more}"
+            )
+        for check in row["checks"]:
+            mark = "met" if check["met"] else "NOT MET"
+            lines.append(
+                f"  {mark}: {check['what']} {page.number(check['got'])} ({check['wanted']})"
+            )
+        lines += [f"  {note}" for note in row["notes"]]
+    return "\n".join(lines) + "\n"
+
+
+def document(found: Mapping[str, Any]) -> Path:
+    """Write docs/performance.md and its plots; the file."""
+    return page.write(found)

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 PROCESSES = 2
 
 
 @dataclass(frozen=True)
 class Input:
-    """Three numbers that a handler sums."""
+    """Three numbers that a handler sums; with `clock` it also tells when it began."""
 
     numbers: tuple[int, int, int]
+    clock: bool = False
 
-    def as_json(self) -> dict[str, list[int]]:
+    def as_json(self) -> dict[str, Any]:
         """Return the task's input as every system stores it."""
-        return {"numbers": list(self.numbers)}
+        given: dict[str, Any] = {"numbers": list(self.numbers)}
+        return {**given, "clock": True} if self.clock else given
 
 
 def inputs(tasks: int) -> list[Input]:
@@ -23,6 +26,7 @@ def inputs(tasks: int) -> list[Input]:
     return [Input((number, 2 * number, 3)) for number in range(tasks)]
 
 
-def sum_numbers(input: dict[str, list[int]]) -> dict[str, int]:
-    """Do the work of one task."""
-    return {"sum": sum(input["numbers"])}
+def sum_numbers(input: dict[str, Any], began: float) -> dict[str, Any]:
+    """Do the work of one task; `began` is the epoch second in which its handler was entered."""
+    result: dict[str, Any] = {"sum": sum(input["numbers"])}
+    return {**result, "began": began} if "clock" in input else result

@@ -13,7 +13,7 @@ class System(Protocol):
 
     Its table has the columns `status`, `attempt`, `input`, `result`, `started_at` and
     `finished_at`, with the meaning they have in this project. Its commands find the database in
-    DATABASE_URL.
+    DATABASE_URL, and in PGHOST, PGPORT, PGUSER and PGDATABASE.
     """
 
     name: str
@@ -30,8 +30,30 @@ class System(Protocol):
     def create_schema(self) -> Sequence[str]:
         """Return the command that makes the system's tables."""
 
-    def submit(self, tasks: int) -> Sequence[str]:
-        """Return the command that submits the tasks and prints the seconds it took."""
+    def submit(self, how: str, tasks: int) -> Sequence[str]:
+        """Return the command that submits the tasks, `many` at once or `one` by one."""
 
     def work(self) -> Sequence[str]:
-        """Return the command that runs the workers until SIGTERM."""
+        """Return the command that runs two worker processes until SIGTERM."""
+
+
+class Site(Protocol):
+    """A site that takes tasks over HTTP."""
+
+    name: str
+    route: str
+    body: str
+    table: str | None
+    """Where each accepted task has its row, or None where nothing is durable."""
+
+    def missing(self) -> str | None:
+        """Return what has to be installed before the site can run."""
+
+    def services(self, scratch: Path) -> AbstractContextManager[Mapping[str, str]]:
+        """Run what the site needs beside Postgres; the environment for its commands."""
+
+    def create_schema(self) -> Sequence[str]:
+        """Return the command that makes the site's tables."""
+
+    def serve(self, port: int) -> Sequence[str]:
+        """Return the command that serves with two processes on a loopback port until SIGTERM."""

@@ -1,12 +1,26 @@
 from __future__ import annotations
 
+import os
+import time
 from typing import Any
 
 from benchmarks.work import sum_numbers
 from tasks.kinds import kind
+from tasks.worker.units import Pace
+
+if os.environ.get("BENCHMARK_ONE_PER_HOP"):
+    # What a kind gets whose tasks take longer than a few milliseconds: a slot for each.
+    Pace.LARGEST = 1
 
 
 @kind("benchmark.sum")
 def add(input: dict[str, Any], context: object) -> dict[str, Any]:
     """Sum three numbers."""
-    return sum_numbers(input)
+    return sum_numbers(input, time.time())
+
+
+@kind("benchmark.wait", queue="steady")
+def wait(input: dict[str, Any], context: object) -> dict[str, Any]:
+    """Wait as for somebody else's answer."""
+    time.sleep(input["seconds"])
+    return {}

@@ -11,31 +11,49 @@ from benchmarks.work import PROCESSES
 class Ours:
     """This project: Postgres alone."""
 
-    name = "this project"
     table = "tasks_task"
-    tasks = 50_000
+
+    def __init__(
+        self,
+        name: str = "this project",
+        *,
+        tasks: int = 40_000,
+        processes: int = PROCESSES,
+        queue: str | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self.name = name
+        self.tasks = tasks
+        self._processes = processes
+        self._queue = queue
+        self._environment = {**(environment or {}), **({"BENCHMARK_QUEUE": queue} if queue else {})}
 
     def missing(self) -> str | None:
         """Name nothing: the project's own requirements are all it takes."""
         return None
 
     @contextmanager
-    def services(self, scratch: Path) -> Iterator[Mapping[str, str]]:
+    def services(self, scratch: Path) -> Iterator[dict[str, str]]:
         """Run nothing beside Postgres."""
         yield {
             "DATA_DIR": str(scratch),
+            "DJANGO_SETTINGS_MODULE": "taskproject.settings",
             "EXTRA_APPS": "benchmarks.systems.ours",
             "LOG_LEVEL": "WARNING",
+            # As in `make run`: keys are not what is measured.
+            "API_ALLOW_ANONYMOUS": "true",
+            **self._environment,
         }
 
     def create_schema(self) -> Sequence[str]:
         """Return the command that migrates."""
         return [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
 
-    def submit(self, tasks: int) -> Sequence[str]:
-        """Return the command that submits the tasks in batches."""
-        return [sys.executable, "-m", "benchmarks.systems.ours.submit", str(tasks)]
+    def submit(self, how: str, tasks: int) -> Sequence[str]:
+        """Return the command that submits the tasks."""
+        return [sys.executable, "-m", "benchmarks.systems.ours.submit", how, str(tasks)]
 
     def work(self) -> Sequence[str]:
         """Return the command of the worker processes under their supervisor."""
-        return [sys.executable, "manage.py", "worker", "--processes", str(PROCESSES)]
+        argv = [sys.executable, "manage.py", "worker", "--processes", str(self._processes)]
+        return [*argv, "--queues", self._queue] if self._queue else argv

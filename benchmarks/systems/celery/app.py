@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import Any
 
 import psycopg
@@ -23,7 +24,7 @@ UPDATE task SET status = 'COMPLETED', result = %s, finished_at = clock_timestamp
 WHERE id = %s AND status = 'PROCESSING' AND attempt = %s
 """
 
-app = Celery("benchmarks", broker=os.environ.get("REDIS_URL"))
+app = Celery("benchmarks", broker=os.environ.get("BROKER_URL"))
 app.conf.update(
     task_acks_late=True,
     task_ignore_result=True,
@@ -44,11 +45,12 @@ def connect(**_signal: object) -> None:
 
 def run_task(task_id: str) -> None:
     """Take one task through its life."""
+    began = time.time()
     claimed = database.execute(CLAIM, (task_id,)).fetchone()
     if claimed is None:
         return
     attempt, input = claimed
-    result = sum_numbers(input)
+    result = sum_numbers(input, began)
     database.execute(FINISH, (Jsonb(result), task_id, attempt))
 
 

@@ -1,0 +1,84 @@
+"""Load over HTTP: `wrk` from a process of its own, or a few requests one after another."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.children import run, running, wait_until
+from benchmarks.errors import BenchmarkError
+from benchmarks.systems.brokers import free_port, listens
+from benchmarks.systems.system import Site
+
+CONNECTIONS = 16
+THREADS = 2
+START_SECONDS = 60.0
+SCRIPT = Path(__file__).resolve().parent / "wrk.lua"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Load:
+    """What `wrk` saw."""
+
+    requests: int
+    seconds: float
+    p50_ms: float
+    p99_ms: float
+    refused: int
+    """Answers that were neither 2xx nor 3xx."""
+    broken: int
+
+    @property
+    def rate(self) -> float:
+        """Requests answered a second."""
+        return self.requests / self.seconds
+
+
+def missing() -> str | None:
+    """Name the program that is not there."""
+    return None if shutil.which("wrk") else "wrk is not installed"
+
+
+def load(
+    url: str, scratch: Path, *, seconds: float, body: str | None = None, etag: str | None = None
+) -> Load:
+    """Send requests over 16 connections for a while; raises BenchmarkError for a refusal."""
+    environment = {"BENCHMARK_METHOD": "POST" if body else "GET"}
+    environment |= {"BENCHMARK_BODY": body} if body else {}
+    environment |= {"BENCHMARK_ETAG": etag} if etag else {}
+    argv = ["wrk", f"-t{THREADS}", f"-c{CONNECTIONS}", f"-d{max(round(seconds), 1)}s"]
+    argv += ["--timeout", "10s", "-s", str(SCRIPT), url]
+    said = run(argv, environment=environment, log=scratch / "wrk.log", limit=seconds + 60)
+    found = Load(**json.loads(said))
+    if found.refused or found.broken or not found.requests:
+        raise BenchmarkError(f"{url}: {found}")
+    return found
+
+
+@contextmanager
+def serving(site: Site, environment: Mapping[str, str], scratch: Path) -> Iterator[str]:
+    """Run a site on a free loopback port; its URL."""
+    port, log = free_port(), scratch / "site.log"
+    argv = site.serve(port)
+    environment = {**environment, "HOST": "127.0.0.1", "PORT": str(port)}
+    with running(argv, environment=environment, log=log) as child:
+        wait_until(lambda: listens(port), child=child, log=log, limit=START_SECONDS, every=0.05)
+        yield f"http://127.0.0.1:{port}"
+
+
+def ask(
+    url: str, *, body: bytes | None = None, headers: Mapping[str, str] | None = None
+) -> tuple[float, bytes, Mapping[str, str]]:
+    """Send one request; its seconds, the body and the headers of its answer."""
+    wanted = {"Content-Type": "application/json", **(headers or {})}
+    request = urllib.request.Request(url, data=body, headers=wanted)
+    began = time.perf_counter()
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        content = answer.read()
+    return time.perf_counter() - began, content, dict(answer.headers)

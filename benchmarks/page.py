@@ -1,0 +1,108 @@
+"""docs/performance.md, made from a run's file: `python -m benchmarks.page FILE`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from benchmarks import plots
+
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+PAGE = DOCS / "performance.md"
+HEAD = """\
+# Performance
+
+Written by `make benchmark`; do not edit. What is measured, and how each system is set up:
+[benchmarks/README.md](../benchmarks/README.md). Everything ran on one machine, which client,
+server, workers and database shared: compare within the page, as ratios. Each figure is the median
+of the runs beside it.
+
+| | |
+|---|---|
+| date | {at} |
+| commit | {commit} |
+| machine | {machine} |
+| load average before | {load} |
+| versions | {versions} |
+| left out | {skipped} |
+| took | {seconds} s; {repeat} runs of each |
+"""
+
+
+def write(found: Mapping[str, Any]) -> Path:
+    """Write the page and its plots; the page."""
+    DOCS.mkdir(exist_ok=True)
+    sections = [_head(found), _summary(found["rows"])]
+    for row in found["rows"]:
+        picture = plots.draw(row, DOCS / "images") if row["curves"] else None
+        sections.append(_section(row, picture))
+    PAGE.write_text("\n".join(sections))
+    return PAGE
+
+
+def number(value: float) -> str:
+    """Return a figure with as many digits as it has meaning."""
+    if value >= 100 or value == int(value):
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def _head(found: Mapping[str, Any]) -> str:
+    machine = found["machine"]
+    versions = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
+    skipped = "; ".join(f"{name}: {why}" for name, why in found["skipped"].items())
+    return HEAD.format(
+        at=found["at"],
+        commit=f"`{found['commit']}`",
+        machine=f"{machine['cores']} cores ({machine['processor']}), {machine['memory_gib']} GiB, "
+        f"{machine['platform']}",
+        load=found["load_before"],
+        versions=versions,
+        skipped=skipped or "nothing",
+        seconds=found["seconds"],
+        repeat=found["repeat"],
+    )
+
+
+def _summary(rows: list[dict[str, Any]]) -> str:
+    lines = ["## What is wanted", "", "| | what | wanted | measured | |", "|---|---|---|---|---|"]
+    lines += [
+        f"| {row['id']} | {row['title']}: {check['what']} | {check['wanted']} "
+        f"| {number(check['got'])} | {'met' if check['met'] else '**not met**'} |"
+        for row in rows
+        for check in row["checks"]
+    ]
+    return "\n".join([*lines, ""])
+
+
+def _section(row: Mapping[str, Any], picture: Path | None) -> str:
+    figures = row["figures"]
+    ours = figures[0]["median"] if figures else 0.0
+    more = list(dict.fromkeys(name for one in figures for name in one["more"]))
+    lines = [f"## {row['id']}: {row['title']}", ""]
+    if figures:
+        head = ["system", row["unit"], "runs", "first ÷ this", *more]
+        lines += [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
+    for one in figures:
+        ratio = f"{ours / one['median']:.2f}" if one["median"] else "–"
+        cells = [
+            one["name"],
+            number(one["median"]),
+            " ".join(number(run) for run in one["runs"]),
+            ratio,
+            *(number(one["more"][name]) if name in one["more"] else "" for name in more),
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    if figures:
+        lines.append("")
+    if picture:
+        lines += [f"![{row['title']}](images/{picture.name})", ""]
+    lines += [line for note in row["notes"] for line in (note, "")]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(f"{write(json.loads(Path(sys.argv[1]).read_text()))}\n")

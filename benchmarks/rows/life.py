@@ -1,0 +1,115 @@
+"""P1 and P2: the whole life of a task, in mini-batches and one handler per hop."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import median
+
+from benchmarks import limit
+from benchmarks.bench import Bench
+from benchmarks.comparison import take_turns
+from benchmarks.life import live
+from benchmarks.measurement import Measurement
+from benchmarks.results import Check, Figure, Row, at_least
+from benchmarks.systems.brokers import RabbitMQ, Redis
+from benchmarks.systems.celery.system import Celery
+from benchmarks.systems.graphile.system import Graphile
+from benchmarks.systems.ours.system import Ours
+from benchmarks.systems.pgqueuer.system import PgQueuer
+from benchmarks.systems.procrastinate.system import Procrastinate
+from benchmarks.systems.system import System
+
+OURS = Ours()
+ONE_PER_HOP = Ours(
+    "this project, one per hop", tasks=20_000, environment={"BENCHMARK_ONE_PER_HOP": "1"}
+)
+RABBIT = Celery(RabbitMQ(), tasks=5_000)
+GRAPHILE = Graphile()
+PEERS: tuple[System, ...] = (
+    Procrastinate(),
+    Celery(Redis(), tasks=4_000),
+    RABBIT,
+    PgQueuer(),
+    GRAPHILE,
+)
+WARM_UP_SHARE = 10
+LEAST_TASKS = 100
+
+
+def measure(bench: Bench) -> list[Row]:
+    """Run every system and the bare statements in turns."""
+    systems = bench.present([OURS, ONE_PER_HOP, *PEERS])
+    with bench.templates(systems) as templates:
+
+        def once(system: System, share: int = 1) -> Measurement:
+            tasks = bench.count(system.tasks // share, least=LEAST_TASKS)
+            return live(bench, system, template=templates[system.name], tasks=tasks)
+
+        runs = take_turns(
+            bench,
+            systems,
+            once,
+            warm_up=lambda system: once(system, WARM_UP_SHARE),
+            show=lambda run: f"{run.drain_rate:,.0f} tasks/s",
+            name=lambda system: system.name,
+        )
+        limits = limit.measure(bench, templates[OURS.name])
+    figures = {name: figure(name, measured) for name, measured in runs.items()}
+    peers = [figures[one.name] for one in PEERS if one.name in figures]
+    ours, one_per_hop = figures[OURS.name], figures[ONE_PER_HOP.name]
+    return [
+        Row(
+            id="P1",
+            title="Whole life of a task, its row in Postgres",
+            unit="tasks/s",
+            figures=[ours, *peers, *limits],
+            checks=_checks(ours, figures, limits),
+            notes=["CPU and memory are those of workers and broker; CPU also that of Postgres."],
+        ),
+        Row(
+            id="P2",
+            title="Whole life of a task, one handler per hop",
+            unit="tasks/s",
+            figures=[one_per_hop, *peers],
+            checks=[
+                at_least("tasks/s", one_per_hop.median, 4_000),
+                *_times(one_per_hop, figures, GRAPHILE.name, 1),
+            ],
+        ),
+    ]
+
+
+def figure(name: str, runs: Sequence[Measurement]) -> Figure:
+    """Return a system's figure, with what it cost."""
+
+    def middle(values: Sequence[float]) -> float:
+        return median(values)
+
+    return Figure(
+        name=name,
+        runs=[run.drain_rate for run in runs],
+        more={
+            "tasks": runs[0].tasks,
+            "submit/s": middle([run.submit_rate for run in runs]),
+            "CPU s per 1,000": middle([run.cpu_seconds / run.tasks * 1_000 for run in runs]),
+            "MiB at most": middle([run.memory_mib for run in runs]),
+            "WAL bytes per task": middle([run.wal_bytes / run.tasks for run in runs]),
+        },
+    )
+
+
+def _checks(ours: Figure, figures: dict[str, Figure], limits: Sequence[Figure]) -> list[Check]:
+    highest = max(one.median for one in limits)
+    return [
+        at_least("tasks/s", ours.median, 10_000),
+        *_times(ours, figures, RABBIT.name, 10),
+        *_times(ours, figures, GRAPHILE.name, 2.5),
+        at_least("share of the statements' limit", ours.median / highest, 0.6),
+    ]
+
+
+def _times(ours: Figure, figures: dict[str, Figure], peer: str, wanted: float) -> list[Check]:
+    """Check the ratio to a peer, where it could run."""
+    if peer not in figures:
+        return []
+    return [at_least(f"times {peer}", ours.median / figures[peer].median, wanted)]

@@ -1,0 +1,106 @@
+"""P9: what worker processes hold, idle and over many tasks."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from benchmarks.bench import Bench
+from benchmarks.children import running, wait_until
+from benchmarks.life import START_SECONDS, time_limit
+from benchmarks.resources import resident_mib, tree_mib
+from benchmarks.results import Curve, Figure, Row, at_most
+from benchmarks.systems.ours.system import Ours
+
+IDLE_MIB = 80
+# More than an allocator's own swing.
+GROWTH_MIB = 10
+SETTLE_SECONDS = 6.0
+LOOK_SECONDS = 1.0
+LEFT = """
+SELECT count(*) FROM tasks_task
+WHERE status = 'PENDING' AND queue = 'default' AND scheduled_at IS NULL
+"""
+READY = "SELECT count(*) = %s FROM tasks_worker"
+DONE = "SELECT coalesce(sum(processed), 0)::int FROM tasks_worker"
+OPEN = f"SELECT EXISTS ({LEFT.replace('count(*)', '')})"
+
+
+def measure(bench: Bench, environment: dict[str, str], scratch: Path) -> Row:
+    """Weigh idle workers, then workers that drain all that waits."""
+    with psycopg.connect(environment["DATABASE_URL"], autocommit=True) as connection:
+        idle = [_idle(connection, environment, scratch) for _ in range(bench.repeat)]
+        bench.tell(f"idle: {idle} MiB (largest process, all)")
+        left = connection.execute(LEFT).fetchone()
+        assert left is not None
+        done, held = _drain(connection, environment, scratch, tasks=left[0])
+    early = [mib for tasks, mib in zip(done, held, strict=True) if tasks <= left[0] / 5]
+    late = [mib for tasks, mib in zip(done, held, strict=True) if tasks >= left[0] * 4 / 5]
+    largest = Figure(
+        name="idle, the largest process (RSS)",
+        runs=[one for one, _ in idle],
+        more={"both workers, nurseries and supervisor (PSS)": max(total for _, total in idle)},
+    )
+    growth = max(late, default=held[-1]) - max(early, default=held[0])
+    return Row(
+        id="P9",
+        title=f"Memory of two worker processes, idle and over {left[0]:,} tasks",
+        unit="MiB",
+        figures=[
+            largest,
+            Figure(name="the largest process, first fifth of the tasks", runs=[max(early)]),
+            Figure(name="the largest process, last fifth", runs=[max(late, default=held[-1])]),
+        ],
+        checks=[
+            at_most("idle, the largest process", largest.median, IDLE_MIB, "MiB"),
+            at_most("growth from the first fifth to the last", growth, GROWTH_MIB, "MiB"),
+        ],
+        notes=["RSS counts pages that processes share in each of them, PSS once."],
+        curves=[Curve(name="the largest process", x=done, y=held)],
+        x="tasks finished",
+    )
+
+
+def _idle(
+    connection: psycopg.Connection[Any], environment: dict[str, str], scratch: Path
+) -> tuple[float, float]:
+    """Start workers of a queue that is empty, and weigh them at rest: the largest, and all."""
+    system, log = Ours(queue="empty"), scratch / "idle.log"
+    with running(system.work(), environment=environment, log=log) as workers:
+        wait_until(
+            lambda: connection.execute(READY, (2,)).fetchone() == (True,),
+            child=workers,
+            log=log,
+            limit=START_SECONDS,
+            every=0.1,
+        )
+        time.sleep(SETTLE_SECONDS)
+        return max(resident_mib(workers.pid)), sum(tree_mib(workers.pid))
+
+
+def _drain(
+    connection: psycopg.Connection[Any], environment: dict[str, str], scratch: Path, *, tasks: int
+) -> tuple[list[float], list[float]]:
+    """Drain all that waits; how many were done when, and how much the largest process held."""
+    done: list[float] = []
+    held: list[float] = []
+    log = scratch / "drain.log"
+
+    def drained() -> bool:
+        row = connection.execute(DONE).fetchone()
+        sizes = resident_mib(workers.pid)
+        if row is not None and row[0] and sizes:
+            done.append(row[0])
+            held.append(max(sizes))
+        return connection.execute(OPEN).fetchone() == (False,)
+
+    with running(Ours().work(), environment=environment, log=log) as workers:
+        limit = time_limit(tasks)
+        wait_until(drained, child=workers, log=log, limit=limit, every=LOOK_SECONDS)
+        # The count comes with a heartbeat; the last one may be some seconds old.
+        done.append(tasks)
+        held.append(max(resident_mib(workers.pid)))
+    return done, held

@@ -1,0 +1,98 @@
+"""P4 and P7: many tasks in one request, and reading one of them."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from pathlib import Path
+
+from benchmarks import http_load
+from benchmarks.bench import Bench
+from benchmarks.http_load import ask, load, serving
+from benchmarks.results import Figure, Row, at_least
+from benchmarks.systems.ours.site import OurSite
+
+BATCH = 1_000
+CLIENTS = 2
+REQUESTS = 20
+SECONDS = 4.0
+OURS = OurSite()
+
+
+def measure(bench: Bench) -> list[Row]:
+    """Serve our site, submit batches, then read one task."""
+    with (
+        bench.template(OURS) as template,
+        bench.fresh(OURS, template) as (environment, scratch),
+        serving(OURS, environment, scratch) as url,
+    ):
+        _submit_batches(url, requests=1)
+        rates = []
+        for _ in range(bench.repeat):
+            rates.append(_submit_batches(url, requests=bench.count(REQUESTS)))
+            bench.tell(f"batches: {rates[-1]:,.0f} tasks/s")
+        batches = Row(
+            id="P4",
+            title=f"Submitting tasks over HTTP, {BATCH:,} in a request",
+            unit="tasks/s",
+            figures=[Figure(name=OURS.name, runs=rates)],
+            checks=[at_least("tasks/s", sorted(rates)[len(rates) // 2], 20_000)],
+            notes=[f"{CLIENTS} clients, each with the next request when the last is answered."],
+        )
+        if why := http_load.missing():
+            bench.skipped["P7"] = why
+            return [batches]
+        return [batches, _reading(bench, url, scratch)]
+
+
+def _reading(bench: Bench, url: str, scratch: Path) -> Row:
+    _, content, _ = ask(url + OURS.route, body=OURS.body.encode())
+    task = f"{url}/api/v1/tasks/{json.loads(content)['task_id']}"
+    _, _, headers = ask(task)
+    etag = next(value for name, value in headers.items() if name.lower() == "etag")
+    load(task, scratch, seconds=1)
+    whole, unchanged = [], []
+    for _ in range(bench.repeat):
+        whole.append(load(task, scratch, seconds=bench.seconds(SECONDS)).rate)
+        unchanged.append(load(task, scratch, seconds=bench.seconds(SECONDS), etag=etag).rate)
+        bench.tell(f"GET: {whole[-1]:,.0f} requests/s; 304: {unchanged[-1]:,.0f}")
+    figures = [
+        Figure(name="GET of one task", runs=whole),
+        Figure(name="the same with If-None-Match: 304", runs=unchanged),
+    ]
+    ratio = figures[1].median / figures[0].median
+    return Row(
+        id="P7",
+        title="GET of one task",
+        unit="requests/s",
+        figures=figures,
+        checks=[
+            at_least("requests/s", figures[0].median, 3_000),
+            at_least("304, times the whole answer", ratio, 1),
+        ],
+    )
+
+
+def _submit_batches(url: str, *, requests: int) -> float:
+    """Submit batches from several clients at once; tasks a second."""
+    task = {"kind": "benchmark.sum", "input": {"numbers": [1, 2, 3]}}
+    body = json.dumps([task] * BATCH).encode()
+    refused: list[Exception] = []
+
+    def submit() -> None:
+        try:
+            for _ in range(requests):
+                ask(f"{url}/api/v1/tasks/batch/", body=body)
+        except OSError as error:
+            refused.append(error)
+
+    clients = [threading.Thread(target=submit) for _ in range(CLIENTS)]
+    began = time.perf_counter()
+    for client in clients:
+        client.start()
+    for client in clients:
+        client.join()
+    if refused:
+        raise refused[0]
+    return BATCH * requests * CLIENTS / (time.perf_counter() - began)

@@ -1,0 +1,27 @@
+"""Which rows there are, and which are measured together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from benchmarks.bench import Bench
+from benchmarks.results import Row
+from benchmarks.rows import life, pickup, reading, submitting
+
+
+@dataclass(frozen=True)
+class Group:
+    """Rows that share their preparation."""
+
+    ids: tuple[str, ...]
+    measure: Callable[[Bench], list[Row]]
+
+
+GROUPS = (
+    Group(("P1", "P2"), life.measure),
+    Group(("P3",), submitting.measure),
+    Group(("P4", "P7"), reading.measure),
+    Group(("P5",), pickup.measure),
+)
+IDS = tuple(one for group in GROUPS for one in group.ids)

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from benchmarks.work import PROCESSES
+
+HERE = "benchmarks.systems.procrastinate"
+# Its tasks are functions that wait for the database: a few of them side by side in each process.
+CONCURRENCY = 4
+
+
+class Procrastinate:
+    """procrastinate's own worker under Django, the tasks' rows updated through the ORM."""
+
+    name = "procrastinate (stock)"
+    table = "task"
+    tasks = 2_500
+
+    def missing(self) -> str | None:
+        """Name nothing: the project's own requirements are all it takes."""
+        return None
+
+    @contextmanager
+    def services(self, scratch: Path) -> Iterator[Mapping[str, str]]:
+        """Run nothing beside Postgres."""
+        yield {}
+
+    def create_schema(self) -> Sequence[str]:
+        """Return the command that migrates."""
+        return [*self._manage(), "migrate", "--run-syncdb", "--verbosity", "0"]
+
+    def submit(self, how: str, tasks: int) -> Sequence[str]:
+        """Return the command that submits the tasks."""
+        return [sys.executable, "-m", f"{HERE}.submit", how, str(tasks)]
+
+    def work(self) -> Sequence[str]:
+        """Return the command that runs the worker in each process."""
+        several = [sys.executable, "-m", "benchmarks.systems.several", str(PROCESSES)]
+        worker = [*self._manage(), "procrastinate", "worker", "--concurrency", str(CONCURRENCY)]
+        return [*several, *worker, "--delete-jobs", "successful"]
+
+    def _manage(self) -> list[str]:
+        return [sys.executable, "-m", f"{HERE}.manage"]
