@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import threading
+import time
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -22,6 +23,9 @@ log = logging.getLogger(__name__)
 
 # How soon a request to stop is noticed, in seconds.
 _LOOK = 0.1
+# How long a child without work is kept, in seconds: it holds memory and a connection, and another
+# takes milliseconds to fork.
+IDLE_SECONDS = 15.0
 
 
 class Child:
@@ -32,6 +36,11 @@ class Child:
         self.pid, channel = nursery.fork()
         self.channel = Connection(channel.detach())
         self.attempts = 0
+        self.idle_since = 0.0
+
+    def is_gone(self) -> bool:
+        """Say whether it has ended while it had nothing to do: only its end makes it heard then."""
+        return self.channel.poll()
 
     def kill(self) -> int:
         """Kill it with whatever it started; return its exit code."""
@@ -56,6 +65,7 @@ class Isolation:
         self._worker = worker
         self._idle: list[Child] = []
         self._lock = threading.Lock()
+        self._retiring = False
 
     def run(self, running: Running) -> Ending | None:
         """Run an attempt in a child, to its end or until it must be killed."""
@@ -73,15 +83,43 @@ class Isolation:
             # Whatever a failed attempt left behind in its process goes with it.
             child.kill()
         else:
-            with self._lock:
-                self._idle.append(child)
+            self._keep(child)
         return ending
 
     def _take(self) -> Child:
-        with self._lock:
-            if self._idle:
-                return self._idle.pop()
+        while True:
+            with self._lock:
+                if not self._idle:
+                    break
+                # The last one used: those that are not needed grow old.
+                child = self._idle.pop()
+            if not child.is_gone():
+                return child
+            child.kill()
         return Child(self._nursery)
+
+    def _keep(self, child: Child) -> None:
+        child.idle_since = time.monotonic()
+        with self._lock:
+            self._idle.append(child)
+            begin, self._retiring = not self._retiring, True
+        if begin:
+            threading.Thread(target=self._retire, name="retire", daemon=True).start()
+
+    def _retire(self) -> None:
+        """End the children that nobody has needed for long, until none is left."""
+        while True:
+            time.sleep(IDLE_SECONDS / 4)
+            with self._lock:
+                since = time.monotonic() - IDLE_SECONDS
+                old = [child for child in self._idle if child.idle_since <= since]
+                self._idle = [child for child in self._idle if child.idle_since > since]
+                self._retiring = bool(self._idle)
+                is_over = not self._retiring
+            for child in old:
+                child.kill()
+            if is_over:
+                return
 
     def _follow(self, child: Child, running: Running) -> Ending | None:
         """Pass on what the child tells until it is done; raise _Killed when it must not go on."""

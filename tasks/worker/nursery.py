@@ -14,11 +14,13 @@ import select
 import signal
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any, NoReturn
 
-from tasks.worker.processes import die_with_parent
+from tasks.worker.processes import adopt_orphans, die_with_parent, living_children
+from tasks.worker.pulse import start_beating
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +43,8 @@ class Nursery:
         self._asking = threading.Lock()
         self._born: Future[int] = Future()
         self._ends: dict[int, Future[int]] = {}
+        # From here on there are threads. The first is heard by the supervisor.
+        start_beating()
         threading.Thread(target=self._listen, name="nursery", daemon=True).start()
 
     def fork(self) -> tuple[int, socket.socket]:
@@ -80,6 +84,7 @@ def _run_nursery(
     os.set_blocking(wake, False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(woken, warn_on_full_buffer=False)
+    adopt_orphans()
     living: set[int] = set()
     while True:
         ready, _, _ = select.select([control.fileno(), wake], [], [])
@@ -109,6 +114,8 @@ def _fork_child(
         # A group of its own, so that whatever the handler starts can be killed with it.
         os.setpgid(0, 0)
         die_with_parent(signal.SIGKILL, parent=nursery)
+        # What it starts stays below it while it lives, and falls to the nursery when it has ended.
+        adopt_orphans()
         code = 1
         try:
             code = raise_child(socket.socket(fileno=channel_fd))
@@ -120,14 +127,29 @@ def _fork_child(
 
 
 def _tell_ends(control: socket.socket, living: set[int]) -> None:
-    while living:
-        pid, status = os.waitpid(-1, os.WNOHANG)
+    """Tell which children have ended, and kill what they started: it dies with them."""
+    ended = [(pid, status) for pid, status in _reaped() if pid in living]
+    for pid, _ in ended:
+        kill_group(pid)
+        living.discard(pid)
+    # Also what left the group. What these started falls to us in turn, and we are told of it.
+    for pid in living_children() - living:
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGKILL)
+    for pid, status in ended:
+        _tell(control, {"ended": pid, "code": os.waitstatus_to_exitcode(status)})
+
+
+def _reaped() -> Iterator[tuple[int, int]]:
+    """Yield the process id and the status of each process below us that has ended."""
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
         if pid == 0:
             return
-        living.discard(pid)
-        # What the child started dies with it.
-        kill_group(pid)
-        _tell(control, {"ended": pid, "code": os.waitstatus_to_exitcode(status)})
+        yield pid, status
 
 
 def _tell(control: socket.socket, message: dict[str, Any]) -> None:

@@ -13,6 +13,9 @@ from pathlib import Path
 from signal import Signals
 from typing import NoReturn
 
+from tasks.worker import pulse
+from tasks.worker.pulse import Pulse
+
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 
@@ -48,6 +51,10 @@ class Child:
     parent_death_signal: Signals = signal.SIGTERM
     # Seconds between the two; None is the supervisor's, which a second request cuts short.
     stop_grace: float | None = None
+    # Seconds without a beat of its pulse after which it is killed; None for one that has none.
+    mute_limit: float | None = None
+    # Whether all that it started, in whatever group or session, is killed when it has ended.
+    leaves_nothing: bool = False
 
 
 def exec_command(
@@ -70,8 +77,8 @@ def exec_command(
     return start
 
 
-def fork(child: Child) -> int:
-    """Start the child in a process group of its own; its process id."""
+def fork(child: Child, *, heard: Pulse | None = None) -> int:
+    """Start the child, with a pulse that somebody listens to, in a group of its own; its pid."""
     parent = os.getpid()
     sys.stdout.flush()
     sys.stderr.flush()
@@ -80,6 +87,7 @@ def fork(child: Child) -> int:
     try:
         pid = os.fork()
         if pid == 0:
+            pulse.own(heard)
             _become(child, parent=parent, mask=mask)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)

@@ -14,6 +14,7 @@ from signal import Signals
 from types import FrameType
 
 from tasks.worker.processes import Child, adopt_orphans, fork, living_children
+from tasks.worker.pulse import Watch
 
 logger = logging.getLogger(__name__)
 
@@ -24,6 +25,8 @@ LONG_LIFE = 10.0
 FIRST_DELAY = 0.2
 LONGEST_DELAY = 10.0
 READY_POLL = 0.05
+# How often the children's pulses are looked at.
+LOOK = 1.0
 # `make` and a process group pass one request on twice; a person's second one comes later.
 SAME_REQUEST = 0.5
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -40,6 +43,7 @@ class _Place:
     ready: bool = False
     early_deaths: int = 0
     stop_by: float | None = None
+    watch: Watch | None = None
 
     @property
     def done(self) -> bool:
@@ -72,13 +76,15 @@ class Supervisor:
         self._stop_requests = 0
         self._last_request = 0.0
         self._hurried = False
+        self._looked_at = 0.0
+        self._sweeping = False
 
     def run(self) -> int:
         """Supervise until asked to stop; 0, or 1 with the reason in `failure`."""
         adopt_orphans()
         with self._signals() as wake:
             while not self._stop_requests and self.failure is None:
-                self._wait(wake, self._start())
+                self._wait(wake, min(self._start(), self._listen(), self._sweep()))
                 self._reap()
             for tier in sorted({place.child.tier for place in self._places}, reverse=True):
                 while pause := self._stop(tier):
@@ -132,7 +138,10 @@ class Supervisor:
             if place.restart_at > now:
                 pause = min(pause, place.restart_at - now)
                 continue
-            place.pid = fork(place.child)
+            limit = place.child.mute_limit
+            place.watch = Watch(limit=limit) if limit else None
+            heard = place.watch.pulse if place.watch else None
+            place.pid = fork(place.child, heard=heard)
             place.started_at = now
             pause = READY_POLL
         return pause
@@ -146,6 +155,36 @@ class Supervisor:
             late = now - place.started_at > child.ready_timeout
             if not place.ready and late and self._give_up_after is not None:
                 self.failure = f"{child.name} was not ready within {child.ready_timeout:g} s"
+
+    def _listen(self) -> float:
+        """Kill the children that are mute for too long; how long to wait before looking again."""
+        now = time.monotonic()
+        # What kept this process from looking may have kept them from beating: a sleeping machine.
+        was_away, self._looked_at = now - self._looked_at > 3 * LOOK, now
+        watched = [(p, p.watch) for p in self._places if p.pid is not None and p.watch]
+        for place, watch in watched:
+            if was_away:
+                watch.forgive(now)
+            if watch.is_mute(now) and place.pid is not None:
+                name, limit = place.child.name, place.child.mute_limit
+                logger.error("%s has been mute for %g s, sending SIGKILL", name, limit)
+                _signal(place.pid, signal.SIGKILL)
+                watch.forgive(now)
+        return LOOK if watched else 3600.0
+
+    def _sweep(self) -> float:
+        """Kill what ended children left behind; how long to wait before looking again.
+
+        What they started is adopted one generation after the other, as the parents end: a sweep
+        goes on until there is nothing left to adopt.
+        """
+        if not self._sweeping:
+            return 3600.0
+        strays = living_children() - {place.pid for place in self._places}
+        for pid in strays:
+            _signal(pid, signal.SIGKILL)
+        self._sweeping = bool(strays)
+        return READY_POLL
 
     def _reap(self) -> None:
         """Take note of every child that has ended, adopted ones included."""
@@ -168,6 +207,7 @@ class Supervisor:
             _signal_group(place.pid, signal.SIGKILL)
         place.pid = None
         place.stop_by = None
+        self._sweeping = self._sweeping or child.leaves_nothing
         if child.once and code == 0:
             place.ready = True
             return

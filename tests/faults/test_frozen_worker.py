@@ -11,7 +11,7 @@ from tasks import lifecycle
 from tasks.models import Outcome, Status, Task
 from tests.script.models import Effect
 from tests.waiting import wait_until
-from tests.workers import is_running
+from tests.workers import WorkerCommand, is_running
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -22,7 +22,7 @@ def test_a_worker_frozen_beyond_its_lease_can_change_nothing(worker, tmp_path):
     frozen = worker()
     wait_until(lambda: Effect.objects.count() == 1, what="first start")
     (zombie,) = frozen.pids()
-    os.kill(zombie, signal.SIGSTOP)
+    _freeze(frozen, zombie)
     worker()
     wait_until(lambda: Effect.objects.count() == 2, within=30, what="second start")
     # The handler of the frozen process ends the moment it wakes up, before anybody else.
@@ -34,6 +34,7 @@ def test_a_worker_frozen_beyond_its_lease_can_change_nothing(worker, tmp_path):
     wait_until(lambda: not is_running(zombie), what="the zombie fences itself")
     assert Task.objects.values().get() == before
     assert [one.outcome for one in task.attempt_history()] == [Outcome.LOST, Outcome.COMPLETED]
+    frozen.signal(signal.SIGCONT)
     wait_until(lambda: len(frozen.pids()) == 1, what="the zombie is replaced")
 
 
@@ -43,7 +44,7 @@ def test_a_frozen_workers_finish_is_refused_while_the_next_attempt_runs(worker, 
     frozen = worker()
     wait_until(lambda: Effect.objects.count() == 1, what="first start")
     (zombie,) = frozen.pids()
-    os.kill(zombie, signal.SIGSTOP)
+    _freeze(frozen, zombie)
     # Only the second attempt reads this input.
     Task.objects.update(input={"file": str(second)})
     worker()
@@ -56,3 +57,10 @@ def test_a_frozen_workers_finish_is_refused_while_the_next_attempt_runs(worker, 
     assert (now["status"], now["lease"]) == (Status.PROCESSING, running["lease"])
     second.touch()
     wait_until(lambda: Task.objects.get().status == Status.COMPLETED, what="completed")
+    frozen.signal(signal.SIGCONT)
+
+
+def _freeze(command: WorkerCommand, pid: int) -> None:
+    """Freeze a process with its supervisor, who would end it, as a frozen machine does."""
+    for one in (command.popen.pid, pid):
+        os.kill(one, signal.SIGSTOP)

@@ -69,6 +69,10 @@ class Known:
     crashes: int = 0
     worker_id: int | None = None
     cancel_requested: bool = False
+    # The job that it was last seen with; None when it may have any.
+    job_id: int | None = None
+    # Whether its last move gave it another job, and with it another place in the queue.
+    has_new_job: bool = True
 
     def __post_init__(self) -> None:
         # The ended attempts, oldest first: (lease, outcome).
@@ -96,6 +100,8 @@ class Known:
         if outcome := _OUTCOMES.get(how):
             self.history.append((self.lease, outcome))
         again = self._has_another(how)
+        # What is handed back keeps its place.
+        self.has_new_job = how not in _UNSPENT
         self.attempt -= how in _UNSPENT
         self.crashes += how == "crash"
         self.worker_id = None
@@ -136,6 +142,10 @@ class Known:
             case _:
                 return self.status != Status.PROCESSING
 
+    def enqueued_again(self) -> None:
+        """The reconciler gave it a job in the place of one that was gone."""
+        self.job_id, self.has_new_job = None, True
+
     def cancelled(self) -> None:
         """Somebody wants it stopped: at once while it waits, soon while it runs."""
         self.cancel_requested = True
@@ -145,5 +155,6 @@ class Known:
     def retried(self) -> None:
         """Somebody wants it tried again."""
         self.status, self.due, self.cancel_requested = Status.PENDING, True, False
+        self.has_new_job = True
         self.losses = self.crashes = 0
         self.max_attempts = max(self.max_attempts, self.attempt + 1)

@@ -186,11 +186,32 @@ class TaskLives(RuleBasedStateMachine):
         if task.status in TERMINAL:
             self.jobless.discard(id)
 
+    @rule(target=claims, which=WORKERS, how=st.sampled_from(["crash", "lost"]))
+    def die_and_be_retried(self, which: int, how: str) -> Any:
+        """Have tasks cost a process its life, then retry them: nothing is held against them."""
+        claimed = self._claim_and_end(which, how)
+        for one in claimed:
+            if self.known[one.id].allows("cancel"):
+                self.ask(one.id, "cancel")
+            self.ask(one.id, "retry")
+        return multiple(*claimed)
+
+    @rule(
+        target=claims,
+        which=WORKERS,
+        how=st.sampled_from(["interrupt", "release", "snooze", "lost"]),
+    )
+    def come_back(self, which: int, how: str) -> Any:
+        """Have tasks come back as they were: with their place in the queue."""
+        return multiple(*self._claim_and_end(which, how))
+
     @rule(what=st.sampled_from(["rescue", "rescue", "reconcile"]))
     def sweep(self, what: str) -> None:
         """Take back what dead workers hold, or mend what was broken by hand."""
         if what == "reconcile":
             assert lifecycle.reconcile() == (len(self.jobless), len(self.strays))
+            for id in self.jobless:
+                self.known[id].enqueued_again()
             self.jobless.clear()
             self.strays.clear()
             return
@@ -222,6 +243,16 @@ class TaskLives(RuleBasedStateMachine):
     def what_is_stored_is_what_must_be(self) -> None:
         self.moves += 1
         self.strays = check_stored(self.known, jobless=self.jobless, strays=self.strays)
+
+    def _claim_and_end(self, which: int, how: str) -> tuple[Claim, ...]:
+        claimed: tuple[Claim, ...] = self.claim(which, 2, 1, later=True).values
+        if how == "lost":
+            self.lose_a_worker(which, "dies")
+            self.sweep("rescue")
+        else:
+            for one in claimed:
+                self.finish(one, how, by_handler=False)
+        return claimed
 
     def _time_passes(self) -> None:
         """Bring every due time: of delays, back-offs and snoozes."""

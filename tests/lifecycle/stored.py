@@ -49,6 +49,9 @@ def _check_jobs(
     assert len(named) == len(living)
     assert {task.id for task in living if task.job_id not in by_id} == jobless
     for task in living:
+        one = known[task.id]
+        assert (task.job_id != one.job_id) == one.has_new_job
+        one.job_id, one.has_new_job = task.job_id, False
         if job := by_id.get(task.job_id or 0):
             assert job.task_id == str(task.id)
             assert (job.queue, job.priority) == (task.queue, task.priority)

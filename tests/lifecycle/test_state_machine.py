@@ -9,8 +9,8 @@ from hypothesis.stateful import run_state_machine_as_test
 from tests.lifecycle.machine import TaskLives
 
 QUICK = settings(
-    max_examples=12,
-    stateful_step_count=30,
+    max_examples=25,
+    stateful_step_count=40,
     deadline=None,
     database=None,
     print_blob=True,

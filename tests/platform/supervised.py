@@ -16,6 +16,7 @@ from types import FrameType
 from typing import NoReturn
 
 from tasks.worker.processes import Child, exec_command
+from tasks.worker.pulse import start_beating
 from tasks.worker.supervisor import RECYCLE, Supervisor
 
 JOURNAL = Path(sys.argv[-1])
@@ -59,6 +60,16 @@ def parent_of_a_runaway(name: str) -> int:
     return polite(name)
 
 
+def quiet(name: str) -> int:
+    """Beat for as long as there is no file, then hold the interpreter's lock for ever."""
+    start_beating()
+    write(name, "began")
+    while not JOURNAL.with_name("be mute").exists():
+        time.sleep(0.02)
+    write(name, "mute")
+    return sum(range(10**12))
+
+
 def written(event: str) -> Callable[[], bool]:
     return lambda: JOURNAL.exists() and event in JOURNAL.read_text()
 
@@ -97,6 +108,16 @@ SUPERVISORS: dict[str, Callable[[], Supervisor]] = {
     ),
     "runaway": lambda: Supervisor(
         [Child("careless", partial(parent_of_a_runaway, "careless"))], stop_grace=5
+    ),
+    "mute": lambda: Supervisor(
+        [Child("mole", partial(quiet, "mole"), mute_limit=1.5)], stop_grace=5
+    ),
+    "starting": lambda: Supervisor(
+        [Child("starter", partial(polite, "starter"), mute_limit=0.2)], stop_grace=5
+    ),
+    "tidy": lambda: Supervisor(
+        [Child("careless", partial(parent_of_a_runaway, "careless"), leaves_nothing=True)],
+        stop_grace=5,
     ),
     "ordered": lambda: Supervisor(
         [

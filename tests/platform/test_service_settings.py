@@ -4,7 +4,7 @@ import environ
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from taskproject.environment import api_key, cache_from_url, http_url
+from taskproject.environment import api_key, cache_from_url, http_url, webhook_secret
 
 env = environ.Env()
 
@@ -47,3 +47,25 @@ def test_an_unknown_cache_is_refused_and_not_repeated(
     with pytest.raises(ImproperlyConfigured, match=r"^A_CACHE is no cache") as refused:
         cache_from_url(env, "A_CACHE", "dbcache://tasks_cache")
     assert "secret" not in str(refused.value)
+
+
+def test_an_address_may_be_missing_where_nothing_stands_for_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(env, "ENVIRON", {"A_URL": " "})
+    assert (http_url(env, "A_URL", ""), http_url(env, "ANOTHER", "")) == ("", "")
+
+
+@pytest.mark.parametrize("secret", ["whsec_", "secret", "whsec_c2hvcnQ=", "whsec_ö"])
+def test_a_secret_that_signs_nothing_is_refused(
+    monkeypatch: pytest.MonkeyPatch, secret: str
+) -> None:
+    monkeypatch.setattr(env, "ENVIRON", {"A_SECRET": secret})
+    with pytest.raises(ImproperlyConfigured, match=r"^A_SECRET (is no secret|holds)"):
+        webhook_secret(env, "A_SECRET")
+
+
+def test_a_secret_of_standard_webhooks_may_be_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+    monkeypatch.setattr(env, "ENVIRON", {"A_SECRET": secret})
+    assert (webhook_secret(env, "A_SECRET"), webhook_secret(env, "ANOTHER")) == (secret, "")

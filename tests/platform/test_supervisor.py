@@ -135,6 +135,56 @@ def test_what_outlives_its_parent_is_ended_too(supervise: Supervise) -> None:
     assert not any(is_running(pid) for pid in runaways)
 
 
+def test_what_a_child_leaves_is_ended_before_the_others_when_so_wanted(
+    supervise: Supervise,
+) -> None:
+    supervised = supervise("tidy")
+    runaway = supervised.began("runaway")
+    os.kill(supervised.began("careless"), signal.SIGKILL)
+    wait_gone([runaway], within=2)
+    assert is_running(supervised.began("careless", times=2))
+
+
+def test_a_mute_child_is_killed_and_started_again(supervise: Supervise) -> None:
+    supervised = supervise("mute")
+    mole = supervised.began("mole")
+    asked = supervised.journal.with_name("be mute")
+    asked.touch()
+    wait_until(lambda: bool(supervised.lines("mole", "mute")))
+    asked.unlink()
+    wait_gone([mole], within=5)
+    assert supervised.began("mole", times=2) != mole
+    assert supervised.stop() == 0
+    _, said = supervised.process.communicate()
+    assert said.count("mole has been mute for 1.5 s, sending SIGKILL") == 1
+
+
+def test_a_child_that_has_not_begun_to_beat_is_not_mute(supervise: Supervise) -> None:
+    supervised = supervise("starting")
+    starter = supervised.began("starter")
+    since = time.monotonic()
+    wait_until(lambda: time.monotonic() > since + 2)
+    assert supervised.pids("starter") == [starter]
+    assert is_running(starter)
+
+
+def test_a_child_that_was_frozen_with_its_supervisor_is_not_mute(supervise: Supervise) -> None:
+    supervised = supervise("mute")
+    mole = supervised.began("mole")
+    os.kill(supervised.process.pid, signal.SIGSTOP)
+    os.kill(mole, signal.SIGSTOP)
+    since = time.monotonic()
+    wait_until(lambda: time.monotonic() > since + 4)
+    # The supervisor looks first.
+    os.kill(supervised.process.pid, signal.SIGCONT)
+    wait_until(lambda: time.monotonic() > since + 4.5)
+    os.kill(mole, signal.SIGCONT)
+    # And it goes on beating for longer than the limit.
+    wait_until(lambda: time.monotonic() > since + 7)
+    assert supervised.pids("mole") == [mole]
+    assert is_running(mole)
+
+
 def test_a_child_that_keeps_dying_at_the_start_ends_everything(supervise: Supervise) -> None:
     supervised = supervise("failing")
     assert supervised.process.wait(20) == 1

@@ -72,6 +72,13 @@ def harm(input: dict[str, Any], context: Context) -> dict[str, Any]:
     return {}
 
 
+@kind("test.mute", retry=RetryPolicy(max_retries=0), soft_time_limit=2, time_limit=4)
+def mute(input: dict[str, Any], context: Context) -> dict[str, Any]:
+    """Compute in C for ever, in a thread of the worker: none of its threads runs any more."""
+    Effect.objects.create(task_id=context.task_id, attempt=context.attempt)
+    return {"sum": sum(range(10**12))}
+
+
 def _die_once(scratch: Path, here: bool) -> None:
     if not here:
         return

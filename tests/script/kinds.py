@@ -125,6 +125,9 @@ def isolated(input: dict[str, Any], context: Context) -> dict[str, Any]:
             started = subprocess.Popen(["sleep", "600"])
             Path(input["file"]).write_text(str(started.pid))
             time.sleep(30)
+        case "leave daemons":
+            _leave_daemons(Path(input["file"]))
+            time.sleep(30)
         case "progress":
             context.progress(40, "getting there")
             time.sleep(0.8)
@@ -138,8 +141,12 @@ def isolated(input: dict[str, Any], context: Context) -> dict[str, Any]:
 def isolated_effect(input: dict[str, Any], context: Context) -> dict[str, Any]:
     """Write one row in a process of its own, committed with the finish."""
     Effect.objects.create(task_id=context.task_id, attempt=context.attempt)
-    if input.get("do") == "die":
-        os._exit(9)
+    match input.get("do"):
+        case "die":
+            os._exit(9)
+        case "leave daemons":
+            _leave_daemons(Path(input["file"]))
+            _wait_for(context, input["go on"], heed=True)
     return {"pid": os.getpid()}
 
 
@@ -151,6 +158,16 @@ def _wait_for(context: Context, name: str, *, heed: bool, within: float = 60) ->
         time.sleep(0.02)
         if heed:
             context.check()
+
+
+def _leave_daemons(file: Path) -> None:
+    """Start what leaves group, session and parent, as daemons do, and starts something itself."""
+    script = "sleep 600 & echo $! $$ >> $0; wait"
+    for number in range(2):
+        told = file.with_suffix(f".{number}")
+        daemon = f'setsid sh -c "$0" {told} & exit'
+        subprocess.run(["sh", "-c", daemon, script], check=True)
+    file.touch()
 
 
 def _submit_and_roll_back(input: dict[str, Any]) -> None:

@@ -37,7 +37,11 @@ class Command(BaseCommand):
             concurrency=concurrency,
             grace=settings.WORKER_STOP_GRACE_PERIOD,
         )
-        children = [Child(f"worker-{number}", run) for number in range(1, processes + 1)]
+        limit = settings.LEASE_SECONDS
+        children = [
+            Child(f"worker-{number}", run, mute_limit=limit, leaves_nothing=True)
+            for number in range(1, processes + 1)
+        ]
         supervisor = Supervisor(children, stop_grace=settings.WORKER_STOP_GRACE_PERIOD + 5)
         if supervisor.run():
             raise CommandError(supervisor.failure or "")

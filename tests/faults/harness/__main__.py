@@ -4,48 +4,62 @@ from __future__ import annotations
 
 import argparse
 import secrets
-import signal
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from taskproject.embedded import EmbeddedPostgres
 from tests.faults.harness.environment import set_up
+from tests.faults.harness.stopping import Stopped, StopRequest
 
 
 def main() -> int:
-    """Run the rows asked for; 1 when one was not met."""
+    """Run the rows asked for; 1 when one was not met, 128 and more when told to stop."""
     options = _options()
-    signal.signal(signal.SIGTERM, _stop)
-    with TemporaryDirectory(prefix="faults-") as scratch:
-        # Root's server runs as another user, who must be able to get there.
-        Path(scratch).chmod(0o755)
-        embedded = set_up(Path(scratch))
-        # Importable only now that Django knows its settings.
-        from tests.faults.harness import report
-        from tests.faults.harness.row import all_rows
-        from tests.faults.harness.runner import run_row
-        from tests.faults.harness.server import Server
-
-        rows = all_rows()
-        if unknown := set(options.rows) - set(rows):
-            sys.exit(f"There is no row {', '.join(sorted(unknown))}. Rows: {', '.join(rows)}")
-        print(f"seed {options.seed}", flush=True)
-        server = Server(embedded)
-        server.start()
-        failed = []
-        try:
-            server.make_pristine()
-            for row in [rows[id] for id in options.rows or rows]:
-                result = run_row(row, server, seed=options.seed, quick=options.quick)
-                print(report.line(result), flush=True)
-                report.write(result, rows, seed=options.seed)
-                if result.met is False:
-                    failed.append(row.id)
-        finally:
-            server.stop()
+    stop = StopRequest()
+    stop.listen()
+    try:
+        with TemporaryDirectory(prefix="faults-") as scratch:
+            # Root's server runs as another user, who must be able to get there.
+            Path(scratch).chmod(0o755)
+            failed = _run(options, stop, set_up(Path(scratch)))
+    except Stopped as stopped:
+        print(f"stopped by {stopped}: the row that ran is not reported", flush=True)
+        return 128 + stopped.number
     if failed:
         print(f"not met: {' '.join(failed)}; repeat with --seed {options.seed}", flush=True)
     return 1 if failed else 0
+
+
+def _run(options: argparse.Namespace, stop: StopRequest, embedded: EmbeddedPostgres) -> list[str]:
+    """Run and report the rows; return those that were not met."""
+    # Importable only now that Django knows its settings.
+    from tests.faults.harness import report
+    from tests.faults.harness.row import all_rows
+    from tests.faults.harness.runner import run_row
+    from tests.faults.harness.server import Server
+
+    rows = all_rows()
+    if unknown := set(options.rows) - set(rows):
+        sys.exit(f"There is no row {', '.join(sorted(unknown))}. Rows: {', '.join(rows)}")
+    print(f"seed {options.seed}", flush=True)
+    server = Server(embedded)
+    server.start()
+    failed = []
+    try:
+        server.make_pristine()
+        for row in [rows[id] for id in options.rows or rows]:
+            print(f"{row.id:<5} runs     {row.title}", flush=True)
+            result = run_row(row, server, seed=options.seed, quick=options.quick)
+            # Whoever swallowed the request: what it cut short is no run.
+            stop.check()
+            print(report.line(result), flush=True)
+            report.write(result, seed=options.seed, file=options.report or report.FILE)
+            if result.met is False:
+                failed.append(row.id)
+    finally:
+        server.stop()
+    return failed
 
 
 def _options() -> argparse.Namespace:
@@ -53,12 +67,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("rows", nargs="*", metavar="ROW", help="which rows (default: all)")
     parser.add_argument("--seed", type=int, default=secrets.randbelow(2**32))
     parser.add_argument("--quick", action="store_true", help="shorten what takes many minutes")
+    parser.add_argument("--report", type=Path, help="the file to write (docs/reliability.md)")
     return parser.parse_args()
-
-
-def _stop(number: int, _frame: object) -> None:
-    # An exit like any other: every process is ended on the way out.
-    sys.exit(128 + number)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,9 @@ DOUBLED: LiteralString = """
     ) AS counted
 """
 
+# What the history calls clobbers, see there.
+CLOBBERS: LiteralString = "SELECT count(*) FROM faults_history WHERE clobber"
+
 # Must hold at every moment; each statement returns offenders: (what, how many).
 ALWAYS: dict[str, LiteralString] = {
     "I2 an effect of a transactional task came again": DOUBLED,
@@ -27,7 +30,7 @@ ALWAYS: dict[str, LiteralString] = {
             AND (status = 'COMPLETED')
                 <> EXISTS (SELECT FROM script_effect AS effect WHERE effect.task_id = task.id)
     """,
-    "I3 a task that had ended was written": "SELECT count(*) FROM faults_history WHERE clobber",
+    "I3 a task that had ended was written": CLOBBERS,
     "I3 a task took a way that is not allowed": """
         SELECT count(*) FROM faults_history
         WHERE was IS DISTINCT FROM became AND (coalesce(was, '-'), became) NOT IN (
@@ -105,6 +108,11 @@ def broken_now(queries: Queries) -> list[str]:
 def doubled(queries: Queries) -> int:
     """Return how many effects of transactional tasks came more than once."""
     return int(queries.value(DOUBLED, _transactional()))
+
+
+def clobbers(queries: Queries) -> int:
+    """Return how many writes changed a task that had ended, other than retries."""
+    return int(queries.value(CLOBBERS))
 
 
 def broken_at_the_end(queries: Queries, accepted: Sequence[uuid.UUID]) -> list[str]:

@@ -124,6 +124,11 @@ class Rivals:
         return len(cursor.fetchall()) if cursor.description else 0
 
 
+def told(counted: Counter[str]) -> str:
+    """Return a count in words: how often each, or 0."""
+    return ", ".join(f"{times} × {what}" for what, times in sorted(counted.items())) or "0"
+
+
 def _claim(task_id: uuid.UUID, job_id: int) -> Claim:
     return Claim(
         id=task_id, job_id=job_id, kind=KIND, owner_id=None, input={}, attempt=1, max_attempts=4,

@@ -20,7 +20,8 @@ How to write one (in `tests/faults/rows/`, any module; all are loaded):
   proxy. All are ended after the row, whatever happens.
 - `system.kill(seat)` sends SIGKILL to a worker process and notes the fault, `system.fault(...)`
   notes another; `system.recovery()` then tells how long the tasks hit waited for their next start.
-- Every figure comes from the run: `system.count(status)`, `system.doubled()` (I2), your own reads.
+- Every figure comes from the run: `system.count(status)`, `system.doubled()` (I2),
+  `system.clobbers()` (I3), your own reads; never a 0 that is written there because it must be.
 - `system.queries.rows(sql)` and `.value(sql)` read, also across outages; `system.quick` asks for
   the short version of a row that takes minutes.
 - I1 to I6 are checked by the harness, every 5 s and at the end: a row is met only if they held too.

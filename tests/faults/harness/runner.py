@@ -19,6 +19,7 @@ import psycopg
 from django.db import connection
 
 from tests.faults.harness import invariants
+from tests.faults.harness.circumstances import Circumstances, present
 from tests.faults.harness.processes import marked
 from tests.faults.harness.queries import Queries
 from tests.faults.harness.row import Measured, NotRun, Row
@@ -39,10 +40,11 @@ class Result:
     figure: str
     met: bool | None
     quick: bool
+    circumstances: Circumstances
 
 
-class OutOfTime(Exception):
-    """The row took longer than its limit."""
+class OutOfTime(BaseException):
+    """The row took longer than its limit; no Exception, for which a row may have an ear."""
 
 
 class Watch(threading.Thread):
@@ -74,14 +76,15 @@ class Watch(threading.Thread):
 
 def run_row(row: Row, server: Server, *, seed: int, quick: bool) -> Result:
     """Run a row on a fresh database; what it raises is its failure, not the harness's."""
+    circumstances = present()
     try:
         measured = _run(row, server, seed=seed, quick=quick)
     except NotRun as error:
-        return Result(row, f"cannot run here: {error}", None, quick)
-    except Exception as error:
+        return Result(row, f"cannot run here: {error}", None, quick, circumstances)
+    except (Exception, OutOfTime) as error:
         traceback.print_exc()
-        return Result(row, f"failed: {_first_line(error)}", False, quick)
-    return Result(row, measured.figure, measured.met, quick)
+        return Result(row, f"failed: {_first_line(error)}", False, quick, circumstances)
+    return Result(row, measured.figure, measured.met, quick, circumstances)
 
 
 def _run(row: Row, server: Server, *, seed: int, quick: bool) -> Measured:
@@ -144,6 +147,6 @@ def _show_logs(directory: Path) -> None:
         print(f"--- {log.name}\n{log.read_text(errors='replace')[-LOG_TAIL:]}", flush=True)
 
 
-def _first_line(error: Exception) -> str:
+def _first_line(error: BaseException) -> str:
     text = str(error).strip() or type(error).__name__
     return text.splitlines()[0][:300]

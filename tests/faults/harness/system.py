@@ -108,6 +108,10 @@ class System:
         """Return how many effects of transactional tasks came more than once."""
         return invariants.doubled(self.queries)
 
+    def clobbers(self) -> int:
+        """Return how many writes changed a task that had ended (I3)."""
+        return invariants.clobbers(self.queries)
+
     def count(self, *statuses: Status) -> int:
         """Return how many tasks stand there."""
         return int(

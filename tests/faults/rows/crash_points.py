@@ -11,16 +11,13 @@ from __future__ import annotations
 import os
 import signal
 import uuid
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
-
-import psycopg
 
 from tasks.models import Status
 from tasks.submission import Submission
-from tests.faults.harness.processes import Workers, send
 from tests.faults.harness.row import Dice, Measured, row
+from tests.faults.harness.standstill import cut_off, kill_all, rows_locked, wait_until_blocked
 from tests.faults.harness.system import System
 from tests.script.models import Effect
 from tests.waiting import wait_until
@@ -29,11 +26,6 @@ KILLS = 50
 # Worker processes that are at the point at once.
 WAVE = 10
 HANDLER_POINTS = ("before the call", "after the call", "after the effect")
-
-BLOCKED = """
-    SELECT pid FROM pg_stat_activity
-    WHERE wait_event_type = 'Lock' AND application_name = %(session)s
-"""
 
 
 @row(
@@ -82,7 +74,7 @@ def _in_the_handler(system: System, point: str, kills: int) -> int:
     victims = system.workers(processes=WAVE, concurrency=1, queues=["handler"], seated=False)
     died = [system.directory / f"{one}.died" for one in ids]
     wait_until(lambda: all(file.exists() for file in died), within=180, what=f"{kills} deaths")
-    _kill_all(victims)
+    kill_all(victims)
     return kills
 
 
@@ -93,7 +85,7 @@ def _before_the_claim(system: System) -> int:
     for seat in victims.seats():
         os.kill(seat.pid, signal.SIGSTOP)
     system.submit([Submission.of("test.effect", queue=queue) for _ in range(WAVE)])
-    _kill_all(victims)
+    kill_all(victims)
     assert system.count(Status.PENDING) >= WAVE
     return WAVE
 
@@ -102,12 +94,12 @@ def _inside_the_claim(system: System, *, commit: bool) -> int:
     """Kill workers whose claim waits for the row of its task."""
     queue = _own_queue()
     ids = system.submit([Submission.of("test.effect", queue=queue) for _ in range(WAVE)])
-    with _rows_locked(system, ids) as locked:
+    with rows_locked(system, ids) as locked:
         victims = system.workers(processes=WAVE, concurrency=1, queues=[queue])
-        blocked = _wait_until_blocked(system, "worker claim", WAVE)
-        _kill_all(victims)
+        blocked = wait_until_blocked(system, "worker claim", WAVE)
+        kill_all(victims)
         if not commit:
-            _cut_off(system, blocked)
+            cut_off(system, blocked)
         locked.rollback()
     return WAVE
 
@@ -126,7 +118,7 @@ def _after_the_claim(system: System) -> int:
         WORKER_PREFETCH_MULTIPLIER="4",
     )
     wait_until(lambda: system.count(Status.PROCESSING) > 2 * WAVE, what="claimed, not begun")
-    _kill_all(victims)
+    kill_all(victims)
     return WAVE
 
 
@@ -140,12 +132,12 @@ def _inside_the_finish(system: System, *, commit: bool) -> int:
     )
     victims = system.workers(processes=WAVE, concurrency=1, queues=[queue])
     wait_until(lambda: Effect.objects.count() >= began + WAVE, within=60, what="all begun")
-    with _rows_locked(system, ids) as locked:
+    with rows_locked(system, ids) as locked:
         file.touch()
-        blocked = _wait_until_blocked(system, "worker finish", WAVE)
-        _kill_all(victims)
+        blocked = wait_until_blocked(system, "worker finish", WAVE)
+        kill_all(victims)
         if not commit:
-            _cut_off(system, blocked)
+            cut_off(system, blocked)
         locked.rollback()
     return WAVE
 
@@ -153,51 +145,6 @@ def _inside_the_finish(system: System, *, commit: bool) -> int:
 def _own_queue() -> str:
     """Return a queue for one wave: what it leaves undone must not be taken by the next."""
     return f"wave-{uuid.uuid4().hex[:12]}"
-
-
-@contextmanager
-def _rows_locked(
-    system: System, ids: Sequence[uuid.UUID]
-) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
-    """Hold the rows of these tasks, so that whoever writes them stands still."""
-    with psycopg.connect(system.server.url) as session:
-        session.execute("SELECT FROM tasks_task WHERE id = ANY (%s) FOR UPDATE", [list(ids)])
-        yield session
-
-
-def _wait_until_blocked(system: System, session: str, count: int) -> list[int]:
-    """Wait until so many sessions of that name wait for a lock; return their backends."""
-
-    def blocked() -> list[int]:
-        found = [pid for (pid,) in system.queries.rows(BLOCKED, {"session": session})]
-        return found if len(found) >= count else []
-
-    return wait_until(blocked, within=60, what=f"{count} × {session} blocked")
-
-
-def _cut_off(system: System, backends: list[int]) -> None:
-    """End the sessions of the dead, as the database does once it notices."""
-    system.queries.rows(
-        "SELECT pg_terminate_backend(pid) FROM unnest(%(pids)s::int[]) AS pid", {"pids": backends}
-    )
-    wait_until(
-        lambda: (
-            not system.queries.value(
-                "SELECT count(*) FROM pg_stat_activity WHERE pid = ANY (%(pids)s)",
-                {"pids": backends},
-            )
-        ),
-        what="sessions gone",
-    )
-
-
-def _kill_all(workers: Workers) -> None:
-    """Kill the processes first: a supervisor that saw it would replace them."""
-    os.kill(workers.pid, signal.SIGSTOP)
-    for pid in workers.descendants():
-        send(pid, signal.SIGKILL)
-    send(workers.pid, signal.SIGKILL)
-    workers.wait()
 
 
 def _calls(system: System) -> tuple[int, int]:

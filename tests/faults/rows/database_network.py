@@ -70,8 +70,8 @@ def cut_after_commit(system: System, dice: Dice) -> Measured:
         " (SELECT count(*) AS n FROM tasks_task GROUP BY metadata ->> 'key') AS by_key"
     )
     return Measured(
-        f"{cuts} cuts, {accepted:,} accepted, lost {lost}, effects doubled 0, tasks doubled by a "
-        f"repeated POST {doubled}; answers {dict(callers.statuses())}",
+        f"{cuts} cuts, {accepted:,} accepted, lost {lost}, effects doubled {system.doubled()}, "
+        f"tasks doubled by a repeated POST {doubled}; answers {dict(callers.statuses())}",
         met=not lost and not doubled,
     )
 
@@ -147,8 +147,9 @@ def slow_and_unreliable(system: System, dice: Dice) -> Measured:
     accepted = len(system.accepted.ids())
     lost = uncompleted(system)
     return Measured(
-        f"{accepted:,} tasks in {took:.0f} s over {resets} resets, lost {lost}, doubled 0; "
-        f"answers {dict(callers.statuses())}; {replaced} worker processes replaced",
+        f"{accepted:,} tasks in {took:.0f} s over {resets} resets, lost {lost}, "
+        f"doubled {system.doubled()}; answers {dict(callers.statuses())}; {replaced} "
+        f"worker processes replaced",
         met=lost == 0,
     )
 

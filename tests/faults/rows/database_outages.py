@@ -48,8 +48,8 @@ def monkey(system: System, dice: Dice) -> Measured:
     lost = tasks - system.count(Status.COMPLETED)
     same = workers.seats() == seats
     return Measured(
-        f"{crashes} crashes, lost {lost} of {tasks:,}, doubled 0, in {took:.0f} s; "
-        f"{'every worker process outlived them' if same else 'worker processes were replaced'}",
+        f"{crashes} crashes, lost {lost} of {tasks:,}, doubled {system.doubled()}, in "
+        f"{took:.0f} s; worker processes {'outlived them all' if same else 'were replaced'}",
         met=lost == 0 and len(workers.seats()) == len(seats),
     )
 

@@ -58,8 +58,8 @@ def read_only(system: System, dice: Dice) -> Measured:
     others = sum(count for status, count in statuses.items() if status not in (202, 503))
     return Measured(
         f"{statuses[202]} × 202, {statuses[503]} × 503, others {others}; accepted while read-only "
-        f"{acknowledged}; lost {lost}; work again {max(resumed):.1f} s after; "
-        f"{replaced} worker processes replaced",
+        f"{acknowledged}; lost {lost}, doubled {system.doubled()}; work again "
+        f"{max(resumed):.1f} s after; {replaced} worker processes replaced",
         met=not lost and not acknowledged and not others,
     )
 

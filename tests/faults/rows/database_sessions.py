@@ -58,7 +58,7 @@ def ended_sessions(system: System, dice: Dice) -> Measured:
     return Measured(
         f"{ended} sessions ended, {of_web} of them the API's; of {sum(statuses.values()):,} "
         f"requests {refused} answered with 5xx; {len(system.accepted.ids()):,} accepted, lost "
-        f"{lost}, doubled 0; {replaced} worker processes replaced",
+        f"{lost}, doubled {system.doubled()}; {replaced} worker processes replaced",
         met=refused <= of_web and not lost,
     )
 

@@ -111,11 +111,18 @@ def soak(system: System, dice: Dice) -> Measured:
     feeder.stop()
     system.wait_until_ended(within=120)
     lost = len(system.accepted.ids()) - system.count(Status.COMPLETED)
-    return _measured(samples, lost=lost, rate=rate, minutes=minutes, faults=done)
+    doubled = system.doubled()
+    return _measured(samples, lost=lost, doubled=doubled, rate=rate, minutes=minutes, faults=done)
 
 
 def _measured(
-    samples: Sequence[Sample], *, lost: int, rate: float, minutes: float, faults: Sequence[str]
+    samples: Sequence[Sample],
+    *,
+    lost: int,
+    doubled: int,
+    rate: float,
+    minutes: float,
+    faults: Sequence[str],
 ) -> Measured:
     third = max(1, len(samples) // 3)
     told, is_flat = [], True
@@ -128,9 +135,9 @@ def _measured(
         told.append(f"{field.name} {first:.0f} → {last:.0f}")
     return Measured(
         f"{minutes:g} min at {rate:.0f} tasks/s, {len(faults)} faults "
-        f"({', '.join(sorted(set(faults)))}); lost {lost}, doubled 0; first and last third: "
-        + ", ".join(told),
-        met=lost == 0 and is_flat,
+        f"({', '.join(sorted(set(faults)))}); lost {lost}, doubled {doubled}; first and last "
+        "third: " + ", ".join(told),
+        met=not lost and not doubled and is_flat,
     )
 
 

@@ -1,0 +1,50 @@
+"""Callbacks in a run: tasks that want to be told about, and the end of what tells of them."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.test import override_settings
+
+from tasks.models import Status, Task
+from tasks.submission import Submission
+from tests.faults.harness.delays import make_all_due
+from tests.faults.harness.processes import Workers
+from tests.faults.harness.system import System
+from tests.waiting import wait_until
+
+KIND = "callback.deliver"
+
+
+def start_senders(
+    system: System, *, processes: int = 1, concurrency: int = 4, **environment: str
+) -> Workers:
+    """Start workers that may call receivers on this machine."""
+    return system.workers(
+        processes=processes,
+        concurrency=concurrency,
+        queues=(),
+        seated=True,
+        **{"CALLBACK_ALLOW_PRIVATE": "true", **environment},
+    )
+
+
+def tell(system: System, url: str, count: int) -> list[uuid.UUID]:
+    """Submit tasks whose end is told to a URL; return their ids."""
+    with override_settings(CALLBACK_ALLOW_PRIVATE=True):
+        tasks = [Submission.of("test.script", callback_url=url) for _ in range(count)]
+        return system.submit(tasks)
+
+
+def wait_until_told(system: System) -> None:
+    """Wait until every callback has ended, each brought forward whenever it waits."""
+
+    def over() -> bool:
+        make_all_due(system.queries, kind=KIND)
+        return not Task.objects.filter(status__in=(Status.PENDING, Status.PROCESSING)).exists()
+
+    wait_until(over, within=180, what="all ended")
+
+
+def count_callbacks(status: Status) -> int:
+    return Task.objects.filter(kind=KIND, status=status).count()

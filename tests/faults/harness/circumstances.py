@@ -1,0 +1,33 @@
+"""What figures depend on beside the row: the code that ran, and what else the machine did."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """The commit, "-dirty" when files differed from it, and the load average of a minute."""
+
+    commit: str
+    load: float
+
+
+def present() -> Circumstances:
+    """Return those of this moment."""
+    return Circumstances(commit=_commit(), load=os.getloadavg()[0])
+
+
+def _commit() -> str:
+    command = ["git", "--no-optional-locks", "describe", "--always", "--dirty"]
+    try:
+        told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        # An unpacked archive has no history.
+        return "unknown"
+    return told.stdout.strip()
