@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from analysis.compute import handler as compute
+from analysis.conversations import batch
+from analysis.conversations import handler as conversations
+from analysis.maintenance import cleanup
+from analysis.models import Platform
+from analysis.reports import conversations as conversations_report
+from analysis.reports import performance as performance_report
 from analysis.summarize import handler as summarize
 from analysis.text import handler as text
 from analysis.vectors import handler as vectors
+from analysis.webhooks import receive, respond
 from tasks.kinds import kind
 
 kind(
@@ -45,3 +52,70 @@ kind(
     soft_time_limit=290,
     time_limit=300,
 )(summarize.handle)
+
+# A person waits: before all else.
+for _name, _input, _handler in (
+    ("message", conversations.MESSAGE_INPUT, conversations.handle_message),
+    ("interaction", conversations.INTERACTION_INPUT, conversations.handle_interaction),
+    ("continue", conversations.CONTINUE_INPUT, conversations.handle_continue),
+):
+    kind(
+        f"conversation.{_name}",
+        input=_input,
+        queue="conversations",
+        priority=10,
+        soft_time_limit=300,
+        time_limit=600,
+    )(_handler)
+
+kind(
+    "conversation.batch_analysis",
+    input=batch.INPUT,
+    queue="analytics",
+    soft_time_limit=590,
+    time_limit=600,
+)(batch.handle)
+
+for _platform in (Platform.FACEBOOK, Platform.GOOGLE, Platform.GENERIC):
+    kind(
+        f"webhook.{_platform}",
+        input=receive.input_of(_platform),
+        description=f"Take in what {_platform.label} tells of, and have each message answered.",
+        queue="webhooks",
+        priority=5,
+        # An event counts as received if and only if its answer is under way.
+        transactional=True,
+        soft_time_limit=110,
+        time_limit=120,
+    )(receive.receiver(_platform))
+
+kind(
+    "webhook.respond",
+    input=respond.INPUT,
+    queue="webhooks",
+    priority=5,
+    retry=respond.SCHEDULE,
+    soft_time_limit=110,
+    time_limit=120,
+)(respond.respond)
+
+# Nobody waits for these: after all else.
+for _name, _report in (
+    ("conversations", conversations_report),
+    ("performance", performance_report),
+):
+    kind(
+        f"analytics.{_name}",
+        input=_report.INPUT,
+        queue="analytics",
+        soft_time_limit=300,
+        time_limit=600,
+    )(_report.handle)
+
+kind(
+    "maintenance.cleanup",
+    input=cleanup.INPUT,
+    queue="analytics",
+    soft_time_limit=590,
+    time_limit=600,
+)(cleanup.handle)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import secrets
 from pathlib import Path
@@ -11,6 +12,8 @@ from urllib.parse import urlsplit
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+# Standard Webhooks asks for 24 to 64 bytes.
+_SHORTEST_SECRET = 24
 _UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -53,8 +56,13 @@ def words(env: environ.Env, name: str, default: str) -> list[str]:
 
 
 def http_url(env: environ.Env, name: str, default: str) -> str:
-    """Read the address of a service, returned without a slash at its end."""
+    """Read the address of a service, returned without a slash at its end.
+
+    It may be empty only where the default is.
+    """
     raw = str(env.str(name, default=default)).strip()
+    if raw == default == "":
+        return ""
     try:
         parts = urlsplit(raw)
         usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
@@ -62,7 +70,8 @@ def http_url(env: environ.Env, name: str, default: str) -> str:
         usable = False
     # A password in it would end up in logs.
     if not usable or parts.username or parts.query or parts.fragment:
-        raise ImproperlyConfigured(f"{name} is no plain address such as {default}.")
+        example = default or "https://example.org/path"
+        raise ImproperlyConfigured(f"{name} is no plain address such as {example}.")
     return raw.rstrip("/")
 
 
@@ -72,6 +81,20 @@ def api_key(env: environ.Env, name: str) -> str:
     if not re.fullmatch(r"[!-~]*", key):
         raise ImproperlyConfigured(f"{name} holds characters that no key has.")
     return key
+
+
+def webhook_secret(env: environ.Env, name: str) -> str:
+    """Read a secret of Standard Webhooks, empty for none; a wrong one is not repeated."""
+    secret = api_key(env, name)
+    try:
+        key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+    except ValueError:
+        key = b""
+    if secret and len(key) < _SHORTEST_SECRET:
+        raise ImproperlyConfigured(
+            f"{name} is no secret such as whsec_ and at least {_SHORTEST_SECRET} bytes in base64."
+        )
+    return secret
 
 
 def cache_from_url(env: environ.Env, name: str, default: str) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from taskproject.environment import (
     number,
     seconds,
     secret_key,
+    webhook_secret,
     words,
 )
 from taskproject.logging import logging_config
@@ -192,6 +193,19 @@ CACHES = {"default": cache_from_url(env, "CACHE_URL", "dbcache://tasks_cache?max
 CALLBACK_SECRETS = words(env, "CALLBACK_SECRET", "") or [SECRET_KEY]
 CALLBACK_ALLOW_PRIVATE = env.bool("CALLBACK_ALLOW_PRIVATE", default=False)
 
+# The platforms on which conversations are held. What is not set here is refused, not waved through.
+FACEBOOK_APP_SECRET = api_key(env, "FACEBOOK_APP_SECRET")
+FACEBOOK_VERIFY_TOKEN = api_key(env, "FACEBOOK_VERIFY_TOKEN")
+FACEBOOK_PAGE_ACCESS_TOKEN = api_key(env, "FACEBOOK_PAGE_ACCESS_TOKEN")
+FACEBOOK_GRAPH_URL = http_url(env, "FACEBOOK_GRAPH_URL", "https://graph.facebook.com/v24.0")
+GOOGLE_CLIENT_TOKEN = api_key(env, "GOOGLE_CLIENT_TOKEN")
+GOOGLE_SERVICE_ACCOUNT_FILE = env.str("GOOGLE_SERVICE_ACCOUNT_FILE", default="")
+GOOGLE_RCS_URL = http_url(env, "GOOGLE_RCS_URL", "https://rcsbusinessmessaging.googleapis.com")
+GENERIC_WEBHOOK_SECRET = webhook_secret(env, "GENERIC_WEBHOOK_SECRET")
+GENERIC_RESPONSE_URL = http_url(env, "GENERIC_RESPONSE_URL", "")
+# How long a request that wants its reply at once waits for it.
+CONVERSATION_SYNC_SECONDS = seconds(env, "CONVERSATION_SYNC_SECONDS", "30", low=0)
+
 # The documented pause of the text analysis, in seconds: "0" or "5-10".
 ANALYSIS_SIMULATED_DELAY = env.str("ANALYSIS_SIMULATED_DELAY", default="0")
 
@@ -243,6 +257,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "TaskStatus": "tasks.models.Status",
         "TaskLane": "tasks.models.Lane",
         "AttemptOutcome": "tasks.models.Outcome",
+        "CeleryState": "analysis.api.celery_states.CELERY_STATES",
     },
     "PARSER_WHITELIST": ["tasks.api.parsers.StrictJSONParser"],
     "SWAGGER_UI_DIST": "SIDECAR",

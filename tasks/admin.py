@@ -15,9 +15,10 @@ from tasks.console.audit_log import AuditLogAdmin
 from tasks.console.batches import BatchAdmin
 from tasks.console.breakers import BreakerAdmin
 from tasks.console.queues import QueueAdmin
+from tasks.console.schedules import ScheduleAdmin
 from tasks.console.task_list import TaskAdmin
 from tasks.console.workers import WorkerAdmin
-from tasks.models import Batch, Breaker, Queue, Task, Worker
+from tasks.models import Batch, Breaker, Queue, Schedule, Task, Worker
 
 # Procrastinate's own screens would let whoever may only look cancel and retry jobs.
 stock: list[type[Model]] = [
@@ -31,6 +32,7 @@ admin.site.unregister([model for model in stock if admin.site.is_registered(mode
 admin.site.register(Task, TaskAdmin)
 admin.site.register(Batch, BatchAdmin)
 admin.site.register(Queue, QueueAdmin)
+admin.site.register(Schedule, ScheduleAdmin)
 admin.site.register(Worker, WorkerAdmin)
 admin.site.register(Breaker, BreakerAdmin)
 admin.site.register(AuthToken, ApiKeyAdmin)

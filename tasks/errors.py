@@ -51,6 +51,13 @@ class TaskGone(TaskError):
         super().__init__("The task is gone.")
 
 
+class ScheduleGone(TaskError):
+    """Somebody deleted the schedule meanwhile."""
+
+    def __init__(self) -> None:
+        super().__init__("The schedule is gone.")
+
+
 class WrongStatus(TaskError):
     """The verb cannot be done to a task of this status."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any, LiteralString
 
@@ -196,17 +196,20 @@ def forget_workers() -> None:
 
 
 def prune() -> int:
-    """Delete what ended longer ago than its retention, in small batches; return how many."""
+    """Delete what ended longer ago than its retention; return how many."""
+    return sum(prune_batches())
+
+
+def prune_batches() -> Iterator[int]:
+    """Delete it in small batches; yield after each how many it held, so that one may stop."""
     keep = (
         ([Status.COMPLETED, Status.CANCELLED], settings.RETENTION_COMPLETED_DAYS),
         ([Status.FAILED], settings.RETENTION_FAILED_DAYS),
     )
-    total = 0
     for statuses, days in keep:
         wanted = {"statuses": [str(s) for s in statuses], "days": days, "limit": PRUNE_LIMIT}
         while pruned := _run(sql.PRUNE, wanted)[0][0]:
-            total += pruned
-    return total
+            yield pruned
 
 
 def reset() -> None:

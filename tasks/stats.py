@@ -157,12 +157,24 @@ def holdings() -> dict[str, int]:
     }
 
 
+def prunable() -> int:
+    """Count the tasks that ended longer ago than their retention."""
+    well = Q(status__in=(Status.COMPLETED, Status.CANCELLED))
+    done = Q(well, finished_at__lt=_days_ago(settings.RETENTION_COMPLETED_DAYS))
+    dead = Q(status=Status.FAILED, finished_at__lt=_days_ago(settings.RETENTION_FAILED_DAYS))
+    return Task.objects.filter(done | dead).count()
+
+
 def worker_counts() -> dict[str, int]:
     """Count the workers by state."""
     counts = {"alive": 0, "draining": 0, "dead": 0}
     for _, state in workers():
         counts[state] += 1
     return counts
+
+
+def _days_ago(days: int) -> Any:
+    return Now() - dt.timedelta(days=days)
 
 
 def _state(worker: Worker, silence: dt.timedelta) -> str:
@@ -228,6 +240,14 @@ class Present:
 
 
 @dataclass(frozen=True, kw_only=True)
+class QueueCount:
+    """How many tasks of a queue run, and how many wait."""
+
+    active: int = 0
+    pending: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
 class Minute:
     """How many tasks ended in one minute, and how."""
 
@@ -251,6 +271,17 @@ def present() -> Present:
         oldest_age=max(ages, default=None),
         by_queue=by_queue,
     )
+
+
+def queue_counts(queues: Sequence[str]) -> dict[str, QueueCount]:
+    """Count what these queues hold, through the indexes of what runs and what waits."""
+    named = Task.objects.filter(queue__in=queues)
+    running = dict(_counts(named.filter(status=Status.PROCESSING), "queue"))
+    pending = dict(_counts(named.filter(status=Status.PENDING), "queue"))
+    return {
+        name: QueueCount(active=running.get(name, 0), pending=pending.get(name, 0))
+        for name in queues
+    }
 
 
 def ended_by_minute(*, now: dt.datetime, minutes: int = 60) -> list[Minute]:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from analysis.api.computations import ProcessView, ResultsView
+from analysis.api.conversation_tasks import ActiveView, CancelView, QueuesView, StatusView
+from analysis.api.conversations import InteractionsView, MessagesView
+from analysis.api.platform_webhooks import FacebookView, GenericView, GoogleView
 from analysis.api.summaries import SummariesView
 from analysis.api.vector_search import VectorSearchView
 from analysis.api.vectors import VectorTasksView, VectorTaskView
@@ -20,4 +23,17 @@ urlpatterns = [
     *route("tasks", VectorTasksView.as_view()),
     *route("tasks/<uuid:task_id>", VectorTaskView.as_view(), name="vector-task"),
     *route("api/v1/vectors/search", VectorSearchView.as_view()),
+    *route("conversations/message", MessagesView.as_view()),
+    *route("conversations/webhook-interaction", InteractionsView.as_view()),
+    *route("conversations/tasks/queues/status", QueuesView.as_view()),
+    *route("conversations/tasks/active", ActiveView.as_view()),
+    *route(
+        "conversations/tasks/<uuid:task_id>/status",
+        StatusView.as_view(),
+        name="conversation-task",
+    ),
+    *route("conversations/tasks/<uuid:task_id>/cancel", CancelView.as_view()),
+    *route("conversations/webhooks/facebook", FacebookView.as_view()),
+    *route("conversations/webhooks/google", GoogleView.as_view()),
+    *route("conversations/webhooks/generic", GenericView.as_view()),
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from analysis.models.conversation import Conversation, Message, Platform, Role
 from analysis.models.vector import Vector
+from analysis.models.webhook_event import WebhookEvent
 
-__all__ = ["Vector"]
+__all__ = ["Conversation", "Message", "Platform", "Role", "Vector", "WebhookEvent"]

@@ -12,9 +12,9 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 
+from analysis.language import languages, words
+from analysis.language.stopwords import is_stop_word
 from analysis.summarize.sentences import sentences
-from analysis.text import languages, words
-from analysis.text.stopwords import is_stop_word
 
 _MOST_SENTENCES = 5
 _SHARE = 0.3

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from analysis.text import languages, pause, words
-from analysis.text.stopwords import is_stop_word
+from analysis.language import languages, words
+from analysis.language.stopwords import is_stop_word
+from analysis.text import pause
 from tasks.kinds import Context, FatalError
 
 INPUT = {

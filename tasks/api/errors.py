@@ -22,7 +22,15 @@ from rest_framework.views import set_rollback
 from tasks.api import problems
 from tasks.api.parsers import RefusedBody
 from tasks.api.problems import Problem
-from tasks.errors import FieldError, InvalidInput, KeyReused, TaskGone, UnknownKind, WrongStatus
+from tasks.errors import (
+    FieldError,
+    InvalidInput,
+    KeyReused,
+    ScheduleGone,
+    TaskGone,
+    UnknownKind,
+    WrongStatus,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -101,6 +109,7 @@ def _api_exception(error: APIException) -> Problem:
 
 @problem_of.register(Http404)
 @problem_of.register(TaskGone)
+@problem_of.register(ScheduleGone)
 def _not_found(error: Exception) -> Problem:
     return Problem(type=problems.NOT_FOUND, detail="Not found.")
 

@@ -31,6 +31,9 @@ MALFORMED_BODY = ProblemType("/problems/malformed-body", 400, "The body is not a
 INVALID_INPUT = ProblemType("/problems/invalid-input", 400, "Some values are not valid")
 UNKNOWN_KIND = ProblemType("/problems/unknown-kind", 400, "There is no such kind of task")
 NOT_AUTHENTICATED = ProblemType("/problems/not-authenticated", 401, "A valid API key is needed")
+WRONG_SIGNATURE = ProblemType(
+    "/problems/wrong-signature", 401, "The signature does not fit the body"
+)
 FORBIDDEN = ProblemType("/problems/forbidden", 403, "This is not allowed")
 NOT_FOUND = ProblemType("/problems/not-found", 404, "There is nothing here")
 METHOD_NOT_ALLOWED = ProblemType("/problems/method-not-allowed", 405, "The method does not apply")
@@ -46,6 +49,7 @@ UNSUPPORTED_MEDIA_TYPE = ProblemType(
 )
 THROTTLED = ProblemType("/problems/throttled", 429, "Too many requests")
 INTERNAL_ERROR = ProblemType("/problems/internal-error", 500, "The server failed")
+NOT_CONFIGURED = ProblemType("/problems/not-configured", 503, "A setting is missing here")
 DATABASE_UNAVAILABLE = ProblemType(
     "/problems/database-unavailable", 503, "The database is not available"
 )

@@ -16,6 +16,7 @@ from tasks.api.views import (
     kinds,
     moves,
     queues,
+    schedules,
 )
 from tasks.api.views.tasks import TasksView, TaskView
 
@@ -24,6 +25,7 @@ app_name = "api"
 _TASKS = "api/v1/tasks"
 _TASK = f"{_TASKS}/<uuid:task_id>"
 _QUEUES = "api/v1/queues"
+_SCHEDULE = "api/v1/schedules/<uuid:schedule_id>"
 
 urlpatterns = [
     *route(f"{_TASKS}/", TasksView.as_view(), name="tasks"),
@@ -41,6 +43,11 @@ urlpatterns = [
     *route(f"{_QUEUES}/<str:name>/resume", queues.ResumeView.as_view()),
     *route("api/v1/kinds/", kinds.KindsView.as_view()),
     *route("api/v1/kinds/<str:name>", kinds.KindView.as_view()),
+    *route("api/v1/schedules/", schedules.SchedulesView.as_view()),
+    *route(_SCHEDULE, schedules.ScheduleView.as_view(), name="schedule"),
+    *route(f"{_SCHEDULE}/enable", schedules.EnableView.as_view()),
+    *route(f"{_SCHEDULE}/disable", schedules.DisableView.as_view()),
+    *route(f"{_SCHEDULE}/run", schedules.RunView.as_view()),
     *route("api/v1/callbacks/secrets", callbacks.CallbackSecretsView.as_view()),
     *route("health", health.HealthView.as_view()),
     *route("health/live", health.LiveView.as_view()),

@@ -31,6 +31,8 @@ COLOURS = {
     "dead": "bad",
     "open": "good",
     "paused": "warning",
+    "on": "good",
+    "off": "quiet",
     "circuit closed": "good",
     "circuit half-open": "warning",
     "circuit open": "bad",

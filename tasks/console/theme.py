@@ -82,6 +82,7 @@ UNFOLD: dict[str, Any] = {
                     _item("Dead letters", "mail_off", "tasks_task_dead_letters", VIEW),
                     _item("Batches", "stacks", "tasks_batch_changelist", VIEW),
                     _item("Queues", "low_priority", "tasks_queue_changelist", VIEW),
+                    _item("Schedules", "schedule", "tasks_schedule_changelist", VIEW),
                     _item("Workers", "memory", "tasks_worker_changelist", VIEW),
                     _item("Breakers", "electric_bolt", "tasks_breaker_changelist", VIEW),
                 ],

@@ -1,4 +1,4 @@
-"""The rows: a task, its ended attempts, its batch, the queues, the workers, the breakers."""
+"""The rows: tasks, their attempts and batches, queues, workers, breakers, schedules."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from tasks.models.attempt import Attempt, Outcome
 from tasks.models.batch import Batch
 from tasks.models.breaker import Breaker
 from tasks.models.queue import Queue
+from tasks.models.schedule import Schedule
 from tasks.models.task import Lane, Status, Task
 from tasks.models.worker import Worker, WorkerState
 
@@ -16,6 +17,7 @@ __all__ = [
     "Lane",
     "Outcome",
     "Queue",
+    "Schedule",
     "Status",
     "Task",
     "Worker",

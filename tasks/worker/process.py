@@ -29,6 +29,7 @@ from tasks.worker.lease import Lease
 from tasks.worker.nursery import Nursery
 from tasks.worker.reporter import report_progress
 from tasks.worker.rescuer import Rescuer
+from tasks.worker.scheduler import Scheduler
 from tasks.worker.session import Session
 from tasks.worker.units import Pace
 
@@ -86,10 +87,11 @@ class WorkerProcess:
         self._assemble()
         self._lease.start()
         self._rescuer.start()
+        self._scheduler.start()
         await self._beside(
             self._stock.run(), self._finisher.run(), self._tick(), self._report(), self._drain()
         )
-        for thread in (self._rescuer, self._lease):
+        for thread in (self._scheduler, self._rescuer, self._lease):
             thread.stop()
             await asyncio.to_thread(thread.join, _COURTESY)
         await self._leave_seat(seat)
@@ -172,6 +174,7 @@ class WorkerProcess:
             on_lost=self._abandon,
         )
         self._rescuer = Rescuer()
+        self._scheduler = Scheduler()
 
     async def _take_seat(self, session: Session) -> bool:
         """Register, waiting for the database; False when told to stop meanwhile."""

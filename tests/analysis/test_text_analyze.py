@@ -24,7 +24,7 @@ import stopwordsiso
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from analysis.text import languages
+from analysis.language import languages
 from analysis.text.handler import analyze
 
 ENGLISH_STOP_WORDS = frozenset(

@@ -12,7 +12,7 @@ from pytest_django import DjangoAssertNumQueries
 from rest_framework.test import APIClient
 from uuid_utils.compat import uuid7
 
-from analysis.text.stopwords import is_stop_word
+from analysis.language.stopwords import is_stop_word
 from tasks.models import Status, Task
 from tests.api.described import described, fields, post
 from tests.factories import make_task

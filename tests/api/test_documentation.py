@@ -42,6 +42,14 @@ def test_each_route_is_documented_once_as_it_is_spelt_in_the_specification() -> 
         "/v1/tasks", "/v1/tasks/{task_id}",
         "/process", "/results/{task_id}", "/tasks", "/tasks/{task_id}", "/api/v1/vectors/search",
         "/api/v1/callbacks/secrets",
+        "/conversations/message", "/conversations/webhook-interaction",
+        "/conversations/tasks/{task_id}/status", "/conversations/tasks/{task_id}/cancel",
+        "/conversations/tasks/queues/status", "/conversations/tasks/active",
+        "/conversations/webhooks/facebook", "/conversations/webhooks/google",
+        "/conversations/webhooks/generic",
+        "/api/v1/schedules/", "/api/v1/schedules/{schedule_id}",
+        "/api/v1/schedules/{schedule_id}/enable", "/api/v1/schedules/{schedule_id}/disable",
+        "/api/v1/schedules/{schedule_id}/run",
     }  # fmt: skip
 
 

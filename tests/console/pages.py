@@ -19,6 +19,7 @@ SCREENS = (
     "admin:tasks_queue_changelist",
     "admin:tasks_worker_changelist",
     "admin:tasks_breaker_changelist",
+    "admin:tasks_schedule_changelist",
 )
 
 

@@ -6,7 +6,7 @@ import unicodedata
 from functools import lru_cache
 from pathlib import Path
 
-from analysis.text.spelling import JOINER, readable
+from analysis.language.spelling import JOINER, readable
 
 # Both libraries' English lists would also drop "system", "computer" and "world"; Snowball's holds
 # function words only, though neither the modal verbs nor, as its stemmer cuts words, "don't".

@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-from analysis.text.spelling import JOINER, readable
+from analysis.language.spelling import JOINER, readable
 
 # The short words that lose their vowel before another; apart from the next one they are words.
 _ELISIONS = {

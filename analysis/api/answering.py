@@ -1,0 +1,68 @@
+"""Which task makes the reply, and how far it is."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from typing import Any
+
+from analysis.api.celery_states import celery_state
+from tasks import stats
+from tasks.models import Status, Task
+
+SHOWN = ("id", "owner_id", "kind", "status", "attempt", "progress", "result", "error")
+DOCUMENTED = ("conversation_id", "ai_response")
+# Of each process's threads, so many wait for replies at most; the others serve.
+_places = threading.BoundedSemaphore(8)
+_FIRST_LOOK, _SLOWEST_LOOK = 0.02, 0.25
+
+
+def answering(task: Task) -> Task:
+    """Return the task that answers what a task received, or the task itself."""
+    if not (task.kind.startswith("webhook.") and task.status == Status.COMPLETED and task.result):
+        return task
+    begun = (task.result.get("tasks") or [None])[0]
+    found = begun and Task.objects.filter(pk=begun, owner_id=task.owner_id).only(*SHOWN).first()
+    return found or task
+
+
+def state(task: Task, by: Task) -> str:
+    """Return Celery's word for the status of a task that is answered by another, or by itself."""
+    word = celery_state(by)
+    return "STARTED" if by is not task and word == "PENDING" else word
+
+
+def reply(task: Task) -> dict[str, Any] | None:
+    """Return what a task has come to, in the documented shape where it is a reply."""
+    result: dict[str, Any] | None = task.result
+    if result and all(name in result for name in DOCUMENTED):
+        return {name: result[name] for name in DOCUMENTED}
+    return result
+
+
+def wait(task_id: uuid.UUID, *, seconds: float) -> Task | None:
+    """Return the answering task once it has ended; None when that takes longer.
+
+    At once when no worker lives, or when as many wait already as may.
+    """
+    if not _places.acquire(blocking=False):
+        return None
+    try:
+        return _wait(task_id, seconds) if stats.worker_counts()["alive"] else None
+    finally:
+        _places.release()
+
+
+def _wait(task_id: uuid.UUID, seconds: float) -> Task | None:
+    end, pause = time.monotonic() + seconds, _FIRST_LOOK
+    while time.monotonic() < end:
+        task = Task.objects.filter(pk=task_id).only(*SHOWN).first()
+        if task is None:
+            return None
+        by = answering(task)
+        if by.is_terminal:
+            return by
+        time.sleep(pause)
+        pause = min(pause * 1.5, _SLOWEST_LOOK)
+    return None

@@ -1,0 +1,143 @@
+"""The kind `conversation.batch_analysis`: many conversations in figures."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db.models import Q
+from django.utils.dateparse import parse_datetime
+
+from analysis.conversations.figures import Times, top_words, words_of
+from analysis.models import Conversation, Message, Role
+from tasks.kinds import Context, FatalError
+from tasks.models.task import parse_task_id
+
+MAX_CONVERSATIONS = 10_000
+# So many are told of one by one; all are in the totals.
+SHOWN_CONVERSATIONS = 100
+_CHUNK = 50
+_TOP, _TOP_OF_ONE = 20, 5
+_MOMENT = {"type": "string", "format": "date-time"}
+
+INPUT = {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "type": "object",
+    "properties": {
+        "conversation_ids": {
+            "type": "array",
+            "items": {"type": "string", "minLength": 1, "maxLength": 200},
+            "minItems": 1,
+            "maxItems": MAX_CONVERSATIONS,
+            "description": "Which; the latest of all when not given.",
+        },
+        "updated_after": {
+            **_MOMENT,
+            "description": "Only those in which something was said since.",
+        },
+        "updated_before": _MOMENT,
+        "limit": {"type": "integer", "minimum": 1, "maximum": MAX_CONVERSATIONS, "default": 1_000},
+    },
+    "additionalProperties": False,
+}
+
+
+@dataclass
+class _Totals:
+    """What all conversations together come to."""
+
+    platforms: Counter[str] = field(default_factory=Counter)
+    roles: Counter[str] = field(default_factory=Counter)
+    languages: Counter[str] = field(default_factory=Counter)
+    words: Counter[str] = field(default_factory=Counter)
+    times: Times = field(default_factory=Times)
+    unanswered: int = 0
+
+
+def handle(input: dict[str, Any], context: Context) -> dict[str, Any]:
+    """Count what was said in many conversations, about what, and how fast it was answered.
+
+    `unanswered` counts the conversations whose last message is the user's; times are in ms.
+    """
+    chosen = list(_chosen(input, context))
+    totals, shown = _Totals(), list[dict[str, Any]]()
+    for start in range(0, len(chosen), _CHUNK):
+        context.check()
+        context.progress(100 * start / len(chosen), f"{start} of {len(chosen)} conversations")
+        chunk = chosen[start : start + _CHUNK]
+        said = _messages(chunk)
+        for conversation in chunk:
+            one = _analysed(conversation, said.get(conversation.pk, []), totals)
+            if len(shown) < SHOWN_CONVERSATIONS:
+                shown.append(one)
+    return {
+        "conversations_analyzed": len(chosen),
+        "messages": {"total": totals.roles.total(), **{role: totals.roles[role] for role in Role}},
+        "by_platform": dict(totals.platforms.most_common()),
+        "languages": dict(totals.languages.most_common()),
+        **top_words(totals.words, _TOP),
+        "response_ms": totals.times.summary(),
+        "unanswered": totals.unanswered,
+        "conversations": shown,
+    }
+
+
+def _chosen(input: dict[str, Any], context: Context) -> Iterator[Conversation]:
+    """Yield the conversations that are meant, of those that the task's owner sees."""
+    owner = User.objects.filter(pk=context.owner_id).first() if context.owner_id else None
+    found = Conversation.objects.visible_to(owner).order_by("-updated_at", "-id")
+    if names := input.get("conversation_ids"):
+        ids = [id for name in names if (id := parse_task_id(name))]
+        found = found.filter(Q(pk__in=ids) | Q(external_id__in=names))
+    for key, lookup in (("updated_after", "updated_at__gte"), ("updated_before", "updated_at__lt")):
+        if key in input:
+            found = found.filter(**{lookup: _moment(key, input[key])})
+    yield from found[: int(input.get("limit", 1_000))]
+
+
+def _moment(key: str, text: str) -> Any:
+    try:
+        moment = parse_datetime(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise FatalError(f"{key} is no date and time with a time zone.")
+    return moment
+
+
+def _messages(conversations: Sequence[Conversation]) -> dict[Any, list[Message]]:
+    said: dict[Any, list[Message]] = {}
+    wanted = Message.objects.filter(conversation__in=conversations).order_by("id")
+    for message in wanted.defer("model", "provider", "delivered_at").iterator(1_000):
+        said.setdefault(message.conversation_id, []).append(message)
+    return said
+
+
+def _analysed(
+    conversation: Conversation, said: Sequence[Message], totals: _Totals
+) -> dict[str, Any]:
+    """Return the figures of one conversation, and add them to the totals."""
+    roles = Counter(message.role for message in said)
+    language, words = words_of([one.text for one in said if one.role == Role.USER])
+    times = Times([one.response_ms for one in said if one.response_ms is not None])
+    unanswered = bool(said) and said[-1].role == Role.USER
+    totals.platforms[conversation.platform] += 1
+    totals.roles += roles
+    totals.words += words
+    totals.times.extend(times)
+    totals.unanswered += unanswered
+    if language:
+        totals.languages[language] += 1
+    return {
+        "conversation_id": conversation.public_id,
+        "platform": conversation.platform,
+        "messages": {"total": roles.total(), **{role: roles[role] for role in Role}},
+        **top_words(words, _TOP_OF_ONE),
+        "response_ms": times.summary(),
+        "unanswered": unanswered,
+        "started_at": conversation.created_at.isoformat(),
+        "updated_at": conversation.updated_at.isoformat(),
+    }

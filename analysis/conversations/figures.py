@@ -1,0 +1,63 @@
+"""What is counted and measured in a conversation."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from analysis.language import languages, words
+from analysis.language.stopwords import is_stop_word
+
+# More of one conversation does not change what it is about.
+_LONGEST_TEXT = 200_000
+# What is one word to Unicode may be a page of base64 to a reader.
+_LONGEST_WORD = 100
+
+
+class Times:
+    """Response times in milliseconds."""
+
+    def __init__(self, values: Iterable[int] = ()) -> None:
+        self._values = list(values)
+
+    def extend(self, others: Times) -> None:
+        """Take those of another conversation in."""
+        self._values += others._values
+
+    def summary(self) -> dict[str, Any] | None:
+        """Return their mean, median, 95th percentile and highest; None when there are none."""
+        if not self._values:
+            return None
+        values = sorted(self._values)
+        return {
+            "count": len(values),
+            "mean": round(sum(values) / len(values)),
+            "p50": _percentile(values, 50),
+            "p95": _percentile(values, 95),
+            "max": values[-1],
+        }
+
+
+def words_of(texts: Sequence[str]) -> tuple[str | None, Counter[str]]:
+    """Return the language of what was said, and how often each word occurs but stop words."""
+    text = "\n\n".join(texts)[:_LONGEST_TEXT]
+    language = languages.detect(text)
+    counted = words.count(text, language)
+    kept = {word: n for word, n in counted.items() if not is_stop_word(word, language)}
+    return language, Counter(kept)
+
+
+def top_words(counted: Counter[str], number: int) -> dict[str, list[Any]]:
+    """Return the most frequent words and their counts."""
+    top = counted.most_common(number)
+    return {
+        "top_words": [word[:_LONGEST_WORD] for word, _ in top],
+        "top_counts": [n for _, n in top],
+    }
+
+
+def _percentile(values: Sequence[int], percent: int) -> int:
+    """Return the smallest of the sorted values that so many percent do not exceed."""
+    return values[max(0, math.ceil(len(values) * percent / 100) - 1)]

@@ -1,0 +1,65 @@
+"""The kind `maintenance.cleanup`: deletes what is older than anybody wants to keep."""
+
+from __future__ import annotations
+
+import datetime as dt
+from importlib import import_module
+from typing import Any
+
+from django.conf import settings
+from django.db.models.functions import Now
+
+from analysis.models import WebhookEvent
+from tasks import lifecycle, stats
+from tasks.kinds import Context
+
+# Platforms repeat an event for days at most.
+EVENTS_KEPT = dt.timedelta(days=30)
+CHUNK = 1_000
+
+INPUT = {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "type": "object",
+    "properties": {},
+    "additionalProperties": False,
+}
+
+
+def handle(input: dict[str, Any], context: Context) -> dict[str, Any]:
+    """Delete tasks past their retention, webhook events that nobody repeats, ended sessions.
+
+    Batch by batch: what is deleted stays so when the task is stopped in between.
+    """
+    tasks, events = _tasks(context), _webhook_events(context)
+    context.progress(95, "sessions")
+    import_module(settings.SESSION_ENGINE).SessionStore.clear_expired()
+    return {
+        "tasks_deleted": tasks,
+        "webhook_events_deleted": events,
+        "completed_kept_days": settings.RETENTION_COMPLETED_DAYS,
+        "failed_kept_days": settings.RETENTION_FAILED_DAYS,
+    }
+
+
+def _tasks(context: Context) -> int:
+    deleted, wanted = 0, stats.prunable()
+    context.check()
+    for batch in lifecycle.prune_batches():
+        deleted += batch
+        context.progress(80 * min(1.0, deleted / wanted) if wanted else 80, f"{deleted:,} tasks")
+        context.check()
+    return deleted
+
+
+def _webhook_events(context: Context) -> int:
+    deleted = 0
+    while True:
+        context.progress(85, f"{deleted:,} webhook events")
+        context.check()
+        old = WebhookEvent.objects.filter(received_at__lt=Now() - EVENTS_KEPT).order_by()
+        batch, _ = WebhookEvent.objects.filter(
+            pk__in=list(old.values_list("pk", flat=True)[:CHUNK])
+        ).delete()
+        if not batch:
+            return deleted
+        deleted += batch

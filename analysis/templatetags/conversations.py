@@ -1,0 +1,23 @@
+"""What the pages show of conversations."""
+
+from __future__ import annotations
+
+import uuid
+
+from django import template
+
+from analysis.models import Message, Role
+
+SHOWN_MESSAGES = 20
+
+register = template.Library()
+
+
+@register.simple_tag
+def messages_until(task_id: uuid.UUID) -> list[Message]:
+    """Return what was said up to the reply that a task made, oldest first."""
+    reply = Message.objects.filter(task_id=task_id, role=Role.ASSISTANT).first()
+    if reply is None:
+        return []
+    said = Message.objects.filter(conversation=reply.conversation_id, pk__lte=reply.pk)
+    return list(said.order_by("-id")[:SHOWN_MESSAGES])[::-1]

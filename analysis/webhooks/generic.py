@@ -1,0 +1,100 @@
+"""The generic platform: a plain shape for whatever has none of its own, by Standard Webhooks.
+
+In comes `{"id", "conversation_id", "message"}`; out goes, signed with the same secret, a
+`message.created` whose data has the `conversation_id` and the `message`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from django.conf import settings
+from django.utils import timezone
+from standardwebhooks import Webhook, WebhookVerificationError
+
+from analysis.models import Message
+from analysis.webhooks.event import Event, UnknownShape, event, part
+from analysis.webhooks.letter import Letter, Verdict
+
+NEEDED_TO_RESPOND = "GENERIC_RESPONSE_URL"
+ID_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
+_TEXTS = ("message", "text")
+_SENDERS = ("conversation_id", "sender_id", "user_id", "sender")
+
+_TEXT = {"anyOf": [{"type": "string"}, {"type": "object", "required": ["text"]}]}
+_FIELDS = {
+    "properties": {
+        "id": {"type": ["string", "integer"], "description": "Told twice, it is done once."},
+        "conversation_id": {
+            "type": ["string", "integer"],
+            "description": "Or `sender_id`, `user_id`, `sender`.",
+        },
+        "message": {**_TEXT, "description": "Or `text`."},
+        "text": _TEXT,
+    },
+    "anyOf": [{"required": [text]} for text in _TEXTS],
+}
+PAYLOAD = {
+    "type": "object",
+    "description": "A message, or an event of Standard Webhooks with one as its `data`.",
+    "anyOf": [
+        _FIELDS,
+        {"required": ["data"], "properties": {"data": {"type": "object", **_FIELDS}}},
+    ],
+}
+
+
+def is_signed(body: bytes, headers: Mapping[str, str]) -> bool:
+    """Tell whether the message is signed with our secret, and not long ago."""
+    wanted = {name: headers.get(name, "") for name in ID_HEADERS}
+    try:
+        Webhook(settings.GENERIC_WEBHOOK_SECRET).verify(body, wanted, json_parse=False)
+    except (WebhookVerificationError, ValueError):
+        # ValueError: a signature that is no such thing, or a body that is no text.
+        return False
+    return True
+
+
+def events(payload: dict[str, Any]) -> list[Event]:
+    """Return the message in a payload; raise UnknownShape."""
+    told = part(payload, "data") or payload
+    sender = next((told[key] for key in _SENDERS if told.get(key)), "")
+    text = next((told[key] for key in _TEXTS if told.get(key)), "")
+    text = text.get("text") if isinstance(text, dict) else text
+    found = event(id=told.get("id") or payload.get("id"), sender=sender, text=text)
+    if found is None:
+        raise UnknownShape("There is no message in it.")
+    return [found]
+
+
+def named(payload: dict[str, Any], id: str) -> dict[str, Any]:
+    """Return a payload that has a name, its own or else the one that is given."""
+    own = part(payload, "data").get("id") or payload.get("id")
+    return payload if own else {**payload, "id": id}
+
+
+def letter(message: Message) -> Letter:
+    """Return the signed message that delivers a reply; its id tells a repetition."""
+    now = timezone.now()
+    body = {
+        "type": "message.created",
+        "timestamp": message.created_at.isoformat(),
+        "data": {
+            "message_id": str(message.pk),
+            "conversation_id": message.conversation.external_id or str(message.conversation_id),
+            "message": message.text,
+        },
+    }
+    headers = {"webhook-id": str(message.pk), "webhook-timestamp": str(int(now.timestamp()))}
+    if settings.GENERIC_WEBHOOK_SECRET:
+        headers["webhook-signature"] = Webhook(settings.GENERIC_WEBHOOK_SECRET).sign(
+            msg_id=str(message.pk), timestamp=now, data=orjson.dumps(body).decode()
+        )
+    return Letter(url=settings.GENERIC_RESPONSE_URL, headers=headers, body=body)
+
+
+def verdict(status: int, answer: dict[str, Any]) -> Verdict:
+    """Say what an answer means."""
+    return Verdict.of_status(status)

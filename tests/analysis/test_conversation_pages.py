@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from pytest_django import Settings
+from uuid_utils.compat import uuid7
+
+from analysis.conversations import batch
+from analysis.conversations.handler import handle_message
+from analysis.models import Conversation
+from tasks.kinds import Context
+from tasks.models import Status, Task
+from tests.factories import make_task
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _open(settings: Settings) -> None:
+    settings.API_ALLOW_ANONYMOUS = True
+
+
+def shown(client: Client, task: Task) -> str:
+    return client.get(reverse("tasks-ui:task-detail", args=[task.pk])).content.decode()
+
+
+def answered(text: str) -> Task:
+    id = uuid7()
+    context = Context(task_id=id, attempt=1, owner_id=None, soft_time_limit=60)
+    given = {"conversation_id": "conv_1", "message": text}
+    result = handle_message(given, context)
+    return make_task(
+        Status.COMPLETED, id=id, kind="conversation.message", input=given, result=result
+    )
+
+
+def test_a_reply_is_shown_at_the_end_of_what_was_said(client: Client) -> None:
+    answered("Hello")
+    page = shown(client, task := answered("<b>Thanks</b>"))
+    said = [page.index(text) for text in ("Hello! What can I do", "&lt;b&gt;Thanks", "You are wel")]
+    assert said == sorted(said)
+    assert page.count('class="assistant this"') == 1
+    assert "rules, without a model" in page
+    # Also when what was said is gone.
+    Conversation.objects.all().delete()
+    assert "&lt;b&gt;Thanks" in shown(client, task)
+
+
+@pytest.mark.parametrize(
+    ("kind", "result", "text"),
+    [
+        ("webhook.generic", {"events": 3, "duplicates": 1, "tasks": [str(uuid7())]}, "Told before"),
+        (
+            "webhook.respond",
+            {"platform": "google", "conversation_id": "c", "delivered_at": "2026-01-01T00:00:00Z"},
+            "2026-01-01T00:00:00 UTC",
+        ),
+    ],
+)
+def test_what_came_and_went_is_shown(client: Client, kind: str, result: Any, text: str) -> None:
+    assert text in shown(client, make_task(Status.COMPLETED, kind=kind, result=result))
+
+
+def test_many_conversations_are_shown_in_figures(client: Client) -> None:
+    answered("The battery of my phone is empty")
+    context = Context(task_id=uuid7(), attempt=1, owner_id=None, soft_time_limit=60)
+    result = batch.handle({}, context)
+    page = shown(
+        client,
+        make_task(Status.COMPLETED, kind="conversation.batch_analysis", result=result),
+    )
+    assert "battery" in page
+    assert "conv_1" in page

@@ -1,0 +1,1 @@
+"""The examples of the five designs, played as they are written there."""

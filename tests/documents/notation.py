@@ -1,0 +1,73 @@
+"""Requests as documents write them: a curl command, or a method and a path with a body below."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass, field, replace
+from urllib.parse import urlsplit
+
+JSON = "application/json"
+
+
+@dataclass(frozen=True)
+class Written:
+    """A request as it was read."""
+
+    method: str
+    # With the query; without the host, which each run has its own of.
+    path: str
+    headers: dict[str, str] = field(default_factory=dict)
+    body: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+    def filled(self, **values: str) -> Written:
+        """Return the request with its `{placeholders}` replaced."""
+        path = self.path
+        for name, value in values.items():
+            path = path.replace(f"{{{name}}}", value)
+        return replace(self, path=path)
+
+
+def read(text: str) -> Written:
+    """Read a request in either notation."""
+    text = text.strip()
+    return _curl(text) if text.startswith("curl ") else _http(text)
+
+
+def _curl(command: str) -> Written:
+    method, url, headers, body = "", "", dict[str, str](), None
+    words = iter(shlex.split(command)[1:])
+    for word in words:
+        if word == "-X":
+            method = next(words)
+        elif word == "-H":
+            name, _, value = next(words).partition(":")
+            headers[name] = value.strip()
+        elif word == "-d":
+            body = next(words)
+            # What curl says by itself; the example's own header comes after it, or never.
+            headers = {"Content-Type": "application/x-www-form-urlencoded", **headers}
+        elif word.startswith("-") or url:
+            raise ValueError(f"{word} in {command}")
+        else:
+            url = word
+    parts = urlsplit(url)
+    path = f"{parts.path}?{parts.query}" if parts.query else parts.path
+    return Written(method or ("GET" if body is None else "POST"), path, headers, body)
+
+
+def _http(text: str) -> Written:
+    first, _, rest = text.partition("\n")
+    method, _, path = first.partition(" ")
+    # Where an example names no type it means JSON.
+    headers = {}
+    lines = rest.splitlines()
+    while lines and not lines[0].lstrip().startswith(("{", "[")):
+        name, _, value = lines.pop(0).partition(":")
+        headers[name.strip()] = value.strip()
+    body = "\n".join(lines).strip() or None
+    if body is not None:
+        headers = {"Content-Type": JSON, **headers}
+    return Written(method, path.strip(), headers, body)

@@ -1,0 +1,132 @@
+"""The computations: `/process` and `/results`."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.documents.later import cancelled, later, not_found
+from tests.documents.shapes import COUNT, TASK_ID, TEXT, TIME, AtLeast, either, one_of
+from tests.documents.site import Site
+
+pytestmark = pytest.mark.xdist_group("documents")
+
+UNKNOWN = "550e8400-e29b-41d4-a716-446655440000"
+QUEUED = {"task_id": TASK_ID, "status": "pending", "message": "Task queued for processing"}
+CREATE = """
+curl -X POST http://localhost:8000/process \
+  -H "Content-Type: application/json" \
+  -d '{"data": {"input": 42, "operation": "compute"}}'
+"""
+CHECK = "curl http://localhost:8000/results/{task_id}"
+
+
+def test_the_health_check_says_healthy(site: Site) -> None:
+    site.play("curl http://localhost:8000/health").shows(
+        200,
+        {
+            "status": "healthy",
+            "database": "ok",
+            "queue": {"waiting": COUNT},
+            "workers": {"alive": COUNT, "draining": COUNT, "dead": COUNT},
+        },
+    )
+
+
+def test_a_task_is_created_without_waiting_for_it(site: Site) -> None:
+    site.play(CREATE).shows(202, QUEUED)
+
+
+def test_the_body_as_the_specification_prints_it_is_taken(site: Site) -> None:
+    site.play(
+        """
+POST /process
+{
+  "data": {
+    "input": 42,
+    "operation": "compute"
+  }
+}
+        """
+    ).shows(202, QUEUED)
+
+
+def test_the_payload_may_be_left_out(site: Site) -> None:
+    site.play("curl -X POST http://localhost:8000/process").shows(202, QUEUED)
+
+
+def test_the_quickest_of_ten_tasks_is_created_within_50_ms(site: Site) -> None:
+    exchanges = [site.play(CREATE) for _ in range(10)]
+    for exchange in exchanges:
+        exchange.shows(202, QUEUED)
+    assert min(exchange.milliseconds for exchange in exchanges) < 50
+
+
+def test_the_documented_computation_comes_to_the_documented_number(site: Site) -> None:
+    task_id = site.play(CREATE).shows(202, QUEUED)["task_id"]
+    site.play_until(
+        CHECK,
+        200,
+        {
+            "task_id": task_id,
+            "status": "completed",
+            "result": 499999500000,
+            "error_message": None,
+            "created_at": TIME,
+            "completed_at": TIME,
+        },
+        task_id=task_id,
+    )
+
+
+def test_a_poll_is_answered_at_every_moment(site: Site) -> None:
+    task_id = site.play(CREATE).shows(202, QUEUED)["task_id"]
+    site.play(CHECK, task_id=task_id).shows(
+        200,
+        {
+            "task_id": task_id,
+            "status": one_of("pending", "completed"),
+            "result": either(None, 499999500000),
+            "error_message": None,
+            "created_at": TIME,
+            "completed_at": either(None, TIME),
+        },
+    )
+
+
+def test_a_task_that_waits_is_pending(site: Site) -> None:
+    task_id = later(site, "compute", {"input": 42, "operation": "compute"})
+    site.play(CHECK, task_id=task_id).shows(
+        200,
+        {
+            "task_id": task_id,
+            "status": "pending",
+            "result": None,
+            "error_message": None,
+            "created_at": TIME,
+            "completed_at": None,
+        },
+    )
+
+
+def test_a_task_without_a_result_to_come_has_failed_and_says_why(site: Site) -> None:
+    task_id = cancelled(site, "compute", {"input": 42, "operation": "compute"})
+    site.play(CHECK, task_id=task_id).shows(
+        200,
+        {
+            "task_id": task_id,
+            "status": "failed",
+            "result": None,
+            "error_message": TEXT,
+            "created_at": TIME,
+            "completed_at": TIME,
+        },
+    )
+
+
+def test_a_task_that_nobody_created_is_not_found(site: Site) -> None:
+    site.play(CHECK, task_id=UNKNOWN).shows(404, not_found(f"/results/{UNKNOWN}"))
+
+
+def test_an_unknown_operation_is_refused(site: Site) -> None:
+    refused = {"status": 400, "errors": [AtLeast({"field": "data.operation"})]}
+    site.play('POST /process\n{"data": {"operation": "guess"}}').shows(400, AtLeast(refused))

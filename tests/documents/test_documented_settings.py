@@ -1,0 +1,155 @@
+"""The settings of the designs, in their own spelling."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from tests.documents.shapes import AtLeast
+from tests.documents.site import Site
+from tests.platform.conftest import ROOT
+
+pytestmark = pytest.mark.xdist_group("documents")
+
+# Without comments; what is one setting under two names has our name after the sign.
+RESOURCES = """
+WORKER_REPLICAS=3
+CELERY_WORKER_CONCURRENCY=4
+WORKER_PREFETCH_MULTIPLIER=1
+WORKER_MEMORY_LIMIT=512M
+WORKER_MEMORY_RESERVATION=256M
+WORKER_MAX_MEMORY_PER_CHILD=200000
+WORKER_MAX_TASKS_PER_CHILD=1000
+WORKER_CPU_LIMIT=1.0
+WORKER_CPU_RESERVATION=0.5
+CELERY_TASK_TIME_LIMIT=900
+CELERY_TASK_SOFT_TIME_LIMIT=600
+OPENROUTER_TIMEOUT=120
+WORKER_HEALTH_CHECK_INTERVAL=30s
+WORKER_HEALTH_CHECK_TIMEOUT=10s
+WORKER_HEALTH_CHECK_RETRIES=3
+WORKER_HEALTH_CHECK_START_PERIOD=60s
+WORKER_STOP_GRACE_PERIOD=30s
+"""
+READ_BY_WORKERS = {
+    "WORKER_CONCURRENCY": 4,
+    "WORKER_PREFETCH_MULTIPLIER": 1,
+    "WORKER_MAX_MEMORY_PER_CHILD": 200000,
+    "WORKER_MAX_TASKS_PER_CHILD": 1000,
+    "TASK_TIME_LIMIT": 900.0,
+    "TASK_SOFT_TIME_LIMIT": 600.0,
+    "OPENROUTER_TIMEOUT": 120.0,
+    "WORKER_STOP_GRACE_PERIOD": 30.0,
+}
+TASK_CONFIGURATION = """
+TASK_SOFT_TIME_LIMIT = 300
+TASK_TIME_LIMIT = 600
+TASK_MAX_RETRIES = 3
+TASK_RETRY_DELAY = 60
+"""
+PROFILES = {
+    "development": """
+WORKER_REPLICAS=1
+CELERY_WORKER_CONCURRENCY=2
+WORKER_MEMORY_LIMIT=256M
+WORKER_MEMORY_RESERVATION=128M
+WORKER_CPU_LIMIT=0.5
+WORKER_CPU_RESERVATION=0.25
+WORKER_PREFETCH_MULTIPLIER=1
+""",
+    "production": """
+WORKER_REPLICAS=3
+CELERY_WORKER_CONCURRENCY=4
+WORKER_MEMORY_LIMIT=512M
+WORKER_MEMORY_RESERVATION=256M
+WORKER_CPU_LIMIT=1.0
+WORKER_CPU_RESERVATION=0.5
+WORKER_PREFETCH_MULTIPLIER=1
+""",
+    "high-throughput": """
+WORKER_REPLICAS=5
+CELERY_WORKER_CONCURRENCY=8
+WORKER_MEMORY_LIMIT=1G
+WORKER_MEMORY_RESERVATION=512M
+WORKER_CPU_LIMIT=2.0
+WORKER_CPU_RESERVATION=1.0
+WORKER_PREFETCH_MULTIPLIER=2
+""",
+    "memory-constrained": """
+WORKER_REPLICAS=2
+CELERY_WORKER_CONCURRENCY=2
+WORKER_MEMORY_LIMIT=256M
+WORKER_MEMORY_RESERVATION=128M
+WORKER_CPU_LIMIT=1.0
+WORKER_CPU_RESERVATION=0.5
+WORKER_MAX_MEMORY_PER_CHILD=100000
+WORKER_MAX_TASKS_PER_CHILD=500
+""",
+}
+
+
+def assignments(text: str) -> dict[str, str]:
+    """Return the settings that a text makes."""
+    return dict(re.findall(r"^([A-Z_]+) ?= ?(.+)$", text, re.MULTILINE))
+
+
+def settings_from(environment: dict[str, str], names: list[str]) -> dict[str, float]:
+    """Return what the settings make of an environment."""
+    show = "from taskproject import settings as s, environment; import sys\n"
+    show += "print([getattr(s, name) for name in sys.argv[1:]])"
+    system = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    shown = subprocess.run(
+        [sys.executable, "-c", show, *names],
+        cwd=ROOT,
+        env={**system, "SECRET_KEY": "tests only", **environment},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    values = [float(value) for value in shown.stdout.strip("[]\n").split(",")]
+    return dict(zip(names, values, strict=True))
+
+
+def test_the_resource_configuration_is_read_in_its_own_spelling() -> None:
+    assert settings_from(assignments(RESOURCES), list(READ_BY_WORKERS)) == READ_BY_WORKERS
+
+
+def test_our_spelling_wins_where_both_are_set() -> None:
+    both = {"CELERY_WORKER_CONCURRENCY": "4", "WORKER_CONCURRENCY": "5"}
+    assert settings_from(both, ["WORKER_CONCURRENCY"]) == {"WORKER_CONCURRENCY": 5}
+
+
+def test_the_task_configuration_is_read() -> None:
+    written = assignments(TASK_CONFIGURATION)
+    wanted = {name: float(value) for name, value in written.items()}
+    assert settings_from(written, list(written)) == wanted
+
+
+def test_what_is_for_the_containers_is_read_by_the_containers() -> None:
+    compose = (ROOT / "docker-compose.yml").read_text()
+    ours = {name for name in assignments(RESOURCES) if not name.startswith("CELERY_")}
+    for name in ours - set(READ_BY_WORKERS):
+        assert f"${{{name}:-" in compose, name
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_a_profile_sets_what_is_documented(name: str) -> None:
+    written = assignments(PROFILES[name].replace("CELERY_WORKER", "WORKER"))
+    profile = ROOT / "deploy" / "profiles" / f"{name}.env"
+    assert assignments(profile.read_text()) == written
+
+
+def test_a_wrong_value_is_refused_under_the_name_it_was_given() -> None:
+    with pytest.raises(subprocess.CalledProcessError) as refused:
+        settings_from({"CELERY_WORKER_CONCURRENCY": "many"}, ["WORKER_CONCURRENCY"])
+    assert "CELERY_WORKER_CONCURRENCY='many' is not a whole number" in refused.value.stderr
+
+
+def test_the_running_workers_have_the_documented_concurrency(site: Site) -> None:
+    # `running` was started with CELERY_WORKER_CONCURRENCY=4.
+    working = {"workers": [AtLeast({"concurrency": 4, "state": "alive"})]}
+    site.play("curl http://localhost:8000/health/workers").shows(200, AtLeast(working))

@@ -1,0 +1,263 @@
+"""Facebook, Google and a generic platform on loopback: they send events and receive the replies.
+
+What is answered to a reply is told by the next behaviour of `Fake.script`, or `Fake.behaviour`:
+"ok", a status such as "503" or "429", "passing" (Facebook's 400 that may pass), "hang up" (the
+reply is taken, the answer lost). By hand:
+
+    python -m tests.fakes.webhook_platform --port 8098 --target http://127.0.0.1:8000
+    python -m tests.fakes.webhook_platform --run manage.py up
+    curl localhost:8098/say -d '{"platform": "facebook", "sender": "7", "text": "Hello"}'
+    curl localhost:8098/fake -d '{"do": "503"}'
+    curl localhost:8098/replies
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections import deque
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import TracebackType
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from standardwebhooks import Webhook, WebhookVerificationError
+
+from tests.fakes import platform_events as events
+from tests.fakes.platform_events import Delivery
+
+PAGE_ACCESS_TOKEN = "fake-page-token"
+VERIFY_TOKEN = "fake-verify-token"
+GOOGLE_TOKEN = "fake-google-token"
+
+
+class Fake(ThreadingHTTPServer):
+    """The server; `calls` holds what came and went, also appended to `file`, one JSON a line."""
+
+    daemon_threads = True
+    request_queue_size = 1024
+
+    def __init__(self, port: int = 0, *, target: str = "", file: Path | None = None) -> None:
+        super().__init__(("127.0.0.1", port), _Handler)
+        self.target = target
+        self.file = file
+        self.behaviour = "ok"
+        self.script: deque[str] = deque()
+        self.calls: list[dict[str, Any]] = []
+        self._folder = TemporaryDirectory()
+        self._lock = threading.Lock()
+
+    @property
+    def url(self) -> str:
+        """Return where it is."""
+        return f"http://127.0.0.1:{self.server_port}"
+
+    @property
+    def replies(self) -> list[dict[str, Any]]:
+        """Return the replies that came to people."""
+        return [call for call in self.calls if call["what"] == "reply" and call["status"] == 200]
+
+    def environment(self) -> dict[str, str]:
+        """Return the settings that make these the platforms."""
+        return {
+            "FACEBOOK_APP_SECRET": events.FACEBOOK_APP_SECRET,
+            "FACEBOOK_VERIFY_TOKEN": VERIFY_TOKEN,
+            "FACEBOOK_PAGE_ACCESS_TOKEN": PAGE_ACCESS_TOKEN,
+            "FACEBOOK_GRAPH_URL": f"{self.url}/facebook",
+            "GOOGLE_CLIENT_TOKEN": events.GOOGLE_CLIENT_TOKEN,
+            "GOOGLE_SERVICE_ACCOUNT_FILE": str(self._service_account()),
+            "GOOGLE_RCS_URL": f"{self.url}/google",
+            "GENERIC_WEBHOOK_SECRET": events.GENERIC_WEBHOOK_SECRET,
+            "GENERIC_RESPONSE_URL": f"{self.url}/generic",
+        }
+
+    def say(self, platform: str, text: str, *, sender: str = "7", id: str = "") -> tuple[int, Any]:
+        """Have somebody say something on a platform; return what the target answers."""
+        return self.send(events.message(platform, text, sender=sender, id=id))
+
+    def send(self, delivery: Delivery) -> tuple[int, Any]:
+        """Send an event to the target."""
+        request = urllib.request.Request(
+            f"{self.target}/conversations/webhooks/{delivery.platform}",
+            data=delivery.body,
+            headers=delivery.headers,
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=30) as response:
+                status, body = response.status, response.read()
+        except urllib.error.HTTPError as error:
+            status, body = error.code, error.read()
+        self.note(what="event", platform=delivery.platform, status=status)
+        return status, json.loads(body)
+
+    def next_behaviour(self) -> str:
+        """Return what to do with a reply."""
+        with self._lock:
+            return self.script.popleft() if self.script else self.behaviour
+
+    def note(self, **call: Any) -> None:
+        """Remember a call."""
+        with self._lock:
+            self.calls.append({"at": time.time(), **call})
+            if self.file:
+                with self.file.open("a") as log:
+                    log.write(f"{json.dumps(self.calls[-1])}\n")
+
+    def _service_account(self) -> Path:
+        """Return a file with the key of a service account whose tokens are had here."""
+        from cryptography.hazmat.primitives import serialization
+        from cryptography.hazmat.primitives.asymmetric import rsa
+
+        file = Path(self._folder.name, "service-account.json")
+        if not file.exists():
+            key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+            pem = key.private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.PKCS8,
+                serialization.NoEncryption(),
+            )
+            account = {
+                "type": "service_account",
+                "project_id": "fake",
+                "private_key_id": "1",
+                "private_key": pem.decode(),
+                "client_email": "agent@fake.iam.gserviceaccount.com",
+                "token_uri": f"{self.url}/google/token",
+            }
+            file.write_text(json.dumps(account))
+        return file
+
+    def __enter__(self) -> Fake:
+        threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.shutdown()
+        self.server_close()
+        self._folder.cleanup()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing: clients that hang up are part of the play."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Fake
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def do_GET(self) -> None:
+        """Show what came."""
+        self._answer(200, {"replies": self.server.replies})
+
+    def do_POST(self) -> None:
+        """Take a reply, hand out a token, or take orders."""
+        path = urlsplit(self.path)
+        raw = self.rfile.read(int(self.headers["Content-Length"]))
+        match path.path.strip("/").split("/"):
+            case ["fake"]:
+                self.server.behaviour = str(json.loads(raw)["do"])
+                self._answer(200, {"do": self.server.behaviour})
+            case ["say"]:
+                status, answer = self.server.say(**json.loads(raw))
+                self._answer(200, {"status": status, "answer": answer})
+            case ["google", "token"]:
+                token = {"access_token": GOOGLE_TOKEN, "expires_in": 3600, "token_type": "Bearer"}
+                self._answer(200, token)
+            case ["facebook", "me", "messages"]:
+                self._facebook(json.loads(raw), parse_qs(path.query))
+            case ["google", "v1", "phones", phone, "agentMessages"]:
+                self._google(json.loads(raw), unquote(phone), parse_qs(path.query))
+            case ["generic"]:
+                self._generic(raw)
+            case _:
+                self._answer(404, {"error": {"message": "No such route."}})
+
+    def _facebook(self, body: dict[str, Any], query: dict[str, list[str]]) -> None:
+        allowed = query.get("access_token") == [PAGE_ACCESS_TOKEN]
+        self._take("facebook", body["recipient"]["id"], body["message"]["text"], allowed=allowed)
+
+    def _google(self, body: dict[str, Any], phone: str, query: dict[str, list[str]]) -> None:
+        self._take(
+            "google",
+            phone,
+            body["contentMessage"]["text"],
+            allowed=self.headers["Authorization"] == f"Bearer {GOOGLE_TOKEN}",
+            id=query["messageId"][0],
+            agent=query["agentId"][0],
+        )
+
+    def _generic(self, raw: bytes) -> None:
+        try:
+            Webhook(events.GENERIC_WEBHOOK_SECRET).verify(raw, dict(self.headers))
+            allowed = True
+        except WebhookVerificationError:
+            allowed = False
+        data = json.loads(raw)["data"]
+        id = str(self.headers["webhook-id"])
+        self._take("generic", data["conversation_id"], data["message"], allowed=allowed, id=id)
+
+    def _take(self, platform: str, to: str, text: str, *, allowed: bool, **more: str) -> None:
+        do = self.server.next_behaviour() if allowed else "401"
+        status = {"ok": 200, "hang up": 200, "passing": 400}.get(do) or int(do)
+        self.server.note(
+            what="reply", platform=platform, to=to, text=text, status=status, do=do, **more
+        )
+        if do == "hang up":
+            self.close_connection = True
+            return
+        error = {"error": {"code": 613, "message": "Too fast."}} if do == "passing" else {}
+        self._answer(status, error or {"recipient_id": to, "message_id": "m_1"})
+
+    def _answer(self, status: int, document: dict[str, Any]) -> None:
+        body = json.dumps(document).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing."""
+
+
+def main() -> int:
+    """Serve until stopped, or as long as a command that is given these as its platforms."""
+    parser = argparse.ArgumentParser(prog="python -m tests.fakes.webhook_platform")
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--target", default="http://127.0.0.1:8000", help="where events are sent")
+    parser.add_argument("--file", type=Path, help="where every call is appended")
+    parser.add_argument("--run", nargs=argparse.REMAINDER, help="a command of Python's")
+    given = parser.parse_args()
+    with Fake(given.port, target=given.target, file=given.file) as fake:
+        print(*(f"{name}={value}" for name, value in fake.environment().items()), sep="\n")
+        print(f"# serving at {fake.url}", flush=True)
+        # A handler, for what is ignored here would be ignored by the command as well.
+        signal.signal(signal.SIGINT, lambda *_: None)
+        if given.run:
+            child = subprocess.Popen(
+                [sys.executable, *given.run], env={**os.environ, **fake.environment()}
+            )
+            signal.signal(signal.SIGTERM, lambda *_: child.terminate())
+            return child.wait()
+        signal.signal(signal.SIGTERM, lambda *_: None)
+        signal.pause()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

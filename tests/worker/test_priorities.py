@@ -1,0 +1,47 @@
+"""High, medium, low: the documented queues put their work in order under load."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+
+import pytest
+
+from tasks import kinds, lifecycle
+from tasks.models import Status, Task
+from tasks.submission import Submission
+from tests.script.models import Effect
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+EACH = 300
+# Too slow for mini-batches, whose members may be handed back to be begun later.
+SLOWLY = {"seconds": 0.006}
+BY_PRIORITY = {
+    "conversations": "conversation.message",
+    "webhooks": "webhook.generic",
+    "analytics": "conversation.batch_analysis",
+}
+
+
+def test_the_three_queues_have_three_priorities() -> None:
+    found = [(kinds.get(name).queue, kinds.get(name).priority) for name in BY_PRIORITY.values()]
+    assert found == [("conversations", 10), ("webhooks", 5), ("analytics", 0)]
+
+
+def test_one_slot_takes_what_waits_in_three_queues_by_priority(
+    run_tasks: Callable[..., None],
+) -> None:
+    # The lowest first, and then in turn: nothing but the priority puts them in order.
+    waiting = [
+        Submission.of("test.effect", SLOWLY, queue=queue, priority=kinds.get(name).priority)
+        for _ in range(EACH)
+        for queue, name in reversed(BY_PRIORITY.items())
+    ]
+    lifecycle.submit_many(waiting)
+    run_tasks(concurrency=1, within=60)
+    queue_of = {task.pk: task.queue for task in Task.objects.filter(status=Status.COMPLETED)}
+    run = [queue_of[id] for id in Effect.objects.order_by("id").values_list("task_id", flat=True)]
+    assert [(queue, len(list(group))) for queue, group in itertools.groupby(run)] == [
+        ("conversations", EACH), ("webhooks", EACH), ("analytics", EACH),
+    ]  # fmt: skip
