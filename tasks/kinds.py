@@ -45,12 +45,13 @@ class RetryPolicy:
     cap: float = 600.0
 
     def next_delay(self, attempt: int) -> float:
-        """Return the pause after this attempt: delay × 2ⁿ up to the cap, less up to a quarter.
+        """Return the pause after this attempt: delay × 2ⁿ, up to twice that, never past the cap.
 
-        The jitter keeps tasks that failed together from coming back together.
+        The jitter is as long as the pause itself, so that tasks that failed together come back
+        as widely spread as can be; below the cap too, where all pauses end up.
         """
-        ceiling = min(self.delay * 2.0 ** min(attempt - 1, 60), self.cap)
-        return ceiling * (1.0 - 0.25 * random.random())  # noqa: S311 spreads load, guards nothing
+        least = min(self.delay * 2.0 ** min(attempt - 1, 60), self.cap / 2)
+        return least * (1.0 + random.random())  # noqa: S311 spreads load, guards nothing
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -161,16 +161,19 @@ def delete_many(ids: Sequence[uuid.UUID]) -> int:
     return _apply("delete", sql.DELETE, {"ids": list(ids)})
 
 
-def rescue() -> int:
+def rescue(silent: list[int] | None = None) -> int:
     """Queue again what dead workers held; return how many tasks.
 
-    One rescuer works at a time: the others return 0 at once.
+    `silent` are the workers that the caller saw renew nothing for long, by a clock that nobody
+    sets; whoever has not watched goes by the database's clock alone. One rescuer works at a time:
+    the others return 0 at once.
     """
     with transaction.atomic():
         if not _run("SELECT pg_try_advisory_xact_lock(%(lock)s)", {"lock": RESCUE_LOCK})[0][0]:
             return 0
         wanted = {
             "lease": settings.LEASE_SECONDS,
+            "silent": silent,
             "max_losses": LOSSES_LIMIT,
             "limit": RESCUE_LIMIT,
         }

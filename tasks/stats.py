@@ -178,7 +178,7 @@ def _days_ago(days: int) -> Any:
 
 
 def _state(worker: Worker, silence: dt.timedelta) -> str:
-    if silence.total_seconds() >= settings.LEASE_SECONDS:
+    if worker.state == WorkerState.LOST or silence.total_seconds() >= settings.LEASE_SECONDS:
         return "dead"
     return "draining" if worker.state == WorkerState.DRAINING else "alive"
 

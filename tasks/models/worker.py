@@ -14,13 +14,16 @@ class WorkerState(models.TextChoices):
     RUNNING = "running"
     # Told to stop: takes nothing new, finishes what it runs.
     DRAINING = "draining"
+    # Put here by rescue, which gave its tasks to others: its lease is never renewed again.
+    LOST = "lost"
 
 
 class WorkerQuerySet(models.QuerySet["Worker"]):
     def alive(self, *, now: dt.datetime | None = None) -> WorkerQuerySet:
         """Keep the workers whose lease has not ended."""
         lease = dt.timedelta(seconds=settings.LEASE_SECONDS)
-        return self.filter(heartbeat_at__gt=(now or timezone.now()) - lease)
+        renewed = self.filter(heartbeat_at__gt=(now or timezone.now()) - lease)
+        return renewed.exclude(state=WorkerState.LOST)
 
 
 class Worker(models.Model):
@@ -35,7 +38,7 @@ class Worker(models.Model):
     concurrency = models.IntegerField()
     state = models.CharField(max_length=10, choices=WorkerState, default=WorkerState.RUNNING)
     started_at = models.DateTimeField()
-    # The lease ends LEASE_SECONDS after this, by the database's clock.
+    # The lease may be ended LEASE_SECONDS after this: `rescue.sql`.
     heartbeat_at = models.DateTimeField()
     running = models.IntegerField(default=0)
     processed = models.BigIntegerField(default=0)
@@ -52,4 +55,4 @@ class Worker(models.Model):
     def is_alive(self, *, now: dt.datetime | None = None) -> bool:
         """Say whether its lease still holds."""
         age = (now or timezone.now()) - self.heartbeat_at
-        return age.total_seconds() < settings.LEASE_SECONDS
+        return self.state != WorkerState.LOST and age.total_seconds() < settings.LEASE_SECONDS

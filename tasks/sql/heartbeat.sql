@@ -1,6 +1,7 @@
--- heartbeat: renews a lease that has not ended, by the database's clock
--- An ended lease stays ended: others may have its tasks already. Also tells which of the worker's
--- running tasks should stop, for the case that the notification was lost.
+-- heartbeat: renews a lease that no rescue has ended
+-- An ended lease stays ended: others have its tasks already. No clock is asked, so that one that is
+-- set forward ends nobody's lease. Also tells which of the worker's running tasks should stop, for
+-- the case that the notification was lost.
 WITH renewed AS (
     UPDATE tasks_worker
     SET heartbeat_at = clock_timestamp(),
@@ -8,8 +9,7 @@ WITH renewed AS (
         running = %(running)s,
         processed = %(processed)s,
         failed = %(failed)s
-    WHERE id = %(worker)s
-        AND heartbeat_at > clock_timestamp() - %(lease)s * interval '1 second'
+    WHERE id = %(worker)s AND state <> 'lost'
     RETURNING id
 ), mirrored AS (
     UPDATE procrastinate_workers SET last_heartbeat = clock_timestamp()

@@ -1,24 +1,42 @@
 -- rescue: PROCESSING → PENDING; FAILED when it was lost too often, CANCELLED when that was asked for
--- For tasks whose worker's lease has ended, by the database's clock alone, or whose worker is gone.
+-- For tasks whose worker's lease has ended, or whose worker is gone. A lease has ended when it was
+-- not renewed for its length by the database's clock, nor, where the caller has watched (`silent`),
+-- for long by his own, which nobody sets: a database whose clock is set forward, or back, neither
+-- takes the tasks of the living nor forgets those of the dead. A renewal that is being written wins.
 -- The attempt is not counted, since nobody knows whether this task or a neighbour killed the worker,
 -- or the machine did; but the loss is, and the next attempt runs in a process of its own, where a
 -- death can be laid at the right door. The task keeps its job, and with it its place in the queue;
 -- workers are told by hand, since procrastinate notifies of new jobs only. Rows that somebody is
 -- just writing are left for the next round, so that rescuing waits for nobody.
-WITH lost AS MATERIALIZED (
+WITH dead AS MATERIALIZED (
+    SELECT id, name
+    FROM tasks_worker
+    WHERE CASE
+        WHEN heartbeat_at <= clock_timestamp() - %(lease)s * interval '1 second'
+            THEN %(silent)s::bigint[] IS NULL OR id = ANY (%(silent)s::bigint[])
+        -- Renewed in the future: the clock was set back.
+        WHEN heartbeat_at > clock_timestamp() + interval '1 second'
+            THEN id = ANY (%(silent)s::bigint[])
+    END
+    ORDER BY id
+    FOR NO KEY UPDATE SKIP LOCKED
+), ended AS (
+    UPDATE tasks_worker SET state = 'lost' FROM dead
+    WHERE tasks_worker.id = dead.id AND tasks_worker.state <> 'lost'
+), lost AS MATERIALIZED (
     SELECT
-        task.id, task.job_id, worker.name AS worker,
+        task.id, task.job_id, dead.name AS worker,
         CASE
             WHEN task.cancel_requested THEN 'CANCELLED'
             WHEN task.losses + 1 >= %(max_losses)s THEN 'FAILED'
             ELSE 'PENDING'
         END AS fate
     FROM tasks_task AS task
-    LEFT JOIN tasks_worker AS worker ON worker.id = task.worker_id
+    LEFT JOIN dead ON dead.id = task.worker_id
     WHERE task.status = 'PROCESSING'
         AND (
-            worker.id IS NULL
-            OR worker.heartbeat_at <= clock_timestamp() - %(lease)s * interval '1 second'
+            dead.id IS NOT NULL
+            OR NOT EXISTS (SELECT FROM tasks_worker WHERE tasks_worker.id = task.worker_id)
         )
     ORDER BY task.id
     LIMIT %(limit)s

@@ -18,6 +18,8 @@ from tasks.worker.session import connection_parameters
 log = logging.getLogger(__name__)
 
 _RETRY_SECONDS = 0.5
+# A worker that could not renew for this part of its lease stops itself.
+SELF_FENCING_SHARE = 2 / 3
 
 
 class Lease(threading.Thread):
@@ -60,7 +62,7 @@ class Lease(threading.Thread):
 
     def check(self) -> None:
         """Give up when the last renewal is too old; also called by the event loop."""
-        if self.age() > settings.LEASE_SECONDS * 2 / 3 and not self._stopped.is_set():
+        if self.age() > settings.LEASE_SECONDS * SELF_FENCING_SHARE and not self._stopped.is_set():
             self._on_lost(f"not renewed for {self.age():.0f} s")
 
     def age(self) -> float:
@@ -75,7 +77,7 @@ class Lease(threading.Thread):
         if self._connection is None:
             self._connection = psycopg.connect(**connection_parameters(), autocommit=True)
         asked_at = time.monotonic()
-        wanted = {"worker": self._worker_id, "lease": settings.LEASE_SECONDS, **self._vitals()}
+        wanted = {"worker": self._worker_id, **self._vitals()}
         row = self._connection.execute(sql.HEARTBEAT, wanted).fetchone()
         held, to_cancel = row or (False, [])
         if not held:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 import random
 import threading
@@ -11,6 +12,8 @@ from django.conf import settings
 from django.db import Error, connection
 
 from tasks import lifecycle
+from tasks.models import Worker
+from tasks.worker.lease import SELF_FENCING_SHARE
 
 log = logging.getLogger(__name__)
 
@@ -20,12 +23,33 @@ RECONCILE_SHARE = 0.05
 PRUNE_SECONDS = 3600.0
 
 
+class Watch:
+    """Sees which workers renew nothing, by this process's own clock, which nobody sets."""
+
+    def __init__(self) -> None:
+        self._seen: dict[int, tuple[dt.datetime, float]] = {}
+
+    def silent(self) -> list[int]:
+        """Look again; return the workers unchanged for so long that they have stopped themselves."""
+        now = time.monotonic()
+        found = dict(Worker.objects.values_list("id", "heartbeat_at"))
+        self._seen = {
+            worker: seen
+            if (seen := self._seen.get(worker)) and seen[0] == beat
+            else (beat, now)
+            for worker, beat in found.items()
+        }
+        longest = settings.LEASE_SECONDS * SELF_FENCING_SHARE
+        return [worker for worker, (_, since) in self._seen.items() if now - since >= longest]
+
+
 class Rescuer(threading.Thread):
     """Looks every few seconds for what dead workers left behind, and hourly for what is too old."""
 
     def __init__(self) -> None:
         super().__init__(name="rescuer", daemon=True)
         self._stopped = threading.Event()
+        self._watch = Watch()
         self._reconcile_at = 0.0
         self._prune_at = time.monotonic() + PRUNE_SECONDS * random.random()  # noqa: S311
 
@@ -45,7 +69,8 @@ class Rescuer(threading.Thread):
         self._stopped.set()
 
     def _round(self) -> None:
-        while lifecycle.rescue() == lifecycle.RESCUE_LIMIT:
+        silent = self._watch.silent()
+        while lifecycle.rescue(silent) == lifecycle.RESCUE_LIMIT:
             pass
         lifecycle.forget_workers()
         began = time.monotonic()

@@ -7,7 +7,6 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from django.conf import settings
 from django.db import connection
 
 from tasks import kinds, sql
@@ -74,7 +73,7 @@ def heartbeat(worker_id: int) -> tuple[bool, list[uuid.UUID]]:
     with connection.cursor() as cursor:
         vitals: dict[str, Any] = {"state": "running", "running": 0, "processed": 0, "failed": 0}
         cursor.execute(
-            sql.HEARTBEAT, {"worker": worker_id, "lease": settings.LEASE_SECONDS, **vitals}
+            sql.HEARTBEAT, {"worker": worker_id, **vitals}
         )
         held, to_cancel = cursor.fetchone()
         return held, to_cancel

@@ -60,6 +60,8 @@ class TaskLives(RuleBasedStateMachine):
         self.known: dict[uuid.UUID, Known] = {}
         self.seats = [make_worker("test:0"), make_worker("test:1")]
         self.dead: set[int] = set()
+        # The dead of whom a rescue knows.
+        self.lost: set[int] = set()
         self.paused: set[str] = set()
         # Broken by hand, until a claim or the reconciler mends it.
         self.jobless: set[uuid.UUID] = set()
@@ -144,10 +146,12 @@ class TaskLives(RuleBasedStateMachine):
 
     @rule(which=WORKERS)
     def heartbeat(self, which: int) -> None:
-        """Renew a lease unless it has ended, and hear what should stop."""
+        """Renew a lease unless a rescue has ended it, and hear what should stop."""
         seat = self.seats[which]
         held, to_cancel = heartbeat(seat)
-        assert held == (seat not in self.dead)
+        assert held == (seat not in self.lost)
+        if held:
+            self.dead.discard(seat)
         assert set(to_cancel) == {
             one.id for one in self.known.values() if one.worker_id == seat and one.cancel_requested
         }
@@ -217,6 +221,7 @@ class TaskLives(RuleBasedStateMachine):
             return
         lost = [one for one in self.known.values() if one.worker_id in self.dead]
         assert lifecycle.rescue() == len(lost)
+        self.lost |= self.dead
         for one in lost:
             one.lost()
 

@@ -72,11 +72,19 @@ def test_an_ended_lease_is_not_renewed():
     stale = _claimed()
     (first,) = Worker.objects.all()
     _lose_lease()
+    assert lifecycle.rescue() == 1
     before = Worker.objects.values().get()
     assert heartbeat(first.pk) == (False, [])
     assert Worker.objects.values().get() == before
-    assert lifecycle.rescue() == 1
     assert Task.objects.get(pk=stale.id).status == Status.PENDING
+
+
+def test_a_late_renewal_before_any_rescue_keeps_the_tasks():
+    _claimed()
+    (first,) = Worker.objects.all()
+    _lose_lease()
+    assert heartbeat(first.pk) == (True, [])
+    assert lifecycle.rescue() == 0
 
 
 def test_a_stale_heartbeat_neither_renews_nor_shortens_the_lease_of_a_newer_attempt():

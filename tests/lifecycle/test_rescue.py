@@ -8,8 +8,11 @@ from django.utils import timezone
 
 from tasks import lifecycle
 from tasks.models import Outcome, Status, Task, Worker
+from tasks.worker.rescuer import Watch
 from tests.factories import make_task, make_worker
+from tests.lifecycle.claiming import heartbeat
 from tests.queue_rows import execute, job_of, jobs
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.django_db
 
@@ -39,6 +42,33 @@ def test_a_living_worker_keeps_its_tasks_however_long_they_take():
     long_ago = timezone.now() - dt.timedelta(hours=5)
     make_task(Status.PROCESSING, worker_id=make_worker(silent_for=10), started_at=long_ago)
     assert lifecycle.rescue() == 0
+
+
+def test_a_clock_set_forward_takes_no_tasks_from_a_worker_that_was_seen_to_renew():
+    worker = make_worker(silent_for=600)
+    make_task(Status.PROCESSING, worker_id=worker)
+    assert lifecycle.rescue([]) == 0
+    assert lifecycle.rescue([worker]) == 1
+
+
+def test_a_clock_set_back_does_not_keep_the_tasks_of_a_worker_that_was_seen_to_be_silent():
+    worker = make_worker(silent_for=-600)
+    make_task(Status.PROCESSING, worker_id=worker)
+    assert lifecycle.rescue() == 0
+    assert lifecycle.rescue([worker]) == 1
+
+
+def test_a_watch_tells_the_silent_from_those_that_renew(settings):
+    settings.LEASE_SECONDS = 0.3
+    silent, alive = make_worker("silent:1"), make_worker("alive:1")
+    watch = Watch()
+    assert watch.silent() == []
+
+    def seen() -> bool:
+        heartbeat(alive)
+        return watch.silent() == [silent]
+
+    wait_until(seen, what="the silent worker to be noticed")
 
 
 def test_a_worker_whose_row_is_gone_has_lost_its_tasks():
