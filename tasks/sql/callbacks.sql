@@ -15,10 +15,17 @@ called_back AS (
         nextval('procrastinate_jobs_id_seq')
     FROM moved
     WHERE callback_url <> '' AND status IN ('COMPLETED', 'FAILED', 'CANCELLED')
-    RETURNING id, job_id
+    RETURNING id, job_id, coalesce(owner_id, 0) AS owner
+), callback_turns AS MATERIALIZED (
+    SELECT owner, tasks_last_turn('callbacks', 0, owner) AS last
+    FROM (SELECT DISTINCT owner FROM called_back) AS owners
 ), called_back_jobs AS (
-    INSERT INTO procrastinate_jobs (id, queue_name, task_name, priority, args)
+    INSERT INTO procrastinate_jobs (
+        id, queue_name, task_name, priority, args, tasks_owner, tasks_turn
+    )
     SELECT
-        job_id, 'callbacks', 'task:callback.deliver', 0, jsonb_build_object('task_id', id)
+        job_id, 'callbacks', 'task:callback.deliver', 0, jsonb_build_object('task_id', id), owner,
+        last + row_number() OVER (PARTITION BY owner ORDER BY job_id)
     FROM called_back
+    JOIN callback_turns USING (owner)
 ),

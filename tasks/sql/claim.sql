@@ -1,42 +1,99 @@
 -- claim: PENDING → PROCESSING
--- Takes up to `limit` due jobs (those not scheduled, or staged by now: `stage.sql`), highest priority
--- first, and with them their tasks. Guards: the job
--- is nobody else's (SKIP LOCKED), its kind is one this worker knows (others stay parked), its queue
--- is open, and the task still waits for this very job. A job that its task no longer names is a
--- second delivery or left behind: it is deleted and nothing runs.
--- Of a full claim the retry lane (jobs with attempts behind them) gets `retry_share`, and what the
--- primary lane leaves, so that a retry storm cannot starve new work, nor new work the retries.
+-- Takes up to `limit` due jobs (those not scheduled, or staged by now: `stage.sql`), and with them
+-- their tasks. Guards: the job is nobody else's (SKIP LOCKED), its kind is one this worker knows
+-- (others stay parked), its queue is open, and the task still waits for this very job. A job that
+-- its task no longer names is a second delivery or left behind: it is deleted and nothing runs.
+-- Highest priority first; among equals the queues alternate, and in a queue the owners, by turns
+-- (`submit.sql`). `low_share` of a full claim goes to what waits below the highest priority, so that
+-- a flood of that cannot starve the rest. Of a full claim the retry lane (jobs with attempts behind
+-- them) gets `retry_share`, and what the primary lane leaves, so that a retry storm cannot starve new
+-- work, nor new work the retries.
+-- Each lane of each queue (`flow`) is read through its own range of one index: a queue that is paused,
+-- or not this worker's, may hold a million jobs and costs nothing.
 -- Attempts are counted here, so that a task that kills its process cannot do so for ever.
-WITH fresh AS MATERIALIZED (
-    SELECT job.id, job.priority, (job.args ->> 'task_id')::uuid AS task_id
-    FROM procrastinate_jobs AS job
-    WHERE job.status = 'todo'
-        AND job.attempts = 0
-        AND job.task_name = ANY (%(task_names)s::text[])
-        AND (%(queues)s::text[] IS NULL OR job.queue_name = ANY (%(queues)s::text[]))
-        AND job.scheduled_at IS NULL
-        AND job.queue_name <> ALL (ARRAY(SELECT name FROM tasks_queue WHERE paused))
-    ORDER BY job.priority DESC, job.id
-    LIMIT %(limit)s
-    FOR UPDATE OF job SKIP LOCKED
-), tried AS MATERIALIZED (
-    SELECT job.id, job.priority, (job.args ->> 'task_id')::uuid AS task_id
-    FROM procrastinate_jobs AS job
-    WHERE job.status = 'todo'
-        AND job.attempts > 0
-        AND job.task_name = ANY (%(task_names)s::text[])
-        AND (%(queues)s::text[] IS NULL OR job.queue_name = ANY (%(queues)s::text[]))
-        AND job.scheduled_at IS NULL
-        AND job.queue_name <> ALL (ARRAY(SELECT name FROM tasks_queue WHERE paused))
-    ORDER BY job.priority DESC, job.id
-    LIMIT greatest(%(retry_share)s, %(limit)s - (SELECT count(*) FROM fresh))
-    FOR UPDATE OF job SKIP LOCKED
+WITH RECURSIVE flow AS (
+    (
+        SELECT queue_name, attempts > 0 AS tried
+        FROM procrastinate_jobs
+        WHERE status = 'todo' AND scheduled_at IS NULL AND task_name LIKE 'task:%%'
+        ORDER BY queue_name, (attempts > 0)
+        LIMIT 1
+    )
+    UNION ALL
+    SELECT next.queue_name, next.tried
+    FROM flow
+    CROSS JOIN LATERAL (
+        SELECT queue_name, attempts > 0 AS tried
+        FROM procrastinate_jobs
+        WHERE status = 'todo' AND scheduled_at IS NULL AND task_name LIKE 'task:%%'
+            AND (queue_name, attempts > 0) > (flow.queue_name, flow.tried)
+        ORDER BY queue_name, (attempts > 0)
+        LIMIT 1
+    ) AS next
+), open AS MATERIALIZED (
+    SELECT queue_name, tried
+    FROM flow
+    WHERE (%(queues)s::text[] IS NULL OR queue_name = ANY (%(queues)s::text[]))
+        AND queue_name <> ALL (ARRAY(SELECT name FROM tasks_queue WHERE paused))
+), first AS MATERIALIZED (
+    SELECT open.queue_name, open.tried, job.*
+    FROM open
+    CROSS JOIN LATERAL (
+        SELECT id, priority, tasks_turn AS turn, args
+        FROM procrastinate_jobs
+        WHERE status = 'todo' AND scheduled_at IS NULL AND task_name LIKE 'task:%%'
+            AND queue_name = open.queue_name AND (attempts > 0) = open.tried
+            AND task_name = ANY (%(task_names)s::text[])
+        ORDER BY priority DESC, tasks_turn, id
+        LIMIT %(limit)s
+        FOR UPDATE SKIP LOCKED
+    ) AS job
+), below AS MATERIALIZED (
+    SELECT top.queue_name, top.tried, job.*
+    FROM (
+        SELECT queue_name, tried, max(priority) AS priority FROM first GROUP BY queue_name, tried
+    ) AS top
+    CROSS JOIN LATERAL (
+        SELECT id, priority, tasks_turn AS turn, args
+        FROM procrastinate_jobs
+        WHERE status = 'todo' AND scheduled_at IS NULL AND task_name LIKE 'task:%%'
+            AND queue_name = top.queue_name AND (attempts > 0) = top.tried
+            AND task_name = ANY (%(task_names)s::text[])
+            AND procrastinate_jobs.priority < top.priority
+        ORDER BY priority DESC, tasks_turn, id
+        LIMIT %(low_share)s
+        FOR UPDATE SKIP LOCKED
+    ) AS job
+), placed AS (
+    SELECT
+        id, tried, priority, args,
+        priority < max(priority) OVER (PARTITION BY tried) AS is_low,
+        row_number() OVER (
+            PARTITION BY queue_name, tried, priority ORDER BY turn, id
+        ) AS place
+    FROM (SELECT * FROM first UNION SELECT * FROM below) AS found
+), ranked AS MATERIALIZED (
+    SELECT
+        id, tried, priority, place, args,
+        is_low AND row_number() OVER (PARTITION BY tried, is_low ORDER BY place, id)
+            <= %(low_share)s AS is_kept
+    FROM placed
+), tried AS (
+    SELECT id, args
+    FROM ranked
+    WHERE tried
+    ORDER BY is_kept DESC, priority DESC, place, id
+    LIMIT greatest(
+        %(retry_share)s, %(limit)s - (SELECT count(*) FROM ranked WHERE NOT tried)
+    )
 ), candidate AS MATERIALIZED (
-    SELECT id, task_id FROM tried
+    SELECT id, (args ->> 'task_id')::uuid AS task_id FROM tried
     UNION ALL
     (
-        SELECT id, task_id FROM fresh
-        ORDER BY priority DESC, id
+        SELECT id, (args ->> 'task_id')::uuid
+        FROM ranked
+        WHERE NOT tried
+        ORDER BY is_kept DESC, priority DESC, place, id
         LIMIT %(limit)s - (SELECT count(*) FROM tried)
     )
 ), claimed AS (
@@ -63,6 +120,8 @@ WITH fresh AS MATERIALIZED (
     DELETE FROM procrastinate_jobs
     WHERE id IN (SELECT id FROM candidate EXCEPT SELECT job_id FROM claimed)
 )
-SELECT id, job_id, kind, owner_id, input, attempt, max_attempts, lease, deaths
+SELECT
+    claimed.id, job_id, kind, owner_id, input, attempt, max_attempts, lease, deaths
 FROM claimed
-ORDER BY priority DESC, job_id
+JOIN ranked ON ranked.id = claimed.job_id
+ORDER BY ranked.is_kept DESC, ranked.priority DESC, ranked.place, ranked.id

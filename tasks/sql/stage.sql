@@ -1,14 +1,31 @@
 -- stage: no arrow; scheduled jobs whose time has come join those that are claimed
--- Claims look only at jobs without a schedule, through indexes that hold no others, so that two
--- hundred thousand tasks scheduled for later cost them nothing.
-UPDATE procrastinate_jobs
-SET scheduled_at = NULL
-WHERE id IN (
-    SELECT id FROM procrastinate_jobs
+-- Claims look only at jobs without a schedule, through an index that holds no others, so that two
+-- hundred thousand tasks scheduled for later cost them nothing. Only now do they take their turns.
+WITH due AS MATERIALIZED (
+    SELECT id, queue_name, priority, tasks_owner, scheduled_at
+    FROM procrastinate_jobs
     WHERE status = 'todo'
         AND scheduled_at <= statement_timestamp()
         AND task_name LIKE 'task:%%'
     ORDER BY scheduled_at
     LIMIT %(limit)s
     FOR UPDATE SKIP LOCKED
+), turns AS MATERIALIZED (
+    SELECT
+        queue_name, priority, tasks_owner,
+        tasks_last_turn(queue_name, priority, tasks_owner) AS last
+    FROM (SELECT DISTINCT queue_name, priority, tasks_owner FROM due) AS asked
+), numbered AS (
+    SELECT
+        id,
+        last + row_number() OVER (
+            PARTITION BY queue_name, priority, tasks_owner ORDER BY scheduled_at, id
+        ) AS turn
+    FROM due
+    JOIN turns USING (queue_name, priority, tasks_owner)
 )
+UPDATE procrastinate_jobs AS job
+SET scheduled_at = NULL,
+    tasks_turn = CASE job.attempts WHEN 0 THEN numbered.turn ELSE 0 END
+FROM numbered
+WHERE job.id = numbered.id

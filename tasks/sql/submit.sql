@@ -2,7 +2,9 @@
 -- One statement writes the tasks and their jobs, so that neither is ever seen without the other.
 -- A repetition of a request (same owner, same idempotency key) writes nothing and returns no row.
 -- It joins the transaction it is called in. The job's id is drawn here, not by the job table,
--- so that the task can name its job without being written twice.
+-- so that the task can name its job without being written twice. A job's turn, by which it is claimed
+-- among those of its queue and priority, comes after those that its owner waits for already, and for
+-- a new owner at once: nobody waits behind all of somebody else's.
 WITH submitted AS (
     INSERT INTO tasks_task (
         id, owner_id, batch_id, kind, queue, priority, status, input, metadata,
@@ -30,10 +32,18 @@ WITH submitted AS (
     ON CONFLICT (coalesce(owner_id, 0), idempotency_key) WHERE idempotency_key IS NOT NULL
     DO NOTHING
     RETURNING id, kind, queue, priority, job_id, created_at, scheduled_at
+), turns AS MATERIALIZED (
+    SELECT queue, priority, tasks_last_turn(queue, priority, coalesce(%(owner)s, 0)) AS last
+    FROM (SELECT DISTINCT queue, priority FROM submitted) AS asked
 ), enqueued AS (
-    INSERT INTO procrastinate_jobs (id, queue_name, task_name, priority, args, scheduled_at)
+    INSERT INTO procrastinate_jobs (
+        id, queue_name, task_name, priority, args, scheduled_at, tasks_owner, tasks_turn
+    )
     SELECT
-        job_id, queue, 'task:' || kind, priority, jsonb_build_object('task_id', id), scheduled_at
+        job_id, queue, 'task:' || kind, priority, jsonb_build_object('task_id', id), scheduled_at,
+        coalesce(%(owner)s, 0),
+        last + row_number() OVER (PARTITION BY queue, priority ORDER BY job_id)
     FROM submitted
+    JOIN turns USING (queue, priority)
 )
 SELECT id, job_id, created_at, scheduled_at FROM submitted

@@ -27,6 +27,8 @@ SLOW = 0.2
 # A claim that has not begun after this long is given back for others to take.
 BUFFER_LIMIT = 1.0
 COUNT_LANES_SECONDS = 1.0
+# What waits below the highest priority has this part of a full claim.
+LOW_SHARE = 0.05
 STAGE_LIMIT = 1_000
 # Counting further would cost more than it tells.
 LANE_LIMIT = 10_000
@@ -139,8 +141,7 @@ class Claimer:
             self._count_lanes_at = now + COUNT_LANES_SECONDS
             ((fresh, tried),) = await self._session.rows(sql.LANES, {"limit": LANE_LIMIT})
             self._retry_ratio = retry_share(primary=fresh, retry=tried)
-        # Rounded by chance, so that a share of a single slot is kept over time.
-        return int(limit * self._retry_ratio + random.random())  # noqa: S311
+        return _by_chance(limit * self._retry_ratio)
 
     async def _claim(self, limit: int) -> list[Claim]:
         wanted = {
@@ -148,6 +149,7 @@ class Claimer:
             "queues": self._queues,
             "limit": limit,
             "retry_share": await self._retry_share(limit),
+            "low_share": _by_chance(limit * LOW_SHARE),
             "task_names": [f"task:{name}" for name in kinds.all_kinds()],
         }
         claims = [_claim(row) for row in await self._session.rows(sql.CLAIM, wanted)]
@@ -160,6 +162,11 @@ class Claimer:
         unknown = [claim for row in rows if (claim := _claim(row)).key not in self._held]
         await self._finisher.finish([released(claim) for claim in unknown])
         self._uncertain = False
+
+
+def _by_chance(share: float) -> int:
+    """Round by chance, so that a share of less than one slot is kept over time."""
+    return int(share + random.random())  # noqa: S311
 
 
 def _may_share(first: Claim, other: Claim) -> bool:

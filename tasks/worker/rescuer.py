@@ -30,13 +30,11 @@ class Watch:
         self._seen: dict[int, tuple[dt.datetime, float]] = {}
 
     def silent(self) -> list[int]:
-        """Look again; return the workers unchanged for so long that they have stopped themselves."""
+        """Look again; return the workers silent for so long that they have stopped themselves."""
         now = time.monotonic()
         found = dict(Worker.objects.values_list("id", "heartbeat_at"))
         self._seen = {
-            worker: seen
-            if (seen := self._seen.get(worker)) and seen[0] == beat
-            else (beat, now)
+            worker: seen if (seen := self._seen.get(worker)) and seen[0] == beat else (beat, now)
             for worker, beat in found.items()
         }
         longest = settings.LEASE_SECONDS * SELF_FENCING_SHARE

@@ -28,7 +28,7 @@ WAITING = (
 def test_a_cancellation_that_waited_for_a_hand_back_cancels():
     task = lifecycle.submit("test.script")
     worker = make_worker()
-    wanted = {"worker": worker, "queues": None, "limit": 1, "retry_share": 0}
+    wanted = {"worker": worker, "queues": None, "limit": 1, "retry_share": 0, "low_share": 0}
     execute(sql.CLAIM, {**wanted, "task_names": ["task:test.script"]})
     task.refresh_from_db()
     claim = Claim(

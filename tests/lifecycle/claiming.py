@@ -19,6 +19,7 @@ def claim(
     limit: int = 10,
     queues: Sequence[str] | None = None,
     retry_share: int = 3,
+    low_share: int = 0,
 ) -> list[Claim]:
     """Claim as a worker does."""
     with connection.cursor() as cursor:
@@ -28,6 +29,7 @@ def claim(
             "queues": list(queues) if queues else None,
             "limit": limit,
             "retry_share": retry_share,
+            "low_share": low_share,
             "task_names": [f"task:{name}" for name in kinds.all_kinds()],
         }
         cursor.execute(sql.CLAIM, wanted)
@@ -72,8 +74,6 @@ def heartbeat(worker_id: int) -> tuple[bool, list[uuid.UUID]]:
     """Renew as a worker does; return whether its lease still held, and what should stop."""
     with connection.cursor() as cursor:
         vitals: dict[str, Any] = {"state": "running", "running": 0, "processed": 0, "failed": 0}
-        cursor.execute(
-            sql.HEARTBEAT, {"worker": worker_id, **vitals}
-        )
+        cursor.execute(sql.HEARTBEAT, {"worker": worker_id, **vitals})
         held, to_cancel = cursor.fetchone()
         return held, to_cancel

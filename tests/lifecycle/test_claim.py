@@ -1,15 +1,18 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 
 import pytest
+from django.contrib.auth.models import User
 from django.db import connection, transaction
 from django.utils import timezone
 
 import tasks
-from tasks import lifecycle
+from tasks import lifecycle, sql
 from tasks.ending import Claim
 from tasks.models import Status, Task
+from tasks.submission import Submission
 from tests.factories import make_task, make_worker
 from tests.lifecycle.claiming import claim
 from tests.queue_rows import execute, jobs
@@ -123,3 +126,57 @@ def test_what_is_locked_for_the_other_lane_is_left_waiting():
     _submit_lanes(fresh=20, tried=20)
     claim(make_worker(), limit=10, retry_share=3)
     assert [job.status for job in jobs()].count("todo") == 30
+
+
+def _submit_for(owner: User | None, count: int, *, priority: int = 0, queue: str = "first") -> None:
+    wanted = [
+        Submission.of("test.script", {"value": n}, priority=priority, queue=queue)
+        for n in range(count)
+    ]
+    lifecycle.submit_many(wanted, owner=owner)
+
+
+def _owners(claims: list[Claim]) -> list[int | None]:
+    return [one.owner_id for one in claims]
+
+
+def test_nobody_waits_behind_all_of_somebody_elses_tasks(user, stranger):
+    _submit_for(user, 50)
+    worker = make_worker()
+    assert _owners(claim(worker, limit=10)) == [user.pk] * 10
+    _submit_for(stranger, 3)
+    assert set(_owners(claim(worker, limit=2))) == {user.pk, stranger.pk}
+    assert _owners(claim(worker, limit=4)).count(stranger.pk) == 2
+
+
+def test_an_owner_who_was_away_has_no_turns_saved_up(user, stranger):
+    _submit_for(user, 30)
+    claim(make_worker(), limit=10)
+    _submit_for(stranger, 30)
+    assert 9 <= _owners(claim(make_worker(), limit=20)).count(stranger.pk) <= 11
+
+
+def test_a_flood_of_a_high_priority_leaves_a_share_to_the_rest():
+    _submit_for(None, 40, priority=10)
+    _submit_for(None, 40, priority=0)
+    _submit_for(None, 40, priority=5, queue="second")
+    claims = claim(make_worker(), limit=20, low_share=4)
+    by_priority = Counter(Task.objects.get(pk=one.id).priority for one in claims)
+    assert by_priority == {10: 16, 5: 2, 0: 2}
+
+
+def test_queues_of_the_same_priority_alternate():
+    _submit_for(None, 20, queue="first")
+    _submit_for(None, 20, queue="second")
+    queues = Counter(Task.objects.get(pk=one.id).queue for one in claim(make_worker(), limit=10))
+    assert queues == {"first": 5, "second": 5}
+
+
+def test_scheduled_tasks_take_their_turns_when_they_are_due(user, stranger):
+    due = timezone.now() + dt.timedelta(hours=1)
+    later = [Submission.of("test.script", {"value": 1}, scheduled_at=due) for _ in range(10)]
+    lifecycle.submit_many(later, owner=user)
+    _submit_for(stranger, 10, queue="default")
+    execute("UPDATE procrastinate_jobs SET scheduled_at = now() WHERE scheduled_at IS NOT NULL")
+    execute(sql.STAGE, {"limit": 100})
+    assert 4 <= _owners(claim(make_worker(), limit=10)).count(user.pk) <= 6

@@ -95,7 +95,9 @@ class Rivals:
         return self._run(sql.CANCEL, {"ids": ids})
 
     def _rescue(self, ids: Ids, jobs: dict[uuid.UUID, int]) -> int:
-        return self._run(sql.RESCUE, {"lease": LEASE, "max_losses": 10, "limit": 1_000})
+        return self._run(
+            sql.RESCUE, {"lease": LEASE, "silent": None, "max_losses": 10, "limit": 1_000}
+        )
 
     def _retry(self, ids: Ids, jobs: dict[uuid.UUID, int]) -> int:
         return self._run(sql.RETRY, {"ids": ids})
@@ -113,7 +115,7 @@ class Rivals:
 
     def _wanted_claim(self) -> dict[str, Any]:
         names = [f"task:{KIND}"]
-        limits = {"limit": 5, "retry_share": 2}
+        limits = {"limit": 5, "retry_share": 2, "low_share": 1}
         return {"worker": self._worker, "queues": None, "task_names": names, **limits}
 
     def _run(self, statement: LiteralString, wanted: dict[str, Any]) -> int:
