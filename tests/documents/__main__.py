@@ -8,6 +8,7 @@ import pkgutil
 import sys
 from collections.abc import Callable, Iterator
 from importlib import import_module
+from itertools import groupby
 from types import ModuleType
 
 import requests
@@ -30,7 +31,7 @@ def main() -> int:
             for name, example in _examples(document):
                 try:
                     fits = _play(example, site, title=name)
-                except requests.ConnectionError as error:
+                except requests.RequestException as error:
                     sys.exit(f"{options.url} does not answer: {error}")
                 played += 1
                 failed += [] if fits else [name]
@@ -59,8 +60,9 @@ def _play(example: Example, site: Site, *, title: str) -> bool:
     except AssertionError as error:
         wrong = str(error)
     print(title)
-    for exchange in site.exchanges:
-        print(_shown(exchange, fits=not exchange.differences))
+    for _, same in groupby(site.exchanges, key=lambda one: (str(one.request), one.differences)):
+        exchange, *others = same
+        print(_shown(exchange, times=1 + len(others)))
         for difference in exchange.differences:
             print(f"    {difference}")
     if wrong and not any(exchange.differences for exchange in site.exchanges):
@@ -68,9 +70,10 @@ def _play(example: Example, site: Site, *, title: str) -> bool:
     return not wrong
 
 
-def _shown(exchange: Exchange, *, fits: bool) -> str:
+def _shown(exchange: Exchange, *, times: int) -> str:
+    request = f"  {exchange.request}" + (f" × {times}" if times > 1 else "")
     got = f"{exchange.status} {exchange.document!r}"
-    return _row(f"  {exchange.request}", exchange.expected, got, "yes" if fits else "NO")
+    return _row(request, exchange.expected, got, "NO" if exchange.differences else "yes")
 
 
 def _row(*cells: str) -> str:

@@ -96,7 +96,8 @@ class Site:
             headers=request.headers,
             data=request.body.encode() if request.body is not None else None,
             timeout=TIMEOUT,
-            allow_redirects=False,
+            # Without a session the pages lead to the login; the API leads nowhere.
+            allow_redirects=request.method == "GET",
         )
         content_type = answer.headers.get("Content-Type", "").partition(";")[0]
         return Exchange(
