@@ -13,6 +13,7 @@ class TasksConfig(AppConfig):
     verbose_name = "Work"
 
     def ready(self) -> None:
-        """Register the engine's own kind, and those in every installed app's `kinds.py`."""
+        """Register the engine's own kind and checks, and the kinds in every app's `kinds.py`."""
         import_module("tasks.callbacks.kind")
+        import_module("tasks.checks")
         autodiscover_modules("kinds")

@@ -17,7 +17,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from tasks import sql
 from tasks.ending import Ending, parameters
@@ -190,7 +190,7 @@ def reconcile() -> tuple[int, int]:
 
 def forget_workers() -> None:
     """Delete the rows of workers that have been dead for long and hold nothing."""
-    dead_since = timezone.now() - FORGET_WORKERS_AFTER
+    dead_since = Now() - FORGET_WORKERS_AFTER
     holding = Task.objects.filter(status=Status.PROCESSING, worker_id=OuterRef("pk"))
     dead = Worker.objects.filter(~Exists(holding), heartbeat_at__lt=dead_since)
     if workers := list(dead.values_list("pk", flat=True)):

@@ -9,8 +9,6 @@ from __future__ import annotations
 import mmap
 import struct
 import threading
-import time
-from typing import NoReturn
 
 _BEAT_SECONDS = 1.0
 _COUNT = struct.Struct("=Q")
@@ -69,7 +67,8 @@ def start_beating() -> None:
         threading.Thread(target=_beat, args=[_own], name="pulse", daemon=True).start()
 
 
-def _beat(pulse: Pulse) -> NoReturn:
-    while True:
+def _beat(pulse: Pulse) -> None:
+    pulse.beat()
+    for_ever = threading.Event()
+    while not for_ever.wait(_BEAT_SECONDS):
         pulse.beat()
-        time.sleep(_BEAT_SECONDS)

@@ -131,3 +131,11 @@ def test_long_dead_workers_are_forgotten_unless_they_hold_something():
     make_task(Status.PROCESSING, worker_id=holding)
     lifecycle.forget_workers()
     assert set(Worker.objects.values_list("pk", flat=True)) == {holding, alive}
+
+
+def test_a_process_whose_clock_is_ahead_forgets_no_living_worker(monkeypatch):
+    alive = make_worker(silent_for=10)
+    now = timezone.now
+    monkeypatch.setattr(timezone, "now", lambda: now() + dt.timedelta(hours=1))
+    lifecycle.forget_workers()
+    assert Worker.objects.filter(pk=alive).exists()

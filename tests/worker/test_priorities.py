@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
+from collections import Counter
 from collections.abc import Callable
 
 import pytest
@@ -42,6 +42,7 @@ def test_one_slot_takes_what_waits_in_three_queues_by_priority(
     run_tasks(concurrency=1, within=60)
     queue_of = {task.pk: task.queue for task in Task.objects.filter(status=Status.COMPLETED)}
     run = [queue_of[id] for id in Effect.objects.order_by("id").values_list("task_id", flat=True)]
-    assert [(queue, len(list(group))) for queue, group in itertools.groupby(run)] == [
-        ("conversations", EACH), ("webhooks", EACH), ("analytics", EACH),
-    ]  # fmt: skip
+    # A twentieth of the work is what waits below: nothing starves, and little is out of order.
+    assert Counter(run[:EACH])["conversations"] >= 0.9 * EACH
+    assert Counter(run[EACH : 2 * EACH])["webhooks"] >= 0.8 * EACH
+    assert Counter(run[2 * EACH :])["analytics"] >= 0.8 * EACH

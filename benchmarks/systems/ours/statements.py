@@ -37,6 +37,7 @@ def main() -> None:
             "queues": None,
             "limit": batch,
             "retry_share": 0,
+            "low_share": 0,
             "task_names": ["task:benchmark.sum"],
         }
         connection.execute("SELECT pg_advisory_lock_shared(%s)", (gate,))

@@ -1,0 +1,47 @@
+"""Checks of the database: that procrastinate's triggers still leave our jobs alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.checks import CheckMessage, Tags, Warning, register
+from django.db import connections
+
+# Row triggers and foreign keys that fire for each of our jobs; that of an abort never does.
+_COSTLY = """
+    SELECT tgname FROM pg_trigger
+    WHERE tgrelid = to_regclass('procrastinate_jobs')
+        AND CASE
+            WHEN tgisinternal THEN tgconstrrelid IN (
+                to_regclass('procrastinate_events'), to_regclass('procrastinate_periodic_defers')
+            )
+            ELSE tgtype & 1 = 1
+                AND pg_get_triggerdef(oid) NOT LIKE '%task:%'
+                AND pg_get_triggerdef(oid) NOT LIKE '%OF abort_requested%'
+        END
+    ORDER BY tgname
+"""
+
+
+@register(Tags.database)
+def procrastinate_triggers(databases: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """Warn when an upgrade of procrastinate has brought back what migration 0010 took away."""
+    if "default" not in (databases or ()):
+        return []
+    with connections["default"].cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT FROM pg_trigger WHERE tgname = 'tasks_announce')")
+        if not cursor.fetchone()[0]:
+            # Not migrated so far: there is nothing to bring back.
+            return []
+        cursor.execute(_COSTLY)
+        found = [name for (name,) in cursor.fetchall()]
+    if not found:
+        return []
+    return [
+        Warning(
+            f"procrastinate's {', '.join(found)} fire for every job of ours.",
+            hint="An upgrade of procrastinate has made them anew. Narrow them down as"
+            " tasks/migrations/0010_job_triggers.py does.",
+            id="tasks.W001",
+        )
+    ]
