@@ -38,9 +38,11 @@ def main() -> int:
         except BenchmarkError as error:
             _tell(f"The benchmark failed: {error}")
             return 1
+    missing = [one for one in IDS if one not in {row.id for row in rows}]
     found = {
         **about,
-        "complete": len(groups) == len(GROUPS) and options.scale >= 1,
+        "complete": not missing and not bench.skipped and options.scale >= 1,
+        "missing": missing,
         "repeat": options.repeat,
         "scale": options.scale,
         "seconds": round(time.monotonic() - began),
@@ -50,7 +52,7 @@ def main() -> int:
     kept = report.keep(found)
     sys.stdout.write(report.tables(found))
     _tell(f"written to {kept}, after {found['seconds']} s")
-    if found["complete"] or options.document:
+    if (len(groups) == len(GROUPS) and options.scale >= 1) or options.document:
         _tell(f"written to {report.document(found)}")
     return 0
 

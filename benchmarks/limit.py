@@ -13,7 +13,7 @@ from benchmarks.bench import Bench
 from benchmarks.children import running, tail, wait_until
 from benchmarks.errors import BenchmarkError
 from benchmarks.life import submit, time_limit
-from benchmarks.results import Figure
+from benchmarks.results import JUDGED_FROM, Figure
 from benchmarks.systems.ours.system import Ours
 
 BATCH = 100
@@ -29,19 +29,14 @@ def measure(bench: Bench, template: str) -> list[Figure]:
     figures = []
     for connections in (1, 2):
         name = f"limit: claim and finish alone, {connections} connection(s)"
+        tasks = bench.count(TASKS, least=BATCH * connections)
         rates = []
         for turn in range(bench.repeat):
             rates.append(
-                limit_rate(
-                    bench,
-                    template,
-                    connections=connections,
-                    batch=BATCH,
-                    tasks=bench.count(TASKS, least=BATCH * connections),
-                )
+                limit_rate(bench, template, connections=connections, batch=BATCH, tasks=tasks)
             )
             bench.tell(f"{turn + 1}/{bench.repeat} {name}: {rates[-1]:,.0f} tasks/s")
-        figures.append(Figure(name=name, runs=rates))
+        figures.append(Figure(name=name, runs=rates, too_short=tasks < JUDGED_FROM))
     return figures
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import plots
+from benchmarks.results import verdict
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 PAGE = DOCS / "performance.md"
@@ -27,15 +28,21 @@ of the runs beside it.
 | machine | {machine} |
 | load average before | {load} |
 | versions | {versions} |
-| left out | {skipped} |
-| took | {seconds} s; {repeat} runs of each |
+| rows missing | {missing} |
+| systems skipped | {skipped} |
+| took | {seconds} s; {repeat} runs of each, scale {scale:g} |
+"""
+INCOMPLETE = """\
+**This page is not complete**: rows are missing, systems were skipped, or the runs were shorter than
+they should be; see the table.
 """
 
 
 def write(found: Mapping[str, Any]) -> Path:
     """Write the page and its plots; the page."""
     DOCS.mkdir(exist_ok=True)
-    sections = [_head(found), _summary(found["rows"])]
+    incomplete = [] if found["complete"] else [INCOMPLETE]
+    sections = [_head(found), *incomplete, _summary(found["rows"])]
     for row in found["rows"]:
         picture = plots.draw(row, DOCS / "images") if row["curves"] else None
         sections.append(_section(row, picture))
@@ -61,9 +68,11 @@ def _head(found: Mapping[str, Any]) -> str:
         f"{machine['platform']}",
         load=found["load_before"],
         versions=versions,
-        skipped=skipped or "nothing",
+        missing=", ".join(found["missing"]) or "none",
+        skipped=skipped or "none",
         seconds=found["seconds"],
         repeat=found["repeat"],
+        scale=found["scale"],
     )
 
 
@@ -71,7 +80,7 @@ def _summary(rows: list[dict[str, Any]]) -> str:
     lines = ["## What is wanted", "", "| | what | wanted | measured | |", "|---|---|---|---|---|"]
     lines += [
         f"| {row['id']} | {row['title']}: {check['what']} | {check['wanted']} "
-        f"| {number(check['got'])} | {'met' if check['met'] else '**not met**'} |"
+        f"| {number(check['got'])} | {verdict(check).replace('not met', '**not met**')} |"
         for row in rows
         for check in row["checks"]
     ]
@@ -88,6 +97,8 @@ def _section(row: Mapping[str, Any], picture: Path | None) -> str:
         lines += [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     for one in figures:
         ratio = f"{ours / one['median']:.2f}" if one["median"] else "–"
+        if one["too_short"] or figures[0]["too_short"]:
+            ratio = "too short to judge"
         cells = [
             one["name"],
             number(one["median"]),

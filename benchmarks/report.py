@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import page
+from benchmarks.results import verdict
 
 RESULTS = Path(__file__).resolve().parent / "results"
 
@@ -35,10 +36,8 @@ def tables(found: Mapping[str, Any]) -> str:
                 f"  {one['name']:<{width}} {page.number(one['median']):>9}  [{runs}] {more}"
             )
         for check in row["checks"]:
-            mark = "met" if check["met"] else "NOT MET"
-            lines.append(
-                f"  {mark}: {check['what']} {page.number(check['got'])} ({check['wanted']})"
-            )
+            got = page.number(check["got"])
+            lines.append(f"  {verdict(check)}: {check['what']} {got} ({check['wanted']})")
         lines += [f"  {note}" for note in row["notes"]]
     return "\n".join(lines) + "\n"
 

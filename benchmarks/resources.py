@@ -41,6 +41,15 @@ def tree_mib(pid: int) -> list[float]:
     return []
 
 
+def resident_mib(pids: Iterable[int]) -> list[float]:
+    """Return what each of these processes holds, pages that it shares included, in MiB."""
+    held = []
+    for pid in pids:
+        with suppress(psutil.NoSuchProcess):
+            held.append(psutil.Process(pid).memory_info().rss / MIB)
+    return held
+
+
 def _proportional(processes: Iterable[psutil.Process]) -> Iterator[float]:
     for process in processes:
         with suppress(psutil.NoSuchProcess, psutil.AccessDenied):

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
+# A run of fewer tasks is over before its rate means anything.
+JUDGED_FROM = 5_000
+
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:
@@ -15,6 +18,8 @@ class Figure:
     name: str
     runs: Sequence[float]
     more: Mapping[str, float] = field(default_factory=dict)
+    too_short: bool = False
+    """So few tasks that starting and ending weigh more than the rate: no ratio is made of it."""
 
     @property
     def median(self) -> float:
@@ -30,6 +35,8 @@ class Check:
     wanted: str
     got: float
     met: bool
+    too_short: bool = False
+    """Made of runs that were too short to judge."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,9 +63,12 @@ class Row:
     """The plot's horizontal axis, where the row has curves."""
 
 
-def at_least(what: str, got: float, wanted: float, unit: str = "") -> Check:
+def at_least(
+    what: str, got: float, wanted: float, unit: str = "", *, too_short: bool = False
+) -> Check:
     """Check a figure from below."""
-    return Check(what=what, wanted=f"≥ {wanted:,g} {unit}".strip(), got=got, met=got >= wanted)
+    least = f"≥ {wanted:,g} {unit}".strip()
+    return Check(what=what, wanted=least, got=got, met=got >= wanted, too_short=too_short)
 
 
 def at_most(what: str, got: float, wanted: float, unit: str = "") -> Check:
@@ -72,6 +82,13 @@ def percentile(values: Sequence[float], share: float) -> float:
     return ordered[min(int(share * len(ordered)), len(ordered) - 1)]
 
 
+def verdict(check: Mapping[str, Any]) -> str:
+    """Return what became of a check, as the file has it."""
+    if check["too_short"]:
+        return "too short to judge"
+    return "met" if check["met"] else "not met"
+
+
 def as_json(row: Row) -> dict[str, Any]:
     """Return the row as it is written to the file."""
     return {
@@ -79,7 +96,13 @@ def as_json(row: Row) -> dict[str, Any]:
         "title": row.title,
         "unit": row.unit,
         "figures": [
-            {"name": one.name, "median": one.median, "runs": list(one.runs), "more": dict(one.more)}
+            {
+                "name": one.name,
+                "median": one.median,
+                "runs": list(one.runs),
+                "more": dict(one.more),
+                "too_short": one.too_short,
+            }
             for one in row.figures
         ],
         "checks": [vars(one) for one in row.checks],

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from statistics import median
 
 from benchmarks.bench import Bench
 from benchmarks.children import running
-from benchmarks.results import Figure, Row, at_least, at_most
+from benchmarks.results import JUDGED_FROM, Figure, Row, at_least, at_most
 from benchmarks.rows import memory, screens
 from benchmarks.rows.pickup import TASKS, Delays, delays, show
 from benchmarks.rows.pickup import figure as pickup_figure
@@ -50,26 +49,48 @@ def _with_backlog(
         rates["seeded"].append(drain_rate(environment, scratch, tasks=tasks))
         for name in rates:
             bench.tell(f"{name}: {rates[name][-1]:,.0f} tasks/s; {show(waits[name][-1])}")
-    drained = [
-        Figure(name=f"whole lives a second, {name}", runs=rates[name], more={"tasks": tasks})
+    return [_rates_row(rates, tasks, held), _waits_row(waits, held)]
+
+
+def _pick_up(bench: Bench, environment: dict[str, str], scratch: Path) -> Delays:
+    with running(LIVE.work(), environment=environment, log=scratch / "workers.log"):
+        return delays(LIVE, environment, scratch, count=bench.count(TASKS, least=30))
+
+
+def _rates_row(rates: dict[str, list[float]], tasks: int, held: Backlog) -> Row:
+    short = tasks < JUDGED_FROM
+    figures = [
+        Figure(name=name, runs=rates[name], more={"tasks": tasks}, too_short=short)
         for name in ("seeded", "empty")
     ]
-    ratio = drained[0].median / drained[1].median
-    return [
-        Row(
-            id="P6",
-            title="Whole lives a second behind a long history and queue",
-            unit="tasks/s",
-            figures=drained,
-            checks=[
-                at_least("share of the empty database's rate", ratio, SHARE),
-                *_pickup_checks(waits),
-            ],
-            notes=[_what(held), *_pickup_notes(waits)],
-        )
-    ]
+    ratio = figures[0].median / figures[1].median
+    return Row(
+        id="P6",
+        title="Whole life of a task, behind a long history and a long queue",
+        unit="tasks/s",
+        figures=figures,
+        checks=[at_least("share of the empty database's rate", ratio, SHARE, too_short=short)],
+        notes=[
+            f"Seeded: {_what(held)}. Empty: only what is drained. The first {tasks:,} to end count."
+        ],
+    )
 
 
-def _pickup_checks(waits: dict[str, list[Delays]]) -> list[Check]:
-    seeded_p50, empty_p50 = (median(one.p50 for one in waits[n]) for n in ("seeded", "empty"))
-    return [at_most("pick-up p50, times the empty one's", seeded_p50 / empty_p50, 1 / SHARE)]
+def _waits_row(waits: dict[str, list[Delays]], held: Backlog) -> Row:
+    figures = [pickup_figure(name, waits[name]) for name in ("seeded", "empty")]
+    ratio = figures[0].median / figures[1].median
+    return Row(
+        id="P6",
+        title="From the commit of a submit to the start of its handler, the same",
+        unit="ms, median",
+        figures=figures,
+        checks=[at_most("p50, times the empty database's", ratio, round(1 / SHARE, 2))],
+        notes=[
+            f"Seeded: {_what(held)}. The workers serve one queue and the single tasks go there; "
+            "all that waits is in another, which nobody serves."
+        ],
+    )
+
+
+def _what(held: Backlog) -> str:
+    return f"{held.finished:,} finished, {held.scheduled:,} scheduled, {held.waiting:,} waiting"

@@ -25,7 +25,9 @@ SELECT count(*) FROM tasks_task
 WHERE status = 'PENDING' AND queue = 'default' AND scheduled_at IS NULL
 """
 READY = "SELECT count(*) = %s FROM tasks_worker"
-DONE = "SELECT coalesce(sum(processed), 0)::int FROM tasks_worker"
+WORKERS = (
+    "SELECT coalesce(sum(processed), 0)::int, coalesce(array_agg(pid), '{}') FROM tasks_worker"
+)
 OPEN = f"SELECT EXISTS ({LEFT.replace('count(*)', '')})"
 
 
@@ -33,14 +35,14 @@ def measure(bench: Bench, environment: dict[str, str], scratch: Path) -> Row:
     """Weigh idle workers, then workers that drain all that waits."""
     with psycopg.connect(environment["DATABASE_URL"], autocommit=True) as connection:
         idle = [_idle(connection, environment, scratch) for _ in range(bench.repeat)]
-        bench.tell(f"idle: {idle} MiB (largest process, all)")
+        bench.tell(f"idle: {idle} MiB (largest worker, all)")
         left = connection.execute(LEFT).fetchone()
         assert left is not None
         done, held = _drain(connection, environment, scratch, tasks=left[0])
     early = [mib for tasks, mib in zip(done, held, strict=True) if tasks <= left[0] / 5]
     late = [mib for tasks, mib in zip(done, held, strict=True) if tasks >= left[0] * 4 / 5]
     largest = Figure(
-        name="idle, the largest process (RSS)",
+        name="idle, the largest worker (RSS)",
         runs=[one for one, _ in idle],
         more={"both workers, nurseries and supervisor (PSS)": max(total for _, total in idle)},
     )
@@ -51,15 +53,18 @@ def measure(bench: Bench, environment: dict[str, str], scratch: Path) -> Row:
         unit="MiB",
         figures=[
             largest,
-            Figure(name="the largest process, first fifth of the tasks", runs=[max(early)]),
-            Figure(name="the largest process, last fifth", runs=[max(late, default=held[-1])]),
+            Figure(
+                name="the largest worker, first fifth of the tasks",
+                runs=[max(early, default=held[0])],
+            ),
+            Figure(name="the largest worker, last fifth", runs=[max(late, default=held[-1])]),
         ],
         checks=[
-            at_most("idle, the largest process", largest.median, IDLE_MIB, "MiB"),
+            at_most("idle, the largest worker", largest.median, IDLE_MIB, "MiB"),
             at_most("growth from the first fifth to the last", growth, GROWTH_MIB, "MiB"),
         ],
         notes=["RSS counts pages that processes share in each of them, PSS once."],
-        curves=[Curve(name="the largest process", x=done, y=held)],
+        curves=[Curve(name="the largest worker", x=done, y=held)],
         x="tasks finished",
     )
 
@@ -78,23 +83,30 @@ def _idle(
             every=0.1,
         )
         time.sleep(SETTLE_SECONDS)
-        return max(resident_mib(workers.pid)), sum(tree_mib(workers.pid))
+        _, largest = _look(connection)
+        return largest, sum(tree_mib(workers.pid))
+
+
+def _look(connection: psycopg.Connection[Any]) -> tuple[int, float]:
+    """Return how many tasks the workers say they have done, and what the largest of them holds."""
+    row = connection.execute(WORKERS).fetchone()
+    assert row is not None
+    return row[0], max(resident_mib(row[1]), default=0.0)
 
 
 def _drain(
     connection: psycopg.Connection[Any], environment: dict[str, str], scratch: Path, *, tasks: int
 ) -> tuple[list[float], list[float]]:
-    """Drain all that waits; how many were done when, and how much the largest process held."""
+    """Drain all that waits; how many were done when, and how much the largest worker held."""
     done: list[float] = []
     held: list[float] = []
     log = scratch / "drain.log"
 
     def drained() -> bool:
-        row = connection.execute(DONE).fetchone()
-        sizes = resident_mib(workers.pid)
-        if row is not None and row[0] and sizes:
-            done.append(row[0])
-            held.append(max(sizes))
+        count, largest = _look(connection)
+        if count and largest:
+            done.append(count)
+            held.append(largest)
         return connection.execute(OPEN).fetchone() == (False,)
 
     with running(Ours().work(), environment=environment, log=log) as workers:
@@ -102,5 +114,5 @@ def _drain(
         wait_until(drained, child=workers, log=log, limit=limit, every=LOOK_SECONDS)
         # The count comes with a heartbeat; the last one may be some seconds old.
         done.append(tasks)
-        held.append(max(resident_mib(workers.pid)))
+        held.append(_look(connection)[1])
     return done, held

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from benchmarks.bench import Bench
 from benchmarks.results import Row
-from benchmarks.rows import life, pickup, reading, submitting
+from benchmarks.rows import backlog, curves, life, mixed, pickup, reading, submitting
 
 
 @dataclass(frozen=True)
@@ -23,5 +23,8 @@ GROUPS = (
     Group(("P3",), submitting.measure),
     Group(("P4", "P7"), reading.measure),
     Group(("P5",), pickup.measure),
+    Group(("P6", "P8", "P9"), backlog.measure),
+    Group(("P10",), mixed.measure),
+    Group(("C1", "C2", "C3"), curves.measure),
 )
 IDS = tuple(one for group in GROUPS for one in group.ids)

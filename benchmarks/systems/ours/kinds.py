@@ -21,6 +21,7 @@ def add(input: dict[str, Any], context: object) -> dict[str, Any]:
 
 @kind("benchmark.wait", queue="steady")
 def wait(input: dict[str, Any], context: object) -> dict[str, Any]:
-    """Wait as for somebody else's answer."""
+    """Wait as for somebody else's answer; tell when that began."""
+    began = time.time()
     time.sleep(input["seconds"])
-    return {}
+    return {"began": began}

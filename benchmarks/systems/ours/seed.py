@@ -124,10 +124,10 @@ def _fill(
         sql.Identifier(table),
         sql.SQL(", ").join(map(sql.Identifier, names)),
         sql.SQL(", ").join(
-            sql.SQL(changed[name]) if name in changed else sql.Identifier("model", name)  # type: ignore[arg-type]
+            sql.SQL(changed[name]) if name in changed else sql.Identifier("model", name)
             for name in names
         ),
-        sql.SQL(rows),  # type: ignore[arg-type]
+        sql.SQL(rows),
     )
     connection.execute(statement, wanted)
 

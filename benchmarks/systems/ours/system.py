@@ -20,12 +20,14 @@ class Ours:
         tasks: int = 40_000,
         processes: int = PROCESSES,
         queue: str | None = None,
+        slots: int | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> None:
         self.name = name
         self.tasks = tasks
         self._processes = processes
         self._queue = queue
+        self._slots = slots
         self._environment = {**(environment or {}), **({"BENCHMARK_QUEUE": queue} if queue else {})}
 
     def missing(self) -> str | None:
@@ -56,4 +58,5 @@ class Ours:
     def work(self) -> Sequence[str]:
         """Return the command of the worker processes under their supervisor."""
         argv = [sys.executable, "manage.py", "worker", "--processes", str(self._processes)]
-        return [*argv, "--queues", self._queue] if self._queue else argv
+        argv += ["--queues", self._queue] if self._queue else []
+        return [*argv, "--concurrency", str(self._slots)] if self._slots else argv

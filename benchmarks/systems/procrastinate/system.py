@@ -17,7 +17,7 @@ class Procrastinate:
 
     name = "procrastinate (stock)"
     table = "task"
-    tasks = 2_500
+    tasks = 5_000
 
     def missing(self) -> str | None:
         """Name nothing: the project's own requirements are all it takes."""
