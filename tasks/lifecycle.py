@@ -131,7 +131,11 @@ def cancel(task: Task) -> Task:
 
     Like every verb on one task, raises TaskGone when it was deleted meanwhile.
     """
-    return _move(task, cancel_many, "cancelled")
+    task = _move(task, cancel_many, "cancelled")
+    if task.is_terminal and task.status != Status.CANCELLED:
+        # It was asked to stop while it ended.
+        raise WrongStatus(task, "cancelled")
+    return task
 
 
 def cancel_many(ids: Sequence[uuid.UUID]) -> int:

@@ -45,11 +45,13 @@ class Session:
         self.purpose = purpose
         self._connection: psycopg.AsyncConnection[Any] | None = None
 
-    async def rows(self, statement: LiteralString, wanted: dict[str, Any]) -> list[Any]:
+    async def rows(
+        self, statement: LiteralString, wanted: dict[str, Any], *, prepare: bool = True
+    ) -> list[Any]:
         """Run one statement once; raise psycopg.Error, dropping a broken connection."""
 
         async def run(connection: psycopg.AsyncConnection[Any]) -> list[Any]:
-            cursor = await connection.execute(statement, wanted, prepare=True)
+            cursor = await connection.execute(statement, wanted, prepare=prepare)
             return await cursor.fetchall() if cursor.description else []
 
         return await self.run(run)

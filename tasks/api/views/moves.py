@@ -18,7 +18,7 @@ from tasks.api.reach import IsOperatorOrOpen, is_operator, movable_task
 from tasks.api.refusals import refusals
 from tasks.api.serializers import RequeuedSerializer, TaskSerializer
 from tasks.api.views.tasks import accepted
-from tasks.models import Task
+from tasks.models import Status, Task
 
 
 class RetryView(APIView):
@@ -48,9 +48,9 @@ class CancelView(APIView):
         responses={200: TaskSerializer, 202: TaskSerializer, **refusals(404, 409)},
     )
     def post(self, request: Request, task_id: uuid.UUID) -> Response:
-        """Cancel what waits (200), ask what runs to stop (202, or 200 when it ended first)."""
+        """Cancel what waits at once (200), ask what runs to stop (202)."""
         task, document = _moved(self, task_id, lifecycle.cancel)
-        if task.is_terminal:
+        if task.status == Status.CANCELLED:
             return Response(document)
         return accepted(document, at=path_to("api:task", task.id))
 
