@@ -152,8 +152,8 @@ class Claimer:
             "low_share": _by_chance(limit * LOW_SHARE),
             "task_names": [f"task:{name}" for name in kinds.all_kinds()],
         }
-        # Planned each time, for 2 ms: a plan made while little waited, or without knowing the limit,
-        # reads all that waits.
+        # Planned each time, for 2 ms: a plan made while little waited, or without knowing the
+        # limit, reads all that waits.
         rows = await self._session.rows(sql.CLAIM, wanted, prepare=False)
         claims = [_claim(row) for row in rows]
         self._held.update(claim.key for claim in claims)
