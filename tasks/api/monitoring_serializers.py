@@ -194,3 +194,52 @@ class WorkersSerializer(serializers.Serializer[Any]):
 
     workers = WorkerSerializer(many=True)
     circuit_breakers = serializers.DictField(child=CircuitBreakerSerializer())
+
+
+class WorkerDiagnosisSerializer(serializers.Serializer[Any]):
+    """One worker process, and what it runs."""
+
+    id = serializers.IntegerField()
+    name = serializers.CharField()
+    state = serializers.CharField(help_text="Alive, draining or dead, in small letters.")
+    uptime = serializers.FloatField(help_text="Seconds.")
+    memory_kib = serializers.IntegerField(
+        help_text="Of the process without its children; 0 until its first heartbeat."
+    )
+    running_tasks = serializers.ListField(child=serializers.UUIDField())
+
+
+class SlowTaskSerializer(serializers.Serializer[Any]):
+    """A task that runs for long."""
+
+    task_id = serializers.UUIDField()
+    kind = serializers.CharField()
+    attempt = serializers.IntegerField()
+    worker = serializers.CharField()
+    seconds = serializers.FloatField()
+
+
+class SessionsSerializer(serializers.Serializer[Any]):
+    """How many sessions of one application are in one state."""
+
+    application = serializers.CharField()
+    state = serializers.CharField()
+    count = serializers.IntegerField()
+
+
+class DatabaseDiagnosisSerializer(serializers.Serializer[Any]):
+    """The database server, and who is connected to it."""
+
+    version = serializers.CharField()
+    max_connections = serializers.IntegerField()
+    sessions = SessionsSerializer(many=True)
+
+
+class DiagnosticsSerializer(serializers.Serializer[Any]):
+    """What an operator wants to know of workers that behave oddly."""
+
+    workers = WorkerDiagnosisSerializer(many=True)
+    slow_tasks = SlowTaskSerializer(many=True, help_text="The longest runs, at most 20.")
+    database = DatabaseDiagnosisSerializer()
+    versions = serializers.DictField(child=serializers.CharField())
+    timestamp = serializers.DateTimeField()

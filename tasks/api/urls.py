@@ -53,6 +53,7 @@ urlpatterns = [
     *route("health/live", health.LiveView.as_view()),
     *route("health/ready", health.ReadyView.as_view()),
     *route("health/workers", health.WorkersView.as_view()),
+    *route("health/workers/diagnostics", health.DiagnosticsView.as_view()),
     *route("health/workers/reset-circuit-breaker", breakers.ResetView.as_view()),
     *route("api/schema/", SpectacularAPIView.as_view(authentication_classes=()), name="schema"),
     *route("docs", documentation.SwaggerView.as_view()),

@@ -43,6 +43,8 @@ class Worker(models.Model):
     running = models.IntegerField(default=0)
     processed = models.BigIntegerField(default=0)
     failed = models.BigIntegerField(default=0)
+    # What the process alone occupies, its children not counted; 0 until its first heartbeat.
+    memory_kib = models.BigIntegerField(default=0, db_default=0)
 
     objects = WorkerQuerySet.as_manager()
 

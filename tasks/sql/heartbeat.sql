@@ -8,7 +8,8 @@ WITH renewed AS (
         state = %(state)s,
         running = %(running)s,
         processed = %(processed)s,
-        failed = %(failed)s
+        failed = %(failed)s,
+        memory_kib = %(memory_kib)s
     WHERE id = %(worker)s AND state <> 'lost'
     RETURNING id
 ), mirrored AS (

@@ -258,6 +258,7 @@ class WorkerProcess:
             "running": len(self._executor.running()),
             "processed": self._finisher.processed,
             "failed": self._finisher.failed,
+            "memory_kib": resident_kib(os.getpid()),
         }
 
 

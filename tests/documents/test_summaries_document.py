@@ -139,10 +139,10 @@ def test_the_circuit_breakers_are_reset(site: Site) -> None:
     )
 
 
-@pytest.mark.xfail(reason="not yet: there is no such route", strict=True)
 def test_the_workers_are_diagnosed_in_detail(site: Site) -> None:
     asked = site.play("curl http://localhost:8000/health/workers/diagnostics")
-    asked.shows(200, AtLeast({"workers": Each(AtLeast({"id": COUNT}))}))
+    worker = AtLeast({"id": COUNT, "memory_kib": COUNT, "running_tasks": Each(TASK_ID)})
+    asked.shows(200, AtLeast({"workers": Each(worker), "slow_tasks": Each(AtLeast({}))}))
 
 
 def test_the_dead_letter_queue_holds_what_has_failed_for_good(site: Site) -> None:

@@ -73,7 +73,9 @@ def progress(*claims: Claim, percent: int = 50, message: str = "under way") -> i
 def heartbeat(worker_id: int) -> tuple[bool, list[uuid.UUID]]:
     """Renew as a worker does; return whether its lease still held, and what should stop."""
     with connection.cursor() as cursor:
-        vitals: dict[str, Any] = {"state": "running", "running": 0, "processed": 0, "failed": 0}
+        vitals: dict[str, Any] = {
+            "state": "running", "running": 0, "processed": 0, "failed": 0, "memory_kib": 50_000,
+        }  # fmt: skip
         cursor.execute(sql.HEARTBEAT, {"worker": worker_id, **vitals})
         held, to_cancel = cursor.fetchone()
         return held, to_cancel

@@ -17,12 +17,15 @@ from rest_framework.views import APIView
 from tasks import stats
 from tasks.api.monitoring_serializers import (
     AliveSerializer,
+    DiagnosticsSerializer,
     HealthSerializer,
     ReadySerializer,
     WorkersSerializer,
 )
+from tasks.api.reach import IsOperatorOrOpen
 from tasks.api.refusals import refusals
 from tasks.api.views.breakers import breaker_documents
+from tasks.diagnostics import worker_diagnostics
 
 
 class OpenView(APIView):
@@ -121,6 +124,22 @@ class WorkersView(APIView):
             for worker, state in stats.workers()
         ]
         return Response({"workers": seen, "circuit_breakers": breaker_documents()})
+
+
+class DiagnosticsView(APIView):
+    """`/health/workers/diagnostics`"""
+
+    permission_classes = (IsOperatorOrOpen,)
+
+    @extend_schema(
+        operation_id="health_workers_diagnostics",
+        summary="Diagnose the workers",
+        tags=["health"],
+        responses={200: DiagnosticsSerializer, **refusals()},
+    )
+    def get(self, request: Request) -> Response:
+        """Answer memory, uptime and running tasks of each worker, the longest runs, versions."""
+        return Response(worker_diagnostics())
 
 
 class MigrationsMissing(Exception):
