@@ -18,8 +18,6 @@ from tasks.worker.session import connection_parameters
 log = logging.getLogger(__name__)
 
 _RETRY_SECONDS = 0.5
-# A worker that could not renew for this part of its lease stops itself.
-SELF_FENCING_SHARE = 2 / 3
 
 
 class Lease(threading.Thread):
@@ -62,7 +60,7 @@ class Lease(threading.Thread):
 
     def check(self) -> None:
         """Give up when the last renewal is too old; also called by the event loop."""
-        if self.age() > settings.LEASE_SECONDS * SELF_FENCING_SHARE and not self._stopped.is_set():
+        if self.age() > settings.LEASE_SECONDS * 2 / 3 and not self._stopped.is_set():
             self._on_lost(f"not renewed for {self.age():.0f} s")
 
     def age(self) -> float:

@@ -13,7 +13,6 @@ from django.db import Error, connection
 
 from tasks import lifecycle
 from tasks.models import Worker
-from tasks.worker.lease import SELF_FENCING_SHARE
 
 log = logging.getLogger(__name__)
 
@@ -21,6 +20,8 @@ RECONCILE_SECONDS = 10.0
 # Reconciling reads all that waits: it may take this share of the time, no more.
 RECONCILE_SHARE = 0.05
 PRUNE_SECONDS = 3600.0
+# Heartbeats without a renewal after which a worker counts as silent.
+MISSED = 1.5
 
 
 class Watch:
@@ -30,14 +31,14 @@ class Watch:
         self._seen: dict[int, tuple[dt.datetime, float]] = {}
 
     def silent(self) -> list[int]:
-        """Look again; return the workers silent for so long that they have stopped themselves."""
+        """Look again; return the workers that have missed a renewal since first seen so."""
         now = time.monotonic()
         found = dict(Worker.objects.values_list("id", "heartbeat_at"))
         self._seen = {
             worker: seen if (seen := self._seen.get(worker)) and seen[0] == beat else (beat, now)
             for worker, beat in found.items()
         }
-        longest = settings.LEASE_SECONDS * SELF_FENCING_SHARE
+        longest = settings.HEARTBEAT_SECONDS * MISSED
         return [worker for worker, (_, since) in self._seen.items() if now - since >= longest]
 
 

@@ -59,7 +59,7 @@ def test_a_clock_set_back_does_not_keep_the_tasks_of_a_worker_that_was_seen_to_b
 
 
 def test_a_watch_tells_the_silent_from_those_that_renew(settings):
-    settings.LEASE_SECONDS = 0.3
+    settings.HEARTBEAT_SECONDS = 0.2
     silent, alive = make_worker("silent:1"), make_worker("alive:1")
     watch = Watch()
     assert watch.silent() == []
