@@ -165,19 +165,20 @@ def delete_many(ids: Sequence[uuid.UUID]) -> int:
     return _apply("delete", sql.DELETE, {"ids": list(ids)})
 
 
-def rescue(silent: list[int] | None = None) -> int:
+def rescue(silent: Sequence[int] = (), *, steady: bool = True) -> int:
     """Queue again what dead workers held; return how many tasks.
 
-    `silent` are the workers that the caller saw renew nothing for long, by a clock that nobody
-    sets; whoever has not watched goes by the database's clock alone. One rescuer works at a time:
-    the others return 0 at once.
+    `silent` are the workers that the caller saw miss a renewal, by a clock that nobody sets; they
+    count where the database's clock cannot be trusted, for having been set (not `steady`). One
+    rescuer works at a time: the others return 0 at once.
     """
     with transaction.atomic():
         if not _run("SELECT pg_try_advisory_xact_lock(%(lock)s)", {"lock": RESCUE_LOCK})[0][0]:
             return 0
         wanted = {
             "lease": settings.LEASE_SECONDS,
-            "silent": silent,
+            "silent": list(silent),
+            "steady": steady,
             "max_losses": LOSSES_LIMIT,
             "limit": RESCUE_LIMIT,
         }

@@ -1,8 +1,8 @@
 -- rescue: PROCESSING → PENDING; FAILED when it was lost too often, CANCELLED when that was asked for
 -- For tasks whose worker's lease has ended, or whose worker is gone. A lease has ended when it was
--- not renewed for its length by the database's clock, nor, where the caller has watched (`silent`),
--- for long by his own, which nobody sets: a database whose clock is set forward, or back, neither
--- takes the tasks of the living nor forgets those of the dead. A renewal that is being written wins.
+-- not renewed for its length by the database's clock; where that clock was just set (not `steady`),
+-- or tells of the future, only if the caller has also seen a renewal missed (`silent`) by his own
+-- clock, which nobody sets. A renewal that is being written wins.
 -- The attempt is not counted, since nobody knows whether this task or a neighbour killed the worker,
 -- or the machine did; but the loss is, and the next attempt runs in a process of its own, where a
 -- death can be laid at the right door. The task keeps its job, and with it its place in the queue;
@@ -13,7 +13,7 @@ WITH dead AS MATERIALIZED (
     FROM tasks_worker
     WHERE CASE
         WHEN heartbeat_at <= clock_timestamp() - %(lease)s * interval '1 second'
-            THEN %(silent)s::bigint[] IS NULL OR id = ANY (%(silent)s::bigint[])
+            THEN %(steady)s OR id = ANY (%(silent)s::bigint[])
         -- Renewed in the future: the clock was set back.
         WHEN heartbeat_at > clock_timestamp() + interval '1 second'
             THEN id = ANY (%(silent)s::bigint[])

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import math
 import random
 import threading
 import time
+from contextlib import suppress
 
 from django.conf import settings
 from django.db import Error, connection
@@ -22,6 +24,8 @@ RECONCILE_SHARE = 0.05
 PRUNE_SECONDS = 3600.0
 # Heartbeats without a renewal after which a worker counts as silent.
 MISSED = 1.5
+# Seconds between two looks by which the database's clock may differ from ours.
+STEP = 1.0
 
 
 class Watch:
@@ -29,6 +33,19 @@ class Watch:
 
     def __init__(self) -> None:
         self._seen: dict[int, tuple[dt.datetime, float]] = {}
+        self._offset: float | None = None
+        self._stepped_at = -math.inf
+
+    def is_steady(self) -> bool:
+        """Look at the database's clock; say whether it has gone with ours for a lease."""
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT extract(epoch FROM clock_timestamp())::float8")
+            ((told,),) = cursor.fetchall()
+        now = time.monotonic()
+        offset, self._offset = self._offset, told - now
+        if offset is not None and abs(self._offset - offset) > STEP:
+            self._stepped_at = now
+        return now - self._stepped_at > settings.LEASE_SECONDS
 
     def silent(self) -> list[int]:
         """Look again; return the workers that have missed a renewal since first seen so."""
@@ -54,6 +71,8 @@ class Rescuer(threading.Thread):
 
     def run(self) -> None:
         """Rescue until stopped; the database's absences are waited out."""
+        with suppress(Error):
+            self._watch.is_steady()
         # Jitter, so that the processes take turns instead of asking all at once.
         while not self._stopped.wait(settings.RESCUE_SECONDS * (0.8 + 0.4 * random.random())):  # noqa: S311
             try:
@@ -68,8 +87,8 @@ class Rescuer(threading.Thread):
         self._stopped.set()
 
     def _round(self) -> None:
-        silent = self._watch.silent()
-        while lifecycle.rescue(silent) == lifecycle.RESCUE_LIMIT:
+        silent, steady = self._watch.silent(), self._watch.is_steady()
+        while lifecycle.rescue(silent, steady=steady) == lifecycle.RESCUE_LIMIT:
             pass
         lifecycle.forget_workers()
         began = time.monotonic()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 
 import pytest
 from django.db import connection
@@ -47,8 +48,8 @@ def test_a_living_worker_keeps_its_tasks_however_long_they_take():
 def test_a_clock_set_forward_takes_no_tasks_from_a_worker_that_was_seen_to_renew():
     worker = make_worker(silent_for=600)
     make_task(Status.PROCESSING, worker_id=worker)
-    assert lifecycle.rescue([]) == 0
-    assert lifecycle.rescue([worker]) == 1
+    assert lifecycle.rescue(steady=False) == 0
+    assert lifecycle.rescue([worker], steady=False) == 1
 
 
 def test_a_clock_set_back_does_not_keep_the_tasks_of_a_worker_that_was_seen_to_be_silent():
@@ -69,6 +70,15 @@ def test_a_watch_tells_the_silent_from_those_that_renew(settings):
         return watch.silent() == [silent]
 
     wait_until(seen, what="the silent worker to be noticed")
+
+
+def test_a_watch_notices_a_clock_that_was_set(monkeypatch):
+    watch = Watch()
+    assert watch.is_steady()
+    assert watch.is_steady()
+    monotonic = time.monotonic
+    monkeypatch.setattr(time, "monotonic", lambda: monotonic() + 600)
+    assert not watch.is_steady()
 
 
 def test_a_worker_whose_row_is_gone_has_lost_its_tasks():

@@ -96,7 +96,8 @@ class Rivals:
 
     def _rescue(self, ids: Ids, jobs: dict[uuid.UUID, int]) -> int:
         return self._run(
-            sql.RESCUE, {"lease": LEASE, "silent": None, "max_losses": 10, "limit": 1_000}
+            sql.RESCUE,
+            {"lease": LEASE, "silent": [], "steady": True, "max_losses": 10, "limit": 1_000},
         )
 
     def _retry(self, ids: Ids, jobs: dict[uuid.UUID, int]) -> int:
