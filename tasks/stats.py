@@ -55,6 +55,28 @@ class QueuesStatus:
     def retry_ratio(self) -> float:
         return retry_share(primary=self.primary, retry=self.retry)
 
+    def document(self) -> dict[str, Any]:
+        """Return it as it is shown to people: by the API and by `queue_status`."""
+        return {
+            "queues": {
+                "primary": self.primary,
+                "retry": self.retry,
+                "scheduled": self.scheduled,
+                "dlq": self.dlq,
+            },
+            "states": self.states,
+            "retry_ratio": self.retry_ratio,
+            "by_queue": {
+                name: {
+                    "pending": load.pending,
+                    "processing": load.processing,
+                    "oldest_age_s": load.oldest_age,
+                    "paused": load.paused,
+                }
+                for name, load in self.by_queue.items()
+            },
+        }
+
 
 @dataclass(frozen=True, kw_only=True)
 class BatchProgress:

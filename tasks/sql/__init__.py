@@ -17,8 +17,13 @@ def _calling_back(name: str, *, moved: LiteralString) -> LiteralString:
     return _read(name).replace("-- callbacks\n", callbacks)
 
 
+def _by_flow(name: str) -> LiteralString:
+    """Return a statement that goes through the lanes of the queues one by one."""
+    return _read(name).replace("-- flows\n", _read("flows"))
+
+
 SUBMIT = _read("submit")
-CLAIM = _read("claim")
+CLAIM = _by_flow("claim")
 FINISH = _calling_back("finish", moved="finished")
 CANCEL = _calling_back("cancel", moved="cancelled")
 RETRY = _read("retry")
@@ -28,7 +33,7 @@ RECONCILE = _read("reconcile")
 PRUNE = _read("prune")
 RESET = _read("reset")
 HELD = _read("held")
-LANES = _read("lanes")
+LANES = _by_flow("lanes")
 STAGE = _read("stage")
 HEARTBEAT = _read("heartbeat")
 PROGRESS = _read("progress")

@@ -11,26 +11,9 @@
 -- Each lane of each queue (`flow`) is read through its own range of one index: a queue that is paused,
 -- or not this worker's, may hold a million jobs and costs nothing.
 -- Attempts are counted here, so that a task that kills its process cannot do so for ever.
-WITH RECURSIVE flow AS (
-    (
-        SELECT queue_name, attempts > 0 AS tried
-        FROM procrastinate_jobs
-        WHERE status = 'todo' AND scheduled_at IS NULL AND task_name LIKE 'task:%%'
-        ORDER BY queue_name, (attempts > 0)
-        LIMIT 1
-    )
-    UNION ALL
-    SELECT next.queue_name, next.tried
-    FROM flow
-    CROSS JOIN LATERAL (
-        SELECT queue_name, attempts > 0 AS tried
-        FROM procrastinate_jobs
-        WHERE status = 'todo' AND scheduled_at IS NULL AND task_name LIKE 'task:%%'
-            AND (queue_name, attempts > 0) > (flow.queue_name, flow.tried)
-        ORDER BY queue_name, (attempts > 0)
-        LIMIT 1
-    ) AS next
-), open AS MATERIALIZED (
+WITH RECURSIVE
+-- flows
+open AS MATERIALIZED (
     SELECT queue_name, tried
     FROM flow
     WHERE (%(queues)s::text[] IS NULL OR queue_name = ANY (%(queues)s::text[]))

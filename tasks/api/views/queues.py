@@ -30,28 +30,7 @@ class QueuesStatusView(APIView):
     def get(self, request: Request) -> Response:
         """Answer counts by lane, status and queue, over all owners."""
         found = stats.queues_status(now=timezone.now())
-        return Response(
-            {
-                "queues": {
-                    "primary": found.primary,
-                    "retry": found.retry,
-                    "scheduled": found.scheduled,
-                    "dlq": found.dlq,
-                },
-                "states": found.states,
-                "retry_ratio": found.retry_ratio,
-                "by_queue": {
-                    name: {
-                        "pending": load.pending,
-                        "processing": load.processing,
-                        "oldest_age_s": load.oldest_age,
-                        "paused": load.paused,
-                    }
-                    for name, load in found.by_queue.items()
-                },
-                "timestamp": found.now,
-            }
-        )
+        return Response({**found.document(), "timestamp": found.now})
 
 
 class PauseView(APIView):

@@ -45,23 +45,7 @@ class Command(BaseCommand):
 def _document() -> dict[str, Any]:
     found = stats.queues_status(now=timezone.now())
     return {
-        "queues": {
-            "primary": found.primary,
-            "retry": found.retry,
-            "scheduled": found.scheduled,
-            "dlq": found.dlq,
-        },
-        "states": found.states,
-        "retry_ratio": found.retry_ratio,
-        "by_queue": {
-            name: {
-                "pending": load.pending,
-                "processing": load.processing,
-                "oldest_age_s": load.oldest_age,
-                "paused": load.paused,
-            }
-            for name, load in found.by_queue.items()
-        },
+        **found.document(),
         "workers": [
             {
                 "name": worker.name,

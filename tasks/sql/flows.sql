@@ -1,0 +1,23 @@
+-- flows: no statement of its own; claim and lanes have it where they say `-- flows`
+-- Each lane of each queue in which anything is due: found by a probe of the index for each, however
+-- many jobs it holds.
+flow AS (
+    (
+        SELECT queue_name, attempts > 0 AS tried
+        FROM procrastinate_jobs
+        WHERE status = 'todo' AND scheduled_at IS NULL AND task_name LIKE 'task:%%'
+        ORDER BY queue_name, (attempts > 0)
+        LIMIT 1
+    )
+    UNION ALL
+    SELECT next.queue_name, next.tried
+    FROM flow
+    CROSS JOIN LATERAL (
+        SELECT queue_name, attempts > 0 AS tried
+        FROM procrastinate_jobs
+        WHERE status = 'todo' AND scheduled_at IS NULL AND task_name LIKE 'task:%%'
+            AND (queue_name, attempts > 0) > (flow.queue_name, flow.tried)
+        ORDER BY queue_name, (attempts > 0)
+        LIMIT 1
+    ) AS next
+),
