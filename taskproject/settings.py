@@ -90,7 +90,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "tasks.api.middleware.DatabaseOutageMiddleware",
     "tasks.api.middleware.ApiMiddleware",
-    "csp.middleware.CSPMiddleware",
+    "tasks.api.middleware.PolicyMiddleware",
     "tasks.console.policy.ConsolePolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -126,7 +126,7 @@ DATABASE_URL = env.str("DATABASE_URL", default="")
 EMBEDDED: EmbeddedPostgres | None = None if DATABASE_URL else EmbeddedPostgres(DATA_DIR)
 DATABASES: dict[str, dict[str, Any]] = {
     "default": {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "tasks.postgres",
         **(EMBEDDED.connection_settings() if EMBEDDED else database_from_url(DATABASE_URL)),
         "CONN_MAX_AGE": 600,
         "CONN_HEALTH_CHECKS": True,
@@ -239,6 +239,7 @@ REST_FRAMEWORK: dict[str, Any] = {
         "tasks.api.parsers.StrictJSONParser",
         "tasks.api.parsers.MislabelledJSONParser",
     ],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "tasks.api.negotiation.JSONNegotiation",
     "DEFAULT_METADATA_CLASS": None,
     "URL_FORMAT_OVERRIDE": None,
     "DEFAULT_RENDERER_CLASSES": ["tasks.api.renderers.OrjsonRenderer"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -24,6 +25,8 @@ def command() -> list[str]:
         "port": settings.PORT,
         "workers": settings.CORES,
         "blocking-threads": THREADS,
+        # A thread that ends takes its connection to the database along.
+        "blocking-threads-idle-timeout": 600,
         "workers-kill-timeout": STOP_TIMEOUT,
         "log-level": "error",
     }
@@ -43,6 +46,9 @@ def load() -> Application:
     # Imported late: it is the import that loads the site.
     from taskproject.wsgi import application
 
+    # What is there now stays: the collector need not go through it every few requests.
+    gc.collect()
+    gc.freeze()
     return application
 
 

@@ -24,6 +24,7 @@ from tasks.ending import Ending, parameters
 from tasks.errors import KeyReused, TaskGone, WrongStatus
 from tasks.models import Batch, Queue, Status, Task, Worker
 from tasks.outcomes import LostClaim
+from tasks.postgres.base import prepared_cursor
 from tasks.submission import Submission, columns
 from tasks.telemetry import emit, emit_ended
 
@@ -31,6 +32,7 @@ log = logging.getLogger(__name__)
 
 RESCUE_LIMIT = 1_000
 PRUNE_LIMIT = 1_000
+PUT_OFF_LIMIT = 1_000
 # Far more than bad luck; a task that kills its process is found out long before, in isolation.
 LOSSES_LIMIT = 10
 # One rescuer at a time is enough; a transaction-level lock also works behind PgBouncer.
@@ -73,7 +75,7 @@ def submit(
     rows = _enqueue([submission], owner_id=owner.pk if owner else None)
     if not rows:
         return _replayed(submission, owner)
-    _, job_id, created_at, due = rows[0]
+    _, job_id, created_at, due, *_ = rows[0]
     return Task(
         id=submission.id,
         owner=owner,
@@ -140,7 +142,7 @@ def cancel(task: Task) -> Task:
 
 def cancel_many(ids: Sequence[uuid.UUID]) -> int:
     """Cancel those that have not ended; return how many."""
-    return _apply("cancel", sql.CANCEL, {"ids": list(ids)})
+    return _drop("cancel", sql.CANCEL, ids)
 
 
 def retry(task: Task) -> Task:
@@ -150,7 +152,7 @@ def retry(task: Task) -> Task:
 
 def retry_many(ids: Sequence[uuid.UUID]) -> int:
     """Queue again those that failed or were cancelled; return how many."""
-    return _apply("retry", sql.RETRY, {"ids": list(ids)})
+    return len(_apply("retry", sql.RETRY, {"ids": list(ids)}))
 
 
 def delete(task: Task) -> None:
@@ -162,7 +164,14 @@ def delete(task: Task) -> None:
 
 def delete_many(ids: Sequence[uuid.UUID]) -> int:
     """Delete those that are not being processed; return how many."""
-    return _apply("delete", sql.DELETE, {"ids": list(ids)})
+    return _drop("delete", sql.DELETE, ids)
+
+
+def put_off_callbacks(*, owner_id: int | None, url: str, pause: float, spread: float) -> None:
+    """Let what waits for the receiver of a URL wait `pause` seconds, and up to `spread` more."""
+    wanted = {"owner": owner_id, "url": url, "pause": pause, "spread": spread}
+    with connection.cursor() as cursor:
+        cursor.execute(sql.PUT_OFF, {**wanted, "limit": PUT_OFF_LIMIT})
 
 
 def rescue(silent: Sequence[int] = (), *, steady: bool = True) -> int:
@@ -182,7 +191,7 @@ def rescue(silent: Sequence[int] = (), *, steady: bool = True) -> int:
             "max_losses": LOSSES_LIMIT,
             "limit": RESCUE_LIMIT,
         }
-        return _apply("rescue", sql.RESCUE, wanted)
+        return len(_apply("rescue", sql.RESCUE, wanted))
 
 
 def reconcile() -> tuple[int, int]:
@@ -243,7 +252,14 @@ def _enqueue(
     owner_id: int | None,
     batch_id: uuid.UUID | None = None,
 ) -> list[tuple[Any, ...]]:
-    rows = _run(sql.SUBMIT, {"owner": owner_id, "batch": batch_id, **columns(submissions)})
+    wanted = {
+        "owner": owner_id,
+        "batch": batch_id,
+        "commits_at_once": not connection.in_atomic_block,
+        **columns(submissions),
+    }
+    # Planning costs as much as one task; a batch is planned for its size.
+    rows = _run(sql.SUBMIT, wanted, prepared=len(submissions) == 1)
     # Fewer rows than submissions: a repeated request, for which nothing was queued.
     for one in submissions if len(rows) == len(submissions) else ():
         _emit_on_commit(
@@ -263,19 +279,37 @@ def _move(task: Task, verb: Callable[[Sequence[uuid.UUID]], int], participle: st
     return task
 
 
-def _apply(transition: str, statement: LiteralString, wanted: dict[str, Any]) -> int:
-    """Run a statement that returns (id, kind, attempt, status) of each task it moved."""
+def _drop(transition: str, statement: LiteralString, ids: Sequence[uuid.UUID]) -> int:
+    """Run a statement after whose first columns comes a job that it had to leave, if any."""
+    rows = _apply(transition, statement, {"ids": list(ids)})
+    if left := [row[4] for row in rows if row[4]]:
+        # What has been done stands, and the reconciler finds what this does not.
+        transaction.on_commit(partial(_discard, left), robust=True)
+    return len(rows)
+
+
+def _discard(jobs: list[int]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(sql.DISCARD, {"jobs": jobs})
+
+
+def _apply(
+    transition: str, statement: LiteralString, wanted: dict[str, Any]
+) -> list[tuple[Any, ...]]:
+    """Run a statement that returns (id, kind, attempt, status, …) of each task it moved."""
     rows = _run(statement, wanted)
     for task_id, kind, attempt, status, *_ in rows:
         _emit_on_commit(transition, task_id=task_id, kind=kind, attempt=attempt, status=status)
-    return len(rows)
+    return rows
 
 
 def _emit_on_commit(transition: str, **facts: Any) -> None:
     transaction.on_commit(partial(emit, transition, **facts))
 
 
-def _run(statement: LiteralString, wanted: dict[str, Any]) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
+def _run(
+    statement: LiteralString, wanted: dict[str, Any], *, prepared: bool = False
+) -> list[tuple[Any, ...]]:
+    with prepared_cursor() if prepared else connection.cursor() as cursor:
         cursor.execute(statement, wanted)
         return list(cursor.fetchall())

@@ -12,9 +12,9 @@ from django.conf import settings
 from django.db import connection
 from django.db.models import Count, DurationField, ExpressionWrapper, F, Max, Min, Q
 from django.db.models.fields.json import KT
-from django.db.models.functions import Greatest, Now, TruncMinute
+from django.db.models.functions import Greatest, Now
 
-from tasks import kinds
+from tasks import census, kinds
 from tasks.models import Attempt, Batch, Queue, Status, Task, Worker, WorkerState
 from tasks.models.task import TERMINAL, TaskQuerySet
 
@@ -46,6 +46,19 @@ class QueuesStatus:
     states: dict[str, int]
     by_queue: dict[str, QueueLoad]
     now: dt.datetime
+
+    @property
+    def due(self) -> int:
+        return self.primary + self.retry
+
+    @property
+    def processing(self) -> int:
+        return self.states[Status.PROCESSING]
+
+    @property
+    def oldest_age(self) -> float | None:
+        ages = [load.oldest_age for load in self.by_queue.values() if load.oldest_age is not None]
+        return max(ages, default=None)
 
     @property
     def dlq(self) -> int:
@@ -107,22 +120,20 @@ def retry_share(*, primary: int, retry: int) -> float:
     return round(RETRY_SHARE * min(1.0, primary / retry), 4) if primary else 1.0
 
 
-def queues_status(*, now: dt.datetime) -> QueuesStatus:
-    """Count what waits, what runs and what was; reads every row once."""
-    waiting = list(_waiting_by_queue())
-    running = dict(_counts(Task.objects.filter(status=Status.PROCESSING), "queue"))
-    # The statuses with an index of their own are counted through it.
-    others = Task.objects.exclude(status__in=(Status.PENDING, Status.PROCESSING))
-    states = dict.fromkeys(Status.values, 0) | dict(_counts(others, "status"))
-    states[Status.PENDING] = sum(row["pending"] for row in waiting)
+def queues_status(*, exact: bool = False) -> QueuesStatus:
+    """Tell what waits, runs and was; of many tasks as of a few seconds ago, unless exact."""
+    told = census.count(_tally) if exact else census.take("queues", _tally)
+    waiting, running = told.found["waiting"], told.found["running"]
+    states = dict.fromkeys(Status.values, 0) | told.found["ended"]
+    states[Status.PENDING] = sum(row["pending"] for row in waiting.values())
     states[Status.PROCESSING] = sum(running.values())
     return QueuesStatus(
-        primary=sum(row["primary"] for row in waiting),
-        retry=sum(row["retry"] for row in waiting),
-        scheduled=sum(row["scheduled"] for row in waiting),
+        primary=sum(row["primary"] for row in waiting.values()),
+        retry=sum(row["retry"] for row in waiting.values()),
+        scheduled=sum(row["scheduled"] for row in waiting.values()),
         states=states,
-        by_queue=_loads({row["queue"]: row for row in waiting}, running),
-        now=now,
+        by_queue=_loads(waiting, running),
+        now=told.at,
     )
 
 
@@ -205,10 +216,24 @@ def _state(worker: Worker, silence: dt.timedelta) -> str:
     return "draining" if worker.state == WorkerState.DRAINING else "alive"
 
 
-def _waiting_by_queue() -> Any:
+def _tally(now: dt.datetime) -> dict[str, Any]:
+    """Count by status and queue, each status through its index; reads all that waits."""
+    running = Task.objects.filter(status=Status.PROCESSING)
+    return {
+        "waiting": {row["queue"]: _told(row, now) for row in _waiting()},
+        "running": dict(_counts(running, "queue")),
+        "ended": {status: Task.objects.filter(status=status).count() for status in TERMINAL},
+    }
+
+
+def _told(row: dict[str, Any], now: dt.datetime) -> dict[str, Any]:
+    since = row.pop("since")
+    return {**row, "age": max(0.0, round((now - since).total_seconds(), 3)) if since else None}
+
+
+def _waiting() -> Any:
     # What is due waits since the latest of what it had to wait for.
-    since = Greatest("created_at", "scheduled_at", "started_at")
-    age = ExpressionWrapper(Now() - Min(since, filter=_DUE), output_field=DurationField())
+    since = Min(Greatest("created_at", "scheduled_at", "started_at"), filter=_DUE)
     return (
         Task.objects.filter(status=Status.PENDING)
         .order_by()
@@ -218,7 +243,7 @@ def _waiting_by_queue() -> Any:
             primary=Count("pk", filter=_DUE & Q(attempt=0)),
             retry=Count("pk", filter=_DUE & Q(attempt__gt=0)),
             scheduled=Count("pk", filter=Q(scheduled_at__gt=Now())),
-            oldest_age=age,
+            since=since,
         )
     )
 
@@ -234,97 +259,13 @@ def _loads(waiting: dict[str, Any], running: dict[str, int]) -> dict[str, QueueL
     loads = {}
     for name in sorted(named | set(waiting) | set(running) | set(switches)):
         row = waiting.get(name, {})
-        age = row.get("oldest_age")
         loads[name] = QueueLoad(
             pending=row.get("pending", 0),
             processing=running.get(name, 0),
-            oldest_age=None if age is None else max(0.0, round(age.total_seconds(), 3)),
+            oldest_age=row.get("age"),
             paused=switches.get(name, False),
         )
     return loads
-
-
-@dataclass(frozen=True, kw_only=True)
-class Present:
-    """What waits and runs now, and what failed for good; ages in seconds."""
-
-    primary: int
-    retry: int
-    scheduled: int
-    processing: int
-    dlq: int
-    oldest_age: float | None
-    by_queue: dict[str, QueueLoad]
-
-    @property
-    def due(self) -> int:
-        return self.primary + self.retry
-
-
-@dataclass(frozen=True, kw_only=True)
-class QueueCount:
-    """How many tasks of a queue run, and how many wait."""
-
-    active: int = 0
-    pending: int = 0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Minute:
-    """How many tasks ended in one minute, and how."""
-
-    start: dt.datetime
-    completed: int
-    failed: int
-
-
-def present() -> Present:
-    """Count what waits, runs and failed through their own indexes, whatever has ended well."""
-    waiting = list(_waiting_by_queue())
-    running = dict(_counts(Task.objects.filter(status=Status.PROCESSING), "queue"))
-    by_queue = _loads({row["queue"]: row for row in waiting}, running)
-    ages = [load.oldest_age for load in by_queue.values() if load.oldest_age is not None]
-    return Present(
-        primary=sum(row["primary"] for row in waiting),
-        retry=sum(row["retry"] for row in waiting),
-        scheduled=sum(row["scheduled"] for row in waiting),
-        processing=sum(running.values()),
-        dlq=Task.objects.filter(status=Status.FAILED).count(),
-        oldest_age=max(ages, default=None),
-        by_queue=by_queue,
-    )
-
-
-def queue_counts(queues: Sequence[str]) -> dict[str, QueueCount]:
-    """Count what these queues hold, through the indexes of what runs and what waits."""
-    named = Task.objects.filter(queue__in=queues)
-    running = dict(_counts(named.filter(status=Status.PROCESSING), "queue"))
-    pending = dict(_counts(named.filter(status=Status.PENDING), "queue"))
-    return {
-        name: QueueCount(active=running.get(name, 0), pending=pending.get(name, 0))
-        for name in queues
-    }
-
-
-def ended_by_minute(*, now: dt.datetime, minutes: int = 60) -> list[Minute]:
-    """Count what ended in each of the last minutes, oldest first; reads those rows alone."""
-    first = now.replace(second=0, microsecond=0) - dt.timedelta(minutes=minutes - 1)
-    rows = (
-        Task.objects.filter(finished_at__gte=first, status__in=(Status.COMPLETED, Status.FAILED))
-        .order_by()
-        .values_list(TruncMinute("finished_at"), "status")
-        .annotate(n=Count("*"))
-    )
-    counts = {(minute, status): n for minute, status, n in rows}
-    starts = (first + dt.timedelta(minutes=passed) for passed in range(minutes))
-    return [
-        Minute(
-            start=start,
-            completed=counts.get((start, Status.COMPLETED), 0),
-            failed=counts.get((start, Status.FAILED), 0),
-        )
-        for start in starts
-    ]
 
 
 def batch_counts(batches: Sequence[uuid.UUID]) -> dict[uuid.UUID, dict[str, int]]:

@@ -117,18 +117,6 @@ def joined(documents: Iterable[bytes]) -> str:
 
 
 def columns(submissions: Sequence[Submission]) -> dict[str, Any]:
-    """Return the parameters of `submit.sql`: one array, or joined text, a column."""
-    return {
-        "ids": [one.id for one in submissions],
-        "kinds": [one.kind for one in submissions],
-        "queues": [one.queue for one in submissions],
-        "priorities": [one.priority for one in submissions],
-        "inputs": joined(orjson.dumps(one.input) for one in submissions),
-        "metadatas": joined(orjson.dumps(one.metadata) for one in submissions),
-        "max_attempts": [one.max_attempts for one in submissions],
-        "delays": [one.delay for one in submissions],
-        "scheduled_ats": [one.scheduled_at for one in submissions],
-        "callback_urls": [one.callback_url for one in submissions],
-        "idempotency_keys": [one.idempotency_key for one in submissions],
-        "fingerprints": [one.fingerprint() for one in submissions],
-    }
+    """Return the parameters of `submit.sql` that tell the tasks: one document with all of them."""
+    new = [vars(one) | {"fingerprint": one.fingerprint()} for one in submissions]
+    return {"new": orjson.dumps(new).decode()}

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import threading
 import time
 import uuid
 from typing import Any
 
 from analysis.api.celery_states import celery_state
-from tasks import stats
+from tasks import stats, waiting
 from tasks.models import Status, Task
 
 SHOWN = ("id", "owner_id", "kind", "status", "attempt", "progress", "result", "error")
 DOCUMENTED = ("conversation_id", "ai_response")
-# Of each process's threads, so many wait for replies at most; the others serve.
-_places = threading.BoundedSemaphore(8)
-_FIRST_LOOK, _SLOWEST_LOOK = 0.02, 0.25
 
 
 def answering(task: Task) -> Task:
@@ -46,23 +42,13 @@ def wait(task_id: uuid.UUID, *, seconds: float) -> Task | None:
 
     At once when no worker lives, or when as many wait already as may.
     """
-    if not _places.acquire(blocking=False):
+    end = time.monotonic() + seconds
+    if not stats.worker_counts()["alive"]:
         return None
-    try:
-        return _wait(task_id, seconds) if stats.worker_counts()["alive"] else None
-    finally:
-        _places.release()
-
-
-def _wait(task_id: uuid.UUID, seconds: float) -> Task | None:
-    end, pause = time.monotonic() + seconds, _FIRST_LOOK
-    while time.monotonic() < end:
+    while (left := end - time.monotonic()) > 0 and waiting.until_ended(task_id, seconds=left):
         task = Task.objects.filter(pk=task_id).only(*SHOWN).first()
-        if task is None:
-            return None
-        by = answering(task)
-        if by.is_terminal:
+        by = answering(task) if task else None
+        if by is None or by.is_terminal:
             return by
-        time.sleep(pause)
-        pause = min(pause * 1.5, _SLOWEST_LOOK)
+        task_id = by.pk
     return None

@@ -69,11 +69,13 @@ class QueuesView(APIView):
     )
     def get(self, request: Request) -> Response:
         """Answer how many tasks run and wait, over all owners."""
-        counts = stats.queue_counts(QUEUES)
+        found = stats.queues_status()
+        held = {name: found.by_queue[name] for name in QUEUES}
         queues = {
-            name: {"active": one.active, "pending": one.pending} for name, one in counts.items()
+            name: {"active": load.processing, "pending": load.pending}
+            for name, load in held.items()
         }
-        return Response({"queues": queues, "timestamp": timezone.now()})
+        return Response({"queues": queues, "timestamp": found.now})
 
 
 class ActiveView(APIView):

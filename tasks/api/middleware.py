@@ -6,6 +6,8 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from csp.constants import HEADER
+from csp.middleware import CSPMiddleware
 from django.core.signals import got_request_exception
 from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
@@ -49,13 +51,12 @@ class ApiMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         """Refuse bodies whose end cannot be found, and make problems of error pages."""
-        if "Transfer-Encoding" in request.headers and not request.META.get("CONTENT_LENGTH"):
+        if "HTTP_TRANSFER_ENCODING" in request.META and not request.META.get("CONTENT_LENGTH"):
             detail = "This server cannot read a chunked body."
             problem = Problem(type=problems.LENGTH_REQUIRED, detail=detail)
             return problem.response(instance=request.path)
         response = self._get_response(request)
-        is_page = response.headers.get("Content-Type", "").startswith("text/")
-        if response.status_code >= 400 and is_page and answers_json(request):
+        if response.status_code >= 400 and _is_page(response) and answers_json(request):
             return _as_problem(response, instance=request.path)
         return response
 
@@ -68,6 +69,23 @@ class ApiMiddleware:
         """
         if _is_api(view) and is_form_media_type(request.META.get("CONTENT_TYPE", "")):
             del request.META["CONTENT_TYPE"]
+
+
+class PolicyMiddleware(CSPMiddleware):
+    """django-csp's, with one policy for all that is no page: it needs nothing loaded."""
+
+    def process_response(
+        self, request: HttpRequest, response: HttpResponseBase
+    ) -> HttpResponseBase:
+        """Say what a browser may load for this answer."""
+        if _is_page(response):
+            return super().process_response(request, response)
+        response.headers.setdefault(HEADER, "default-src 'none'; frame-ancestors 'none'")
+        return response
+
+
+def _is_page(response: HttpResponseBase) -> bool:
+    return response.headers.get("Content-Type", "").startswith("text/")
 
 
 def _as_problem(page: HttpResponseBase, *, instance: str) -> HttpResponse:

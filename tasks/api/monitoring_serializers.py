@@ -38,7 +38,9 @@ class QueuesStatusSerializer(serializers.Serializer[Any]):
         help_text="The retry lane's share of the work: 0.3 at most while both lanes wait."
     )
     by_queue = serializers.DictField(child=QueueLoadSerializer())
-    timestamp = serializers.DateTimeField()
+    timestamp = serializers.DateTimeField(
+        help_text="When it was counted: now, or, of many tasks, seconds ago; a minute at most."
+    )
 
 
 class QueueSerializer(serializers.Serializer[Any]):

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 
 from django.conf import settings
-from django.shortcuts import get_object_or_404
+from django.http import Http404
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from tasks.api.permissions import IsOperator, MayUseApi
+from tasks.lookup import find
 from tasks.models import Status, Task
 from tasks.models.task import TaskQuerySet
 
@@ -31,9 +33,12 @@ def is_operator(view: APIView) -> bool:
     return IsOperator().has_permission(view.request, view)
 
 
-def visible_task(view: APIView, task_id: uuid.UUID) -> Task:
+def visible_task(view: APIView, task_id: uuid.UUID, *, only: Sequence[str] = ()) -> Task:
     """Return a task that the caller sees; raise Http404, be it another's or nobody's."""
-    return get_object_or_404(Task.objects.visible_to(view.request.user), pk=task_id)
+    task = find(task_id, user=view.request.user, only=only)
+    if task is None:
+        raise Http404
+    return task
 
 
 def movable_task(view: APIView, task_id: uuid.UUID) -> Task:

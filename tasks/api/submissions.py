@@ -27,7 +27,7 @@ def task_options(body: Any) -> dict[str, Any]:
     for name, number in (("priority", int), ("max_attempts", int), ("delay", float)):
         if name in options:
             options[name] = number(options[name])
-    if len(orjson.dumps(options.get("metadata"))) > METADATA_LIMIT:
+    if "metadata" in options and len(orjson.dumps(options["metadata"])) > METADATA_LIMIT:
         raise InvalidInput([FieldError("metadata", f"Must be at most {METADATA_LIMIT} bytes.")])
     return options
 
@@ -36,7 +36,7 @@ def caller_options(request: Request) -> dict[str, Any]:
     """Return the arguments of `submit` that come with the request, not with its body."""
     return {
         "owner": request.user if request.user.is_authenticated else None,
-        "idempotency_key": request.headers.get("Idempotency-Key"),
+        "idempotency_key": request.META.get("HTTP_IDEMPOTENCY_KEY"),
     }
 
 

@@ -14,7 +14,8 @@ class BodyHeaders:
     """Hand a WSGI application only Content-Length and Content-Type that Django understands.
 
     Bodies that come in chunks get a length, as Django would take them for empty. Nothing is read
-    ahead; who reads more than `limit` bytes gets RequestDataTooBig.
+    ahead; who reads more than `limit` bytes gets RequestDataTooBig. What is answered goes back
+    in one piece, unless it is a stream.
     """
 
     def __init__(self, application: Application, *, limit: int) -> None:
@@ -30,7 +31,13 @@ class BodyHeaders:
         # An RFC 2231 parameter in an unknown encoding is an exception before any handler's reach.
         if "*" in environ.get("CONTENT_TYPE", ""):
             environ["CONTENT_TYPE"] = environ["CONTENT_TYPE"].partition(";")[0]
-        return self._application(environ, start_response)
+        response: Any = self._application(environ, start_response)
+        if response.streaming:
+            streamed: Iterable[bytes] = response
+            return streamed
+        # The server sends a list at once, and goes through anything else piece by piece.
+        response.close()
+        return [response.content]
 
 
 class _BoundedInput:

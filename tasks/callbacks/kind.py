@@ -9,6 +9,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from tasks import lifecycle
 from tasks.callbacks.lines import Dead, Engaged, line
 from tasks.callbacks.message import message
 from tasks.callbacks.post import Answer, NoAnswer, post
@@ -22,8 +23,9 @@ from tasks.models.task import TERMINAL
 GONE = 410
 # Answers that may say when to come again.
 BUSY = (429, 503)
-# When to come again to a receiver whose lines are engaged, in seconds, and up to twice that.
-ENGAGED_PAUSE = 30.0
+# For how long callbacks are put off whose receiver is dead; one that is engaged, up to twice that.
+# Seconds.
+PAUSE = 30.0
 
 INPUT = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -65,6 +67,15 @@ def deliver(input: dict[str, Any], context: Context) -> dict[str, Any]:
         answer = _send(receiver, body, context)
     except Refused as refused:
         raise FatalError(str(refused)) from None
+    except Engaged:
+        # Spread, so that the lines are never idle while some wait.
+        _put_off(told_about, spread=PAUSE)
+        wait = PAUSE * (1.0 + random.random())  # noqa: S311 spreads load, guards nothing
+        raise Snooze(wait, "Other callbacks to the receiver are under way.") from None
+    except Dead:
+        # Together, so that one that comes back finds it for all of them.
+        _put_off(told_about, spread=0.0)
+        raise Undelivered("The receiver has just failed to answer other callbacks.") from None
     return _judged(answer, context.attempt)
 
 
@@ -87,13 +98,15 @@ def _send(receiver: Receiver, body: str, context: Context) -> Answer:
     try:
         with line(receiver.authority, is_last_try=context.attempt >= MAX_ATTEMPTS):
             return post(receiver, body=body.encode(), headers=headers)
-    except Engaged:
-        wait = ENGAGED_PAUSE * (1.0 + random.random())  # noqa: S311 spreads load, guards nothing
-        raise Snooze(wait, "Other callbacks to the receiver are under way.") from None
-    except Dead:
-        raise Undelivered("The receiver has just failed to answer other callbacks.") from None
     except NoAnswer as error:
         raise Undelivered(str(error)) from None
+
+
+def _put_off(told_about: Task, *, spread: float) -> None:
+    """Let the callbacks wait that would find the same, one by one."""
+    lifecycle.put_off_callbacks(
+        owner_id=told_about.owner_id, url=told_about.callback_url, pause=PAUSE, spread=spread
+    )
 
 
 def _judged(answer: Answer, attempt: int) -> dict[str, Any]:

@@ -41,6 +41,7 @@ class _Line:
 
 _changed = threading.Condition()
 _lines: dict[str, _Line] = {}
+_slots: int = settings.WORKER_CONCURRENCY
 
 
 @contextmanager
@@ -62,6 +63,12 @@ def line(receiver: str, *, is_last_try: bool = False) -> Iterator[None]:
         _give_back(receiver, taken)
 
 
+def share_out(slots: int) -> None:
+    """Leave half of so many slots, those of this process, to others than any one receiver."""
+    global _slots
+    _slots = slots
+
+
 def hang_up() -> None:
     """Forget all receivers."""
     with _changed:
@@ -69,7 +76,7 @@ def hang_up() -> None:
 
 
 def _take(receiver: str, *, is_last_try: bool) -> _Line:
-    most = max(1, settings.WORKER_CONCURRENCY // 2)
+    most = max(1, _slots // 2)
     with _changed:
         wanted = _lines.setdefault(receiver, _Line())
 

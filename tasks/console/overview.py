@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
@@ -11,22 +10,18 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
-from django.utils import timezone
 
 from tasks import stats
 from tasks.console import badges, wording
 from tasks.console.chart import bars
 from tasks.console.rights import VIEW
-from tasks.models import Status, Task
-from tasks.models.task import TaskQuerySet
-
-WORST = 5
+from tasks.last_hour import last_hour
 
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Fill the admin's index; only for whoever may see tasks."""
     if request.user.has_perm(VIEW):
-        context |= {"title": "Overview", "may_see": True, **_now(), **_hour(timezone.now())}
+        context |= {"title": "Overview", "may_see": True, **_now(), **_hour()}
     return context
 
 
@@ -37,7 +32,7 @@ def now(request: HttpRequest) -> HttpResponse:
 
 def hour(request: HttpRequest) -> HttpResponse:
     """Render the part about the last hour, which costs more and is refreshed less often."""
-    return _fragment(request, "admin/tasks/overview_hour.html", lambda: _hour(timezone.now()))
+    return _fragment(request, "admin/tasks/overview_hour.html", _hour)
 
 
 def _fragment(
@@ -49,11 +44,12 @@ def _fragment(
 
 
 def _now() -> dict[str, Any]:
-    present = stats.present()
+    present = stats.queues_status()
     workers = stats.workers()
     alive = [worker for worker, state in workers if state != "dead"]
     return {
         "present": present,
+        "counted": wording.ago(present.now),
         "oldest": wording.span(present.oldest_age),
         "alive": len(alive),
         "slots": sum(worker.concurrency for worker in alive),
@@ -69,8 +65,9 @@ def _now() -> dict[str, Any]:
     }
 
 
-def _hour(moment: dt.datetime) -> dict[str, Any]:
-    minutes = stats.ended_by_minute(now=moment)
+def _hour() -> dict[str, Any]:
+    hour = last_hour()
+    minutes = hour.minutes
     completed = sum(minute.completed for minute in minutes)
     failed = sum(minute.failed for minute in minutes)
     return {
@@ -79,15 +76,11 @@ def _hour(moment: dt.datetime) -> dict[str, Any]:
         "failed": failed,
         "per_minute": f"{completed / len(minutes):.1f}",
         "share_failed": f"{100 * failed / (completed + failed):.1f} %" if failed else "0 %",
-        "worst": stats.failure_groups(_failed_since(minutes[0].start))[:WORST] if failed else [],
+        "worst": hour.worst,
     }
 
 
-def _failed_since(moment: dt.datetime) -> TaskQuerySet:
-    return Task.objects.filter(status=Status.FAILED, finished_at__gte=moment)
-
-
-def _lanes(present: stats.Present) -> list[dict[str, Any]]:
+def _lanes(present: stats.QueuesStatus) -> list[dict[str, Any]]:
     counts = [
         ("Primary", "primary", "waiting", present.primary),
         ("Retry", "retry", "warning", present.retry),

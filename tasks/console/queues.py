@@ -33,10 +33,12 @@ class QueueAdmin(EngineAdmin):
         """Show every queue."""
         if not self.has_view_permission(request):
             raise PermissionDenied
+        status = stats.queues_status()
         context = {
             **self.admin_site.each_context(request),
             "title": "Queues",
-            "queues": _rows(),
+            "queues": _rows(status),
+            "counted": wording.ago(status.now),
             "operator": may_operate(request.user),
         }
         return TemplateResponse(request, "admin/tasks/queues.html", context)
@@ -53,7 +55,7 @@ class QueueAdmin(EngineAdmin):
             return HttpResponseNotAllowed(["POST"])
         require_operator(request)
         name, verb = request.POST.get("name", ""), request.POST.get("verb", "")
-        if verb not in SWITCHES or name not in {row["name"] for row in _rows()}:
+        if verb not in SWITCHES or name not in stats.queues_status().by_queue:
             raise Http404
         SWITCHES[verb](name)
         record(request.user, [Queue(name=name)], f"The queue is {DONE[verb]}.")
@@ -61,7 +63,7 @@ class QueueAdmin(EngineAdmin):
         return redirect("admin:tasks_queue_changelist")
 
 
-def _rows() -> list[dict[str, Any]]:
+def _rows(status: stats.QueuesStatus) -> list[dict[str, Any]]:
     return [
         {
             "name": name,
@@ -71,5 +73,5 @@ def _rows() -> list[dict[str, Any]]:
             "processing": load.processing,
             "oldest": wording.span(load.oldest_age),
         }
-        for name, load in stats.present().by_queue.items()
+        for name, load in status.by_queue.items()
     ]

@@ -57,7 +57,7 @@ class TaskAdmin(EngineAdmin):
         ErrorFilter,
     )
     list_filter_submit = True
-    list_per_page = 50
+    list_per_page = 25
     paginator = InfinitePaginator
     ordering = ("-id",)
     search_fields = ("id",)

@@ -1,10 +1,11 @@
-"""The rows: tasks, their attempts and batches, queues, workers, breakers, schedules."""
+"""The rows: tasks, their attempts and batches, queues, workers, breakers, schedules, counts."""
 
 from __future__ import annotations
 
 from tasks.models.attempt import Attempt, Outcome
 from tasks.models.batch import Batch
 from tasks.models.breaker import Breaker
+from tasks.models.census import Census
 from tasks.models.queue import Queue
 from tasks.models.schedule import Schedule
 from tasks.models.task import Lane, Status, Task
@@ -14,6 +15,7 @@ __all__ = [
     "Attempt",
     "Batch",
     "Breaker",
+    "Census",
     "Lane",
     "Outcome",
     "Queue",

@@ -14,12 +14,16 @@ class OwnedQuerySet(models.QuerySet[Row]):
     """Rows with an owner; null means that an anonymous caller made them."""
 
     def visible_to(self, user: AbstractBaseUser | AnonymousUser | None) -> Self:
-        """Keep what this user may see: the one owner filter of every read.
+        """Keep what this user may see."""
+        sees_all, owner = reach(user)
+        return self if sees_all else self.filter(owner=owner)
 
-        Staff who may view tasks see all, a user their own, an anonymous caller what nobody owns.
-        """
-        if not isinstance(user, User) or not user.is_active:
-            return self.filter(owner=None)
-        if user.is_staff and user.has_perm("tasks.view_task"):
-            return self
-        return self.filter(owner=user)
+
+def reach(user: AbstractBaseUser | AnonymousUser | None) -> tuple[bool, int | None]:
+    """Return whether a user sees every row, and whose they see otherwise: for every read.
+
+    Staff who may view tasks see all, a user their own, an anonymous caller what nobody owns.
+    """
+    if not isinstance(user, User) or not user.is_active:
+        return False, None
+    return user.is_staff and user.has_perm("tasks.view_task"), user.pk

@@ -189,6 +189,29 @@ class Task(models.Model):
                 name="task_failed_newest",
                 condition=Q(status=Status.FAILED),
             ),
+            # Lists by status, newest first, behind a million that wait; counts by status. Two,
+            # because every task that completes pays for the first: it has no more than the key.
+            models.Index(
+                fields=["id"],
+                name="task_completed_newest",
+                condition=Q(status=Status.COMPLETED),
+            ),
+            models.Index(
+                fields=["status", "id"],
+                name="task_undone_newest",
+                condition=Q(status__in=RETRYABLE),
+            ),
+            # Lists of what was tried before, and of what waits for its time; the same.
+            models.Index(
+                fields=["id"],
+                name="task_retried_newest",
+                condition=Q(status=Status.PENDING, attempt__gt=0),
+            ),
+            models.Index(
+                fields=["id"],
+                name="task_scheduled_newest",
+                condition=Q(status=Status.PENDING, scheduled_at__isnull=False),
+            ),
             # The pruner's look for old rows; tiny, since rows end roughly in order.
             BrinIndex(fields=["finished_at"], name="task_finished_brin", autosummarize=True),
         ]

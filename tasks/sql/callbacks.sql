@@ -1,31 +1,35 @@
 -- callbacks: no statement of its own; finish, cancel and rescue have it where they say `-- callbacks`
 -- For each task that has just ended, and whose owner wants to be told so, a task of the engine's own
 -- kind comes with its job, or neither the end nor the callback does. The name, the queue and the
--- number of attempts are those in `tasks/callbacks/`.
-called_back AS (
+-- number of attempts are those in `tasks/callbacks/`. Each receiver of each owner has turns of its own,
+-- so that nobody waits behind all that another's receiver is told.
+wanted AS MATERIALIZED (
+    SELECT
+        tasks_uuid7() AS id, nextval('procrastinate_jobs_id_seq') AS job_id, owner_id,
+        tasks_receiver(owner_id, callback_url) AS receiver,
+        jsonb_build_object('task_id', id, 'status', status, 'ended_at', finished_at) AS input
+    FROM moved
+    WHERE callback_url <> '' AND status IN ('COMPLETED', 'FAILED', 'CANCELLED')
+), called_back AS (
     INSERT INTO tasks_task (
         id, owner_id, kind, queue, priority, status, input, metadata, attempt, max_attempts, lease,
         losses, crashes, progress, progress_message, cancel_requested, callback_url, created_at,
         job_id
     )
     SELECT
-        tasks_uuid7(), owner_id, 'callback.deliver', 'callbacks', 0, 'PENDING',
-        jsonb_build_object('task_id', id, 'status', status, 'ended_at', finished_at),
-        '{}'::jsonb, 0, 10, 0, 0, 0, 0, '', false, '', clock_timestamp(),
-        nextval('procrastinate_jobs_id_seq')
-    FROM moved
-    WHERE callback_url <> '' AND status IN ('COMPLETED', 'FAILED', 'CANCELLED')
-    RETURNING id, job_id, coalesce(owner_id, 0) AS owner
+        id, owner_id, 'callback.deliver', 'callbacks', 0, 'PENDING', input, '{}'::jsonb, 0, 10, 0,
+        0, 0, 0, '', false, '', clock_timestamp(), job_id
+    FROM wanted
 ), callback_turns AS MATERIALIZED (
-    SELECT owner, tasks_last_turn('callbacks', 0, owner) AS last
-    FROM (SELECT DISTINCT owner FROM called_back) AS owners
+    SELECT receiver, tasks_last_turn('callbacks', 0, receiver) AS last
+    FROM (SELECT DISTINCT receiver FROM wanted) AS receivers
 ), called_back_jobs AS (
     INSERT INTO procrastinate_jobs (
         id, queue_name, task_name, priority, args, tasks_owner, tasks_turn
     )
     SELECT
-        job_id, 'callbacks', 'task:callback.deliver', 0, jsonb_build_object('task_id', id), owner,
-        last + row_number() OVER (PARTITION BY owner ORDER BY job_id)
-    FROM called_back
-    JOIN callback_turns USING (owner)
+        job_id, 'callbacks', 'task:callback.deliver', 0, jsonb_build_object('task_id', id), receiver,
+        last + row_number() OVER (PARTITION BY receiver ORDER BY job_id)
+    FROM wanted
+    JOIN callback_turns USING (receiver)
 ),

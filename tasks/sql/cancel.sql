@@ -1,7 +1,7 @@
 -- cancel: PENDING → CANCELLED at once; PROCESSING is asked to stop
 -- The worker of a running task is told (NOTIFY) and ends it as CANCELLED when it heeds.
--- Whoever holds a task row never waits for a job row: a job that is being claimed this moment is
--- skipped, and the claim deletes it, because its task no longer waits.
+-- Whoever holds a task row never waits for a job row: one that somebody holds this moment is left, and
+-- its id returned, to be discarded after the commit.
 -- `target` is as fresh as its lock, while the row that is updated may first be an older version, of
 -- which PostgreSQL checks the constraints before it sees that it is old: hence the worker.
 WITH target AS MATERIALIZED (
@@ -33,8 +33,12 @@ gone AS (
         WHERE cancelled.status = 'CANCELLED'
         FOR UPDATE OF job SKIP LOCKED
     )
+    RETURNING id
 )
 SELECT
     id, kind, attempt, status,
+    CASE
+        WHEN status = 'CANCELLED' AND job_id NOT IN (SELECT id FROM gone) THEN job_id
+    END AS left_job,
     CASE status WHEN 'PROCESSING' THEN pg_notify('tasks_cancel', id::text)::text END AS told
 FROM cancelled

@@ -62,7 +62,7 @@ open AS MATERIALIZED (
             <= %(low_share)s AS is_kept
     FROM placed
 ), tried AS (
-    SELECT id, args
+    SELECT *
     FROM ranked
     WHERE tried
     ORDER BY is_kept DESC, priority DESC, place, id
@@ -70,15 +70,29 @@ open AS MATERIALIZED (
         %(retry_share)s, %(limit)s - (SELECT count(*) FROM ranked WHERE NOT tried)
     )
 ), candidate AS MATERIALIZED (
-    SELECT id, (args ->> 'task_id')::uuid AS task_id FROM tried
+    SELECT * FROM tried
     UNION ALL
     (
-        SELECT id, (args ->> 'task_id')::uuid
+        SELECT *
         FROM ranked
         WHERE NOT tried
         ORDER BY is_kept DESC, priority DESC, place, id
         LIMIT %(limit)s - (SELECT count(*) FROM tried)
     )
+), chosen AS (
+    -- Through arrays, of whose length the planner expects little: so it looks the tasks up by their
+    -- ids. It may believe the candidates to be thousands, and read all tasks; or, but for the words
+    -- for the status (IS NOT DISTINCT FROM), that few wait, and read all those.
+    SELECT chosen.*
+    FROM (
+        SELECT
+            array_agg(id ORDER BY is_kept DESC, priority DESC, place, id) AS ids,
+            array_agg(
+                (args ->> 'task_id')::uuid ORDER BY is_kept DESC, priority DESC, place, id
+            ) AS task_ids
+        FROM candidate
+    ) AS arrays
+    CROSS JOIN LATERAL unnest(ids, task_ids) WITH ORDINALITY AS chosen (id, task_id, rank)
 ), claimed AS (
     UPDATE tasks_task AS task
     SET status = 'PROCESSING',
@@ -88,23 +102,22 @@ open AS MATERIALIZED (
         started_at = clock_timestamp(),
         progress = 0,
         progress_message = ''
-    FROM candidate
-    WHERE task.id = candidate.task_id
-        AND task.job_id = candidate.id
-        AND task.status = 'PENDING'
+    FROM chosen
+    WHERE task.id = chosen.task_id
+        AND task.job_id = chosen.id
+        AND task.status IS NOT DISTINCT FROM 'PENDING'
     RETURNING
-        task.id, task.job_id, task.kind, task.priority, task.owner_id, task.input,
-        task.attempt, task.max_attempts, task.lease, task.losses + task.crashes AS deaths
+        task.id, task.job_id, task.kind, task.owner_id, task.input,
+        task.attempt, task.max_attempts, task.lease, task.losses + task.crashes AS deaths,
+        chosen.rank
 ), taken AS (
     UPDATE procrastinate_jobs
     SET status = 'doing', worker_id = %(worker)s
-    WHERE id IN (SELECT job_id FROM claimed)
+    WHERE id = ANY (ARRAY(SELECT job_id FROM claimed))
 ), stale AS (
     DELETE FROM procrastinate_jobs
-    WHERE id IN (SELECT id FROM candidate EXCEPT SELECT job_id FROM claimed)
+    WHERE id = ANY (ARRAY(SELECT id FROM candidate EXCEPT SELECT job_id FROM claimed))
 )
-SELECT
-    claimed.id, job_id, kind, owner_id, input, attempt, max_attempts, lease, deaths
+SELECT id, job_id, kind, owner_id, input, attempt, max_attempts, lease, deaths
 FROM claimed
-JOIN ranked ON ranked.id = claimed.job_id
-ORDER BY ranked.is_kept DESC, ranked.priority DESC, ranked.place, ranked.id
+ORDER BY rank

@@ -1,6 +1,6 @@
 -- delete: any status but PROCESSING → –
--- A running task is never deleted under its worker. The job is skipped while a claim holds it;
--- the claim then finds no task and deletes it.
+-- A running task is never deleted under its worker. A job that somebody holds this moment is left,
+-- and its id returned, to be discarded after the commit.
 WITH target AS MATERIALIZED (
     SELECT id, kind, attempt, status, job_id
     FROM tasks_task
@@ -19,5 +19,9 @@ WITH target AS MATERIALIZED (
         JOIN target ON target.job_id = job.id
         FOR UPDATE OF job SKIP LOCKED
     )
+    RETURNING id
 )
-SELECT id, kind, attempt, status FROM target
+SELECT
+    id, kind, attempt, status,
+    CASE WHEN job_id NOT IN (SELECT id FROM gone) THEN job_id END AS left_job
+FROM target

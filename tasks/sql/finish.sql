@@ -7,6 +7,8 @@
 -- since procrastinate notifies of new jobs only.
 -- A task that was asked to stop is not started again: it becomes CANCELLED instead.
 -- Rows are locked in the order of their ids, as by everybody who locks several: nobody deadlocks.
+-- They are looked up by their ids: the words for the status (IS NOT DISTINCT FROM) keep the planner
+-- from the index of what runs, which it believes to be empty and would read for each ending.
 WITH ended AS (
     SELECT *
     FROM unnest(
@@ -21,7 +23,8 @@ WITH ended AS (
     SELECT ended.*
     FROM tasks_task AS task
     JOIN ended ON ended.task_id = task.id
-    WHERE task.lease = ended.lease AND task.status = 'PROCESSING'
+    WHERE task.lease = ended.lease
+        AND task.status IS NOT DISTINCT FROM 'PROCESSING'
     ORDER BY task.id
     FOR NO KEY UPDATE OF task
 ), finished AS (
@@ -52,7 +55,7 @@ WITH ended AS (
     FROM held
     WHERE task.id = held.task_id
         AND task.lease = held.lease
-        AND task.status = 'PROCESSING'
+        AND task.status IS NOT DISTINCT FROM 'PROCESSING'
     RETURNING
         task.id, task.kind, task.queue, task.priority, task.status, task.attempt, task.lease,
         task.job_id, task.scheduled_at, task.started_at, task.error, task.owner_id,

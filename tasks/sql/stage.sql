@@ -1,4 +1,5 @@
 -- stage: no arrow; scheduled jobs whose time has come join those that are claimed
+-- Returns in how many seconds the next one's time comes: 0 when more are due than `limit`.
 -- Claims look only at jobs without a schedule, through an index that holds no others, so that two
 -- hundred thousand tasks scheduled for later cost them nothing. Only now do they take their turns.
 WITH due AS MATERIALIZED (
@@ -23,9 +24,22 @@ WITH due AS MATERIALIZED (
         ) AS turn
     FROM due
     JOIN turns USING (queue_name, priority, tasks_owner)
+), staged AS (
+    UPDATE procrastinate_jobs AS job
+    SET scheduled_at = NULL,
+        tasks_turn = CASE job.attempts WHEN 0 THEN numbered.turn ELSE 0 END
+    FROM numbered
+    WHERE job.id = numbered.id
 )
-UPDATE procrastinate_jobs AS job
-SET scheduled_at = NULL,
-    tasks_turn = CASE job.attempts WHEN 0 THEN numbered.turn ELSE 0 END
-FROM numbered
-WHERE job.id = numbered.id
+SELECT CASE (SELECT count(*) FROM due)
+    WHEN %(limit)s THEN 0.0
+    ELSE (
+        SELECT extract(epoch FROM scheduled_at - clock_timestamp())::float
+        FROM procrastinate_jobs
+        WHERE status = 'todo'
+            AND scheduled_at > statement_timestamp()
+            AND task_name LIKE 'task:%%'
+        ORDER BY scheduled_at
+        LIMIT 1
+    )
+END

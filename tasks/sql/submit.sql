@@ -12,28 +12,23 @@ WITH submitted AS (
         created_at, scheduled_at, callback_url, idempotency_key, fingerprint, job_id
     )
     SELECT
-        new.id, %(owner)s, %(batch)s, new.kind, new.queue, new.priority, 'PENDING',
-        new.input::jsonb, new.metadata::jsonb,
+        new.id, %(owner)s::bigint, %(batch)s::uuid, new.kind, new.queue, new.priority, 'PENDING',
+        new.input, new.metadata,
         0, new.max_attempts, 0, 0, 0, 0, '', false,
         statement_timestamp(),
         coalesce(new.scheduled_at, statement_timestamp() + new.delay * interval '1 second'),
         new.callback_url, new.idempotency_key, new.fingerprint,
         nextval('procrastinate_jobs_id_seq')
-    FROM unnest(
-        %(ids)s::uuid[], %(kinds)s::text[], %(queues)s::text[], %(priorities)s::integer[],
-        string_to_array(%(inputs)s, chr(31)), string_to_array(%(metadatas)s, chr(31)),
-        %(max_attempts)s::integer[],
-        %(delays)s::double precision[], %(scheduled_ats)s::timestamptz[],
-        %(callback_urls)s::text[], %(idempotency_keys)s::text[], %(fingerprints)s::text[]
-    ) AS new (
-        id, kind, queue, priority, input, metadata, max_attempts, delay, scheduled_at,
-        callback_url, idempotency_key, fingerprint
+    FROM jsonb_to_recordset(%(new)s::jsonb) AS new (
+        id uuid, kind text, queue text, priority integer, input jsonb, metadata jsonb,
+        max_attempts integer, delay double precision, scheduled_at timestamptz,
+        callback_url text, idempotency_key text, fingerprint text
     )
     ON CONFLICT (coalesce(owner_id, 0), idempotency_key) WHERE idempotency_key IS NOT NULL
     DO NOTHING
     RETURNING id, kind, queue, priority, job_id, created_at, scheduled_at
 ), turns AS MATERIALIZED (
-    SELECT queue, priority, tasks_last_turn(queue, priority, coalesce(%(owner)s, 0)) AS last
+    SELECT queue, priority, tasks_last_turn(queue, priority, coalesce(%(owner)s::bigint, 0)) AS last
     FROM (SELECT DISTINCT queue, priority FROM submitted) AS asked
 ), enqueued AS (
     INSERT INTO procrastinate_jobs (
@@ -41,9 +36,13 @@ WITH submitted AS (
     )
     SELECT
         job_id, queue, 'task:' || kind, priority, jsonb_build_object('task_id', id), scheduled_at,
-        coalesce(%(owner)s, 0),
+        coalesce(%(owner)s::bigint, 0),
         last + row_number() OVER (PARTITION BY queue, priority ORDER BY job_id)
     FROM submitted
     JOIN turns USING (queue, priority)
 )
-SELECT id, job_id, created_at, scheduled_at FROM submitted
+SELECT
+    id, job_id, created_at, scheduled_at,
+    -- Read by the trigger that announces jobs.
+    set_config('tasks.commits_at_once', %(commits_at_once)s::boolean::text, true)
+FROM submitted

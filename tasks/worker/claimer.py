@@ -2,34 +2,40 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import random
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import psycopg
+from django.conf import settings
 
 from tasks import kinds, sql
 from tasks.ending import Claim, ClaimKey, released
 from tasks.stats import RETRY_SHARE, retry_share
 from tasks.worker.finisher import Finisher
+from tasks.worker.prefetch import Prefetch
 from tasks.worker.session import Session
 from tasks.worker.units import Pace, Unit
 
 log = logging.getLogger(__name__)
 
-LARGEST_CLAIM = 500
-# A full claim that is used up sooner makes the next one larger; later, smaller. Seconds.
-QUICK = 0.05
-SLOW = 0.2
 # A claim that has not begun after this long is given back for others to take.
 BUFFER_LIMIT = 1.0
 COUNT_LANES_SECONDS = 1.0
 # What waits below the highest priority has this part of a full claim.
 LOW_SHARE = 0.05
 STAGE_LIMIT = 1_000
+# Jobs that are scheduled later than this are looked for again after it. Seconds.
+STAGE_EVERY = 0.25
+# The worker is woken for the next scheduled job, but not more often than this. Seconds.
+SOON = 0.005
+# Nothing was left: what was committed at that moment, unannounced since it saw something wait, is
+# looked for once more. Seconds.
+LOOK_AGAIN = 0.02
 # Counting further would cost more than it tells.
 LANE_LIMIT = 10_000
 
@@ -47,35 +53,58 @@ class Claimer:
         pace: Pace,
         finisher: Finisher,
         held: set[ClaimKey],
+        on_due: Callable[[], None],
     ) -> None:
         self._session = session
         self._worker_id = worker_id
         self._queues = list(queues) if queues else None
-        self._slots = slots
+        self._prefetch = Prefetch(first_claim=slots)
         self._pace = pace
         self._finisher = finisher
         self._held = held
+        self._on_due = on_due
+        self._ahead: asyncio.Task[None] | None = None
+        self._waking: asyncio.TimerHandle | None = None
+        self._stage_at = 0.0
         self._buffer: deque[Claim] = deque()
-        self._limit = slots
         self._claimed_at = 0.0
-        self._last_was_full = False
         self._uncertain = False
+        self._had_some = False
         self._retry_ratio = RETRY_SHARE
         self._count_lanes_at = 0.0
-        self.notified = False
-        self.closed = False
+        self._notified = False
+        self._closed = False
 
     async def next_unit(self, *, free: int) -> Unit | None:
-        """Return work for one slot, claimed when the buffer is empty; None if there is none."""
-        if not self._buffer and not self.closed:
+        """Return work for one slot, None if there is none.
+
+        Claims when the buffer is empty, and ahead, while the slots are busy with the rest of it.
+        """
+        if self._ahead and (self._ahead.done() or not self._buffer):
+            await self._await_ahead()
+        if not self._buffer and not self._closed:
             await self._refill(max(free, 1))
-        # Asked again: the worker may have been told to stop while the database answered.
-        if self.closed:
-            await self.release()
-        return self._cut() if self._buffer else None
+        if self._closed or not self._buffer:
+            return None
+        unit = self._cut()
+        if not self._ahead and self._prefetch.is_due(len(self._buffer)):
+            self._ahead = asyncio.create_task(self._refill(1))
+        return unit
+
+    def notify(self) -> None:
+        """Take note that something new has come."""
+        self._notified = True
+
+    async def stop(self) -> None:
+        """Claim nothing more, and hand back what has not begun."""
+        self._closed = True
+        await self._await_ahead()
+        await self.release()
 
     async def close(self) -> None:
         """Close the connection."""
+        if self._waking:
+            self._waking.cancel()
         await self._session.close()
 
     def give_back(self, claims: Sequence[Claim]) -> None:
@@ -90,7 +119,7 @@ class Claimer:
     async def release_overdue(self) -> None:
         """Hand back what has waited too long behind slower work."""
         if self._buffer and time.monotonic() - self._claimed_at > BUFFER_LIMIT:
-            self._limit = self._slots
+            self._prefetch.reset()
             await self.release()
 
     def _cut(self) -> Unit:
@@ -105,16 +134,16 @@ class Claimer:
             claims.append(self._buffer.popleft())
         return Unit(claims)
 
-    async def _refill(self, free: int) -> None:
-        self._adapt()
-        limit = max(free, self._limit)
+    async def _refill(self, least: int) -> None:
+        began = time.monotonic()
+        limit = self._prefetch.size(least=least, now=began, processed=self._finisher.processed)
         try:
             if self._uncertain:
                 await self._release_unknown()
-            await self._session.rows(sql.STAGE, {"limit": STAGE_LIMIT})
-            self.notified = False
+            await self._stage()
+            self._notified = False
             claims = await self._claim(limit)
-            if not claims and self.notified:
+            if not claims and self._notified:
                 # Something came while the empty answer was on its way.
                 claims = await self._claim(limit)
         except psycopg.Error as error:
@@ -123,16 +152,38 @@ class Claimer:
             log.warning("claim failed", extra={"error": type(error).__name__})
             return
         self._claimed_at = time.monotonic()
-        self._last_was_full = len(claims) == limit
+        self._prefetch.claimed(
+            self._claimed_at - began,
+            is_full=len(claims) == limit,
+            now=self._claimed_at,
+            processed=self._finisher.processed,
+        )
         self._buffer.extend(claims)
+        if self._had_some and not claims:
+            asyncio.get_running_loop().call_later(LOOK_AGAIN, self._on_due)
+        self._had_some = bool(claims)
+        if self._closed:
+            await self.release()
 
-    def _adapt(self) -> None:
-        """Bound the next claim by how long the last one lasted."""
-        lasted = time.monotonic() - self._claimed_at
-        if self._last_was_full and lasted < QUICK:
-            self._limit = min(self._limit * 2, LARGEST_CLAIM)
-        elif lasted > SLOW:
-            self._limit = max(self._limit // 2, 1)
+    async def _await_ahead(self) -> None:
+        """Await the claim that was sent ahead; raise what it raised."""
+        if ahead := self._ahead:
+            await asyncio.wait({ahead})
+            self._ahead = None
+            ahead.result()
+
+    async def _stage(self) -> None:
+        """Let in scheduled jobs whose time has come, and be woken for the next of them."""
+        if not self._notified and time.monotonic() < self._stage_at:
+            return
+        ((due_in,),) = await self._session.rows(sql.STAGE, {"limit": STAGE_LIMIT})
+        wait = STAGE_EVERY if due_in is None else min(max(due_in, SOON), STAGE_EVERY)
+        self._stage_at = time.monotonic() + wait
+        if self._waking:
+            self._waking.cancel()
+        if due_in is not None and due_in < settings.POLL_SECONDS:
+            loop = asyncio.get_running_loop()
+            self._waking = loop.call_later(max(due_in, SOON), self._on_due)
 
     async def _retry_share(self, limit: int) -> int:
         """Return how much of a full claim is the retry lane's."""

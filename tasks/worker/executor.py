@@ -63,7 +63,7 @@ class Executor:
         work.result()
 
     async def close(self, unit: Unit) -> None:
-        """Record what the unit ended, and hand back what it did not."""
+        """Hand over what the unit ended, and what it did not; the slot need not wait for it."""
         endings = [released(claim) for claim in unit.take_back()]
         running, unit.current = unit.current, None
         endings += unit.take_endings()
@@ -71,8 +71,8 @@ class Executor:
             late = running.seconds() > kinds.get(unit.kind).time_limit
             claim = running.claim
             endings.append(timed_out(claim, kinds.get(unit.kind)) if late else interrupted(claim))
-        await self._finisher.finish(endings)
         self.units.pop(unit.job_id, None)
+        await self._finisher.add(endings)
 
     def running(self) -> list[Running]:
         """Return the attempts that run now."""
@@ -99,7 +99,7 @@ class Executor:
         if waiting := unit.take_back():
             self._give_back(waiting)
         if endings := unit.take_endings():
-            await self._finisher.finish(endings)
+            await self._finisher.add(endings)
 
     def _is_overdue(self, unit: Unit) -> bool:
         running = unit.current

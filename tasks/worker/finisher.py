@@ -20,6 +20,8 @@ from tasks.worker.session import Session
 log = logging.getLogger(__name__)
 
 GROUP_LIMIT = 500
+# More endings than this make those wait that bring others.
+ROOM = 1_000
 
 
 class Finisher:
@@ -30,19 +32,31 @@ class Finisher:
         self._worker = worker
         self._held = held
         self._counting = threading.Lock()
-        self._waiting: list[tuple[Ending, asyncio.Future[None]]] = []
+        self._waiting: list[Ending] = []
         self._wake = asyncio.Event()
+        self._written = asyncio.Condition()
+        self._added = 0
+        self._done = 0
         self.processed = 0
         self.failed = 0
 
+    async def add(self, endings: Sequence[Ending]) -> None:
+        """Take endings to be recorded soon; waits only when too many wait already."""
+        self._put(endings)
+        if self._added - self._done > ROOM:
+            await self.flush(but=ROOM)
+
     async def finish(self, endings: Sequence[Ending]) -> None:
         """Record endings; returns when they are committed, or found to be nobody's business."""
-        loop = asyncio.get_running_loop()
-        futures = [loop.create_future() for _ in endings]
-        self._waiting += zip(endings, futures, strict=True)
-        self._wake.set()
-        if futures:
-            await asyncio.gather(*futures)
+        self._put(endings)
+        if endings:
+            await self.flush()
+
+    async def flush(self, *, but: int = 0) -> None:
+        """Return when what was given so far, but for so many, is recorded."""
+        wanted = self._added - but
+        async with self._written:
+            await self._written.wait_for(lambda: self._done >= wanted)
 
     async def run(self) -> None:
         """Record what waits, group after group, for ever."""
@@ -51,10 +65,10 @@ class Finisher:
             group, self._waiting = self._waiting[:GROUP_LIMIT], self._waiting[GROUP_LIMIT:]
             if not self._waiting:
                 self._wake.clear()
-            await self._record([ending for ending, _ in group])
-            for _, future in group:
-                if not future.done():
-                    future.set_result(None)
+            await self._record(group)
+            async with self._written:
+                self._done += len(group)
+                self._written.notify_all()
 
     async def close(self) -> None:
         """Close the connection."""
@@ -65,6 +79,12 @@ class Finisher:
         with self._counting:
             self.processed += sum(one.outcome != RELEASED for one in endings)
             self.failed += sum(one.status == Status.FAILED for one in endings)
+
+    def _put(self, endings: Sequence[Ending]) -> None:
+        if endings:
+            self._waiting += endings
+            self._added += len(endings)
+            self._wake.set()
 
     async def _record(self, endings: list[Ending]) -> None:
         """Write a group; a member that the database refuses costs only itself."""
@@ -95,8 +115,13 @@ class Finisher:
                 finished = await self._finish(connection, endings)
                 for one in endings:
                     if one.follow_ups and one.claim.key in finished:
-                        owner = {"owner": one.claim.owner_id, "batch": None}
-                        await connection.execute(sql.SUBMIT, {**owner, **columns(one.follow_ups)})
+                        wanted = {
+                            "owner": one.claim.owner_id,
+                            "batch": None,
+                            "commits_at_once": False,
+                            **columns(one.follow_ups),
+                        }
+                        await connection.execute(sql.SUBMIT, wanted)
             return finished
 
         return await self._session.persist(write)

@@ -74,6 +74,7 @@ class WorkerProcess:
         self._state = WorkerState.RUNNING
         self._exit_code = 0
         self._stopping = asyncio.Event()
+        self._due = asyncio.Event()
         self.name = f"{socket.gethostname()}:{os.getpid()}"
 
     async def run(self) -> int:
@@ -89,7 +90,7 @@ class WorkerProcess:
         self._rescuer.start()
         self._scheduler.start()
         await self._beside(
-            self._stock.run(), self._finisher.run(), self._tick(), self._report(), self._drain()
+            self._work(), self._finisher.run(), self._tick(), self._report(), self._drain()
         )
         for thread in (self._scheduler, self._rescuer, self._lease):
             thread.stop()
@@ -117,6 +118,12 @@ class WorkerProcess:
             task.cancel()
         await asyncio.wait(tasks)
 
+    async def _work(self) -> None:
+        """Run the stock loop, then record what is left to be recorded."""
+        await self._stock.run()
+        await self._claimer.stop()
+        await self._finisher.flush()
+
     async def next_unit(self) -> int | None:
         """Claim work for one slot."""
         free = self._concurrency - len(self._executor.units)
@@ -138,10 +145,18 @@ class WorkerProcess:
         """Wake the loop for jobs, tell running handlers of cancellations."""
 
         async def on_job() -> None:
-            self._claimer.notified = True
+            self._claimer.notify()
             await wake()
 
-        await notices.listen(on_job=on_job, on_cancel=self._executor.cancel_one)
+        async def on_due() -> None:
+            while True:
+                await self._due.wait()
+                self._due.clear()
+                await wake()
+
+        await asyncio.gather(
+            notices.listen(on_job=on_job, on_cancel=self._executor.cancel_one), on_due()
+        )
 
     def _assemble(self) -> None:
         held: set[ClaimKey] = set()
@@ -155,6 +170,7 @@ class WorkerProcess:
             pace=pace,
             finisher=self._finisher,
             held=held,
+            on_due=self._due.set,
         )
         self._executor = Executor(
             concurrency=self._concurrency,
@@ -228,9 +244,8 @@ class WorkerProcess:
         """When told to stop: take nothing new, finish what runs, hand back what is left."""
         await self._stopping.wait()
         self._state = WorkerState.DRAINING
-        self._claimer.closed = True
         deadline = time.monotonic() + self._grace
-        await self._claimer.release()
+        await self._claimer.stop()
         await self._until_idle(deadline)
         if self._executor.units:
             self._executor.interrupt()

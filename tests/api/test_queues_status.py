@@ -43,7 +43,7 @@ def test_lanes_states_and_queues_are_counted(
     make_task(Status.FAILED)
     make_task(Status.CANCELLED)
     lifecycle.pause_queue("slow")
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(7):
         shown = described(api.get(PATH))
     assert shown["queues"] == {"primary": 1, "retry": 1, "scheduled": 1, "dlq": 1}
     assert shown["states"] == dict.fromkeys(Status.values, 1) | {Status.PENDING: 3}

@@ -15,5 +15,6 @@ def receiver(settings: Any) -> Iterator[Receiver]:
     """Return a running receiver, which this test's callbacks may go to."""
     settings.CALLBACK_ALLOW_PRIVATE = True
     lines.hang_up()
+    lines.share_out(settings.WORKER_CONCURRENCY)
     with receivers.receiver() as running:
         yield running

@@ -172,10 +172,8 @@ def _is_accepted(task: Task) -> bool:
         return False
 
 
-def test_a_receiver_that_holds_its_lines_leaves_the_other_slots_alone(
-    receiver: Receiver, settings: Any
-) -> None:
-    settings.WORKER_CONCURRENCY = 4
+def test_a_receiver_that_holds_its_lines_leaves_the_other_slots_alone(receiver: Receiver) -> None:
+    lines.share_out(4)
     slow, quick = receiver.url("/silent"), receiver.url("/200", host="localhost")
     calls = [threading.Thread(target=_call, args=(slow,)) for _ in range(2)]
     for call in calls:

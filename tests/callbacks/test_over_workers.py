@@ -99,3 +99,17 @@ def test_a_worker_that_dies_between_sending_and_recording_sends_again_under_the_
     wait_until(lambda: callback().status == Status.COMPLETED, within=30)
     assert {came.id for came in receiver.received} == {str(callback().id)}
     assert Outcome.LOST in callback().attempts.values_list("outcome", flat=True)
+
+
+def test_a_silent_receiver_leaves_half_of_the_slots_that_a_worker_has(
+    api: APIClient, receiver: Receiver, worker: Callable[..., WorkerCommand]
+) -> None:
+    for _ in range(4):
+        submit(api, receiver, "/silent")
+    worker(concurrency=2, **PRIVATE)
+    wait_until(lambda: receiver.received)
+    healthy = receiver.url("/200", host="localhost")
+    post(api, "/api/v1/tasks/", {"kind": "test.script", "callback_url": healthy})
+    wait_until(lambda: "/200" in [came.path for came in receiver.received], within=10)
+    assert [came.path for came in receiver.received] == ["/silent", "/200"]
+    receiver.ended.set()

@@ -6,8 +6,8 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from tasks import stats
 from tasks.console.chart import bars
+from tasks.last_hour import Minute, last_hour
 from tasks.models import Status
 from tests.console.pages import text
 from tests.factories import make_task, make_worker
@@ -39,22 +39,25 @@ def test_the_parts_are_refreshed_without_the_page(viewer, console, tasks):
 
 
 def test_the_last_hour_is_counted_by_minute():
-    now = timezone.now().replace(second=30, microsecond=0)
+    now = timezone.now()
+    minute = now.replace(second=0, microsecond=0)
     for ago, status in ((0, "COMPLETED"), (5, "COMPLETED"), (5, "FAILED"), (61, "COMPLETED")):
-        make_task(status, finished_at=now - dt.timedelta(minutes=ago))
-    make_task(Status.CANCELLED, finished_at=now)
-    minutes = stats.ended_by_minute(now=now)
-    assert len(minutes) == 60
-    assert [(m.completed, m.failed) for m in minutes if m.completed or m.failed] == [(1, 1), (1, 0)]
-    assert minutes[-1].start == now.replace(second=0)
+        make_task(status, finished_at=minute - dt.timedelta(minutes=ago))
+    make_task(Status.CANCELLED, finished_at=minute)
+    hour = last_hour()
+    assert len(hour.minutes) == 60
+    seen = [(m.completed, m.failed) for m in hour.minutes if m.completed or m.failed]
+    assert seen == [(1, 1), (1, 0)]
+    assert minute <= hour.minutes[-1].start <= minute + dt.timedelta(minutes=1)
+    assert [(group.kind, group.count) for group in hour.worst] == [("test.script", 1)]
 
 
 def test_the_chart_stacks_the_failed_on_the_completed():
     start = timezone.now().replace(second=0, microsecond=0)
     chart = bars(
         [
-            stats.Minute(start=start, completed=3, failed=1),
-            stats.Minute(start=start, completed=0, failed=0),
+            Minute(start=start, completed=3, failed=1),
+            Minute(start=start, completed=0, failed=0),
         ]
     )
     good, bad = chart.bars

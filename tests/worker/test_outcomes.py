@@ -123,3 +123,36 @@ def test_a_worker_leaves_no_seat_behind(run_tasks):
     tasks.submit("test.script")
     run_tasks()
     assert not Worker.objects.exists()
+
+
+WITHOUT_POLLING = {"DJANGO_SETTINGS_MODULE": "tests.settings_without_polling"}
+
+
+def test_a_worker_wakes_when_the_next_task_is_due_and_not_by_its_poll(run_tasks):
+    tasks.submit("test.script", {"do": "raise once"}, delay=0.1)
+    run_tasks(**WITHOUT_POLLING)
+    assert Task.objects.get().status == Status.COMPLETED
+
+
+def test_an_idle_worker_is_told_of_what_will_soon_be_due(run_tasks, tmp_path):
+    file = tmp_path / "there"
+    tasks.submit("test.script", {"do": "wait for file", "file": str(file)})
+
+    def submit_another() -> None:
+        wait_until(_runs)
+        tasks.submit("test.script", {}, delay=0.5)
+        file.touch()
+        connection.close()
+
+    submitting = threading.Thread(target=submit_another)
+    submitting.start()
+    run_tasks(**WITHOUT_POLLING)
+    submitting.join()
+    assert set(Task.objects.values_list("status", flat=True)) == {Status.COMPLETED}
+
+
+def _runs() -> bool:
+    try:
+        return Task.objects.filter(status=Status.PROCESSING).exists()
+    finally:
+        connection.close()

@@ -7,7 +7,6 @@ import uuid
 from typing import Any
 
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.cache import get_conditional_response
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
@@ -16,13 +15,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from tasks import lifecycle
+from tasks import lifecycle, waiting
 from tasks.api import examples
 from tasks.api.bodies import TASK
 from tasks.api.documents import CHANGING, path_to, task_document, task_etag, task_summary
 from tasks.api.filters import TaskFilters
 from tasks.api.list_parameters import list_parameters
 from tasks.api.pagination import TaskPages
+from tasks.api.preferences import LONGEST_WAIT, seconds_to_wait
 from tasks.api.reach import is_operator, movable_task, visible_task
 from tasks.api.refusals import refusals
 from tasks.api.serializers import TaskPageSerializer, TaskSerializer
@@ -35,6 +35,15 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     "header",
     description="Your name for this request: sent again with the same body it makes no second task,"
     " but answers 200 with the first one's.",
+)
+
+
+PREFER = OpenApiParameter(
+    "Prefer",
+    str,
+    "header",
+    description="`wait=N`: answer when the task has ended, or after N seconds, at most"
+    f" {LONGEST_WAIT}. Where that was done, `Preference-Applied` says so.",
 )
 
 
@@ -84,7 +93,9 @@ class TaskView(APIView):
         tags=["tasks"],
         parameters=[
             OpenApiParameter("If-None-Match", str, "header", description="The last `ETag` seen."),
+            PREFER,
             OpenApiParameter("ETag", str, "header", response=[200, 304]),
+            OpenApiParameter("Preference-Applied", str, "header", response=[200, 304]),
         ],
         responses={
             200: TaskSerializer,
@@ -94,7 +105,23 @@ class TaskView(APIView):
     )
     def get(self, request: Request, task_id: uuid.UUID) -> HttpResponse:
         """Answer all that is known about a task; 304 when the caller knows it already."""
-        if "If-None-Match" in request.headers and (same := self._unchanged(request, task_id)):
+        waited = self._waited(request, task_id) if "HTTP_PREFER" in request.META else None
+        response = self._answer(request, task_id)
+        if waited is not None:
+            response["Preference-Applied"] = f"wait={waited}"
+        return response
+
+    def _waited(self, request: Request, task_id: uuid.UUID) -> int | None:
+        """Wait as the caller would like; return for how long at most, or None."""
+        seconds = seconds_to_wait(request.META["HTTP_PREFER"])
+        if seconds is None:
+            return None
+        known = visible_task(self, task_id, only=("id", "status"))
+        done = known.is_terminal or waiting.until_ended(task_id, seconds=seconds)
+        return seconds if done else None
+
+    def _answer(self, request: Request, task_id: uuid.UUID) -> HttpResponse:
+        if "HTTP_IF_NONE_MATCH" in request.META and (same := self._unchanged(request, task_id)):
             return same
         task = visible_task(self, task_id)
         operator = task.error is not None and is_operator(self)
@@ -103,8 +130,8 @@ class TaskView(APIView):
 
     def _unchanged(self, request: Request, task_id: uuid.UUID) -> HttpResponse | None:
         # Large columns are not read for somebody who has them.
-        tasks = Task.objects.visible_to(request.user).only("id", *CHANGING)
-        response = self._tagged(HttpResponse(), get_object_or_404(tasks, pk=task_id))
+        known = visible_task(self, task_id, only=("id", *CHANGING))
+        response = self._tagged(HttpResponse(), known)
         conditional: Any = get_conditional_response(
             request._request, etag=response["ETag"], response=response
         )

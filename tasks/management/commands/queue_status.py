@@ -7,7 +7,6 @@ from typing import Any
 
 import orjson
 from django.core.management.base import BaseCommand
-from django.utils import timezone
 
 from tasks import stats
 
@@ -43,7 +42,7 @@ class Command(BaseCommand):
 
 
 def _document() -> dict[str, Any]:
-    found = stats.queues_status(now=timezone.now())
+    found = stats.queues_status(exact=True)
     return {
         **found.document(),
         "workers": [

@@ -6,7 +6,6 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand
-from django.utils import timezone
 
 from tasks import lifecycle, stats
 
@@ -29,7 +28,7 @@ class Command(BaseCommand):
         self._show()
 
     def _show(self) -> None:
-        for status, count in stats.queues_status(now=timezone.now()).states.items():
+        for status, count in stats.queues_status(exact=True).states.items():
             self.stdout.write(f"{count:>10,}  tasks {status}")
         for what, count in stats.holdings().items():
             self.stdout.write(f"{count:>10,}  {what}")

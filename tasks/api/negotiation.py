@@ -1,0 +1,34 @@
+"""Which parser and which renderer: there is JSON alone, whatever its label."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.parsers import BaseParser
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
+
+_JSON = "application/json"
+
+
+class JSONNegotiation(DefaultContentNegotiation):
+    """Take at its word who sends JSON, and accepts it or anything; DRF's own sees to the rest."""
+
+    def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser | None:
+        """Return the parser of what was sent, or None where there is none."""
+        first = next(iter(parsers), None)
+        if first and first.media_type == _JSON == request.META.get("CONTENT_TYPE"):
+            return first
+        return super().select_parser(request, parsers)
+
+    def select_renderer(
+        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
+        """Return the renderer of what is accepted, and its media type; raise NotAcceptable."""
+        first = next(iter(renderers))
+        accepted = request.META.get("HTTP_ACCEPT", "*/*")
+        if first.media_type == _JSON and accepted in ("*/*", _JSON) and not format_suffix:
+            return first, _JSON
+        found: tuple[BaseRenderer, str] = super().select_renderer(request, renderers, format_suffix)
+        return found

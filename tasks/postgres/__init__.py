@@ -1,0 +1,1 @@
+"""Django's backend for PostgreSQL, asking less of the server."""

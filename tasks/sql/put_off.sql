@@ -1,0 +1,27 @@
+-- put_off: no arrow; callbacks that wait for a receiver who cannot be told now wait longer
+-- Behind one attempt that found the lines to a receiver engaged or dead there may be thousands, which
+-- would find the same, one by one, and keep the workers from whom they can reach. Takes those that
+-- have not been tried: the others wait by a schedule of their own. No attempt is spent. Guards: the
+-- job is nobody else's, and its task still waits for it (looked up by its id, as `finish.sql` says);
+-- rows that somebody holds are left.
+WITH waiting AS MATERIALIZED (
+    SELECT id, (args ->> 'task_id')::uuid AS task_id
+    FROM procrastinate_jobs
+    WHERE status = 'todo' AND scheduled_at IS NULL AND task_name LIKE 'task:%%' AND attempts = 0
+        AND queue_name = 'callbacks' AND priority = 0
+        AND tasks_owner = tasks_receiver(%(owner)s, %(url)s)
+    LIMIT %(limit)s
+    FOR UPDATE SKIP LOCKED
+), held AS MATERIALIZED (
+    SELECT
+        task.id, task.job_id,
+        clock_timestamp() + (%(pause)s + %(spread)s * random()) * interval '1 second' AS due
+    FROM tasks_task AS task
+    JOIN waiting ON waiting.task_id = task.id AND waiting.id = task.job_id
+    WHERE task.status IS NOT DISTINCT FROM 'PENDING'
+    ORDER BY task.id
+    FOR NO KEY UPDATE OF task SKIP LOCKED
+), told AS (
+    UPDATE tasks_task AS task SET scheduled_at = held.due FROM held WHERE task.id = held.id
+)
+UPDATE procrastinate_jobs AS job SET scheduled_at = held.due FROM held WHERE job.id = held.job_id

@@ -1,0 +1,142 @@
+"""Whose turn it is among callbacks, and what is put off when a receiver cannot be told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from tasks import lifecycle
+from tasks.callbacks import lines
+from tasks.callbacks.kind import Undelivered, deliver
+from tasks.callbacks.post import NoAnswer
+from tasks.ending import completed
+from tasks.kinds import Context, Snooze
+from tasks.models import Status, Task
+from tasks.submission import Submission
+from tests.factories import make_worker
+from tests.lifecycle.claiming import claim, finish
+from tests.queue_rows import execute, jobs
+
+pytestmark = pytest.mark.django_db
+
+DEAD = "https://dead.example.com/hook"
+HEALTHY = "https://healthy.example.com/hook"
+
+
+def tell(url: str, count: int, *, owner: User | None = None) -> None:
+    """Bring about callbacks to a URL, which wait then."""
+    wanted = [Submission.of("test.script", callback_url=url) for _ in range(count)]
+    lifecycle.submit_many(wanted, owner=owner)
+    claims = claim(make_worker(), limit=count, queues=["default"])
+    finish(*(completed(one, {}) for one in claims))
+
+
+def claimed_urls(limit: int) -> list[str]:
+    """Claim callbacks; return the URLs that they are for."""
+    about = [one.input["task_id"] for one in claim(make_worker(), limit=limit)]
+    found = dict(Task.objects.values_list("id", "callback_url"))
+    return [url for id, url in found.items() if str(id) in about]
+
+
+def put_off(url: str, owner: User | None = None) -> None:
+    owner_id = owner.pk if owner else None
+    lifecycle.put_off_callbacks(owner_id=owner_id, url=url, pause=30.0, spread=30.0)
+
+
+def put_off_now() -> int:
+    later = Task.objects.filter(kind="callback.deliver", scheduled_at__gt=timezone.now())
+    assert later.count() == sum(job.scheduled_at is not None for job in jobs())
+    return later.count()
+
+
+def deliver_one() -> None:
+    (one,) = claim(make_worker(), limit=1)
+    context = Context(task_id=one.id, attempt=1, owner_id=None, soft_time_limit=25)
+    deliver(one.input, context)
+
+
+@pytest.fixture
+def two_slots() -> Iterator[None]:
+    lines.hang_up()
+    lines.share_out(2)
+    yield
+    lines.share_out(settings.WORKER_CONCURRENCY)
+    lines.hang_up()
+
+
+def test_nobody_waits_behind_all_that_another_receiver_is_told(user: User) -> None:
+    tell(DEAD, 30, owner=user)
+    claimed_urls(10)
+    tell(HEALTHY, 2, owner=user)
+    assert claimed_urls(4).count(HEALTHY) == 2
+
+
+def test_paths_of_one_host_share_its_turns(user: User) -> None:
+    tell(f"{DEAD}/1", 20)
+    tell(f"{DEAD}/2", 2)
+    tell("https://dead.example.com?3", 2)
+    assert set(claimed_urls(5)) == {f"{DEAD}/1"}
+    assert execute("SELECT count(DISTINCT tasks_owner) FROM procrastinate_jobs") == [(1,)]
+
+
+def test_all_that_waits_for_a_receiver_is_put_off_and_no_attempt_spent(user: User) -> None:
+    tell(DEAD, 10, owner=user)
+    tell(HEALTHY, 3, owner=user)
+    tell(DEAD, 2)
+    before = timezone.now()
+    put_off(f"{DEAD}/another/path", user)
+    assert put_off_now() == 10
+    times = list(Task.objects.exclude(scheduled_at=None).values_list("scheduled_at", flat=True))
+    pauses = [(time - before).total_seconds() for time in times if time]
+    assert 30 <= min(pauses) < max(pauses) <= 61
+    assert len(claimed_urls(20)) == 5
+    assert not Task.objects.filter(status=Status.PENDING, attempt__gt=0).exists()
+
+
+def test_one_attempt_that_finds_the_lines_engaged_puts_off_all_that_wait(two_slots: None) -> None:
+    tell(DEAD, 5)
+    with lines.line("dead.example.com"), pytest.raises(Snooze):
+        deliver_one()
+    assert put_off_now() == 4
+
+
+def test_one_attempt_that_finds_the_receiver_dead_puts_off_all_that_wait(two_slots: None) -> None:
+    tell(DEAD, 5)
+    with suppress(NoAnswer), lines.line("dead.example.com"):
+        raise NoAnswer
+    with pytest.raises(Undelivered):
+        deliver_one()
+    assert put_off_now() == 4
+
+
+def test_what_was_put_off_comes_back_in_its_receivers_turns(user: User) -> None:
+    tell(DEAD, 10)
+    put_off(DEAD)
+    tell(HEALTHY, 10)
+    execute("UPDATE procrastinate_jobs SET scheduled_at = now() WHERE scheduled_at IS NOT NULL")
+    assert 4 <= claimed_urls(10).count(DEAD) <= 6
+
+
+def test_what_was_tried_or_is_being_tried_is_not_put_off(user: User) -> None:
+    tell(DEAD, 3)
+    (running,) = claim(make_worker(), limit=1)
+    execute(
+        "UPDATE procrastinate_jobs SET attempts = 1 WHERE id <> %s AND id = (SELECT max(id)"
+        " FROM procrastinate_jobs)",
+        [running.job_id],
+    )
+    put_off(DEAD)
+    assert put_off_now() == 1
+
+
+def test_a_callback_that_is_put_off_can_be_cancelled(user: Any) -> None:
+    tell(DEAD, 1)
+    put_off(DEAD)
+    lifecycle.cancel(Task.objects.get(kind="callback.deliver"))
+    assert jobs() == []

@@ -1,0 +1,66 @@
+"""How much a worker claims, and when."""
+
+from __future__ import annotations
+
+from tasks.worker.prefetch import LARGEST_CLAIM, Prefetch
+
+CLAIM_SECONDS = 0.02
+
+
+def worked(*, per_second: float, claims: int = 20, least: int = 1) -> tuple[Prefetch, int]:
+    """Return a prefetch after some full claims, and the size of the next."""
+    prefetch, now, processed = Prefetch(first_claim=4), 100.0, 0
+    for _ in range(claims):
+        size = prefetch.size(least=least, now=now, processed=processed)
+        prefetch.claimed(CLAIM_SECONDS, is_full=True, now=now, processed=processed)
+        now += max(size / per_second, CLAIM_SECONDS)
+        processed = int(now * per_second)
+    return prefetch, prefetch.size(least=least, now=now, processed=processed)
+
+
+def test_the_first_claim_is_as_large_as_told_or_as_there_are_free_slots() -> None:
+    prefetch = Prefetch(first_claim=4)
+    assert prefetch.size(least=1, now=0, processed=0) == 4
+    assert prefetch.size(least=8, now=0, processed=0) == 8
+
+
+def test_fast_tasks_are_claimed_by_the_hundred_and_ahead() -> None:
+    prefetch, size = worked(per_second=20_000)
+    assert size == LARGEST_CLAIM
+    assert prefetch.is_due(LARGEST_CLAIM // 2)
+
+
+def test_a_claim_holds_what_is_used_up_while_the_next_two_are_under_way() -> None:
+    prefetch, size = worked(per_second=1_000)
+    assert 40 <= size <= 80
+    assert prefetch.is_due(20)
+    assert not prefetch.is_due(60)
+
+
+def test_slow_tasks_are_claimed_one_for_each_free_slot_and_never_ahead() -> None:
+    prefetch, size = worked(per_second=2)
+    assert size == 1
+    assert not prefetch.is_due(0)
+
+
+def test_nothing_is_claimed_ahead_when_nothing_more_waits() -> None:
+    prefetch, _ = worked(per_second=20_000)
+    prefetch.claimed(CLAIM_SECONDS, is_full=False, now=200.0, processed=0)
+    assert not prefetch.is_due(0)
+
+
+def test_a_slow_database_makes_claims_larger_up_to_a_bound() -> None:
+    prefetch = Prefetch(first_claim=4)
+    now = 0.0
+    for count in range(20):
+        prefetch.size(least=1, now=now, processed=count * 1_000)
+        prefetch.claimed(60.0, is_full=True, now=now, processed=count * 1_000)
+        now += 10.0
+    assert prefetch.size(least=1, now=now, processed=20_000) == 60
+
+
+def test_what_was_slow_before_is_forgotten() -> None:
+    prefetch, _ = worked(per_second=20_000)
+    prefetch.reset()
+    assert prefetch.size(least=1, now=300.0, processed=0) == 4
+    assert not prefetch.is_due(0)
