@@ -10,6 +10,7 @@
 -- work, nor new work the retries.
 -- Each lane of each queue (`flow`) is read through its own range of one index: a queue that is paused,
 -- or not this worker's, may hold a million jobs and costs nothing.
+-- Tasks are locked in the order of their ids, as by everybody who locks several: nobody deadlocks.
 -- Attempts are counted here, so that a task that kills its process cannot do so for ever.
 WITH RECURSIVE
 -- flows
@@ -93,6 +94,13 @@ open AS MATERIALIZED (
         FROM candidate
     ) AS arrays
     CROSS JOIN LATERAL unnest(ids, task_ids) WITH ORDINALITY AS chosen (id, task_id, rank)
+), held AS MATERIALIZED (
+    SELECT task.id, task.job_id, chosen.rank
+    FROM chosen
+    JOIN tasks_task AS task ON task.id = chosen.task_id AND task.job_id = chosen.id
+    WHERE task.status IS NOT DISTINCT FROM 'PENDING'
+    ORDER BY task.id
+    FOR NO KEY UPDATE OF task
 ), claimed AS (
     UPDATE tasks_task AS task
     SET status = 'PROCESSING',
@@ -102,14 +110,14 @@ open AS MATERIALIZED (
         started_at = clock_timestamp(),
         progress = 0,
         progress_message = ''
-    FROM chosen
-    WHERE task.id = chosen.task_id
-        AND task.job_id = chosen.id
+    FROM held
+    WHERE task.id = held.id
+        AND task.job_id = held.job_id
         AND task.status IS NOT DISTINCT FROM 'PENDING'
     RETURNING
         task.id, task.job_id, task.kind, task.owner_id, task.input,
         task.attempt, task.max_attempts, task.lease, task.losses + task.crashes AS deaths,
-        chosen.rank
+        held.rank
 ), taken AS (
     UPDATE procrastinate_jobs
     SET status = 'doing', worker_id = %(worker)s
