@@ -140,12 +140,10 @@ class Claimer:
         try:
             if self._uncertain:
                 await self._release_unknown()
-            await self._stage()
-            self._notified = False
-            claims = await self._claim(limit)
-            if not claims and self._notified:
-                # Something came while the empty answer was on its way.
-                claims = await self._claim(limit)
+            claims = await self._look(limit)
+            # What came while the empty answer was on its way has woken nobody.
+            while not claims and self._notified and not self._closed:
+                claims = await self._look(limit)
         except psycopg.Error as error:
             # The claim may have been committed although its answer was lost.
             self._uncertain = True
@@ -165,6 +163,12 @@ class Claimer:
         if self._closed:
             await self.release()
 
+    async def _look(self, limit: int) -> list[Claim]:
+        told, self._notified = self._notified, False
+        if told or time.monotonic() >= self._stage_at:
+            await self._stage()
+        return await self._claim(limit)
+
     async def _await_ahead(self) -> None:
         """Await the claim that was sent ahead; raise what it raised."""
         if ahead := self._ahead:
@@ -174,8 +178,6 @@ class Claimer:
 
     async def _stage(self) -> None:
         """Let in scheduled jobs whose time has come, and be woken for the next of them."""
-        if not self._notified and time.monotonic() < self._stage_at:
-            return
         ((due_in,),) = await self._session.rows(sql.STAGE, {"limit": STAGE_LIMIT})
         wait = STAGE_EVERY if due_in is None else min(max(due_in, SOON), STAGE_EVERY)
         self._stage_at = time.monotonic() + wait

@@ -152,7 +152,7 @@ class WorkerProcess:
             while True:
                 await self._due.wait()
                 self._due.clear()
-                await wake()
+                await on_job()
 
         await asyncio.gather(
             notices.listen(on_job=on_job, on_cancel=self._executor.cancel_one), on_due()
