@@ -11,8 +11,8 @@ from analysis.webhooks.letter import Unanswered, Verdict, post
 from analysis.webhooks.platforms import PLATFORMS, can_respond, may_respond
 from tasks.kinds import Context, FatalError, Retry, RetryPolicy
 
-# Seconds: the last try is some three hours after the first, within Messenger's day for answers.
-SCHEDULE = RetryPolicy(max_retries=11, delay=5.0, cap=3_600.0)
+# Seconds: the last try is two to four hours after the first, within Messenger's day for answers.
+SCHEDULE = RetryPolicy(max_retries=12, delay=5.0, cap=3_600.0)
 _LONGEST_PAUSE = 3_600.0
 
 INPUT = {
