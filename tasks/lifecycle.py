@@ -15,24 +15,29 @@ from typing import Any, LiteralString
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import connection, transaction
+from django.db import DataError, IntegrityError, connection, transaction
 from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 
 from tasks import sql
 from tasks.ending import Ending, parameters
 from tasks.errors import KeyReused, TaskGone, WrongStatus
+from tasks.group_commit import GroupCommit
 from tasks.models import Batch, Queue, Status, Task, Worker
 from tasks.outcomes import LostClaim
 from tasks.postgres.base import prepared_cursor
-from tasks.submission import Submission, columns
+from tasks.submission import Owned, Submission, document
 from tasks.telemetry import emit, emit_ended
 
 log = logging.getLogger(__name__)
 
+Row = tuple[Any, ...]
+
 RESCUE_LIMIT = 1_000
 PRUNE_LIMIT = 1_000
 PUT_OFF_LIMIT = 1_000
+# Up to so many submissions share one plan.
+FEW = 100
 # Far more than bad luck; a task that kills its process is found out long before, in isolation.
 LOSSES_LIMIT = 10
 # One rescuer at a time is enough; a transaction-level lock also works behind PgBouncer.
@@ -72,10 +77,10 @@ def submit(
         callback_url=callback_url,
         idempotency_key=idempotency_key,
     )
-    rows = _enqueue([submission], owner_id=owner.pk if owner else None)
-    if not rows:
+    row = _enqueue_one(submission, owner_id=owner.pk if owner else None)
+    if row is None:
         return _replayed(submission, owner)
-    _, job_id, created_at, due, *_ = rows[0]
+    _, job_id, created_at, due, *_ = row
     return Task(
         id=submission.id,
         owner=owner,
@@ -242,26 +247,51 @@ def resume_queue(name: str) -> None:
     Queue.objects.update_or_create(name=name, defaults={"paused": False})
 
 
+def _enqueue_one(submission: Submission, *, owner_id: int | None) -> Row | None:
+    """Queue one task; return its row, or None for a repeated request."""
+    if submission.idempotency_key is None and connection.get_autocommit():
+        return _submits(Owned(submission, owner_id))
+    # Its commit is the caller's; or it may have to wait for its twin, and nobody else for that.
+    rows = _enqueue([submission], owner_id=owner_id)
+    return rows[0] if rows else None
+
+
 def _enqueue(
-    submissions: Sequence[Submission],
+    submissions: Iterable[Submission],
     *,
     owner_id: int | None,
     batch_id: uuid.UUID | None = None,
-) -> list[tuple[Any, ...]]:
+) -> list[Row]:
+    return _insert([Owned(one, owner_id) for one in submissions], batch_id=batch_id)
+
+
+def _insert(new: Sequence[Owned], *, batch_id: uuid.UUID | None = None) -> list[Row]:
     wanted = {
-        "owner": owner_id,
         "batch": batch_id,
-        "commits_at_once": not connection.in_atomic_block,
-        **columns(submissions),
+        "commits_at_once": connection.get_autocommit(),
+        "new": document(new),
     }
     # Planning costs as much as one task; a batch is planned for its size.
-    rows = _run(sql.SUBMIT, wanted, prepared=len(submissions) == 1)
+    rows = _run(sql.SUBMIT, wanted, prepared=len(new) <= FEW)
     # Fewer rows than submissions: a repeated request, for which nothing was queued.
-    for one in submissions if len(rows) == len(submissions) else ():
+    for one in new if len(rows) == len(new) else ():
         _emit_on_commit(
-            "submitted", task_id=one.id, kind=one.kind, attempt=0, status=Status.PENDING
+            "submitted",
+            task_id=one.submission.id,
+            kind=one.submission.kind,
+            attempt=0,
+            status=Status.PENDING,
         )
     return rows
+
+
+def _insert_group(new: Sequence[Owned]) -> list[Row]:
+    rows = {row[0]: row for row in _insert(new)}
+    return [rows[one.submission.id] for one in new]
+
+
+# What several threads submit at once shares a statement and a commit.
+_submits = GroupCommit(_insert_group, refused=(DataError, IntegrityError))
 
 
 def _move(task: Task, verb: Callable[[Sequence[uuid.UUID]], int], participle: str) -> Task:
@@ -291,9 +321,7 @@ def _discard(jobs: list[int]) -> None:
         cursor.execute(sql.DISCARD, {"jobs": jobs})
 
 
-def _apply(
-    transition: str, statement: LiteralString, wanted: dict[str, Any]
-) -> list[tuple[Any, ...]]:
+def _apply(transition: str, statement: LiteralString, wanted: dict[str, Any]) -> list[Row]:
     """Run a statement that returns (id, kind, attempt, status, …) of each task it moved."""
     rows = _run(statement, wanted)
     for task_id, kind, attempt, status, *_ in rows:
@@ -305,9 +333,7 @@ def _emit_on_commit(transition: str, **facts: Any) -> None:
     transaction.on_commit(partial(emit, transition, **facts))
 
 
-def _run(
-    statement: LiteralString, wanted: dict[str, Any], *, prepared: bool = False
-) -> list[tuple[Any, ...]]:
+def _run(statement: LiteralString, wanted: dict[str, Any], *, prepared: bool = False) -> list[Row]:
     with prepared_cursor() if prepared else connection.cursor() as cursor:
         cursor.execute(statement, wanted)
         return list(cursor.fetchall())

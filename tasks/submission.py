@@ -6,7 +6,7 @@ import datetime as dt
 import hashlib
 import re
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -116,7 +116,19 @@ def joined(documents: Iterable[bytes]) -> str:
     return b"\x1f".join(documents).decode()
 
 
-def columns(submissions: Sequence[Submission]) -> dict[str, Any]:
-    """Return the parameters of `submit.sql` that tell the tasks: one document with all of them."""
-    new = [vars(one) | {"fingerprint": one.fingerprint()} for one in submissions]
-    return {"new": orjson.dumps(new).decode()}
+@dataclass(frozen=True)
+class Owned:
+    """A submission and whose it is."""
+
+    submission: Submission
+    owner_id: int | None
+
+
+def document(new: Iterable[Owned]) -> str:
+    """Return submissions as the one document that `submit.sql` reads."""
+    rows = [
+        vars(one.submission)
+        | {"owner_id": one.owner_id, "fingerprint": one.submission.fingerprint()}
+        for one in new
+    ]
+    return orjson.dumps(rows).decode()

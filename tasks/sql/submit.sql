@@ -12,7 +12,7 @@ WITH submitted AS (
         created_at, scheduled_at, callback_url, idempotency_key, fingerprint, job_id
     )
     SELECT
-        new.id, %(owner)s::bigint, %(batch)s::uuid, new.kind, new.queue, new.priority, 'PENDING',
+        new.id, new.owner_id, %(batch)s::uuid, new.kind, new.queue, new.priority, 'PENDING',
         new.input, new.metadata,
         0, new.max_attempts, 0, 0, 0, 0, '', false,
         statement_timestamp(),
@@ -20,26 +20,26 @@ WITH submitted AS (
         new.callback_url, new.idempotency_key, new.fingerprint,
         nextval('procrastinate_jobs_id_seq')
     FROM jsonb_to_recordset(%(new)s::jsonb) AS new (
-        id uuid, kind text, queue text, priority integer, input jsonb, metadata jsonb,
+        id uuid, owner_id bigint, kind text, queue text, priority integer, input jsonb, metadata jsonb,
         max_attempts integer, delay double precision, scheduled_at timestamptz,
         callback_url text, idempotency_key text, fingerprint text
     )
     ON CONFLICT (coalesce(owner_id, 0), idempotency_key) WHERE idempotency_key IS NOT NULL
     DO NOTHING
-    RETURNING id, kind, queue, priority, job_id, created_at, scheduled_at
+    RETURNING
+        id, kind, queue, priority, coalesce(owner_id, 0) AS owner, job_id, created_at, scheduled_at
 ), turns AS MATERIALIZED (
-    SELECT queue, priority, tasks_last_turn(queue, priority, coalesce(%(owner)s::bigint, 0)) AS last
-    FROM (SELECT DISTINCT queue, priority FROM submitted) AS asked
+    SELECT queue, priority, owner, tasks_last_turn(queue, priority, owner) AS last
+    FROM (SELECT DISTINCT queue, priority, owner FROM submitted) AS asked
 ), enqueued AS (
     INSERT INTO procrastinate_jobs (
         id, queue_name, task_name, priority, args, scheduled_at, tasks_owner, tasks_turn
     )
     SELECT
         job_id, queue, 'task:' || kind, priority, jsonb_build_object('task_id', id), scheduled_at,
-        coalesce(%(owner)s::bigint, 0),
-        last + row_number() OVER (PARTITION BY queue, priority ORDER BY job_id)
+        owner, last + row_number() OVER (PARTITION BY queue, priority, owner ORDER BY job_id)
     FROM submitted
-    JOIN turns USING (queue, priority)
+    JOIN turns USING (queue, priority, owner)
 )
 SELECT
     id, job_id, created_at, scheduled_at,

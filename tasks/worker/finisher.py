@@ -13,7 +13,7 @@ import psycopg
 from tasks import sql
 from tasks.ending import RELEASED, ClaimKey, Ending, parameters, unstorable
 from tasks.models import Status
-from tasks.submission import columns
+from tasks.submission import Owned, document
 from tasks.telemetry import emit_ended
 from tasks.worker.session import Session
 
@@ -115,12 +115,8 @@ class Finisher:
                 finished = await self._finish(connection, endings)
                 for one in endings:
                     if one.follow_ups and one.claim.key in finished:
-                        wanted = {
-                            "owner": one.claim.owner_id,
-                            "batch": None,
-                            "commits_at_once": False,
-                            **columns(one.follow_ups),
-                        }
+                        new = [Owned(task, one.claim.owner_id) for task in one.follow_ups]
+                        wanted = {"batch": None, "commits_at_once": False, "new": document(new)}
                         await connection.execute(sql.SUBMIT, wanted)
             return finished
 
