@@ -168,11 +168,19 @@ def delete_many(ids: Sequence[uuid.UUID]) -> int:
     return _drop("delete", sql.DELETE, ids)
 
 
-def put_off_callbacks(*, owner_id: int | None, url: str, pause: float, spread: float) -> None:
-    """Let what waits for the receiver of a URL wait `pause` seconds, and up to `spread` more."""
-    wanted = {"owner": owner_id, "url": url, "pause": pause, "spread": spread}
+def put_off_callbacks(
+    *, owner_id: int | None, url: str, pause: float, spread: float = 0.0, coming: bool = False
+) -> None:
+    """Let what waits for the receiver of a URL wait `pause` seconds, and up to `spread` more.
+
+    With `coming` so does what would come earlier than that.
+    """
+    wanted = {"owner": owner_id, "url": url, "pause": pause, "spread": spread, "coming": coming}
     with connection.cursor() as cursor:
-        cursor.execute(sql.PUT_OFF, {**wanted, "limit": PUT_OFF_LIMIT})
+        while True:
+            cursor.execute(sql.PUT_OFF, {**wanted, "limit": PUT_OFF_LIMIT})
+            if cursor.rowcount < PUT_OFF_LIMIT:
+                return
 
 
 def rescue(silent: Sequence[int] = (), *, steady: bool = True) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 from django.utils import timezone
 
 from tasks import lifecycle
-from tasks.callbacks.lines import Dead, Engaged, line
+from tasks.callbacks.lines import Dead, Engaged, is_to_put_off, line
 from tasks.callbacks.message import message
 from tasks.callbacks.post import Answer, NoAnswer, post
 from tasks.callbacks.receiver import Receiver, Refused
@@ -69,12 +69,12 @@ def deliver(input: dict[str, Any], context: Context) -> dict[str, Any]:
         raise FatalError(str(refused)) from None
     except Engaged:
         # Spread, so that the lines are never idle while some wait.
-        _put_off(told_about, spread=PAUSE)
+        _put_off(told_about, receiver, spread=PAUSE)
         wait = PAUSE * (1.0 + random.random())  # noqa: S311 spreads load, guards nothing
         raise Snooze(wait, "Other callbacks to the receiver are under way.") from None
     except Dead:
         # Together, so that one that comes back finds it for all of them.
-        _put_off(told_about, spread=0.0)
+        _put_off(told_about, receiver, coming=True)
         raise Undelivered("The receiver has just failed to answer other callbacks.") from None
     return _judged(answer, context.attempt)
 
@@ -102,11 +102,15 @@ def _send(receiver: Receiver, body: str, context: Context) -> Answer:
         raise Undelivered(str(error)) from None
 
 
-def _put_off(told_about: Task, *, spread: float) -> None:
+def _put_off(
+    told_about: Task, receiver: Receiver, *, spread: float = 0.0, coming: bool = False
+) -> None:
     """Let the callbacks wait that would find the same, one by one."""
-    lifecycle.put_off_callbacks(
-        owner_id=told_about.owner_id, url=told_about.callback_url, pause=PAUSE, spread=spread
-    )
+    owner_id, url = told_about.owner_id, told_about.callback_url
+    if is_to_put_off(receiver.authority, owner_id=owner_id):
+        lifecycle.put_off_callbacks(
+            owner_id=owner_id, url=url, pause=PAUSE, spread=spread, coming=coming
+        )
 
 
 def _judged(answer: Answer, attempt: int) -> dict[str, Any]:

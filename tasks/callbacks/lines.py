@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from django.conf import settings
 
@@ -19,6 +19,8 @@ from tasks.callbacks.post import TOTAL_LIMIT, NoAnswer
 PATIENCE = 0.2
 # For so long after a receiver did not answer it is taken for dead, then one call tries it; seconds.
 DEAD_FOR = 10.0
+# Of those who find a receiver engaged or dead, one puts off what waits for it; seconds.
+PUT_OFF_EVERY = 1.0
 # No memory without end, whatever addresses come.
 MOST_LINES = 10_000
 
@@ -37,6 +39,8 @@ class _Line:
     # Calls have waited in vain: the next ones need not.
     is_jammed: bool = False
     dead_until: float = 0.0
+    # By owner.
+    put_off_at: dict[int | None, float] = field(default_factory=dict)
 
 
 _changed = threading.Condition()
@@ -61,6 +65,17 @@ def line(receiver: str, *, is_last_try: bool = False) -> Iterator[None]:
         taken.is_jammed = False
     finally:
         _give_back(receiver, taken)
+
+
+def is_to_put_off(receiver: str, *, owner_id: int | None) -> bool:
+    """Say whether what waits for a receiver is to be put off now; once for all who ask together."""
+    now = time.monotonic()
+    with _changed:
+        known = _lines.setdefault(receiver, _Line())
+        if now < known.put_off_at.get(owner_id, 0.0) + PUT_OFF_EVERY:
+            return False
+        known.put_off_at[owner_id] = now
+    return True
 
 
 def share_out(slots: int) -> None:

@@ -115,6 +115,40 @@ def test_one_attempt_that_finds_the_receiver_dead_puts_off_all_that_wait(two_slo
     assert put_off_now() == 4
 
 
+def test_of_those_who_find_it_together_one_puts_off_what_waits(two_slots: None) -> None:
+    with lines.line("dead.example.com"):
+        for waiting in (5, 3):
+            tell(DEAD, waiting)
+            with pytest.raises(Snooze):
+                deliver_one()
+    assert put_off_now() == 4
+    assert lines.is_to_put_off("dead.example.com", owner_id=1)
+
+
+def test_however_many_wait_all_are_put_off(user: User) -> None:
+    tell(DEAD, lifecycle.PUT_OFF_LIMIT + 1, owner=user)
+    put_off(DEAD, user)
+    assert put_off_now() == lifecycle.PUT_OFF_LIMIT + 1
+
+
+def test_what_would_come_to_a_dead_receiver_earlier_comes_with_the_others(user: User) -> None:
+    tell(DEAD, 3)
+    put_off(DEAD)
+    tell(DEAD, 3)
+    tell(DEAD, 1, owner=user)
+    execute("UPDATE procrastinate_jobs SET scheduled_at = now() + interval '9 s' WHERE id % 2 = 0")
+    lifecycle.put_off_callbacks(owner_id=None, url=DEAD, pause=60.0, coming=True)
+    times = list(Task.objects.exclude(scheduled_at=None).values_list("scheduled_at", flat=True))
+    assert (len(times), len(set(times))) == (6, 1)
+
+
+def test_what_was_put_off_comes_back_in_groups(user: User) -> None:
+    tell(DEAD, 20)
+    put_off(DEAD)
+    times = Task.objects.exclude(scheduled_at=None).values_list("scheduled_at", flat=True)
+    assert all(time and time.microsecond == 0 for time in times)
+
+
 def test_what_was_put_off_comes_back_in_its_receivers_turns(user: User) -> None:
     tell(DEAD, 10)
     put_off(DEAD)
