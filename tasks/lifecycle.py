@@ -257,20 +257,25 @@ def resume_queue(name: str) -> None:
 
 def _enqueue_one(submission: Submission, *, owner_id: int | None) -> Row | None:
     """Queue one task; return its row, or None for a repeated request."""
+    new = Owned(submission, owner_id)
     if submission.idempotency_key is None and connection.get_autocommit():
-        return _submits(Owned(submission, owner_id))
-    # Its commit is the caller's; or it may have to wait for its twin, and nobody else for that.
-    rows = _enqueue([submission], owner_id=owner_id)
+        rows = [_submits(new)]
+    else:
+        # Its commit is the caller's; or it may have to wait for its twin, and nobody else for that.
+        rows = _insert([new])
+    # In the thread of the request, to which the log line belongs.
+    _emit_submitted([submission] if rows else [])
     return rows[0] if rows else None
 
 
 def _enqueue(
-    submissions: Iterable[Submission],
+    submissions: Sequence[Submission],
     *,
     owner_id: int | None,
     batch_id: uuid.UUID | None = None,
-) -> list[Row]:
-    return _insert([Owned(one, owner_id) for one in submissions], batch_id=batch_id)
+) -> None:
+    _insert([Owned(one, owner_id) for one in submissions], batch_id=batch_id)
+    _emit_submitted(submissions)
 
 
 def _insert(new: Sequence[Owned], *, batch_id: uuid.UUID | None = None) -> list[Row]:
@@ -280,17 +285,7 @@ def _insert(new: Sequence[Owned], *, batch_id: uuid.UUID | None = None) -> list[
         "new": document(new),
     }
     # Planning costs as much as one task; a batch is planned for its size.
-    rows = _run(sql.SUBMIT, wanted, prepared=len(new) <= FEW)
-    # Fewer rows than submissions: a repeated request, for which nothing was queued.
-    for one in new if len(rows) == len(new) else ():
-        _emit_on_commit(
-            "submitted",
-            task_id=one.submission.id,
-            kind=one.submission.kind,
-            attempt=0,
-            status=Status.PENDING,
-        )
-    return rows
+    return _run(sql.SUBMIT, wanted, prepared=len(new) <= FEW)
 
 
 def _insert_group(new: Sequence[Owned]) -> list[Row]:
@@ -335,6 +330,13 @@ def _apply(transition: str, statement: LiteralString, wanted: dict[str, Any]) ->
     for task_id, kind, attempt, status, *_ in rows:
         _emit_on_commit(transition, task_id=task_id, kind=kind, attempt=attempt, status=status)
     return rows
+
+
+def _emit_submitted(submissions: Iterable[Submission]) -> None:
+    for one in submissions:
+        _emit_on_commit(
+            "submitted", task_id=one.id, kind=one.kind, attempt=0, status=Status.PENDING
+        )
 
 
 def _emit_on_commit(transition: str, **facts: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -114,7 +115,8 @@ def barred() -> Iterator[ThreadPoolExecutor]:
 def submitted(threads: ThreadPoolExecutor, owner: User | None) -> Future[Task]:
     def submit() -> Task:
         try:
-            return tasks.submit("test.script", {"value": 1}, owner=owner)
+            metadata = {"in": threading.current_thread().name}
+            return tasks.submit("test.script", {"value": 1}, owner=owner, metadata=metadata)
         finally:
             connection.close()
 
@@ -143,6 +145,16 @@ def test_many_that_submit_at_once_have_a_task_each_with_its_job_and_its_owner() 
     for task_id, task in rows.items():
         assert (made[task_id].owner, made[task_id].job_id) == (task.owner, task.job_id)
     assert {task.job_id for task in rows.values()} == {job.id for job in jobs()}
+
+
+@in_the_database
+def test_each_submit_is_logged_by_the_thread_whose_request_it_was(caplog) -> None:
+    caplog.set_level(logging.INFO, logger="tasks.transition")
+    with barred() as threads:
+        futures = [submitted(threads, None) for _ in range(MANY)]
+        wait_for_a_statement()
+    logged = {one.__dict__["task_id"]: one.threadName for one in caplog.records}
+    assert logged == {str(future.result().id): future.result().metadata["in"] for future in futures}
 
 
 @in_the_database
