@@ -120,7 +120,7 @@ def _until_failed(system: System, count: int, *, times: int) -> None:
 
     make_all_due(system.queries, kind=KIND)
 
-    # Those that only waited for a line are not counted: they are due again and again.
+    # Those that only waited, for a line or put off, are not counted: they are due again and again.
     def brought_forward() -> bool:
         _bring_engaged_forward(system)
         return failed()
@@ -131,10 +131,11 @@ def _until_failed(system: System, count: int, *, times: int) -> None:
 def _bring_engaged_forward(system: System) -> None:
     system.queries.rows(
         "UPDATE procrastinate_jobs AS job SET scheduled_at = clock_timestamp()"
-        " FROM tasks_task AS task JOIN tasks_attempt AS last ON last.task_id = task.id"
-        " WHERE task.job_id = job.id AND job.status = 'todo' AND last.outcome = 'snoozed'"
-        " AND job.scheduled_at > clock_timestamp()"
-        " AND last.id = (SELECT max(id) FROM tasks_attempt WHERE task_id = task.id)"
+        " FROM tasks_task AS task"
+        " WHERE task.job_id = job.id AND task.kind = %(kind)s AND job.status = 'todo'"
+        " AND job.scheduled_at > clock_timestamp() AND 'failed' IS DISTINCT FROM ("
+        "   SELECT outcome FROM tasks_attempt WHERE task_id = task.id ORDER BY id DESC LIMIT 1)",
+        {"kind": KIND},
     )
 
 
