@@ -16,14 +16,11 @@ from analysis.api.computation_serializers import (
     ComputationAcceptedSerializer,
     ComputationSerializer,
 )
-from analysis.api.naming import as_sent
+from analysis.api.submitting import submitted
 from analysis.compute.handler import INPUT
-from tasks import lifecycle
 from tasks.api.bodies import Body
 from tasks.api.refusals import refusals
-from tasks.api.submissions import caller_options
 from tasks.api.views.tasks import IDEMPOTENCY_KEY, accepted
-from tasks.errors import InvalidInput
 from tasks.models import Status, Task
 
 KIND = "compute"
@@ -71,10 +68,7 @@ class ProcessView(APIView):
     def post(self, request: Request) -> Response:
         """Queue a computation: the reference load unless the body names another operation."""
         data = _FRAME.check(request.data).get("data") or {}
-        try:
-            task = lifecycle.submit(KIND, data, **caller_options(request))
-        except InvalidInput as error:
-            raise as_sent(error, at="data") from None
+        task = submitted(request, KIND, data, at="data")
         told = {"task_id": task.id, "status": "pending", "message": "Task queued for processing"}
         return accepted(told, at=reverse("analysis:results", args=[task.id]), task=task)
 

@@ -18,15 +18,12 @@ from rest_framework.views import APIView
 
 from analysis.api import answering
 from analysis.api.conversation_serializers import PENDING_ID, RECEIVED, ReplySerializer
-from analysis.api.naming import as_sent
+from analysis.api.submitting import submitted
 from analysis.conversations.handler import CONVERSATION_ID, MESSAGE
 from analysis.webhooks.platforms import PLATFORMS
-from tasks import lifecycle
 from tasks.api.bodies import Body
 from tasks.api.refusals import refusals
-from tasks.api.submissions import caller_options
 from tasks.api.views.tasks import IDEMPOTENCY_KEY, accepted
-from tasks.errors import InvalidInput
 from tasks.models import Status, Task
 
 TAG = "Conversations"
@@ -150,10 +147,7 @@ def _answered(
     *,
     now_by_default: bool,
 ) -> Response:
-    try:
-        task = lifecycle.submit(kind, input, **caller_options(request))
-    except InvalidInput as error:
-        raise as_sent(error) from None
+    task = submitted(request, kind, input)
     if not body.get("async_processing", not now_by_default):
         by = answering.wait(task.id, seconds=settings.CONVERSATION_SYNC_SECONDS)
         if by is not None:

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from analysis.api.naming import as_sent
+from analysis.api.submitting import submitted
 from analysis.summarize.handler import INPUT
-from tasks import lifecycle
 from tasks.api.documents import path_to, task_document
 from tasks.api.refusals import refusals
 from tasks.api.serializers import TaskSerializer
-from tasks.api.submissions import caller_options
 from tasks.api.views.tasks import IDEMPOTENCY_KEY, accepted
-from tasks.errors import InvalidInput
 
 _CONTENT = "This is a test document to summarize."
 
@@ -36,10 +31,5 @@ class SummariesView(APIView):
     )
     def post(self, request: Request) -> Response:
         """Queue the summary of a text."""
-        # Whatever it is: the kind's schema refuses all but an object.
-        body: Any = request.data
-        try:
-            task = lifecycle.submit("text.summarize", body, **caller_options(request))
-        except InvalidInput as error:
-            raise as_sent(error) from None
+        task = submitted(request, "text.summarize", request.data)
         return accepted(task_document(task), at=path_to("api:task", task.id), task=task)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
 
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
@@ -13,14 +12,11 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from analysis.api.celery_states import celery_state
-from analysis.api.naming import as_sent
+from analysis.api.submitting import submitted
 from analysis.api.vector_serializers import VectorTaskAcceptedSerializer, VectorTaskSerializer
 from analysis.vectors.handler import INPUT
-from tasks import lifecycle
 from tasks.api.refusals import refusals
-from tasks.api.submissions import caller_options
 from tasks.api.views.tasks import IDEMPOTENCY_KEY, accepted
-from tasks.errors import InvalidInput
 from tasks.models import Task
 
 KIND = "vectors.index"
@@ -46,12 +42,7 @@ class VectorTasksView(APIView):
     )
     def post(self, request: Request) -> Response:
         """Queue the indexing of one vector or a list of them."""
-        # Whatever it is: the kind's schema refuses all but an object.
-        body: Any = request.data
-        try:
-            task = lifecycle.submit(KIND, body, **caller_options(request))
-        except InvalidInput as error:
-            raise as_sent(error) from None
+        task = submitted(request, KIND, request.data)
         at = reverse("analysis:vector-task", args=[task.id])
         return accepted({"task_id": task.id, "status": "Processing"}, at=at, task=task)
 

@@ -12,14 +12,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from analysis.api.naming import as_sent
 from analysis.api.serializers import TextTaskCreatedSerializer, TextTaskSerializer
+from analysis.api.submitting import submitted
 from analysis.text.handler import INPUT
-from tasks import lifecycle
 from tasks.api.refusals import refusals
-from tasks.api.submissions import caller_options
 from tasks.api.views.tasks import IDEMPOTENCY_KEY, accepted
-from tasks.errors import InvalidInput
 from tasks.models import Status, Task
 
 KIND = "text.analyze"
@@ -47,12 +44,7 @@ class TextTasksView(APIView):
     )
     def post(self, request: Request) -> Response:
         """Queue the analysis of a text."""
-        # Whatever it is: the kind's schema refuses all but an object.
-        body: Any = request.data
-        try:
-            task = lifecycle.submit(KIND, body, **caller_options(request))
-        except InvalidInput as error:
-            raise as_sent(error) from None
+        task = submitted(request, KIND, request.data)
         at = reverse("analysis:text-task", args=[task.id])
         return accepted({"task_id": task.id, "status": task.status}, at=at, task=task)
 
