@@ -73,8 +73,8 @@ class Rescuer(threading.Thread):
         """Rescue until stopped; the database's absences are waited out."""
         with suppress(Error):
             self._watch.is_steady()
-        # Jitter, so that the processes take turns instead of asking all at once. The first look comes
-        # early: where processes die young, none of them may live to see a later one.
+        # Jitter, so that the processes take turns instead of asking all at once. The first look
+        # comes early: where processes die young, none of them may live to see a later one.
         pause = settings.RESCUE_SECONDS * random.random()  # noqa: S311
         while not self._stopped.wait(pause):
             pause = settings.RESCUE_SECONDS * (0.8 + 0.4 * random.random())  # noqa: S311

@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 # A child's exit code for "I was asked to make room for a fresh process".
 RECYCLE = 75
 
-# Who dies sooner has hardly begun, and may do so each time: such ones are restarted later and later.
+# Who dies sooner has hardly begun, and may do so each time: it is restarted later and later.
 LONG_LIFE = 3.0
 FIRST_DELAY = 0.2
 LONGEST_DELAY = 10.0

@@ -14,8 +14,9 @@ from dataclasses import dataclass, fields
 import psutil
 from django.db import Error, connection
 
-from tasks.models import Status
+from tasks.models import Status, Task
 from tasks.submission import Submission
+from tests.faults.harness.durations import percentile
 from tests.faults.harness.processes import Workers, send
 from tests.faults.harness.row import Dice, Measured, row
 from tests.faults.harness.system import System
@@ -110,7 +111,9 @@ def soak(system: System, dice: Dice) -> Measured:
         time.sleep(TICK)
     feeder.stop()
     system.wait_until_ended(within=120)
-    lost = len(system.accepted.ids()) - system.count(Status.COMPLETED)
+    # Also completed is what a crash kept from being told that it was accepted.
+    completed = set(Task.objects.filter(status=Status.COMPLETED).values_list("pk", flat=True))
+    lost = len(set(system.accepted.ids()) - completed)
     doubled = system.doubled()
     return _measured(samples, lost=lost, doubled=doubled, rate=rate, minutes=minutes, faults=done)
 
@@ -128,8 +131,8 @@ def _measured(
     told, is_flat = [], True
     for field in fields(Sample):
         values = [getattr(one, field.name) for one in samples]
-        # Dead rows come and go with each vacuum: their peaks are compared.
-        middle = max if field.name.startswith("dead") else statistics.median
+        # Dead rows come and go with each vacuum: what they seldom pass is compared.
+        middle = _seldom_passed if field.name.startswith("dead") else statistics.median
         first, last = middle(values[:third]), middle(values[-third:])
         is_flat &= last <= first * (1 + DRIFT)
         told.append(f"{field.name} {first:.0f} → {last:.0f}")
@@ -139,6 +142,10 @@ def _measured(
         "third: " + ", ".join(told),
         met=not lost and not doubled and is_flat,
     )
+
+
+def _seldom_passed(values: Sequence[float]) -> float:
+    return percentile(sorted(values), 90)
 
 
 def _task() -> Submission:
