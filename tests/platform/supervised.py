@@ -17,7 +17,7 @@ from typing import NoReturn
 
 from tasks.worker.processes import Child, exec_command
 from tasks.worker.pulse import start_beating
-from tasks.worker.supervisor import RECYCLE, Supervisor
+from tasks.worker.supervisor import LONG_LIFE, RECYCLE, Supervisor
 
 JOURNAL = Path(sys.argv[-1])
 
@@ -105,6 +105,9 @@ SUPERVISORS: dict[str, Callable[[], Supervisor]] = {
     ),
     "recycled": lambda: Supervisor(
         [Child("moth", partial(short_lived, "moth", code=RECYCLE, lives=0.3))], stop_grace=5
+    ),
+    "mayfly": lambda: Supervisor(
+        [Child("moth", partial(short_lived, "moth", code=1, lives=LONG_LIFE))], stop_grace=5
     ),
     "runaway": lambda: Supervisor(
         [Child("careless", partial(parent_of_a_runaway, "careless"))], stop_grace=5

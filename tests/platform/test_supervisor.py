@@ -46,6 +46,14 @@ def test_a_child_that_dies_young_is_started_again_more_and_more_slowly(
     assert pauses[2] >= 0.8
 
 
+def test_a_child_that_has_lived_for_a_while_is_started_again_at_once(supervise: Supervise) -> None:
+    supervised = supervise("mayfly")
+    supervised.began("moth", times=3)
+    supervised.stop()
+    assert supervised.process.stderr
+    assert supervised.process.stderr.read().count("restarted at once") == 2
+
+
 def test_a_child_that_asks_to_be_recycled_is_back_at_once(supervise: Supervise) -> None:
     supervised = supervise("recycled")
     supervised.began("moth", times=4)
