@@ -66,7 +66,8 @@ class Rescuer(threading.Thread):
         super().__init__(name="rescuer", daemon=True)
         self._stopped = threading.Event()
         self._watch = Watch()
-        self._reconcile_at = 0.0
+        # Not at the first look, when workers have just begun on what waits.
+        self._reconcile_at = time.monotonic() + settings.RESCUE_SECONDS
         self._prune_at = time.monotonic() + PRUNE_SECONDS * random.random()  # noqa: S311
 
     def run(self) -> None:
