@@ -6,17 +6,26 @@ surrounding transaction commits.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
     from tasks.models import Task
+    from tasks.submission import Options
 
 __all__ = ["submit"]
 
 
-def submit(kind: str, input: dict[str, Any] | None = None, **options: Any) -> Task:
-    """Submit a task of a kind; `options` are those of `tasks.lifecycle.submit`."""
+def submit(
+    kind: str,
+    input: dict[str, Any] | None = None,
+    *,
+    owner: User | None = None,
+    **options: Unpack[Options],
+) -> Task:
+    """Submit a task of a kind: see `tasks.lifecycle.submit`."""
     # Imported late: Django imports this package before its models can be.
     from tasks.lifecycle import submit as submit_task
 
-    return submit_task(kind, input, **options)
+    return submit_task(kind, input, owner=owner, **options)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from tasks.outcomes import Cancel, Interrupted, SoftTimeLimitExceeded
 
 if TYPE_CHECKING:
-    from tasks.submission import Submission
+    from tasks.submission import Options, Submission
 
 
 class Context:
@@ -60,7 +60,9 @@ class Context:
             self.cancelled.wait(min(left, 0.1))
         self.check()
 
-    def submit(self, kind: str, input: dict[str, Any] | None = None, **options: Any) -> uuid.UUID:
+    def submit(
+        self, kind: str, input: dict[str, Any] | None = None, **options: Unpack[Options]
+    ) -> uuid.UUID:
         """Submit a follow-up that commits with this attempt's success, or not at all.
 
         Returns the id that the task will have; raises UnknownKind or InvalidInput.

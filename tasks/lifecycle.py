@@ -11,7 +11,7 @@ import logging
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from typing import Any, LiteralString
+from typing import Any, LiteralString, Unpack
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -26,7 +26,7 @@ from tasks.group_commit import GroupCommit
 from tasks.models import Batch, Queue, Status, Task, Worker
 from tasks.outcomes import LostClaim
 from tasks.postgres.base import prepared_cursor
-from tasks.submission import Owned, Submission, document
+from tasks.submission import Options, Owned, Submission, document
 from tasks.telemetry import emit, emit_ended
 
 log = logging.getLogger(__name__)
@@ -51,32 +51,14 @@ def submit(
     input: dict[str, Any] | None = None,
     *,
     owner: User | None = None,
-    queue: str | None = None,
-    priority: int | None = None,
-    delay: float | None = None,
-    scheduled_at: dt.datetime | None = None,
-    max_attempts: int | None = None,
-    metadata: dict[str, Any] | None = None,
-    callback_url: str | None = None,
-    idempotency_key: str | None = None,
+    **options: Unpack[Options],
 ) -> Task:
     """Queue one task if and only if the surrounding transaction commits.
 
-    `delay` is in seconds; `callback_url` is told when the task has ended.
-    Raises UnknownKind, or InvalidInput for what the kind's schema refuses.
+    Raises UnknownKind; InvalidInput for an input or an option that is not valid; KeyReused for an
+    idempotency key that belongs to another request.
     """
-    submission = Submission.of(
-        kind,
-        input,
-        queue=queue,
-        priority=priority,
-        delay=delay,
-        scheduled_at=scheduled_at,
-        max_attempts=max_attempts,
-        metadata=metadata,
-        callback_url=callback_url,
-        idempotency_key=idempotency_key,
-    )
+    submission = Submission.of(kind, input, **options)
     row = _enqueue_one(submission, owner_id=owner.pk if owner else None)
     if row is None:
         return _replayed(submission, owner)

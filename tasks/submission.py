@@ -8,7 +8,7 @@ import re
 import uuid
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import orjson
 from uuid_utils.compat import uuid7
@@ -26,6 +26,22 @@ MAX_ATTEMPTS_LIMIT = 1_000
 DELAY_LIMIT = 10 * 365 * 86_400.0
 
 
+class Options(TypedDict, total=False):
+    """How a task is submitted, beside its kind and its input; what is left out is the kind's."""
+
+    queue: str | None
+    priority: int | None
+    # Seconds from the commit until the task is due; not together with `scheduled_at`.
+    delay: float | None
+    scheduled_at: dt.datetime | None
+    max_attempts: int | None
+    metadata: dict[str, Any] | None
+    # Notified when the task has ended.
+    callback_url: str | None
+    # A client's name for its request: a second request with the same name makes no second task.
+    idempotency_key: str | None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Submission:
     """One task to be, with everything its row needs; `delay` in seconds from the commit."""
@@ -38,42 +54,29 @@ class Submission:
     delay: float | None = None
     scheduled_at: dt.datetime | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
-    # Told when the task has ended; nobody where empty.
     callback_url: str = ""
-    # A client's name for its request: the second of the same name and owner makes no second task.
     idempotency_key: str | None = None
     id: uuid.UUID = field(default_factory=uuid7)
 
     @classmethod
     def of(
-        cls,
-        kind: str,
-        input: dict[str, Any] | None = None,
-        *,
-        queue: str | None = None,
-        priority: int | None = None,
-        delay: float | None = None,
-        scheduled_at: dt.datetime | None = None,
-        max_attempts: int | None = None,
-        metadata: dict[str, Any] | None = None,
-        callback_url: str | None = None,
-        idempotency_key: str | None = None,
+        cls, kind: str, input: dict[str, Any] | None = None, **options: Unpack[Options]
     ) -> Submission:
-        """Fill in the kind's defaults and check it all; raise UnknownKind or InvalidInput."""
+        """Fill in the kind's defaults and check everything.
+
+        Raises UnknownKind; InvalidInput; TypeError for an option that does not exist.
+        """
+        if unknown := options.keys() - Options.__optional_keys__:
+            raise TypeError(f"A submission has no option {', '.join(sorted(unknown))}.")
         known = kinds.get(kind)
         known.validate(input := {} if input is None else input)
-        submission = cls(
-            kind=known.name,
-            input=input,
-            queue=known.queue if queue is None else queue,
-            priority=known.priority if priority is None else priority,
-            max_attempts=known.retry.max_retries + 1 if max_attempts is None else max_attempts,
-            delay=delay,
-            scheduled_at=scheduled_at,
-            metadata=metadata or {},
-            callback_url=callback_url or "",
-            idempotency_key=idempotency_key,
-        )
+        defaults: dict[str, Any] = {
+            "queue": known.queue,
+            "priority": known.priority,
+            "max_attempts": known.retry.max_retries + 1,
+        }
+        given = {name: value for name, value in options.items() if value is not None}
+        submission = cls(kind=known.name, input=input, **defaults | given)
         if errors := list(submission.mistakes()):
             raise InvalidInput(errors)
         return submission

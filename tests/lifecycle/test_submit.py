@@ -105,3 +105,8 @@ def test_a_batch_is_all_or_nothing():
     assert not Task.objects.exists()
     assert not Batch.objects.exists()
     assert jobs() == []
+
+
+def test_an_option_that_does_not_exist_is_a_type_error():
+    with pytest.raises(TypeError, match=r"no option id, prioritty\."):
+        tasks.submit("test.script", prioritty=3, id=None)  # type: ignore[call-arg]
