@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import traceback as tracebacks
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,7 +13,7 @@ import orjson
 from tasks.kinds import Kind
 from tasks.models import Outcome, Status
 from tasks.outcomes import Cancel, Crashed, FatalError, Interrupted, Retry, Snooze
-from tasks.submission import Submission, joined
+from tasks.submission import Owned, Submission, joined
 
 # A task under which a process died so often is poison, and fails.
 DEATHS_LIMIT = 3
@@ -145,6 +145,11 @@ def parameters(endings: Sequence[Ending], *, worker: str) -> dict[str, Any]:
         "delays": [one.delay for one in endings],
         "refunds": [one.refund for one in endings],
     }
+
+
+def follow_ups(endings: Iterable[Ending]) -> list[Owned]:
+    """Return the tasks that these attempts submitted, owned as the attempts' own tasks are."""
+    return [Owned(new, ending.claim.owner_id) for ending in endings for new in ending.follow_ups]
 
 
 def _again(claim: Claim, outcome: str, *, delay: float = 0.0) -> Ending:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, LiteralString, Unpack
 
@@ -20,14 +20,14 @@ from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 
 from tasks import sql
-from tasks.ending import Ending, parameters
+from tasks.ending import Ending, follow_ups, parameters
 from tasks.errors import KeyReused, TaskGone, WrongStatus
 from tasks.group_commit import GroupCommit
 from tasks.models import Batch, Queue, Status, Task, Worker
 from tasks.outcomes import LostClaim
 from tasks.postgres.base import prepared_cursor
-from tasks.submission import Options, Owned, Submission, document
-from tasks.telemetry import emit, emit_ended
+from tasks.submission import Options, Owned, Submission, submit_params
+from tasks.telemetry import emit, emit_ended, emit_submitted
 
 log = logging.getLogger(__name__)
 
@@ -92,15 +92,11 @@ def submit_many(submissions: Sequence[Submission], *, owner: User | None = None)
     """Queue all of them as one batch, or none."""
     with transaction.atomic():
         batch = Batch.objects.create(owner=owner, total=len(submissions))
-        _enqueue(submissions, owner_id=owner.pk if owner else None, batch_id=batch.id)
+        owner_id = owner.pk if owner else None
+        _insert([Owned(one, owner_id) for one in submissions], batch_id=batch.id)
+        for one in submissions:
+            transaction.on_commit(partial(emit_submitted, one))
     return batch
-
-
-def submit_follow_ups(endings: Iterable[Ending], finished: set[tuple[uuid.UUID, int]]) -> None:
-    """Queue what the finished attempts asked for, in the transaction that finished them."""
-    for ending in endings:
-        if ending.follow_ups and ending.claim.key in finished:
-            _enqueue(ending.follow_ups, owner_id=ending.claim.owner_id)
 
 
 def finish(ending: Ending, *, worker: str) -> None:
@@ -111,7 +107,8 @@ def finish(ending: Ending, *, worker: str) -> None:
     rows = _run(sql.FINISH, parameters([ending], worker=worker))
     if not rows:
         raise LostClaim
-    submit_follow_ups([ending], {ending.claim.key})
+    if new := follow_ups([ending]):
+        _insert(new)
     transaction.on_commit(partial(emit_ended, ending))
 
 
@@ -245,29 +242,17 @@ def _enqueue_one(submission: Submission, *, owner_id: int | None) -> Row | None:
     else:
         # Its commit is the caller's; or it may have to wait for its twin, and nobody else for that.
         rows = _insert([new])
+    if not rows:
+        return None
     # In the thread of the request, to which the log line belongs.
-    _emit_submitted([submission] if rows else [])
-    return rows[0] if rows else None
-
-
-def _enqueue(
-    submissions: Sequence[Submission],
-    *,
-    owner_id: int | None,
-    batch_id: uuid.UUID | None = None,
-) -> None:
-    _insert([Owned(one, owner_id) for one in submissions], batch_id=batch_id)
-    _emit_submitted(submissions)
+    transaction.on_commit(partial(emit_submitted, submission))
+    return rows[0]
 
 
 def _insert(new: Sequence[Owned], *, batch_id: uuid.UUID | None = None) -> list[Row]:
-    wanted = {
-        "batch": batch_id,
-        "commits_at_once": connection.get_autocommit(),
-        "new": document(new),
-    }
+    params = submit_params(new, batch_id=batch_id, commits_at_once=connection.get_autocommit())
     # Planning costs as much as one task; a batch is planned for its size.
-    return _run(sql.SUBMIT, wanted, prepared=len(new) <= FEW)
+    return _run(sql.SUBMIT, params, prepared=len(new) <= FEW)
 
 
 def _insert_group(new: Sequence[Owned]) -> list[Row]:
@@ -310,19 +295,9 @@ def _apply(transition: str, statement: LiteralString, wanted: dict[str, Any]) ->
     """Run a statement that returns (id, kind, attempt, status, …) of each task it moved."""
     rows = _run(statement, wanted)
     for task_id, kind, attempt, status, *_ in rows:
-        _emit_on_commit(transition, task_id=task_id, kind=kind, attempt=attempt, status=status)
+        facts = {"task_id": task_id, "kind": kind, "attempt": attempt, "status": status}
+        transaction.on_commit(partial(emit, transition, **facts))
     return rows
-
-
-def _emit_submitted(submissions: Iterable[Submission]) -> None:
-    for one in submissions:
-        _emit_on_commit(
-            "submitted", task_id=one.id, kind=one.kind, attempt=0, status=Status.PENDING
-        )
-
-
-def _emit_on_commit(transition: str, **facts: Any) -> None:
-    transaction.on_commit(partial(emit, transition, **facts))
 
 
 def _run(statement: LiteralString, wanted: dict[str, Any], *, prepared: bool = False) -> list[Row]:

@@ -127,11 +127,20 @@ class Owned:
     owner_id: int | None
 
 
-def document(new: Iterable[Owned]) -> str:
-    """Return submissions as the one document that `submit.sql` reads."""
+def submit_params(
+    new: Iterable[Owned], *, batch_id: uuid.UUID | None = None, commits_at_once: bool = False
+) -> dict[str, Any]:
+    """Return the parameters of `submit.sql`: the submissions are one JSON document.
+
+    `commits_at_once` is true where the statement is a transaction of its own.
+    """
     rows = [
         vars(one.submission)
         | {"owner_id": one.owner_id, "fingerprint": one.submission.fingerprint()}
         for one in new
     ]
-    return orjson.dumps(rows).decode()
+    return {
+        "batch": batch_id,
+        "commits_at_once": commits_at_once,
+        "new": orjson.dumps(rows).decode(),
+    }

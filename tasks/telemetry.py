@@ -6,6 +6,8 @@ import logging
 import uuid
 
 from tasks.ending import Ending
+from tasks.models import Status
+from tasks.submission import Submission
 
 _log = logging.getLogger("tasks.transition")
 
@@ -20,8 +22,19 @@ def emit(transition: str, *, task_id: uuid.UUID, kind: str, attempt: int, status
         )
 
 
+def emit_submitted(submission: Submission) -> None:
+    """Log that a task was submitted."""
+    emit(
+        "submitted",
+        task_id=submission.id,
+        kind=submission.kind,
+        attempt=0,
+        status=Status.PENDING,
+    )
+
+
 def emit_ended(ending: Ending) -> None:
-    """Log that an attempt ended."""
+    """Log that an attempt ended, and the tasks that it submitted."""
     emit(
         str(ending.outcome),
         task_id=ending.claim.id,
@@ -29,3 +42,5 @@ def emit_ended(ending: Ending) -> None:
         attempt=ending.claim.attempt,
         status=ending.status,
     )
+    for follow_up in ending.follow_ups:
+        emit_submitted(follow_up)

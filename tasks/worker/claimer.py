@@ -125,14 +125,15 @@ class Claimer:
     def _cut(self) -> Unit:
         """Cut a unit from the front of the buffer: tasks of one kind that may share a hop."""
         first = self._buffer.popleft()
+        kind = kinds.get(first.kind)
         claims = [first]
         if first.deaths:
             # A suspect shares its hop with nobody.
-            return Unit(claims)
-        size = self._pace.unit_size(first.kind, batchable=kinds.get(first.kind).batchable)
+            return Unit(kind, claims)
+        size = self._pace.unit_size(kind.name, batchable=kind.batchable)
         while self._buffer and len(claims) < size and _may_share(first, self._buffer[0]):
             claims.append(self._buffer.popleft())
-        return Unit(claims)
+        return Unit(kind, claims)
 
     async def _refill(self, least: int) -> None:
         began = time.monotonic()

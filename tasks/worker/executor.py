@@ -9,10 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from django.db import close_old_connections
 
-from tasks import kinds
 from tasks.context import Context
 from tasks.ending import Claim, Ending, interrupted, raised, released, timed_out
-from tasks.kinds import Kind
 from tasks.outcomes import Cancel
 from tasks.worker.attempt import attempt
 from tasks.worker.finisher import Finisher
@@ -68,9 +66,8 @@ class Executor:
         running, unit.current = unit.current, None
         endings += unit.take_endings()
         if running and not any(one.claim.key == running.claim.key for one in endings):
-            late = running.seconds() > kinds.get(unit.kind).time_limit
-            claim = running.claim
-            endings.append(timed_out(claim, kinds.get(unit.kind)) if late else interrupted(claim))
+            late, claim = running.is_overdue(), running.claim
+            endings.append(timed_out(claim, unit.kind) if late else interrupted(claim))
         self.units.pop(unit.job_id, None)
         await self._finisher.add(endings)
 
@@ -106,13 +103,12 @@ class Executor:
         if running is None:
             return False
         # A child is killed at its limit; only when that fails is its slot as lost as a thread's.
-        margin = KILL_MARGIN if running.isolated else 0.0
-        return running.seconds() > kinds.get(unit.kind).time_limit + margin
+        return running.is_overdue(margin=KILL_MARGIN if running.isolated else 0.0)
 
     def _work(self, unit: Unit) -> None:
         """Run the members of a unit one after another; the body of a slot's thread."""
         close_old_connections()
-        kind = kinds.get(unit.kind)
+        kind = unit.kind
         while (claim := unit.take()) is not None:
             context = Context(
                 task_id=claim.id,
@@ -121,8 +117,8 @@ class Executor:
                 soft_time_limit=kind.soft_time_limit,
             )
             isolated = kind.isolation == "process" or claim.deaths > 0
-            unit.current = running = Running(claim, context, isolated)
-            ending = self._attempt(kind, running)
+            unit.current = running = Running(kind, claim, context, isolated)
+            ending = self._attempt(running)
             self._pace.note(kind.name, running.seconds())
             # The ending comes first: whoever closes the unit meanwhile must see one of the two.
             if ending and ending.recorded:
@@ -132,9 +128,9 @@ class Executor:
             unit.current = None
         close_old_connections()
 
-    def _attempt(self, kind: Kind, running: Running) -> Ending | None:
+    def _attempt(self, running: Running) -> Ending | None:
         if running.claim.id in self._to_cancel:
-            return raised(running.claim, kind, Cancel("Cancelled on request."))
+            return raised(running.claim, running.kind, Cancel("Cancelled on request."))
         if running.isolated:
             return self._isolation.run(running)
-        return attempt(kind, running.claim, running.context, worker=self._worker)
+        return attempt(running.kind, running.claim, running.context, worker=self._worker)

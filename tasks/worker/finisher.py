@@ -11,9 +11,9 @@ from typing import Any
 import psycopg
 
 from tasks import sql
-from tasks.ending import RELEASED, ClaimKey, Ending, parameters, unstorable
+from tasks.ending import RELEASED, ClaimKey, Ending, follow_ups, parameters, unstorable
 from tasks.models import Status
-from tasks.submission import Owned, document
+from tasks.submission import submit_params
 from tasks.telemetry import emit_ended
 from tasks.worker.session import Session
 
@@ -113,11 +113,8 @@ class Finisher:
                 return await self._finish(connection, endings)
             async with connection.transaction():
                 finished = await self._finish(connection, endings)
-                for one in endings:
-                    if one.follow_ups and one.claim.key in finished:
-                        new = [Owned(task, one.claim.owner_id) for task in one.follow_ups]
-                        wanted = {"batch": None, "commits_at_once": False, "new": document(new)}
-                        await connection.execute(sql.SUBMIT, wanted)
+                if new := follow_ups(one for one in endings if one.claim.key in finished):
+                    await connection.execute(sql.SUBMIT, submit_params(new))
             return finished
 
         return await self._session.persist(write)

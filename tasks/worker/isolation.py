@@ -11,7 +11,6 @@ from pathlib import Path
 
 from django.conf import settings
 
-from tasks import kinds
 from tasks.ending import Ending, crashed, interrupted, raised, timed_out
 from tasks.models import Status
 from tasks.outcomes import Cancel
@@ -137,7 +136,7 @@ class Isolation:
         code = child.kill()
         how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
         log.warning("child died", extra={"task_id": str(running.claim.id), "how": how})
-        return crashed(running.claim, kinds.get(running.claim.kind), how)
+        return crashed(running.claim, running.kind, how)
 
 
 class _Killed(Exception):
@@ -153,13 +152,12 @@ def _ended_well(ending: Ending | None) -> bool:
 
 
 def _reason_to_kill(running: Running) -> Ending | None:
-    claim, context = running.claim, running.context
-    kind = kinds.get(claim.kind)
+    claim, context, kind = running.claim, running.context, running.kind
     if context.cancelled.is_set():
         return raised(claim, kind, Cancel("Cancelled on request."))
     if context.interrupted.is_set():
         return interrupted(claim)
-    if running.seconds() > kind.time_limit:
+    if running.is_overdue():
         return timed_out(claim, kind)
     return None
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from tasks.context import Context
 from tasks.ending import Claim, Ending
+from tasks.kinds import Kind
 
 _names = itertools.count(1)
 
@@ -18,6 +19,7 @@ _names = itertools.count(1)
 class Running:
     """The attempt that a unit is running now."""
 
+    kind: Kind
     claim: Claim
     context: Context
     isolated: bool = False
@@ -27,6 +29,10 @@ class Running:
         """Return for how long it has run."""
         return time.monotonic() - self.began
 
+    def is_overdue(self, *, margin: float = 0.0) -> bool:
+        """Return whether it has run past its hard limit, by more than `margin` seconds."""
+        return self.seconds() > self.kind.time_limit + margin
+
 
 class Unit:
     """Claims of one kind that run one after another in one slot.
@@ -35,14 +41,14 @@ class Unit:
     the claims that have not begun: each operation is a single atomic one on a deque.
     """
 
-    def __init__(self, claims: Iterable[Claim]) -> None:
+    def __init__(self, kind: Kind, claims: Iterable[Claim]) -> None:
+        self.kind = kind
         self.waiting = deque(claims)
         self.endings: deque[Ending] = deque()
         self.current: Running | None = None
         # The unit's name to the stock worker loop. Not the job of a member: a task that is handed
         # back keeps its job, and may be claimed again before this unit is closed.
         self.job_id = next(_names)
-        self.kind = self.waiting[0].kind
 
     def take(self) -> Claim | None:
         """Take the next claim to run, or None when none is left."""

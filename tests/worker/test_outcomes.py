@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 
 import pytest
@@ -64,6 +65,17 @@ def test_a_follow_up_comes_with_the_finish(run_tasks):
     tasks.submit("test.script", {"do": "follow up", "value": 7})
     run_tasks()
     assert [task.result for task in Task.objects.order_by("id")] == [{"done": True}, {"echo": 7}]
+
+
+def test_the_worker_logs_each_follow_up_as_submitted(worker):
+    command = worker(LOG_JSON="true", LOG_LEVEL="INFO")
+    first = tasks.submit("test.script", {"do": "follow up", "value": 7})
+    wait_until(lambda: Task.objects.filter(status=Status.COMPLETED).count() == 2, what="two ends")
+    follow_up = Task.objects.exclude(pk=first.id).get()
+    lines = [json.loads(line) for line in command.output().splitlines() if "submitted" in line]
+    assert [(one["task_id"], one["kind"], one["status"]) for one in lines] == [
+        (str(follow_up.id), "test.script", "PENDING")
+    ]
 
 
 def test_a_follow_up_of_a_failed_attempt_never_comes(run_tasks):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 
+from tasks import kinds
 from tasks.ending import Claim
 from tasks.worker.units import Unit
 
@@ -13,4 +14,5 @@ def test_a_task_claimed_again_under_its_old_job_is_another_unit():
         id=uuid.uuid4(), job_id=7, kind="test.script", owner_id=None, input={}, attempt=1,
         max_attempts=4, lease=1,
     )  # fmt: skip
-    assert Unit([claim]).job_id != Unit([claim]).job_id
+    kind = kinds.get(claim.kind)
+    assert Unit(kind, [claim]).job_id != Unit(kind, [claim]).job_id
