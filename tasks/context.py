@@ -5,12 +5,19 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import Any, Protocol, Unpack
 
 from tasks.outcomes import Cancel, Interrupted, SoftTimeLimitExceeded
+from tasks.submission import Options, Submission
 
-if TYPE_CHECKING:
-    from tasks.submission import Options, Submission
+
+class Prepare(Protocol):
+    """Makes a checked submission of what a handler asks for."""
+
+    def __call__(
+        self, kind: str, input: dict[str, Any] | None = None, **options: Unpack[Options]
+    ) -> Submission:
+        """Return the submission; raise UnknownKind or InvalidInput."""
 
 
 class Context:
@@ -20,7 +27,13 @@ class Context:
     """
 
     def __init__(
-        self, *, task_id: uuid.UUID, attempt: int, owner_id: int | None, soft_time_limit: float
+        self,
+        *,
+        task_id: uuid.UUID,
+        attempt: int,
+        owner_id: int | None,
+        soft_time_limit: float,
+        prepare: Prepare,
     ) -> None:
         self.task_id = task_id
         self.attempt = attempt
@@ -28,6 +41,7 @@ class Context:
         self.follow_ups: list[Submission] = []
         self.cancelled = threading.Event()
         self.interrupted = threading.Event()
+        self._prepare = prepare
         self._soft_time_limit = soft_time_limit
         self._soft_deadline = time.monotonic() + soft_time_limit
         self._reported: tuple[int, str] | None = None
@@ -67,8 +81,6 @@ class Context:
 
         Returns the id that the task will have; raises UnknownKind or InvalidInput.
         """
-        from tasks.submission import Submission
-
-        follow_up = Submission.of(kind, input, **options)
+        follow_up = self._prepare(kind, input, **options)
         self.follow_ups.append(follow_up)
         return follow_up.id

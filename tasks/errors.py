@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from tasks.models import Task
 
 
 class TaskError(Exception):
@@ -61,7 +57,6 @@ class ScheduleGone(TaskError):
 class WrongStatus(TaskError):
     """The verb cannot be done to a task of this status."""
 
-    def __init__(self, task: Task, verb: str) -> None:
-        super().__init__(f"A task that is {task.status} cannot be {verb}.")
-        self.task = task
-        self.verb = verb
+    def __init__(self, status: str, participle: str) -> None:
+        super().__init__(f"A task that is {status} cannot be {participle}.")
+        self.status = status

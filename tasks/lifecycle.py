@@ -26,7 +26,8 @@ from tasks.group_commit import GroupCommit
 from tasks.models import Batch, Queue, Status, Task, Worker
 from tasks.outcomes import LostClaim
 from tasks.postgres.base import prepared_cursor
-from tasks.submission import Options, Owned, Submission, submit_params
+from tasks.prepare import prepare, submit_params
+from tasks.submission import Options, Owned, Submission
 from tasks.telemetry import emit, emit_ended, emit_submitted
 
 log = logging.getLogger(__name__)
@@ -58,7 +59,7 @@ def submit(
     Raises UnknownKind; InvalidInput for an input or an option that is not valid; KeyReused for an
     idempotency key that belongs to another request.
     """
-    submission = Submission.of(kind, input, **options)
+    submission = prepare(kind, input, **options)
     row = _enqueue_one(submission, owner_id=owner.pk if owner else None)
     if row is None:
         return _replayed(submission, owner)
@@ -139,7 +140,7 @@ def delete(task: Task) -> None:
     """Delete a task and its history; raise WrongStatus while it is being processed."""
     if not delete_many([task.pk]) and Task.objects.filter(pk=task.pk).exists():
         task.refresh_from_db()
-        raise WrongStatus(task, "deleted")
+        raise WrongStatus(task.status, "deleted")
 
 
 def delete_many(ids: Sequence[uuid.UUID]) -> int:
@@ -273,7 +274,7 @@ def _move(task: Task, verb: Callable[[Sequence[uuid.UUID]], int], participle: st
         except Task.DoesNotExist:
             raise TaskGone from None
     if not moved:
-        raise WrongStatus(task, participle)
+        raise WrongStatus(task.status, participle)
     return task
 
 

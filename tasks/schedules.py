@@ -16,7 +16,7 @@ from django.db.models.functions import Now
 from tasks import kinds, lifecycle
 from tasks.errors import FieldError, InvalidInput, ScheduleGone, TaskError, UnknownKind
 from tasks.models import Schedule, Task
-from tasks.submission import Submission
+from tasks.prepare import prepare
 
 log = logging.getLogger(__name__)
 
@@ -190,7 +190,7 @@ def _check(schedule: Schedule, touched: Set[str]) -> None:
         errors.append(FieldError("name", f"Use 1 to {NAME_LENGTH} printable characters."))
     if touched & _SUBMITTED:
         try:
-            Submission.of(schedule.kind, schedule.input, queue=schedule.queue or None)
+            prepare(schedule.kind, schedule.input, queue=schedule.queue or None)
         except UnknownKind as error:
             errors.append(FieldError("kind", str(error)))
         except InvalidInput as error:

@@ -1,4 +1,4 @@
-"""What a caller wants done, checked, before it is a task."""
+"""A submission: everything about a task to be, before it has a row."""
 
 from __future__ import annotations
 
@@ -6,16 +6,14 @@ import datetime as dt
 import hashlib
 import re
 import uuid
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-from typing import Any, TypedDict, Unpack
+from typing import Any, TypedDict
 
 import orjson
 from uuid_utils.compat import uuid7
 
-from tasks import kinds
 from tasks.callbacks.receiver import mistake_in
-from tasks.errors import FieldError, InvalidInput
+from tasks.errors import FieldError
 
 # 40, because procrastinate notifies on a channel of that name, and PostgreSQL bounds those.
 QUEUE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,39}")
@@ -58,29 +56,6 @@ class Submission:
     idempotency_key: str | None = None
     id: uuid.UUID = field(default_factory=uuid7)
 
-    @classmethod
-    def of(
-        cls, kind: str, input: dict[str, Any] | None = None, **options: Unpack[Options]
-    ) -> Submission:
-        """Fill in the kind's defaults and check everything.
-
-        Raises UnknownKind; InvalidInput; TypeError for an option that does not exist.
-        """
-        if unknown := options.keys() - Options.__optional_keys__:
-            raise TypeError(f"A submission has no option {', '.join(sorted(unknown))}.")
-        known = kinds.get(kind)
-        known.validate(input := {} if input is None else input)
-        defaults: dict[str, Any] = {
-            "queue": known.queue,
-            "priority": known.priority,
-            "max_attempts": known.retry.max_retries + 1,
-        }
-        given = {name: value for name, value in options.items() if value is not None}
-        submission = cls(kind=known.name, input=input, **defaults | given)
-        if errors := list(submission.mistakes()):
-            raise InvalidInput(errors)
-        return submission
-
     def fingerprint(self) -> str:
         """Return a digest of what is asked for, to tell a repetition from another request."""
         if self.idempotency_key is None:
@@ -111,36 +86,9 @@ class Submission:
         return found
 
 
-def joined(documents: Iterable[bytes]) -> str:
-    """Join JSON documents by a character that JSON never holds unescaped.
-
-    PostgreSQL splits them again; quoting each as an array's element would cost far more.
-    """
-    return b"\x1f".join(documents).decode()
-
-
 @dataclass(frozen=True)
 class Owned:
     """A submission and whose it is."""
 
     submission: Submission
     owner_id: int | None
-
-
-def submit_params(
-    new: Iterable[Owned], *, batch_id: uuid.UUID | None = None, commits_at_once: bool = False
-) -> dict[str, Any]:
-    """Return the parameters of `submit.sql`: the submissions are one JSON document.
-
-    `commits_at_once` is true where the statement is a transaction of its own.
-    """
-    rows = [
-        vars(one.submission)
-        | {"owner_id": one.owner_id, "fingerprint": one.submission.fingerprint()}
-        for one in new
-    ]
-    return {
-        "batch": batch_id,
-        "commits_at_once": commits_at_once,
-        "new": orjson.dumps(rows).decode(),
-    }

@@ -7,10 +7,13 @@ from typing import Any
 
 from django.db import connection
 from django.utils import timezone
+from uuid_utils.compat import uuid7
 
 from tasks import sql
+from tasks.context import Context
 from tasks.models import Attempt, Outcome, Status, Task
 from tasks.models.task import TERMINAL
+from tasks.prepare import prepare
 
 ERROR = {"type": "ValueError", "title": "Value error", "detail": "as told"}
 
@@ -28,6 +31,16 @@ def make_worker(name: str = "test:1", *, silent_for: float = 0.0) -> int:
             [silent_for, worker_id],
         )
     return worker_id
+
+
+def make_context(**fields: Any) -> Context:
+    """Return a handler's context; by default of the first attempt of a task without an owner."""
+    return Context(
+        **{
+            "task_id": uuid7(), "attempt": 1, "owner_id": None, "soft_time_limit": 60,
+            "prepare": prepare, **fields,
+        }
+    )  # fmt: skip
 
 
 def make_task(status: Status | str = Status.PENDING, **fields: Any) -> Task:

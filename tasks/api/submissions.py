@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from tasks.api.bodies import BATCH, TASK
 from tasks.api.errors import MAX_REPORTED_ERRORS
 from tasks.errors import FieldError, InvalidInput, UnknownKind
+from tasks.prepare import prepare
 from tasks.submission import Submission
 
 METADATA_LIMIT = 16 * 1024
@@ -52,7 +53,7 @@ def batch(body: Any) -> list[Submission]:
     for index, item in enumerate(items):
         at = f"{prefix}{index}"
         try:
-            found.append(Submission.of(**task_options(item)))
+            found.append(prepare(**task_options(item)))
         except UnknownKind as error:
             errors.append(FieldError(f"{at}.kind", str(error)))
         except InvalidInput as error:

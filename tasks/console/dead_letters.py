@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
@@ -13,14 +11,11 @@ from django.utils import timezone
 
 from tasks import stats
 from tasks.console import wording
-from tasks.console.rights import may_operate, require_operator
+from tasks.console.rights import EngineAdmin, may_operate, require_operator
 from tasks.console.task_filters import UNTYPED, error_is
 from tasks.console.verbs import DELETE, RETRY, Report, Verb, apply
 from tasks.models import Lane, Task
 from tasks.models.task import TaskQuerySet
-
-if TYPE_CHECKING:
-    from tasks.console.task_list import TaskAdmin
 
 PAGE = "admin:tasks_task_dead_letters"
 NEWEST = 25
@@ -31,7 +26,7 @@ PORTION = 1_000
 GROUP_VERBS = {verb.name: verb for verb in (RETRY, DELETE)}
 
 
-def show(admin: TaskAdmin, request: HttpRequest) -> HttpResponse:
+def show(admin: EngineAdmin, request: HttpRequest) -> HttpResponse:
     """Show the groups and the newest failures."""
     if not admin.has_view_permission(request):
         raise PermissionDenied
@@ -56,7 +51,7 @@ def show(admin: TaskAdmin, request: HttpRequest) -> HttpResponse:
     return TemplateResponse(request, "admin/tasks/dead_letters.html", context)
 
 
-def act(admin: TaskAdmin, request: HttpRequest) -> HttpResponse:
+def act(admin: EngineAdmin, request: HttpRequest) -> HttpResponse:
     """Retry or delete a whole group; deleting asks first."""
     if request.method != "POST":
         return HttpResponseNotAllowed(["POST"])
@@ -89,7 +84,7 @@ def _apply_to_all(verb: Verb, group: TaskQuerySet, request: HttpRequest) -> Repo
     return Report(verb=verb, asked=asked, done=done)
 
 
-def _confirm(admin: TaskAdmin, request: HttpRequest, group: TaskQuerySet) -> HttpResponse:
+def _confirm(admin: EngineAdmin, request: HttpRequest, group: TaskQuerySet) -> HttpResponse:
     context = {
         **admin.admin_site.each_context(request),
         "title": "Delete dead letters",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.contrib import messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
@@ -14,20 +14,18 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 
 from tasks.console import badges, wording
-from tasks.console.rights import may_operate, require_operator
+from tasks.console.rights import EngineAdmin, may_operate, require_operator
 from tasks.console.verbs import DELETE, VERBS, apply
 from tasks.models import Attempt, Task
+from tasks.models.attempt import history_of, worker_name
 from tasks.models.task import TaskQuerySet, parse_task_id
-
-if TYPE_CHECKING:
-    from tasks.console.task_list import TaskAdmin
 
 LIST = "admin:tasks_task_changelist"
 # Enough to recognise a selection by, on the page that asks to confirm.
 NAMED = 20
 
 
-def show(admin: TaskAdmin, request: HttpRequest, object_id: str) -> HttpResponse:
+def show(admin: EngineAdmin, request: HttpRequest, object_id: str) -> HttpResponse:
     """Render the page, or only its living part for the poll."""
     if not admin.has_view_permission(request):
         raise PermissionDenied
@@ -43,14 +41,14 @@ def show(admin: TaskAdmin, request: HttpRequest, object_id: str) -> HttpResponse
         "facts": facts(task),
         "status_badge": badges.status_badge(task),
         "payloads": _payloads(task),
-        "attempts": [_told(attempt) for attempt in reversed(task.attempt_history())],
+        "attempts": [_told(attempt) for attempt in reversed(history_of(task))],
     }
     living = request.headers.get("HX-Request") == "true"
     template = "admin/tasks/task_living.html" if living else "admin/tasks/task.html"
     return TemplateResponse(request, template, context)
 
 
-def act(admin: TaskAdmin, request: HttpRequest, task_id: uuid.UUID, verb: str) -> HttpResponse:
+def act(admin: EngineAdmin, request: HttpRequest, task_id: uuid.UUID, verb: str) -> HttpResponse:
     """Do a verb to one task and go back to it; deleting asks first."""
     if verb not in VERBS:
         raise Http404
@@ -72,7 +70,7 @@ def act(admin: TaskAdmin, request: HttpRequest, task_id: uuid.UUID, verb: str) -
 
 
 def confirm(
-    admin: TaskAdmin, request: HttpRequest, chosen: TaskQuerySet, *, action: str = ""
+    admin: EngineAdmin, request: HttpRequest, chosen: TaskQuerySet, *, action: str = ""
 ) -> TemplateResponse:
     """Ask whether these tasks shall really be deleted; `action` names that of the list."""
     context = {
@@ -98,7 +96,7 @@ def facts(task: Task) -> list[tuple[str, Any]]:
         ("Priority", task.priority),
         ("Attempt", f"{task.attempt} of {task.max_attempts}"),
         ("Owner", task.owner or "nobody"),
-        ("Worker", Attempt.worker_name(task.worker_id) or wording.NOTHING),
+        ("Worker", worker_name(task.worker_id) or wording.NOTHING),
         ("Created", wording.ago(task.created_at)),
         ("Due", wording.ago(task.scheduled_at) if task.scheduled_at else wording.NOTHING),
         ("Started", wording.ago(task.started_at)),

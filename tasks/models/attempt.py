@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 
-from tasks.models.task import Task
+from tasks.models.task import Status, Task
 from tasks.models.worker import Worker
 
 
@@ -46,10 +46,31 @@ class Attempt(models.Model):
     def __str__(self) -> str:
         return f"attempt {self.number} of {self.task_id}"
 
-    @staticmethod
-    def worker_name(worker_id: int | None) -> str:
-        """Return the name of a worker that is still known, or an empty text."""
-        if worker_id is None:
-            return ""
-        name = Worker.objects.filter(pk=worker_id).values_list("name", flat=True).first()
-        return name or f"worker {worker_id}"
+
+def history_of(task: Task) -> list[Attempt]:
+    """Return every attempt of a task, oldest first, the running or completed one included.
+
+    Only ended attempts that did not complete the task have a row; the last one is made from the
+    task's own row.
+    """
+    ended = sorted(task.attempts.all(), key=lambda attempt: attempt.lease)
+    if task.status not in (Status.PROCESSING, Status.COMPLETED):
+        return ended
+    current = Attempt(
+        task=task,
+        number=task.attempt,
+        lease=task.lease,
+        worker=worker_name(task.worker_id),
+        started_at=task.started_at,
+        finished_at=task.finished_at,
+        outcome=Outcome.COMPLETED if task.finished_at else Outcome.RUNNING,
+    )
+    return [*ended, current]
+
+
+def worker_name(worker_id: int | None) -> str:
+    """Return the name of a worker that is still known, or an empty text."""
+    if worker_id is None:
+        return ""
+    name = Worker.objects.filter(pk=worker_id).values_list("name", flat=True).first()
+    return name or f"worker {worker_id}"

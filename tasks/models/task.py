@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.conf import settings
 from django.contrib.postgres.indexes import BrinIndex
@@ -15,9 +15,6 @@ from django.utils import timezone
 from uuid_utils.compat import uuid7
 
 from tasks.models.owned import OwnedQuerySet
-
-if TYPE_CHECKING:
-    from tasks.models.attempt import Attempt
 
 
 class Status(models.TextChoices):
@@ -238,31 +235,6 @@ class Task(models.Model):
         if self.scheduled_at and self.scheduled_at > timezone.now():
             return Lane.SCHEDULED
         return Lane.RETRY if self.attempt else Lane.PRIMARY
-
-    def attempt_history(self) -> list[Attempt]:
-        """Return every attempt, oldest first, the running or completed one included.
-
-        Only ended attempts that did not complete the task have a row: the others are told by
-        the task itself.
-        """
-        ended = sorted(self.attempts.all(), key=lambda attempt: attempt.lease)
-        current = self._current_attempt()
-        return [*ended, current] if current else ended
-
-    def _current_attempt(self) -> Attempt | None:
-        from tasks.models.attempt import Attempt, Outcome
-
-        if self.status not in (Status.PROCESSING, Status.COMPLETED):
-            return None
-        return Attempt(
-            task=self,
-            number=self.attempt,
-            lease=self.lease,
-            worker=Attempt.worker_name(self.worker_id),
-            started_at=self.started_at,
-            finished_at=self.finished_at,
-            outcome=Outcome.COMPLETED if self.finished_at else Outcome.RUNNING,
-        )
 
 
 def parse_task_id(value: Any) -> uuid.UUID | None:

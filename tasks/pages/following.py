@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from tasks.kinds import all_kinds
 from tasks.models import Attempt, Lane, Status, Task
+from tasks.models.attempt import history_of
 from tasks.models.task import RETRYABLE
 from tasks.pages.access import may_move
 
@@ -36,7 +37,7 @@ class Following:
         may = may_move(visitor, task)
         return cls(
             task=task,
-            attempts=task.attempt_history(),
+            attempts=history_of(task),
             result_templates=result_templates(task.kind),
             poll_seconds=poll_seconds(task),
             may_cancel=may and not task.is_terminal and not task.cancel_requested,

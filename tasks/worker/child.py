@@ -18,6 +18,7 @@ from tasks import kinds
 from tasks.context import Context
 from tasks.ending import Claim, Ending
 from tasks.outcomes import SoftTimeLimitExceeded
+from tasks.prepare import prepare
 from tasks.worker.attempt import attempt
 
 MIB = 1024 * 1024
@@ -76,6 +77,7 @@ def _run(work: Work, channel: Connection) -> Ending | None:
         attempt=claim.attempt,
         owner_id=claim.owner_id,
         soft_time_limit=kind.soft_time_limit,
+        prepare=prepare,
     )
     context.channel = channel
     if kind.memory_limit:

@@ -12,6 +12,7 @@ from django.db import close_old_connections
 from tasks.context import Context
 from tasks.ending import Claim, Ending, interrupted, raised, released, timed_out
 from tasks.outcomes import Cancel
+from tasks.prepare import prepare
 from tasks.worker.attempt import attempt
 from tasks.worker.finisher import Finisher
 from tasks.worker.isolation import Isolation
@@ -115,6 +116,7 @@ class Executor:
                 attempt=claim.attempt,
                 owner_id=claim.owner_id,
                 soft_time_limit=kind.soft_time_limit,
+                prepare=prepare,
             )
             isolated = kind.isolation == "process" or claim.deaths > 0
             unit.current = running = Running(kind, claim, context, isolated)

@@ -13,7 +13,7 @@ import psycopg
 from tasks import sql
 from tasks.ending import RELEASED, ClaimKey, Ending, follow_ups, parameters, unstorable
 from tasks.models import Status
-from tasks.submission import submit_params
+from tasks.prepare import submit_params
 from tasks.telemetry import emit_ended
 from tasks.worker.session import Session
 

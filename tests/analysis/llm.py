@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import uuid
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -14,6 +13,7 @@ from pytest_django import Settings
 from analysis.llm import model
 from analysis.llm.answers import Answer
 from tasks.kinds import Context
+from tests.factories import make_context
 from tests.fakes.openrouter import KEY, Fake
 
 
@@ -31,7 +31,7 @@ def provider(settings: Settings, db: None) -> Iterator[Fake]:
 
 def context(soft_time_limit: float = 120) -> Context:
     """Return the context of an attempt that nobody else knows of."""
-    return Context(task_id=uuid.uuid4(), attempt=1, owner_id=None, soft_time_limit=soft_time_limit)
+    return make_context(soft_time_limit=soft_time_limit)
 
 
 def ask(text: str, *, of: Context | None = None) -> Answer:

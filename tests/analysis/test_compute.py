@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import math
-import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -16,16 +15,15 @@ from analysis.compute import operations
 from analysis.compute.handler import handle
 from tasks import kinds, submit
 from tasks.errors import InvalidInput
-from tasks.kinds import Context
 from tasks.models import Status, Task
 from tests.api.described import described, fields, post
-from tests.factories import make_task
+from tests.factories import make_context, make_task
 
 REFERENCE = 499999500000
 
 
 def computed(operation: str, given: Any) -> Any:
-    context = Context(task_id=uuid.uuid4(), attempt=1, owner_id=None, soft_time_limit=60)
+    context = make_context()
     data = {"operation": operation, "input": given}
     kinds.get("compute").validate(data)
     return handle(data, context)["result"]

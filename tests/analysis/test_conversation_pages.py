@@ -11,9 +11,8 @@ from uuid_utils.compat import uuid7
 from analysis.conversations import batch
 from analysis.conversations.handler import handle_message
 from analysis.models import Conversation
-from tasks.kinds import Context
 from tasks.models import Status, Task
-from tests.factories import make_task
+from tests.factories import make_context, make_task
 
 pytestmark = pytest.mark.django_db
 
@@ -29,7 +28,7 @@ def shown(client: Client, task: Task) -> str:
 
 def answered(text: str) -> Task:
     id = uuid7()
-    context = Context(task_id=id, attempt=1, owner_id=None, soft_time_limit=60)
+    context = make_context(task_id=id)
     given = {"conversation_id": "conv_1", "message": text}
     result = handle_message(given, context)
     return make_task(
@@ -66,7 +65,7 @@ def test_what_came_and_went_is_shown(client: Client, kind: str, result: Any, tex
 
 def test_many_conversations_are_shown_in_figures(client: Client) -> None:
     answered("The battery of my phone is empty")
-    context = Context(task_id=uuid7(), attempt=1, owner_id=None, soft_time_limit=60)
+    context = make_context()
     result = batch.handle({}, context)
     page = shown(
         client,

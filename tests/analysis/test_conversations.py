@@ -17,9 +17,9 @@ from analysis.models import Conversation, Message, Platform, Role
 from tasks import kinds, lifecycle
 from tasks.errors import InvalidInput
 from tasks.kinds import Context, FatalError, Snooze
-from tasks.submission import Submission
+from tasks.prepare import prepare
 from tests.analysis.llm import in_threads, provider
-from tests.factories import make_task
+from tests.factories import make_context, make_task
 from tests.fakes.openrouter import Fake
 
 __all__ = ["provider"]
@@ -30,11 +30,8 @@ HELP = "I need help with this product"
 
 
 def context(*, owner: User | None = None, id: uuid.UUID | None = None, attempt: int = 1) -> Context:
-    return Context(
-        task_id=id or uuid7(),
-        attempt=attempt,
-        owner_id=owner.pk if owner else None,
-        soft_time_limit=60,
+    return make_context(
+        task_id=id or uuid7(), attempt=attempt, owner_id=owner.pk if owner else None
     )
 
 
@@ -175,7 +172,7 @@ def test_replies_come_in_the_order_of_what_was_said(provider: Fake) -> None:
 def test_many_slots_answer_one_conversation_in_its_order(run_tasks: Any) -> None:
     lifecycle.submit_many(
         [
-            Submission.of("conversation.message", {"conversation_id": "c", "message": f"Fact {n}"})
+            prepare("conversation.message", {"conversation_id": "c", "message": f"Fact {n}"})
             for n in range(8)
         ]
     )

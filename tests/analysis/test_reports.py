@@ -21,7 +21,7 @@ from tasks import kinds, lifecycle, schedules
 from tasks.context import Context
 from tasks.models import Schedule, Status, Task
 from tasks.outcomes import Cancel
-from tests.factories import make_task
+from tests.factories import make_context, make_task
 
 pytestmark = pytest.mark.django_db
 
@@ -30,7 +30,7 @@ defaults = import_module("analysis.migrations.0003_default_schedules")
 
 def context_of(owner: User | None = None) -> Context:
     owner_id = owner.pk if owner else None
-    return Context(task_id=uuid.uuid4(), attempt=1, owner_id=owner_id, soft_time_limit=60)
+    return make_context(owner_id=owner_id)
 
 
 def make_ended(status: Status, *, waited: float, ran: float, **fields: Any) -> Task:

@@ -16,6 +16,7 @@ from analysis.summarize.sentences import sentences
 from tasks import kinds, lifecycle, submit
 from tasks.errors import InvalidInput
 from tasks.models import Breaker, Status, Task, Worker
+from tasks.models.attempt import history_of
 from tests.analysis.llm import context, provider
 from tests.api.described import described, fields, post
 from tests.factories import make_task
@@ -144,7 +145,7 @@ def test_a_limit_of_rate_costs_no_attempt(
     wait_until(lambda: _status(task) == Status.COMPLETED, what="completed")
     assert task.result
     assert task.result["summary"] == COUNTED
-    assert [one.outcome for one in task.attempt_history()] == ["snoozed", "failed", "completed"]
+    assert [one.outcome for one in history_of(task)] == ["snoozed", "failed", "completed"]
     assert (task.attempt, task.retry_count) == (2, 1)
 
 

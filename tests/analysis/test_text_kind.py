@@ -3,7 +3,6 @@ from __future__ import annotations
 import re
 import threading
 import time
-import uuid
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
@@ -15,11 +14,12 @@ from tasks import kinds, submit
 from tasks.errors import InvalidInput
 from tasks.kinds import Cancel, Context, FatalError
 from tasks.models import Status
+from tests.factories import make_context
 from tests.workers import run_until_idle
 
 
 def context(soft_time_limit: float = 120) -> Context:
-    return Context(task_id=uuid.uuid4(), attempt=1, owner_id=None, soft_time_limit=soft_time_limit)
+    return make_context(soft_time_limit=soft_time_limit)
 
 
 def test_the_kind_is_registered_with_its_limits_and_checks_its_input() -> None:

@@ -19,10 +19,10 @@ from analysis.vectors.handler import MAX_METADATA_BYTES, handle
 from analysis.vectors.search import CosineByPgvector, CosineBySum, nearest
 from tasks import kinds, submit
 from tasks.errors import InvalidInput
-from tasks.kinds import Context, FatalError
+from tasks.kinds import FatalError
 from tasks.models import Status, Task
 from tests.api.described import described, fields, post
-from tests.factories import make_task
+from tests.factories import make_context, make_task
 
 SEARCH = "/api/v1/vectors/search"
 EXAMPLE = {"vector_data": [0.1, 0.2, 0.3], "metadata": {"source": "user"}}
@@ -31,7 +31,7 @@ DONE = {"processed_vectors": 3, "status": "indexed", "metadata_processed": {"sou
 
 def index(data: Any, *, owner: User | None = None, **metadata: Any) -> dict[str, Any]:
     owner_id = owner.pk if owner else None
-    context = Context(task_id=uuid7(), attempt=1, owner_id=owner_id, soft_time_limit=60)
+    context = make_context(owner_id=owner_id)
     return handle({"vector_data": data, "metadata": metadata}, context)
 
 

@@ -17,6 +17,7 @@ from analysis.webhooks.respond import SCHEDULE
 from tasks import kinds
 from tasks.kinds import Context, FatalError, Retry
 from tests.analysis.platforms import platforms
+from tests.factories import make_context
 from tests.fakes import platform_events as sent
 from tests.fakes.webhook_platform import PAGE_ACCESS_TOKEN, Fake
 
@@ -29,7 +30,7 @@ PHONE = "+12223334444"
 
 def context(*, owner: User | None = None, attempt: int = 1) -> Context:
     owner_id = owner.pk if owner else None
-    return Context(task_id=uuid7(), attempt=attempt, owner_id=owner_id, soft_time_limit=60)
+    return make_context(attempt=attempt, owner_id=owner_id)
 
 
 def said(platform: str = "facebook", to: str = "7", **fields: Any) -> Message:

@@ -8,7 +8,6 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 from pytest_django import Settings
-from uuid_utils.compat import uuid7
 
 from analysis.models import WebhookEvent
 from analysis.webhooks import facebook, generic, google
@@ -18,6 +17,7 @@ from tasks.errors import InvalidInput
 from tasks.kinds import Context, FatalError
 from tests.analysis.llm import in_threads
 from tests.analysis.platforms import platforms
+from tests.factories import make_context
 from tests.fakes import platform_events as sent
 from tests.fakes.webhook_platform import Fake
 
@@ -30,7 +30,7 @@ PHONE = "+12223334444"
 
 def context(*, owner: User | None = None, attempt: int = 1) -> Context:
     owner_id = owner.pk if owner else None
-    return Context(task_id=uuid7(), attempt=attempt, owner_id=owner_id, soft_time_limit=60)
+    return make_context(attempt=attempt, owner_id=owner_id)
 
 
 def receive(

@@ -46,7 +46,7 @@ STEP = {"name": "a", "sizes": [1]}
 ERRORS: dict[str, Callable[[], BaseException]] = {
     "unknown-kind": lambda: UnknownKind("no.such"),
     "invalid-input": lambda: InvalidInput([FieldError("input.text", "is missing")]),
-    "wrong-status": lambda: WrongStatus(Task(status=Status.COMPLETED), "cancelled"),
+    "wrong-status": lambda: WrongStatus(Status.COMPLETED, "cancelled"),
     "nested-fields": lambda: validate({"title": "four", "steps": [STEP, {"sizes": [1, "b"]}]}),
     "whole": lambda: validate({"title": "abc", "steps": [STEP]}),
     "long-kind": lambda: UnknownKind("k" * 1_000_000),

@@ -20,10 +20,10 @@ from tasks.callbacks.kind import Undelivered, deliver
 from tasks.callbacks.receiver import Receiver as Addressee
 from tasks.callbacks.schedule import MAX_ATTEMPTS, PAUSES, SCHEDULE
 from tasks.callbacks.signing import secrets_of
-from tasks.kinds import Cancel, Context, FatalError, Retry, Snooze
+from tasks.kinds import Cancel, FatalError, Retry, Snooze
 from tasks.models import Status, Task
 from tests.callbacks.receiver import Receiver
-from tests.factories import make_task
+from tests.factories import make_context, make_task
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.django_db
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.django_db
 def send(
     task: Task, *, attempt: int = 1, id: uuid.UUID | None = None, **more: Any
 ) -> dict[str, Any]:
-    context = Context(
+    context = make_context(
         task_id=id or uuid7(), attempt=attempt, owner_id=task.owner_id, soft_time_limit=25
     )
     return deliver({"task_id": str(task.id), **more}, context) or {}

@@ -16,10 +16,10 @@ from tasks.callbacks import lines
 from tasks.callbacks.kind import Undelivered, deliver
 from tasks.callbacks.post import NoAnswer
 from tasks.ending import completed
-from tasks.kinds import Context, Snooze
+from tasks.kinds import Snooze
 from tasks.models import Status, Task
-from tasks.submission import Submission
-from tests.factories import make_worker
+from tasks.prepare import prepare
+from tests.factories import make_context, make_worker
 from tests.lifecycle.claiming import claim, finish
 from tests.queue_rows import execute, jobs
 
@@ -31,7 +31,7 @@ HEALTHY = "https://healthy.example.com/hook"
 
 def tell(url: str, count: int, *, owner: User | None = None) -> None:
     """Bring about callbacks to a URL, which wait then."""
-    wanted = [Submission.of("test.script", callback_url=url) for _ in range(count)]
+    wanted = [prepare("test.script", callback_url=url) for _ in range(count)]
     lifecycle.submit_many(wanted, owner=owner)
     claims = claim(make_worker(), limit=count, queues=["default"])
     finish(*(completed(one, {}) for one in claims))
@@ -57,7 +57,7 @@ def put_off_now() -> int:
 
 def deliver_one() -> None:
     (one,) = claim(make_worker(), limit=1)
-    context = Context(task_id=one.id, attempt=1, owner_id=None, soft_time_limit=25)
+    context = make_context(task_id=one.id, soft_time_limit=25)
     deliver(one.input, context)
 
 

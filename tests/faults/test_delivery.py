@@ -10,7 +10,7 @@ from django.db import connection
 from tasks import lifecycle
 from tasks.errors import WrongStatus
 from tasks.models import Status, Task
-from tasks.submission import Submission
+from tasks.prepare import prepare
 from tests.queue_rows import execute, jobs
 from tests.script.models import Effect
 from tests.waiting import wait_until
@@ -26,7 +26,7 @@ COPY_JOBS = """
 
 def test_a_wake_up_deferred_five_times_in_parallel_has_one_effect(worker):
     worker(processes=2)
-    lifecycle.submit_many([Submission.of("test.effect", {"seconds": 0.05}) for _ in range(100)])
+    lifecycle.submit_many([prepare("test.effect", {"seconds": 0.05}) for _ in range(100)])
     with ThreadPoolExecutor(5) as sessions:
         list(sessions.map(_defer_again, range(5)))
     wait_until(lambda: _count(Status.COMPLETED) == 100, what="all completed")
@@ -36,7 +36,7 @@ def test_a_wake_up_deferred_five_times_in_parallel_has_one_effect(worker):
 
 
 def test_a_queued_task_whose_job_was_deleted_is_found_and_run(worker):
-    lifecycle.submit_many([Submission.of("test.effect") for _ in range(10)])
+    lifecycle.submit_many([prepare("test.effect") for _ in range(10)])
     execute("DELETE FROM procrastinate_jobs")
     worker()
     wait_until(lambda: _count(Status.COMPLETED) == 10, within=20, what="mended and run")
@@ -51,7 +51,7 @@ def test_what_is_said_about_a_cancellation_is_what_becomes_of_the_task(worker):
         try:
             told[task.id] = lifecycle.cancel(task).status
         except WrongStatus as refused:
-            told[task.id] = refused.task.status
+            told[task.id] = refused.status
     wait_until(lambda: not Task.objects.exclude(status__in=ENDED).exists(), what="all ended")
     became = dict(Task.objects.values_list("id", "status"))
     for task_id, said in told.items():

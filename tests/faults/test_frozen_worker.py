@@ -9,6 +9,7 @@ import pytest
 
 from tasks import lifecycle
 from tasks.models import Outcome, Status, Task
+from tasks.models.attempt import history_of
 from tests.script.models import Effect
 from tests.waiting import wait_until
 from tests.workers import WorkerCommand, is_running
@@ -33,7 +34,7 @@ def test_a_worker_frozen_beyond_its_lease_can_change_nothing(worker, tmp_path):
     os.kill(zombie, signal.SIGCONT)
     wait_until(lambda: not is_running(zombie), what="the zombie fences itself")
     assert Task.objects.values().get() == before
-    assert [one.outcome for one in task.attempt_history()] == [Outcome.LOST, Outcome.COMPLETED]
+    assert [one.outcome for one in history_of(task)] == [Outcome.LOST, Outcome.COMPLETED]
     frozen.signal(signal.SIGCONT)
     wait_until(lambda: len(frozen.pids()) == 1, what="the zombie is replaced")
 

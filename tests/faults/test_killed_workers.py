@@ -12,7 +12,8 @@ from django.db.models import Count
 
 from tasks import lifecycle
 from tasks.models import Outcome, Status, Task
-from tasks.submission import Submission
+from tasks.models.attempt import history_of
+from tasks.prepare import prepare
 from tests.queue_rows import jobs
 from tests.script.models import Effect
 from tests.waiting import wait_until
@@ -27,7 +28,7 @@ def test_two_thousand_tasks_survive_workers_killed_every_few_seconds(worker):
     seed = random.randrange(2**32)
     dice = random.Random(seed)
     command = worker(processes=4, concurrency=4)
-    lifecycle.submit_many([Submission.of("test.effect", {"seconds": 0.1}) for _ in range(TASKS)])
+    lifecycle.submit_many([prepare("test.effect", {"seconds": 0.1}) for _ in range(TASKS)])
     for _ in range(KILLS):
         done = Task.objects.filter(status=Status.COMPLETED).count()
         goal = min(done + TASKS // (KILLS + 3), TASKS)
@@ -44,13 +45,13 @@ def test_two_thousand_tasks_survive_workers_killed_every_few_seconds(worker):
 
 def test_a_task_that_kills_its_process_ends_after_three_runs_and_harms_no_neighbour(worker):
     poison = lifecycle.submit("test.script", {"do": "die"}, max_attempts=9)
-    neighbours = lifecycle.submit_many([Submission.of("test.script") for _ in range(300)])
+    neighbours = lifecycle.submit_many([prepare("test.script") for _ in range(300)])
     worker()
     wait_until(lambda: Task.objects.get(pk=poison.pk).is_terminal, within=60, what="ended")
     wait_until(lambda: not Task.objects.filter(status=Status.PROCESSING).exists(), what="idle")
     poison.refresh_from_db()
     assert (poison.status, poison.error["type"]) == (Status.FAILED, "Crashed")
-    assert [one.outcome for one in poison.attempt_history()] == [
+    assert [one.outcome for one in history_of(poison)] == [
         Outcome.LOST,
         Outcome.CRASHED,
         Outcome.CRASHED,

@@ -6,6 +6,7 @@ import pytest
 
 from tasks import lifecycle
 from tasks.models import Outcome, Status, Task
+from tasks.models.attempt import history_of
 from tests.waiting import wait_until
 from tests.workers import is_running
 
@@ -27,6 +28,6 @@ def test_a_process_that_a_handler_has_muted_is_ended_and_its_neighbours_run_agai
     for task in (neighbour, culprit):
         task.refresh_from_db()
     assert neighbour.status == Status.COMPLETED
-    outcomes = [one.outcome for one in culprit.attempt_history()]
+    outcomes = [one.outcome for one in history_of(culprit)]
     assert (culprit.status, outcomes) == (Status.FAILED, [Outcome.LOST, Outcome.TIMED_OUT])
     assert len(command.pids()) == 1

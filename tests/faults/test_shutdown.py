@@ -9,7 +9,8 @@ import pytest
 
 from tasks import lifecycle
 from tasks.models import Outcome, Status, Task, Worker
-from tasks.submission import Submission
+from tasks.models.attempt import history_of
+from tasks.prepare import prepare
 from tests.queue_rows import jobs
 from tests.script.models import Effect
 from tests.waiting import wait_until
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def test_short_tasks_finish_and_what_had_not_begun_is_handed_back(worker):
-    lifecycle.submit_many([Submission.of("test.effect", {"seconds": 0.2}) for _ in range(200)])
+    lifecycle.submit_many([prepare("test.effect", {"seconds": 0.2}) for _ in range(200)])
     command = worker(processes=2)
     wait_until(lambda: Effect.objects.count() > 10, what="work under way")
     command.signal(signal.SIGTERM)
@@ -48,7 +49,7 @@ def test_a_long_task_is_handed_back_and_starts_elsewhere_at_once(worker, tmp_pat
     assert (task.status, task.attempt, task.lease) == (Status.PROCESSING, 1, 2)
     file.touch()
     wait_until(lambda: Task.objects.get().status == Status.COMPLETED, what="completed")
-    history = Task.objects.get().attempt_history()
+    history = history_of(Task.objects.get())
     assert [(one.number, one.outcome) for one in history] == [
         (1, Outcome.INTERRUPTED),
         (1, Outcome.COMPLETED),

@@ -276,7 +276,7 @@ class TaskLives(RuleBasedStateMachine):
         except TaskGone:
             return id not in self.known
         except WrongStatus as error:
-            return error.task.status == self.known[id].status
+            return error.status == self.known[id].status
         return verb == "delete" and id not in self.known
 
 

@@ -10,7 +10,7 @@ from django.db import transaction
 
 import tasks
 from tasks import lifecycle
-from tasks.submission import Submission
+from tasks.prepare import prepare
 from tests.workers import database_url
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -44,7 +44,7 @@ def test_what_is_committed_later_than_it_was_written_is_announced(heard):
     tasks.submit("test.script")
     with transaction.atomic():
         tasks.submit("test.script")
-    lifecycle.submit_many([Submission.of("test.script")])
+    lifecycle.submit_many([prepare("test.script")])
     assert notices(heard) == 3
 
 

@@ -12,7 +12,7 @@ import tasks
 from tasks import lifecycle, sql
 from tasks.ending import Claim
 from tasks.models import Status, Task
-from tasks.submission import Submission
+from tasks.prepare import prepare
 from tests.factories import make_task, make_worker
 from tests.lifecycle.claiming import claim
 from tests.queue_rows import execute, jobs
@@ -130,8 +130,7 @@ def test_what_is_locked_for_the_other_lane_is_left_waiting():
 
 def _submit_for(owner: User | None, count: int, *, priority: int = 0, queue: str = "first") -> None:
     wanted = [
-        Submission.of("test.script", {"value": n}, priority=priority, queue=queue)
-        for n in range(count)
+        prepare("test.script", {"value": n}, priority=priority, queue=queue) for n in range(count)
     ]
     lifecycle.submit_many(wanted, owner=owner)
 
@@ -174,7 +173,7 @@ def test_queues_of_the_same_priority_alternate():
 
 def test_scheduled_tasks_take_their_turns_when_they_are_due(user, stranger):
     due = timezone.now() + dt.timedelta(hours=1)
-    later = [Submission.of("test.script", {"value": 1}, scheduled_at=due) for _ in range(10)]
+    later = [prepare("test.script", {"value": 1}, scheduled_at=due) for _ in range(10)]
     lifecycle.submit_many(later, owner=user)
     _submit_for(stranger, 10, queue="default")
     execute("UPDATE procrastinate_jobs SET scheduled_at = now() WHERE scheduled_at IS NOT NULL")

@@ -6,12 +6,11 @@ import pytest
 
 import tasks
 from tasks import kinds, lifecycle
-from tasks.context import Context
 from tasks.ending import Claim, completed, released
 from tasks.models import Status, Task, Worker
 from tasks.outcomes import LostClaim
 from tasks.worker.attempt import attempt
-from tests.factories import make_worker
+from tests.factories import make_context, make_worker
 from tests.lifecycle.claiming import claim, finish, heartbeat, progress
 from tests.lifecycle.known import ENDINGS
 from tests.queue_rows import execute, jobs
@@ -139,7 +138,7 @@ def test_a_transactional_handler_that_lost_its_claim_leaves_no_effect(claimed_ag
     else:
         finish(released(stale))
     before = Task.objects.values().get()
-    context = Context(task_id=stale.id, attempt=1, owner_id=None, soft_time_limit=60)
+    context = make_context(task_id=stale.id)
     assert attempt(kinds.get(stale.kind), stale, context, worker="first:1") is None
     assert not Effect.objects.exists()
     assert Task.objects.values().get() == before
@@ -148,7 +147,7 @@ def test_a_transactional_handler_that_lost_its_claim_leaves_no_effect(claimed_ag
 def test_a_transactional_handler_that_lost_its_claim_submits_no_follow_up():
     stale = _claimed()
     finish(released(stale))
-    context = Context(task_id=stale.id, attempt=1, owner_id=None, soft_time_limit=60)
+    context = make_context(task_id=stale.id)
     context.submit("test.script")
     ending = completed(stale, {}, context.follow_ups)
     with pytest.raises(LostClaim):

@@ -10,6 +10,7 @@ import tasks
 from tasks import kinds, lifecycle
 from tasks.ending import Ending, completed, interrupted, raised, released, timed_out
 from tasks.models import Outcome, Status, Task
+from tasks.models.attempt import history_of
 from tasks.outcomes import Cancel, FatalError, LostClaim, Retry, Snooze
 from tests.factories import make_worker
 from tests.lifecycle.claiming import claim, finish
@@ -46,7 +47,7 @@ def test_a_completed_task_has_its_result_its_end_and_no_job():
     assert (task.status, task.result, task.progress) == (Status.COMPLETED, {"answer": 42}, 100)
     assert task.finished_at >= task.started_at
     assert (task.worker_id, task.job_id, jobs()) == (None, None, [])
-    assert [one.outcome for one in task.attempt_history()] == [Outcome.COMPLETED]
+    assert [one.outcome for one in history_of(task)] == [Outcome.COMPLETED]
 
 
 def test_a_failed_attempt_waits_for_its_next_with_a_new_job():

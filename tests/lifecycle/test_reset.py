@@ -9,7 +9,7 @@ import tasks
 from tasks import lifecycle
 from tasks.ending import completed
 from tasks.models import Attempt, Batch, Queue, Status, Task, Worker
-from tasks.submission import Submission
+from tasks.prepare import prepare
 from tests.factories import make_task, make_worker
 from tests.lifecycle.claiming import claim, finish
 from tests.queue_rows import execute, jobs
@@ -26,7 +26,7 @@ def reset(*options: str) -> str:
 def make_everything() -> None:
     make_task(Status.FAILED)
     make_task(Status.COMPLETED)
-    lifecycle.submit_many([Submission.of("test.script") for _ in range(3)])
+    lifecycle.submit_many([prepare("test.script") for _ in range(3)])
     lifecycle.pause_queue("default")
 
 

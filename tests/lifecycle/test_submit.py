@@ -11,7 +11,7 @@ import tasks
 from tasks import lifecycle
 from tasks.errors import InvalidInput, UnknownKind
 from tasks.models import Batch, Lane, Status, Task
-from tasks.submission import Submission
+from tasks.prepare import prepare
 from tests.queue_rows import job_of, jobs
 
 pytestmark = pytest.mark.django_db
@@ -88,7 +88,7 @@ def test_options_out_of_bounds_are_refused_by_name(options, field):
 
 
 def test_many_are_submitted_as_one_batch_in_order():
-    submissions = [Submission.of("test.script", {"value": n}) for n in range(50)]
+    submissions = [prepare("test.script", {"value": n}) for n in range(50)]
     batch = lifecycle.submit_many(submissions)
     assert batch.total == 50
     assert batch.task_ids() == [one.id for one in submissions]
@@ -99,7 +99,7 @@ def test_many_are_submitted_as_one_batch_in_order():
 
 @pytest.mark.django_db(transaction=True)
 def test_a_batch_is_all_or_nothing():
-    submission = Submission.of("test.script")
+    submission = prepare("test.script")
     with pytest.raises(Exception, match="duplicate key"):
         lifecycle.submit_many([submission, submission])
     assert not Task.objects.exists()

@@ -11,6 +11,7 @@ import pytest
 
 from tasks import lifecycle
 from tasks.models import Outcome, Status, Task
+from tasks.models.attempt import history_of
 from tests.script.models import Effect
 from tests.waiting import wait_until
 from tests.workers import is_running
@@ -61,7 +62,7 @@ def test_a_task_that_kills_its_process_fails_after_three_runs(worker, do, how):
     task = _ended(task)
     assert (task.status, task.crashes) == (Status.FAILED, 3)
     assert how in task.error["detail"]
-    assert [one.outcome for one in task.attempt_history()] == [Outcome.CRASHED] * 3
+    assert [one.outcome for one in history_of(task)] == [Outcome.CRASHED] * 3
     assert command.pids() == [pid]
 
 
@@ -76,7 +77,7 @@ def test_a_child_that_holds_the_gil_is_killed_at_its_hard_limit(worker):
     neighbour = lifecycle.submit("test.script")
     worker()
     task = _ended(task, within=10)
-    assert [one.outcome for one in task.attempt_history()] == [Outcome.TIMED_OUT]
+    assert [one.outcome for one in history_of(task)] == [Outcome.TIMED_OUT]
     took = task.finished_at - task.started_at
     assert 2 <= took.total_seconds() <= 7
     assert _ended(neighbour).status == Status.COMPLETED
@@ -94,7 +95,7 @@ def test_a_stopped_child_is_killed_at_its_hard_limit(worker, tmp_path):
     worker()
     pid = _pid_in(file)
     os.kill(pid, signal.SIGSTOP)
-    assert [one.outcome for one in _ended(task).attempt_history()] == [Outcome.TIMED_OUT]
+    assert [one.outcome for one in history_of(_ended(task))] == [Outcome.TIMED_OUT]
     wait_until(lambda: not is_running(pid), what="killed")
 
 

@@ -11,7 +11,8 @@ from django.db import connection
 import tasks
 from tasks import lifecycle
 from tasks.models import Outcome, Status, Task, Worker
-from tasks.submission import Submission
+from tasks.models.attempt import history_of
+from tasks.prepare import prepare
 from tests.queue_rows import jobs
 from tests.script.models import Effect
 from tests.waiting import wait_until
@@ -37,8 +38,8 @@ def test_what_a_handler_does_decides_the_end(run_tasks, do, status, attempts):
     run_tasks()
     task = Task.objects.get()
     assert task.status == status
-    assert [one.outcome for one in task.attempt_history()] == attempts
-    assert [one.number for one in task.attempt_history()] == list(range(1, len(attempts) + 1))
+    assert [one.outcome for one in history_of(task)] == attempts
+    assert [one.number for one in history_of(task)] == list(range(1, len(attempts) + 1))
     assert jobs() == []
 
 
@@ -106,7 +107,7 @@ def test_a_transactional_handlers_writes_go_when_it_fails(run_tasks):
 
 
 def test_many_small_tasks_all_end_and_share_hops(run_tasks):
-    lifecycle.submit_many([Submission.of("test.sum", {"numbers": [n, 1]}) for n in range(2000)])
+    lifecycle.submit_many([prepare("test.sum", {"numbers": [n, 1]}) for n in range(2000)])
     run_tasks()
     results = [task.result["sum"] for task in Task.objects.order_by("id")]
     assert results == [n + 1 for n in range(2000)]
@@ -118,7 +119,7 @@ def test_a_member_that_fails_costs_its_neighbours_nothing(run_tasks):
         return ["not a number"] if n % 10 == 3 else [n]
 
     lifecycle.submit_many(
-        [Submission.of("test.sum", {"numbers": numbers(n)}, max_attempts=1) for n in range(300)]
+        [prepare("test.sum", {"numbers": numbers(n)}, max_attempts=1) for n in range(300)]
     )
     run_tasks()
     assert Task.objects.filter(status=Status.FAILED).count() == 30

@@ -9,7 +9,7 @@ import pytest
 
 from tasks import kinds, lifecycle
 from tasks.models import Status, Task
-from tasks.submission import Submission
+from tasks.prepare import prepare
 from tests.script.models import Effect
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -34,7 +34,7 @@ def test_one_slot_takes_what_waits_in_three_queues_by_priority(
 ) -> None:
     # The lowest first, and then in turn: nothing but the priority puts them in order.
     waiting = [
-        Submission.of("test.effect", SLOWLY, queue=queue, priority=kinds.get(name).priority)
+        prepare("test.effect", SLOWLY, queue=queue, priority=kinds.get(name).priority)
         for _ in range(EACH)
         for queue, name in reversed(BY_PRIORITY.items())
     ]

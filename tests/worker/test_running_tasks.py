@@ -6,6 +6,7 @@ import pytest
 
 from tasks import lifecycle
 from tasks.models import Outcome, Status, Task
+from tasks.models.attempt import history_of
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -58,7 +59,7 @@ def test_past_the_hard_limit_the_attempt_ends_and_the_process_is_replaced(worker
     (pid,) = command.pids()
     task = _ended(within=10)
     assert (task.status, task.error["type"]) == (Status.FAILED, "TimeoutError")
-    assert [one.outcome for one in task.attempt_history()] == [Outcome.TIMED_OUT]
+    assert [one.outcome for one in history_of(task)] == [Outcome.TIMED_OUT]
     wait_until(lambda: command.pids() and command.pids() != [pid], what="replaced")
     next_task = lifecycle.submit("test.script")
     wait_until(lambda: Task.objects.get(pk=next_task.pk).is_terminal, what="works again")

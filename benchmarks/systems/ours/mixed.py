@@ -14,7 +14,7 @@ django.setup()
 
 from tasks.lifecycle import submit, submit_many  # noqa: E402 needs Django set up
 from tasks.models import Task  # noqa: E402
-from tasks.submission import Submission  # noqa: E402
+from tasks.prepare import prepare  # noqa: E402
 
 KIND = "benchmark.wait"
 BATCH = 5_000
@@ -26,7 +26,7 @@ def flood(count: int, seconds: float) -> None:
     """Submit slow tasks in batches."""
     for start in range(0, count, BATCH):
         slow = range(start, min(start + BATCH, count))
-        submit_many([Submission.of(KIND, {"seconds": seconds}, queue="flood") for _ in slow])
+        submit_many([prepare(KIND, {"seconds": seconds}, queue="flood") for _ in slow])
 
 
 def steady(rate: float, duration: float, seconds: float, priority: int) -> None:

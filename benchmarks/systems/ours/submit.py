@@ -12,7 +12,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "taskproject.settings")
 django.setup()
 
 from tasks.lifecycle import submit, submit_many  # noqa: E402 needs Django set up
-from tasks.submission import Submission  # noqa: E402
+from tasks.prepare import prepare  # noqa: E402
 
 BATCH = 5_000
 # A queue other than the kind's own, where a backlog waits that is not to be touched.
@@ -21,7 +21,7 @@ QUEUE = os.environ.get("BENCHMARK_QUEUE")
 
 def many(wanted: Sequence[Input]) -> None:
     """Submit the tasks in batches, each one transaction."""
-    submissions = [Submission.of("benchmark.sum", input.as_json()) for input in wanted]
+    submissions = [prepare("benchmark.sum", input.as_json()) for input in wanted]
     for start in range(0, len(wanted), BATCH):
         submit_many(submissions[start : start + BATCH])
 

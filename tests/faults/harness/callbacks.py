@@ -7,7 +7,7 @@ import uuid
 from django.test import override_settings
 
 from tasks.models import Status, Task
-from tasks.submission import Submission
+from tasks.prepare import prepare
 from tests.faults.harness.delays import make_all_due
 from tests.faults.harness.processes import Workers
 from tests.faults.harness.system import System
@@ -32,7 +32,7 @@ def start_senders(
 def tell(system: System, url: str, count: int) -> list[uuid.UUID]:
     """Submit tasks whose end is told to a URL; return their ids."""
     with override_settings(CALLBACK_ALLOW_PRIVATE=True):
-        tasks = [Submission.of("test.script", callback_url=url) for _ in range(count)]
+        tasks = [prepare("test.script", callback_url=url) for _ in range(count)]
         return system.submit(tasks)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tasks.models import Breaker, Status
+from tasks.prepare import prepare
 from tasks.submission import Submission
 from tests.fakes.openrouter import Fake
 from tests.faults.harness.delays import make_all_due
@@ -41,9 +42,7 @@ def texts(
     what: str, count: int, *, attempts: int = 50, queue: str | None = None
 ) -> list[Submission]:
     given = [{"content": f"A text about {what}, the {n}th."} for n in range(count)]
-    return [
-        Submission.of("text.summarize", one, max_attempts=attempts, queue=queue) for one in given
-    ]
+    return [prepare("text.summarize", one, max_attempts=attempts, queue=queue) for one in given]
 
 
 def opened_at() -> float | None:

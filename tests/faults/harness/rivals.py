@@ -15,7 +15,7 @@ from django.db import connection
 
 from tasks import lifecycle, sql
 from tasks.ending import Claim, completed, interrupted, parameters
-from tasks.submission import Submission
+from tasks.prepare import prepare
 from tests.factories import make_worker
 
 LEASE = 15.0
@@ -58,7 +58,7 @@ class Rivals:
         with connection.cursor() as cursor:
             for table in ("procrastinate_jobs", "tasks_attempt", "tasks_task"):
                 cursor.execute(f"DELETE FROM {table}")
-            lifecycle.submit_many([Submission.of(KIND) for _ in range(rows)])
+            lifecycle.submit_many([prepare(KIND) for _ in range(rows)])
             cursor.execute(sql.CLAIM, self._wanted_claim())
             jobs = {row[0]: row[1] for row in cursor.fetchall()}
         waits = [

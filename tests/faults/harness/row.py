@@ -6,7 +6,7 @@ How to write one (in `tests/faults/rows/`, any module; all are loaded):
          target="doubled 0, exit within the drain limit", limit=120)
     def sigterm_under_load(system: System, dice: Dice) -> Measured:
         workers = system.workers(processes=4, concurrency=4)
-        system.submit([Submission.of("test.effect", {"seconds": 0.1}) for _ in range(500)])
+        system.submit([prepare("test.effect", {"seconds": 0.1}) for _ in range(500)])
         ...
         return Measured(figure=f"exit {code} after {took:.1f} s", met=code == 0)
 

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from functools import partial
 
 from tasks.models import Status
-from tasks.submission import Submission
+from tasks.prepare import prepare
 from tests.faults.harness.row import Dice, Measured, row
 from tests.faults.harness.standstill import cut_off, kill_all, rows_locked, wait_until_blocked
 from tests.faults.harness.system import System
@@ -68,9 +68,7 @@ def every_crash_point(system: System, dice: Dice) -> Measured:
 def _in_the_handler(system: System, point: str, kills: int) -> int:
     """Run handlers that kill their worker at the point; supervisors bring fresh ones."""
     given = {"point": point, "scratch": str(system.directory)}
-    ids = system.submit(
-        [Submission.of("test.crash_point", given, queue="handler") for _ in range(kills)]
-    )
+    ids = system.submit([prepare("test.crash_point", given, queue="handler") for _ in range(kills)])
     victims = system.workers(processes=WAVE, concurrency=1, queues=["handler"], seated=False)
     died = [system.directory / f"{one}.died" for one in ids]
     wait_until(lambda: all(file.exists() for file in died), within=180, what=f"{kills} deaths")
@@ -84,7 +82,7 @@ def _before_the_claim(system: System) -> int:
     victims = system.workers(processes=WAVE, concurrency=1, queues=[queue])
     for seat in victims.seats():
         os.kill(seat.pid, signal.SIGSTOP)
-    system.submit([Submission.of("test.effect", queue=queue) for _ in range(WAVE)])
+    system.submit([prepare("test.effect", queue=queue) for _ in range(WAVE)])
     kill_all(victims)
     assert system.count(Status.PENDING) >= WAVE
     return WAVE
@@ -93,7 +91,7 @@ def _before_the_claim(system: System) -> int:
 def _inside_the_claim(system: System, *, commit: bool) -> int:
     """Kill workers whose claim waits for the row of its task."""
     queue = _own_queue()
-    ids = system.submit([Submission.of("test.effect", queue=queue) for _ in range(WAVE)])
+    ids = system.submit([prepare("test.effect", queue=queue) for _ in range(WAVE)])
     with rows_locked(system, ids) as locked:
         victims = system.workers(processes=WAVE, concurrency=1, queues=[queue])
         blocked = wait_until_blocked(system, "worker claim", WAVE)
@@ -109,7 +107,7 @@ def _after_the_claim(system: System) -> int:
     queue = _own_queue()
     file = system.directory / "never"
     given = {"file": str(file), "within": 1}
-    system.submit([Submission.of("test.plain_effect", given, queue=queue) for _ in range(4 * WAVE)])
+    system.submit([prepare("test.plain_effect", given, queue=queue) for _ in range(4 * WAVE)])
     victims = system.workers(
         processes=WAVE,
         concurrency=1,
@@ -128,7 +126,7 @@ def _inside_the_finish(system: System, *, commit: bool) -> int:
     file = system.directory / queue
     began = Effect.objects.count()
     ids = system.submit(
-        [Submission.of("test.plain_effect", {"file": str(file)}, queue=queue) for _ in range(WAVE)]
+        [prepare("test.plain_effect", {"file": str(file)}, queue=queue) for _ in range(WAVE)]
     )
     victims = system.workers(processes=WAVE, concurrency=1, queues=[queue])
     wait_until(lambda: Effect.objects.count() >= began + WAVE, within=60, what="all begun")

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 import psycopg
 
 from tasks.models import Status
-from tasks.submission import Submission
+from tasks.prepare import prepare
 from tests.faults.harness.durations import Durations, percentile
 from tests.faults.harness.rivals import Rivals, told
 from tests.faults.harness.row import Dice, Measured, row
@@ -32,7 +32,7 @@ def locked_row(system: System, dice: Dice) -> Measured:
     """Lock one task of eight that end in the same moment."""
     system.workers(concurrency=8, DATABASE_URL=system.server.url + STATEMENT_TIMEOUT)
     file = system.directory / "go on"
-    ids = system.submit([Submission.of("test.plain_effect", {"file": str(file)}) for _ in range(8)])
+    ids = system.submit([prepare("test.plain_effect", {"file": str(file)}) for _ in range(8)])
     wait_until(lambda: system.count(Status.PROCESSING) == 8, what="all run")
     with psycopg.connect(system.server.url) as holder:
         holder.execute("SELECT FROM tasks_task WHERE id = %s FOR UPDATE", [dice.choice(ids)])
@@ -148,7 +148,7 @@ def _submit_steadily(system: System, *, seconds: float, rate: int = 100) -> int:
     while (now := time.monotonic() - began) < seconds:
         due = int(now * rate) - submitted
         if due > 0:
-            system.submit([Submission.of("test.script", {"value": 1}) for _ in range(due)])
+            system.submit([prepare("test.script", {"value": 1}) for _ in range(due)])
             submitted += due
         time.sleep(0.1)
     return submitted

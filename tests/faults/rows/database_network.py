@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 
-from tasks.submission import Submission
+from tasks.prepare import prepare
 from tests.faults.harness.callers import Callers, uncompleted
 from tests.faults.harness.processes import Workers
 from tests.faults.harness.proxy import Proxy
@@ -137,7 +137,7 @@ def slow_and_unreliable(system: System, dice: Dice) -> Measured:
         seats = workers.seats()
         proxy.slow(seconds=0.2, jitter=0.1, resets=0.01)
         began = time.monotonic()
-        system.submit([Submission.of("test.effect", {"seconds": 0.01}) for _ in range(500)])
+        system.submit([prepare("test.effect", {"seconds": 0.01}) for _ in range(500)])
         with Callers(web.url, system.accepted, count=8, pause=0.0) as callers:
             wait_until(lambda: callers.statuses()[202] >= 500, within=200, what="500 accepted")
         system.wait_until_ended(within=120)

@@ -8,7 +8,7 @@ import psutil
 from django.db import connection
 
 from tasks.models import Status
-from tasks.submission import Submission
+from tasks.prepare import prepare
 from tests.faults.harness.callers import Callers
 from tests.faults.harness.processes import Workers
 from tests.faults.harness.row import Dice, Measured, row
@@ -31,8 +31,8 @@ def monkey(system: System, dice: Dice) -> Measured:
     workers = system.workers(processes=2, concurrency=4)
     seats = workers.seats()
     seconds = 8 * lasting / tasks * 0.9
-    effects = [Submission.of("test.effect", {"seconds": 2 * seconds}) for _ in range(tasks // 2)]
-    quick = [Submission.of("test.script", {"value": n}) for n in range(tasks // 2)]
+    effects = [prepare("test.effect", {"seconds": 2 * seconds}) for _ in range(tasks // 2)]
+    quick = [prepare("test.script", {"value": n}) for n in range(tasks // 2)]
     both = effects + quick
     dice.shuffle(both)
     system.submit(both)
@@ -69,7 +69,7 @@ def outages(system: System, dice: Dice) -> Measured:
     for down in (12.0, 45.0, 60.0 if system.quick else 300.0):
         file.unlink(missing_ok=True)
         connection.close()
-        system.submit([Submission.of("test.plain_effect", {"file": str(file)}) for _ in range(8)])
+        system.submit([prepare("test.plain_effect", {"file": str(file)}) for _ in range(8)])
         wait_until(lambda: system.count(Status.PROCESSING) == 8, what="all slots busy")
         dice.choice([system.server.crash, system.server.stop])()
         time.sleep(down)

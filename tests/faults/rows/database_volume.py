@@ -6,7 +6,7 @@ import time
 from typing import LiteralString
 
 from tasks.models import Status
-from tasks.submission import Submission
+from tasks.prepare import prepare
 from tests.faults.harness.durations import Durations, percentile
 from tests.faults.harness.row import Dice, Measured, row
 from tests.faults.harness.system import System
@@ -57,7 +57,7 @@ def rich_worker(system: System, dice: Dice) -> Measured:
     durations = Durations(system)
     file = system.directory / "go on"
     rich = system.workers(concurrency=200)
-    ids = [Submission.of("test.plain_effect", {"file": str(file)}) for _ in range(200)]
+    ids = [prepare("test.plain_effect", {"file": str(file)}) for _ in range(200)]
     system.submit(ids)
     wait_until(lambda: system.count(Status.PROCESSING) == 200, what="200 run")
     (seat,) = rich.seats()
@@ -105,7 +105,7 @@ def many_scheduled(system: System, dice: Dice) -> Measured:
     began = time.monotonic()
     ids: list[object] = []
     while len(ids) < 5_000:
-        ids += system.submit([Submission.of("test.script", {"value": 1}) for _ in range(50)])
+        ids += system.submit([prepare("test.script", {"value": 1}) for _ in range(50)])
     wait_until(lambda: system.count(Status.COMPLETED) == len(ids), within=120, what="ready ones")
     took = time.monotonic() - began
     claims, lanes = durations.of("claim"), durations.of("lanes")

@@ -17,6 +17,7 @@ from django.urls import reverse
 
 from tasks import lifecycle
 from tasks.models import Status, Task
+from tasks.prepare import prepare
 from tasks.submission import Submission
 from tests.faults.harness.row import Dice, Measured, row
 from tests.faults.harness.system import System
@@ -86,13 +87,13 @@ def cancellations(system: System, dice: Dice) -> Measured:
     canceller = Canceller(system.web().url)
     each = EACH // 4 if system.quick else EACH
     lifecycle.pause_queue("parked")
-    parked = [Submission.of("test.effect", queue="parked") for _ in range(each)]
+    parked = [prepare("test.effect", queue="parked") for _ in range(each)]
     queued = canceller.cancel_all(system.submit(parked))
     system.workers(processes=2, concurrency=AT_ONCE // 2)
     running = _cancel_running(system, canceller, each)
     finishing = _cancel_finishing(system, canceller, each, dice)
     system.wait_until_ended(within=60)
-    ids = system.submit([Submission.of("test.effect") for _ in range(each)])
+    ids = system.submit([prepare("test.effect") for _ in range(each)])
     system.wait_until_ended(within=60)
     ended = canceller.cancel_all(ids)
     contradictions = canceller.contradictions()
@@ -158,7 +159,7 @@ def _cancel_finishing(
     answers: Counter[tuple[int, str]] = Counter()
     for _ in range(each // AT_ONCE):
         given = [{"seconds": dice.uniform(0, 0.3)} for _ in range(AT_ONCE)]
-        ids = system.submit([Submission.of("test.effect", one) for one in given])
+        ids = system.submit([prepare("test.effect", one) for one in given])
         answers += canceller.cancel_all(ids)
     return answers
 
@@ -168,7 +169,7 @@ def _running() -> set[uuid.UUID]:
 
 
 def _waiting_for(file: Path) -> Submission:
-    return Submission.of("test.script", {"do": "wait for file", "file": str(file)})
+    return prepare("test.script", {"do": "wait for file", "file": str(file)})
 
 
 def _count(answers: Counter[Any]) -> str:

@@ -12,6 +12,7 @@ from django.db import connection
 
 from taskproject import cluster
 from tasks.models import Status, Task, Worker
+from tasks.prepare import prepare
 from tasks.submission import Submission
 from tests.faults.harness.processes import send
 from tests.faults.harness.recovery import Recovery
@@ -148,7 +149,7 @@ def _faked(**environment: str) -> dict[str, str]:
 
 
 def _holding(file: Path) -> Submission:
-    return Submission.of("test.hold", {"file": str(file)})
+    return prepare("test.hold", {"file": str(file)})
 
 
 def _wait_for_starts(count: int, *, within: float = 60.0) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from django.contrib.auth.models import User
 
 from tasks import lifecycle
-from tasks.submission import Submission
+from tasks.prepare import prepare
 from tests.faults.harness.durations import percentile
 from tests.faults.harness.row import Dice, Measured, row
 from tests.faults.harness.system import System
@@ -57,9 +57,7 @@ def floods(system: System, dice: Dice) -> Measured:
 
 def _flood(system: System, owner: User, size: int, *, priority: int) -> None:
     for _ in range(size // CHUNK):
-        flood = [
-            Submission.of("test.pause", {"seconds": 0.001}, priority=priority) for _ in range(CHUNK)
-        ]
+        flood = [prepare("test.pause", {"seconds": 0.001}, priority=priority) for _ in range(CHUNK)]
         lifecycle.submit_many(flood, owner=owner)
         system.accepted.add([one.id for one in flood])
 

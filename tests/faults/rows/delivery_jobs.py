@@ -11,7 +11,7 @@ from django.db import transaction
 
 from tasks import lifecycle
 from tasks.models import Status, Task
-from tasks.submission import Submission
+from tasks.prepare import prepare
 from tests.faults.harness.row import Dice, Measured, row
 from tests.faults.harness.system import System
 from tests.script.models import Effect
@@ -49,7 +49,7 @@ def repeated_wake_ups(system: System, dice: Dice) -> Measured:
     """Defer the same wake-ups from five sessions while four workers take them."""
     system.workers(processes=4, concurrency=4)
     given = [{"seconds": dice.choice([0, 0.02, 0.1])} for _ in range(TASKS)]
-    ids = system.submit([Submission.of("test.effect", one) for one in given])
+    ids = system.submit([prepare("test.effect", one) for one in given])
 
     def defer_again(order: list[uuid.UUID]) -> None:
         with psycopg.connect(system.server.url, autocommit=True) as session:
@@ -79,7 +79,7 @@ def deleted_jobs(system: System, dice: Dice) -> Measured:
     """Delete jobs at five moments of the reconciler's round; the queue is paused meanwhile."""
     system.workers(processes=2, concurrency=4)
     lifecycle.pause_queue("default")
-    system.submit([Submission.of("test.effect") for _ in range(1_000)])
+    system.submit([prepare("test.effect") for _ in range(1_000)])
     waits = []
     for _ in range(2 if system.quick else 5):
         time.sleep(dice.uniform(0, 10))
@@ -111,7 +111,7 @@ def rollbacks_after_submit(system: System, dice: Dice) -> Measured:
             lifecycle.submit("test.script", {"value": f"ghost of the web {number}"})
             transaction.set_rollback(True)
     given = [{"do": "submit and roll back", "value": f"ghost {n}"} for n in range(GHOST_TRIES)]
-    ids = system.submit([Submission.of("test.script", one) for one in given])
+    ids = system.submit([prepare("test.script", one) for one in given])
     system.wait_until_ended(within=120)
     ghosts = Task.objects.exclude(pk__in=ids).count()
     completed = system.count(Status.COMPLETED)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tasks import lifecycle
-from tasks.submission import Submission
+from tasks.prepare import prepare
 from tests.faults.harness.row import Dice, Measured, row
 from tests.faults.harness.system import System
 from tests.script.delivery import POLICIES
@@ -42,7 +42,7 @@ def a_mass_failure(system: System, dice: Dice) -> Measured:
     for name, policy in POLICIES.items():
         lifecycle.pause_queue("default")
         given = {"attempts": policy.max_retries + 1}
-        system.submit([Submission.of(name, given) for _ in range(TASKS)])
+        system.submit([prepare(name, given) for _ in range(TASKS)])
         lifecycle.resume_queue("default")
         system.wait_until_ended(within=140)
         ((share, span),) = system.queries.rows(LARGEST_SECOND, {"kind": name})

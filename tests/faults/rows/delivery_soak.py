@@ -15,6 +15,7 @@ import psutil
 from django.db import Error, connection
 
 from tasks.models import Status, Task
+from tasks.prepare import prepare
 from tasks.submission import Submission
 from tests.faults.harness.durations import percentile
 from tests.faults.harness.processes import Workers, send
@@ -149,7 +150,7 @@ def _seldom_passed(values: Sequence[float]) -> float:
 
 
 def _task() -> Submission:
-    return Submission.of("test.effect", {"seconds": 0.01})
+    return prepare("test.effect", {"seconds": 0.01})
 
 
 def _capacity(system: System) -> float:

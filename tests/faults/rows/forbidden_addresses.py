@@ -13,7 +13,7 @@ import requests
 
 from tasks import lifecycle
 from tasks.models import Status, Task
-from tasks.submission import Submission
+from tasks.prepare import prepare
 from tests.callbacks.receiver import receiver
 from tests.callbacks.test_addresses import FORBIDDEN_HOSTS, FORBIDDEN_URLS
 from tests.faults.harness.callbacks import KIND, start_senders, tell, wait_until_told
@@ -122,7 +122,7 @@ def _called(system: System, urls: Sequence[str]) -> Counter[str]:
     """Have real workers call these, written into the rows by hand; return how that ended."""
     lifecycle.pause_queue("default")
     innocent = [
-        Submission.of("test.script", callback_url="https://example.com/") for _ in range(len(urls))
+        prepare("test.script", callback_url="https://example.com/") for _ in range(len(urls))
     ]
     for id, url in zip(system.submit(innocent), urls, strict=True):
         Task.objects.filter(pk=id).update(callback_url=url)

@@ -17,7 +17,9 @@ from tasks import kinds, lifecycle, sql
 from tasks.ending import Claim, Ending, completed, interrupted, raised, timed_out
 from tasks.kinds import FatalError, Retry, Snooze
 from tasks.models import Status, Task
+from tasks.models.attempt import history_of
 from tasks.outcomes import Cancel, LostClaim
+from tasks.prepare import prepare
 from tasks.submission import Submission
 from tests.faults.harness.processes import is_running
 from tests.faults.harness.row import Dice, Measured, row
@@ -105,10 +107,7 @@ def a_frozen_child(system: System, dice: Dice) -> Measured:
     """Freeze four children; each must be killed at its limit, and its worker go on."""
     files = [system.directory / f"pid-{number}" for number in range(4)]
     ids = system.submit(
-        [
-            Submission.of("test.harm", {"do": "sleep", "file": str(file)}, max_attempts=1)
-            for file in files
-        ]
+        [prepare("test.harm", {"do": "sleep", "file": str(file)}, max_attempts=1) for file in files]
     )
     workers = system.workers(processes=1, concurrency=4)
     (seat,) = workers.seats()
@@ -119,7 +118,7 @@ def a_frozen_child(system: System, dice: Dice) -> Measured:
     wait_until(lambda: not any(map(is_running, pids)), what="children gone")
     tasks = [system.task(one) for one in ids]
     longest = max(_seconds(task) for task in tasks)
-    outcomes = {one.outcome for task in tasks for one in task.attempt_history()}
+    outcomes = {one.outcome for task in tasks for one in history_of(task)}
     alive = is_running(seat.pid)
     return Measured(
         f"{len(pids)} children killed after at most {longest:.1f} s "
@@ -129,7 +128,7 @@ def a_frozen_child(system: System, dice: Dice) -> Measured:
 
 
 def _holding(file: Path) -> Submission:
-    return Submission.of("test.plain_effect", {"file": str(file), "within": 240})
+    return prepare("test.plain_effect", {"file": str(file), "within": 240})
 
 
 def _claim(task: Task) -> Claim:

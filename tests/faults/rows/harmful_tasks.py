@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from tasks.models import Status, Task
+from tasks.models.attempt import history_of
+from tasks.prepare import prepare
 from tasks.submission import Submission
 from tests.faults.harness.processes import is_running
 from tests.faults.harness.row import Dice, Measured, row
@@ -35,12 +37,12 @@ MUTE_LIMIT = 15.0 + MARGIN
 def poison_tasks(system: System, dice: Dice) -> Measured:
     """Mix three poison tasks, and one that kills its whole worker, with honest ones."""
     poison = [_harm(do, attempts=9) for do in ("exit", "kill itself", "segfault")]
-    killer = Submission.of("test.script", {"do": "die"}, max_attempts=9)
+    killer = prepare("test.script", {"do": "die"}, max_attempts=9)
     ids = _submit_mixed(system, dice, [*poison, killer])
     workers = system.workers(processes=2, concurrency=4)
     system.wait_until_ended(within=150)
     runs = [Effect.objects.filter(task_id=one.id).count() for one in poison]
-    deaths = len(system.task(killer.id).attempt_history())
+    deaths = len(history_of(system.task(killer.id)))
     failures = _failures_among_neighbours(ids)
     kept = len(workers.seats())
     return Measured(
@@ -89,7 +91,7 @@ def endless_computing(system: System, dice: Dice) -> Measured:
     gap = _watch_heartbeat(system, lambda: not system.count(Status.PENDING, Status.PROCESSING))
     longest = max(_seconds(system.task(one.id)) for one in endless)
     outcomes = Counter(
-        attempt.outcome for one in endless for attempt in system.task(one.id).attempt_history()
+        attempt.outcome for one in endless for attempt in history_of(system.task(one.id))
     )
     failures = _failures_among_neighbours(ids)
     workers.end()
@@ -159,7 +161,7 @@ def file_openers(system: System, dice: Dice) -> Measured:
 def _muted_process(system: System) -> float:
     """Return how long a process lived that a thread of its own has muted."""
     began = Effect.objects.count()
-    ids = system.submit([Submission.of("test.mute")])
+    ids = system.submit([prepare("test.mute")])
     muted = system.workers(processes=1, concurrency=2)
     (seat,) = muted.seats()
     wait_until(lambda: Effect.objects.count() > began, what="it computes")
@@ -171,18 +173,18 @@ def _muted_process(system: System) -> float:
 
 
 def _harm(do: str, *, attempts: int = 1) -> Submission:
-    return Submission.of("test.harm", {"do": do}, max_attempts=attempts)
+    return prepare("test.harm", {"do": do}, max_attempts=attempts)
 
 
 def _parent(file: Path, *, own_session: bool = False) -> Submission:
     given = {"do": "grandchildren", "file": str(file), "own session": own_session}
-    return Submission.of("test.harm", given, max_attempts=1)
+    return prepare("test.harm", given, max_attempts=1)
 
 
 def _submit_mixed(system: System, dice: Dice, harmful: list[Submission]) -> list[uuid.UUID]:
     """Submit the harmful ones at random places among honest neighbours; return these' ids."""
     neighbours = [
-        Submission.of("test.effect" if number % 2 else "test.isolated_effect")
+        prepare("test.effect" if number % 2 else "test.isolated_effect")
         for number in range(NEIGHBOURS)
     ]
     mixed = [*neighbours]

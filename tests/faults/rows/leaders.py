@@ -11,7 +11,7 @@ import psycopg
 from tasks import lifecycle
 from tasks.lifecycle import RESCUE_LOCK
 from tasks.models import Status
-from tasks.submission import Submission
+from tasks.prepare import prepare
 from tests.factories import make_worker
 from tests.faults.harness.processes import Workers, is_running, send
 from tests.faults.harness.row import Dice, Measured, row
@@ -44,7 +44,7 @@ def a_killed_leader(system: System, dice: Dice) -> Measured:
     fleet = {f"fleet-{number}": _named_worker(system, number) for number in range(3)}
     gaps = []
     for number in range(3, 3 + ROUNDS):
-        (lost,) = system.submit([Submission.of("test.effect", queue=f"lost-{number}")])
+        (lost,) = system.submit([prepare("test.effect", queue=f"lost-{number}")])
         claim(make_worker(silent_for=60), queues=[f"lost-{number}"])
         with psycopg.connect(system.server.url) as session:
             session.execute("LOCK TABLE tasks_attempt IN SHARE MODE")
@@ -72,9 +72,7 @@ def a_killed_leader(system: System, dice: Dice) -> Measured:
 def killed_parents(system: System, dice: Dice) -> Measured:
     """Kill a worker process while its children are busy, then a supervisor; these drain."""
     files = [system.directory / f"pid-{number}" for number in range(4)]
-    system.submit(
-        [Submission.of("test.harm", {"do": "sleep", "file": str(file)}) for file in files]
-    )
+    system.submit([prepare("test.harm", {"do": "sleep", "file": str(file)}) for file in files])
     workers = system.workers(processes=1, concurrency=4)
     for file in files:
         wait_until(lambda file=file: file.exists() and file.read_text(), what="child started")
@@ -83,7 +81,7 @@ def killed_parents(system: System, dice: Dice) -> Measured:
     children_gone = _kill_and_time(seat.pid, below)
     workers.end()
     lifecycle.cancel_many(system.accepted.ids())
-    system.submit([Submission.of("test.effect", {"seconds": 0.5}) for _ in range(100)])
+    system.submit([prepare("test.effect", {"seconds": 0.5}) for _ in range(100)])
     draining = system.workers(processes=2, concurrency=4)
     wait_until(lambda: system.count(Status.COMPLETED), what="work under way")
     processes = draining.descendants()

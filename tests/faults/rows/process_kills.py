@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 from tasks.models import Status
+from tasks.prepare import prepare
 from tasks.submission import Submission
 from tests.faults.harness.processes import Workers
 from tests.faults.harness.row import Dice, Measured, row
@@ -80,7 +81,7 @@ def a_kill_every_two_seconds(system: System, dice: Dice) -> Measured:
 
 
 def _task(seconds: float) -> Submission:
-    return Submission.of("test.effect", {"seconds": seconds})
+    return prepare("test.effect", {"seconds": seconds})
 
 
 def _kill_one(system: System, workers: Workers, dice: Dice) -> bool:

@@ -9,7 +9,7 @@ import time
 from django.db import connection
 
 from tasks.models import Status
-from tasks.submission import Submission
+from tasks.prepare import prepare
 from tests.faults.harness.row import Dice, Measured, row
 from tests.faults.harness.system import System
 from tests.waiting import wait_until
@@ -41,7 +41,7 @@ class Feeder(threading.Thread):
         """Submit, making up for what was missed."""
         due = time.monotonic()
         while not self._stopped.wait(max(0.0, due - time.monotonic())):
-            self._system.submit([Submission.of("test.effect", {"seconds": 0.1})])
+            self._system.submit([prepare("test.effect", {"seconds": 0.1})])
             due += 1 / RATE
         connection.close()
 

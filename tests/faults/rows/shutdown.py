@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from tasks.models import Status
+from tasks.prepare import prepare
 from tasks.submission import Submission
 from tests.faults.harness.processes import Workers, is_running
 from tests.faults.harness.row import Dice, Measured, row
@@ -42,7 +43,7 @@ RESTARTS = """
 )
 def sigterm_under_load(system: System, dice: Dice) -> Measured:
     """Stop four processes in the middle of half-second tasks, again and again."""
-    system.submit([Submission.of("test.effect", {"seconds": 0.5}) for _ in range(600)])
+    system.submit([prepare("test.effect", {"seconds": 0.5}) for _ in range(600)])
     codes, longest = set(), 0.0
     for _ in range(ROUNDS):
         workers = system.workers(
@@ -174,12 +175,12 @@ def _grace(seconds: float) -> str:
 
 
 def _deaf(file: Path) -> Submission:
-    return Submission.of("test.plain_effect", {"file": str(file), "within": 170})
+    return prepare("test.plain_effect", {"file": str(file), "within": 170})
 
 
 def _sleeping(system: System, name: str, number: int) -> Submission:
     given = {"do": "sleep", "file": str(system.directory / f"{name}-{number}")}
-    return Submission.of("test.harm", given, max_attempts=1)
+    return prepare("test.harm", given, max_attempts=1)
 
 
 def _stop(workers: Workers) -> tuple[int, float]:
