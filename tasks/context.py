@@ -8,6 +8,7 @@ import uuid
 from typing import Any, Protocol, Unpack
 
 from tasks.outcomes import Cancel, Interrupted, SoftTimeLimitExceeded
+from tasks.postgres.text import storable
 from tasks.submission import Options, Submission
 
 
@@ -48,7 +49,7 @@ class Context:
 
     def progress(self, percent: float, message: str = "") -> None:
         """Tell how far the work is, 0 to 100; costs nothing, the worker writes the latest."""
-        self._reported = (max(0, min(100, int(percent))), message.replace("\0", "")[:200])
+        self._reported = (max(0, min(100, int(percent))), storable(message)[:200])
 
     def take_report(self) -> tuple[int, str] | None:
         """Return the progress told since the last call, if any."""

@@ -13,6 +13,7 @@ import orjson
 from tasks.kinds import Kind
 from tasks.models import Outcome, Status
 from tasks.outcomes import Cancel, Crashed, FatalError, Interrupted, Retry, Snooze
+from tasks.postgres.text import storable
 from tasks.submission import Owned, Submission
 
 # A task under which a process died so often is poison, and fails.
@@ -200,7 +201,7 @@ def _result_json(result: Any) -> bytes:
 def _error_json(error: BaseException) -> bytes:
     name = type(error).__name__
     return orjson.dumps(
-        {"type": name, "title": _title(name), "detail": _clean(str(error), _DETAIL_LIMIT)}
+        {"type": name, "title": _title(name), "detail": storable(str(error))[-_DETAIL_LIMIT:]}
     )
 
 
@@ -211,9 +212,4 @@ def _title(name: str) -> str:
 
 
 def _traceback(error: BaseException) -> bytes:
-    return orjson.dumps(_clean("".join(tracebacks.format_exception(error)), _TRACEBACK_LIMIT))
-
-
-def _clean(text: str, limit: int) -> str:
-    """Keep the end of a text, without what PostgreSQL cannot store."""
-    return text[-limit:].replace("\0", "").encode(errors="replace").decode()
+    return orjson.dumps(storable("".join(tracebacks.format_exception(error)))[-_TRACEBACK_LIMIT:])

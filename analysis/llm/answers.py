@@ -9,6 +9,7 @@ from typing import Any
 
 from analysis.llm import errors, pauses
 from analysis.llm.errors import ModelUnavailable
+from tasks.postgres.text import storable
 
 _LONGEST_NAME = 200
 
@@ -47,11 +48,6 @@ def read(status: int, headers: Mapping[str, str], body: bytes, *, model: str) ->
         tokens=_tokens(document),
         cut=choice.get("finish_reason") == "length",
     )
-
-
-def storable(text: str) -> str:
-    """Return a text without what PostgreSQL cannot store: NUL and lone surrogates."""
-    return text.replace("\0", "").encode(errors="replace").decode()
 
 
 def _first_choice(document: dict[str, Any]) -> dict[str, Any]:

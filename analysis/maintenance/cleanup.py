@@ -13,7 +13,7 @@ from analysis.models import WebhookEvent
 from tasks import lifecycle, stats
 from tasks.kinds import Context
 
-# Platforms repeat an event for days at most.
+# Google repeats an event that it could not deliver for seven days, Facebook for less than two.
 EVENTS_KEPT = dt.timedelta(days=30)
 CHUNK = 1_000
 

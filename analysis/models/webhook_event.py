@@ -2,26 +2,12 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from typing import Self
-
 from django.conf import settings
 from django.db import models
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from tasks.models.owned import OwnedQuerySet
-
-# Google repeats what it could not tell for seven days, Facebook for less than two.
-REPEATED_FOR = dt.timedelta(days=8)
-
-
-class WebhookEventQuerySet(OwnedQuerySet["WebhookEvent"]):
-    """Events, by the question asked of them."""
-
-    def no_longer_repeated(self, *, now: dt.datetime | None = None) -> Self:
-        """Keep what no platform will tell again, and may be forgotten."""
-        return self.filter(received_at__lt=(now or timezone.now()) - REPEATED_FOR)
 
 
 class WebhookEvent(models.Model):
@@ -37,7 +23,7 @@ class WebhookEvent(models.Model):
     task_id = models.UUIDField(null=True, blank=True)
     received_at = models.DateTimeField(default=timezone.now)
 
-    objects = WebhookEventQuerySet.as_manager()
+    objects = OwnedQuerySet.as_manager()
 
     class Meta:
         ordering = ("-received_at",)

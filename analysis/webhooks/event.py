@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
-from analysis.llm.answers import storable
+from tasks.postgres.text import storable
 
 # Longer than any platform lets people write.
 LONGEST_TEXT = 10_000

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import random
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from django.utils import timezone
@@ -19,6 +18,7 @@ from tasks.callbacks.signing import secrets_of, signed_headers
 from tasks.kinds import Cancel, Context, FatalError, Retry, Snooze, kind
 from tasks.models import Task
 from tasks.models.task import TERMINAL
+from tasks.retry_after import retry_after_seconds
 
 GONE = 410
 # Answers that may say when to come again.
@@ -120,23 +120,10 @@ def _judged(answer: Answer, attempt: int) -> dict[str, Any]:
     said = f"The receiver answered {answer.status}."
     if answer.status == GONE:
         raise Cancel(f"{said} It wants no more of this.")
-    if answer.status in BUSY and (wait := _seconds(answer.retry_after)):
-        raise Retry(max(wait, SCHEDULE.next_delay(attempt)), said)
+    pause = retry_after_seconds(answer.retry_after or "", now=timezone.now())
+    if answer.status in BUSY and pause is not None:
+        raise Retry(max(min(pause, PAUSES[-1]), SCHEDULE.next_delay(attempt)), said)
     raise Undelivered(said)
-
-
-def _seconds(retry_after: str | None) -> float:
-    """Return what a Retry-After asks for, in seconds, at most the longest pause of ours."""
-    text = (retry_after or "").strip()
-    if text.isascii() and text.isdigit():
-        return min(float(text[:9]), PAUSES[-1])
-    try:
-        moment = parsedate_to_datetime(text)
-    except ValueError:
-        return 0.0
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=dt.UTC)
-    return min(max((moment - timezone.now()).total_seconds(), 0.0), PAUSES[-1])
 
 
 def _iso(moment: dt.datetime | None) -> str | None:

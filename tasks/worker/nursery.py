@@ -14,12 +14,12 @@ import select
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any, NoReturn
 
-from tasks.worker.processes import adopt_orphans, die_with_parent, living_children
+from tasks.worker.processes import adopt_orphans, die_with_parent, living_children, reaped
 from tasks.worker.pulse import start_beating
 
 log = logging.getLogger(__name__)
@@ -128,7 +128,7 @@ def _fork_child(
 
 def _tell_ends(control: socket.socket, living: set[int]) -> None:
     """Tell which children have ended, and kill what they started: it dies with them."""
-    ended = [(pid, status) for pid, status in _reaped() if pid in living]
+    ended = [(pid, code) for pid, code in reaped() if pid in living]
     for pid, _ in ended:
         kill_group(pid)
         living.discard(pid)
@@ -136,20 +136,8 @@ def _tell_ends(control: socket.socket, living: set[int]) -> None:
     for pid in living_children() - living:
         with suppress(ProcessLookupError, PermissionError):
             os.kill(pid, signal.SIGKILL)
-    for pid, status in ended:
-        _tell(control, {"ended": pid, "code": os.waitstatus_to_exitcode(status)})
-
-
-def _reaped() -> Iterator[tuple[int, int]]:
-    """Yield the process id and the status of each process below us that has ended."""
-    while True:
-        try:
-            pid, status = os.waitpid(-1, os.WNOHANG)
-        except ChildProcessError:
-            return
-        if pid == 0:
-            return
-        yield pid, status
+    for pid, code in ended:
+        _tell(control, {"ended": pid, "code": code})
 
 
 def _tell(control: socket.socket, message: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from signal import Signals
@@ -118,6 +118,21 @@ def living_children() -> set[int]:
         return {int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}
     except OSError:
         return set()
+
+
+def reaped() -> Iterator[tuple[int, int]]:
+    """Yield the process id and the exit code of each child that has ended, adopted ones included.
+
+    The exit code of a child that a signal ended is the signal's number below zero.
+    """
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if pid == 0:
+            return
+        yield pid, os.waitstatus_to_exitcode(status)
 
 
 def _become(child: Child, *, parent: int, mask: set[signal.Signals | int]) -> NoReturn:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from signal import Signals
 from types import FrameType
 
-from tasks.worker.processes import Child, adopt_orphans, fork, living_children
+from tasks.worker.processes import Child, adopt_orphans, fork, living_children, reaped
 from tasks.worker.pulse import Watch
 
 logger = logging.getLogger(__name__)
@@ -189,16 +189,10 @@ class Supervisor:
 
     def _reap(self) -> None:
         """Take note of every child that has ended, adopted ones included."""
-        while True:
-            try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                return
-            if pid == 0:
-                return
+        for pid, code in reaped():
             for place in self._places:
                 if place.pid == pid:
-                    self._note_end(place, os.waitstatus_to_exitcode(status))
+                    self._note_end(place, code)
 
     def _note_end(self, place: _Place, code: int) -> None:
         child, now = place.child, time.monotonic()

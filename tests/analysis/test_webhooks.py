@@ -1,12 +1,10 @@
 from __future__ import annotations
 
-import datetime as dt
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.utils import timezone
 from pytest_django import Settings
 
 from analysis.models import WebhookEvent
@@ -232,10 +230,3 @@ def test_replies_go_out_for_nobodys_events_and_operators_only(
     assert not wants_response(viewer, "m_1")
     settings.FACEBOOK_PAGE_ACCESS_TOKEN = ""
     assert not wants_response(None, "m_2")
-
-
-def test_an_event_is_remembered_as_long_as_platforms_repeat_it() -> None:
-    receive("facebook", sent.facebook("Hi", sender="7", id="m_1"))
-    now = timezone.now()
-    assert not WebhookEvent.objects.no_longer_repeated(now=now + dt.timedelta(days=7)).exists()
-    assert WebhookEvent.objects.no_longer_repeated(now=now + dt.timedelta(days=9)).exists()

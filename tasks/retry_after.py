@@ -1,0 +1,33 @@
+"""The Retry-After header (RFC 9110, section 10.2.3)."""
+
+from __future__ import annotations
+
+import datetime as dt
+from email.utils import parsedate_to_datetime
+
+# A number of seconds with more digits than a date in microseconds has is not taken seriously.
+_MAX_DIGITS = 20
+
+
+def retry_after_seconds(value: str, *, now: dt.datetime) -> float | None:
+    """Return the seconds that a header asks for, below zero for a date that has passed.
+
+    Both forms are read: a number of seconds and an HTTP date. Fractions of a second are allowed.
+    None for a header that is missing or cannot be read.
+    """
+    value = value.strip()
+    if (seconds := header_number(value)) is not None:
+        return seconds
+    try:
+        moment = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=dt.UTC)
+    return (moment - now).total_seconds()
+
+
+def header_number(value: str) -> float | None:
+    """Return the number that a header's value is, without a sign; None when it is not one."""
+    is_number = value.isascii() and value.replace(".", "", 1).isdecimal()
+    return float(value) if is_number and len(value) <= _MAX_DIGITS else None
