@@ -8,23 +8,20 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db.models import JSONField
 
+from tasks.access import Caller, visible_scope
 from tasks.models import Task
-from tasks.models.owned import reach
 from tasks.postgres.base import prepared_cursor
 
 
-def find(
-    task_id: uuid.UUID, *, user: AbstractBaseUser | AnonymousUser | None, only: Sequence[str] = ()
-) -> Task | None:
+def find(task_id: uuid.UUID, *, user: Caller, only: Sequence[str] = ()) -> Task | None:
     """Return a task that the user sees, with all its columns or only some.
 
     As the ORM would, without building the same statement for each of thousands of requests.
     """
     statement, names, documents = _statement(tuple(only))
-    sees_all, owner = reach(user)
+    sees_all, owner = visible_scope(user)
     with prepared_cursor() as cursor:
         cursor.execute(statement, {"id": task_id, "sees_all": sees_all, "owner": owner})
         found = cursor.fetchone()

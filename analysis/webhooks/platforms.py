@@ -9,6 +9,7 @@ from django.contrib.auth.models import User
 
 from analysis.models import Platform
 from analysis.webhooks import facebook, generic, google
+from tasks.access import may_operate
 
 PLATFORMS: dict[str, ModuleType] = {
     Platform.FACEBOOK: facebook,
@@ -23,14 +24,9 @@ def can_respond(platform: str) -> bool:
 
 
 def may_respond(owner_id: int | None) -> bool:
-    """Tell whether an owner's replies may go out in the operator's name.
+    """Return whether replies in an owner's conversations may be sent to the platform.
 
-    Those to nobody's conversations may, which the platforms' own signed events begin, and those
-    of operators: not what any holder of a key would have said to any telephone.
+    Conversations without an owner begin with a platform's own signed event. In any other, only an
+    operator's replies are sent: a key alone must not be enough to message any telephone number.
     """
-    if owner_id is None:
-        return True
-    owner = User.objects.filter(pk=owner_id, is_active=True).first()
-    if owner is None:
-        return False
-    return owner.is_superuser or (owner.is_staff and owner.has_perm("tasks.operate_task"))
+    return owner_id is None or may_operate(User.objects.filter(pk=owner_id).first())

@@ -8,6 +8,8 @@ from django.conf import settings
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
+from tasks.access import may_operate
+
 if TYPE_CHECKING:
     # DRF imports the default permissions while it makes this class.
     from rest_framework.views import APIView
@@ -24,22 +26,26 @@ class MayUseApi(BasePermission):
 
 
 class IsOperator(BasePermission):
-    """Let in superusers, and staff with the permission to operate tasks."""
+    """Admit operators."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
-        """Tell whether the caller may use routes that touch everybody's work."""
-        user = request.user
-        return user.is_superuser or (user.is_staff and user.has_perm("tasks.operate_task"))
+        """Return whether the caller may use routes that change the work of others."""
+        return may_operate(request.user)
 
 
-class IsOperatorWhereKeysAreNeeded(IsOperator):
-    """Let in operators, and where there is no need of keys whoever may use the API."""
+class IsOperatorOrOpen(BasePermission):
+    """Admit operators, and every caller of an API that needs no keys."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
-        """Tell whether the caller may use a route that the documents call without a key."""
+        """Return whether the caller may use a route that the documents call without a key."""
         if settings.API_ALLOW_ANONYMOUS:
             return MayUseApi().has_permission(request, view)
-        return super().has_permission(request, view)
+        return may_operate(request.user)
+
+
+def is_operator(view: APIView) -> bool:
+    """Return whether the caller of a view is an operator."""
+    return may_operate(view.request.user)
 
 
 def _changes_from_foreign_page(request: Request) -> bool:

@@ -21,7 +21,7 @@ from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWi
 
 from tasks.console import wording
 from tasks.console.audit import record
-from tasks.console.rights import EngineAdmin, may_operate, require_operator
+from tasks.console.rights import EngineAdmin, is_operator, require_operator
 
 LIST = "admin:knox_authtoken_changelist"
 LONGEST_DAYS = 3650
@@ -55,7 +55,7 @@ class ApiKeyAdmin(EngineAdmin):
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Let in whoever may have a key made here."""
-        return may_operate(request.user)
+        return is_operator(request)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[AuthToken]:
         """Fetch the keys that this user may revoke."""

@@ -14,7 +14,7 @@ from django.urls import URLPattern, path
 from tasks import breaker
 from tasks.console import badges, wording
 from tasks.console.audit import record
-from tasks.console.rights import EngineAdmin, may_operate, require_operator
+from tasks.console.rights import EngineAdmin, is_operator, require_operator
 from tasks.models import Breaker
 
 
@@ -34,7 +34,7 @@ class BreakerAdmin(EngineAdmin):
             **self.admin_site.each_context(request),
             "title": "Circuit breakers",
             "breakers": [_row(circuit) for circuit in breaker.circuits()],
-            "operator": may_operate(request.user),
+            "operator": is_operator(request),
         }
         return TemplateResponse(request, "admin/tasks/breakers.html", context)
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from tasks import stats
 from tasks.console import wording
-from tasks.console.rights import EngineAdmin, may_operate, require_operator
+from tasks.console.rights import EngineAdmin, is_operator, require_operator
 from tasks.console.task_filters import UNTYPED, error_is
 from tasks.console.verbs import DELETE, RETRY, Report, Verb, apply
 from tasks.models import Lane, Task
@@ -46,7 +46,7 @@ def show(admin: EngineAdmin, request: HttpRequest) -> HttpResponse:
             (task, wording.ago(task.finished_at))
             for task in failed.order_by("-finished_at", "-id")[:NEWEST]
         ],
-        "operator": may_operate(request.user),
+        "operator": is_operator(request),
     }
     return TemplateResponse(request, "admin/tasks/dead_letters.html", context)
 

@@ -14,13 +14,13 @@ from django.urls import reverse
 from tasks import stats
 from tasks.console import badges, wording
 from tasks.console.chart import bars
-from tasks.console.rights import VIEW
+from tasks.console.rights import is_viewer
 from tasks.last_hour import last_hour
 
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """Fill the admin's index; only for whoever may see tasks."""
-    if request.user.has_perm(VIEW):
+    """Fill the admin's index for a user who may see tasks."""
+    if is_viewer(request):
         context |= {"title": "Overview", "may_see": True, **_now(), **_hour()}
     return context
 
@@ -38,7 +38,7 @@ def hour(request: HttpRequest) -> HttpResponse:
 def _fragment(
     request: HttpRequest, template: str, figures: Callable[[], dict[str, Any]]
 ) -> HttpResponse:
-    if not request.user.has_perm(VIEW):
+    if not is_viewer(request):
         raise PermissionDenied
     return TemplateResponse(request, template, figures())
 

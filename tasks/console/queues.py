@@ -14,7 +14,7 @@ from django.urls import URLPattern, path
 from tasks import lifecycle, stats
 from tasks.console import badges, wording
 from tasks.console.audit import record
-from tasks.console.rights import EngineAdmin, may_operate, require_operator
+from tasks.console.rights import EngineAdmin, is_operator, require_operator
 from tasks.models import Queue
 
 SWITCHES = {"pause": lifecycle.pause_queue, "resume": lifecycle.resume_queue}
@@ -39,7 +39,7 @@ class QueueAdmin(EngineAdmin):
             "title": "Queues",
             "queues": _rows(status),
             "counted": wording.ago(status.now),
-            "operator": may_operate(request.user),
+            "operator": is_operator(request),
         }
         return TemplateResponse(request, "admin/tasks/queues.html", context)
 

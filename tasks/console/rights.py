@@ -5,23 +5,26 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.admin import ShowFacets
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
-VIEW = "tasks.view_task"
-OPERATE = "tasks.operate_task"
+from tasks.access import may_operate, may_see_all
 
 
-def may_operate(user: AbstractBaseUser | AnonymousUser) -> bool:
-    """Say whether a user may change what others' tasks do."""
-    return isinstance(user, User) and user.has_perms([VIEW, OPERATE])
+def is_viewer(request: HttpRequest) -> bool:
+    """Return whether the console shows its figures and rows to this user."""
+    return may_see_all(request.user)
+
+
+def is_operator(request: HttpRequest) -> bool:
+    """Return whether this user may act in the console."""
+    return may_operate(request.user)
 
 
 def require_operator(request: HttpRequest) -> None:
-    """Raise PermissionDenied for whoever may only look."""
-    if not may_operate(request.user):
+    """Raise PermissionDenied unless the user is an operator."""
+    if not is_operator(request):
         raise PermissionDenied
 
 
@@ -36,12 +39,12 @@ class EngineAdmin(ModelAdmin):
     sortable_by = ()
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Let in whoever may view tasks: they, their queues and their workers are one thing."""
-        return bool(request.user.has_perm(VIEW))
+        """Admit viewers of tasks: queues, workers and batches need no permission of their own."""
+        return is_viewer(request)
 
     def has_operate_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Say whether this user may act."""
-        return may_operate(request.user)
+        """Return whether this user may act."""
+        return is_operator(request)
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         """Show the screen to whoever may see it."""

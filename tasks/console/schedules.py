@@ -17,7 +17,7 @@ from django.utils import timezone
 from tasks import kinds, schedules
 from tasks.console import badges, wording
 from tasks.console.audit import record
-from tasks.console.rights import EngineAdmin, may_operate, require_operator
+from tasks.console.rights import EngineAdmin, is_operator, require_operator
 from tasks.console.schedule_form import ScheduleForm
 from tasks.errors import InvalidInput, ScheduleGone, UnknownKind
 from tasks.models import Schedule, Task
@@ -69,7 +69,7 @@ class ScheduleAdmin(EngineAdmin):
         if not self.has_view_permission(request):
             raise PermissionDenied
         schedule = _found(object_id)
-        operator = may_operate(request.user)
+        operator = is_operator(request)
         form = ScheduleForm(request.POST or None, schedule=schedule, read_only=not operator)
         if request.method == "POST":
             require_operator(request)
@@ -120,7 +120,7 @@ class ScheduleAdmin(EngineAdmin):
         return redirect(LIST)
 
     def _page(self, request: HttpRequest, template: str, **context: Any) -> TemplateResponse:
-        context |= {"operator": may_operate(request.user)}
+        context |= {"operator": is_operator(request)}
         return TemplateResponse(
             request, template, {**self.admin_site.each_context(request), **context}
         )

@@ -14,7 +14,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 
 from tasks.console import badges, wording
-from tasks.console.rights import EngineAdmin, may_operate, require_operator
+from tasks.console.rights import EngineAdmin, is_operator, require_operator
 from tasks.console.verbs import DELETE, VERBS, apply
 from tasks.models import Attempt, Task
 from tasks.models.attempt import history_of, worker_name
@@ -30,7 +30,7 @@ def show(admin: EngineAdmin, request: HttpRequest, object_id: str) -> HttpRespon
     if not admin.has_view_permission(request):
         raise PermissionDenied
     task = _find(request, object_id)
-    allowed = may_operate(request.user)
+    allowed = is_operator(request)
     context = {
         **admin.admin_site.each_context(request),
         "title": f"{task.kind} {task.pk}",

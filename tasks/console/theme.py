@@ -12,22 +12,24 @@ from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import reverse_lazy
 
-VIEW, OPERATE = "tasks.view_task", "tasks.operate_task"
+# By name, because users cannot be imported yet.
+VIEWERS, OPERATORS = "tasks.console.rights.is_viewer", "tasks.console.rights.is_operator"
 Item = dict[str, Any]
+Permission = str | Callable[[HttpRequest], bool]
 DEAD_LETTER_SCREENS = ("tasks_task_dead_letters", "tasks_task_act_on_group")
 
 
-def _may(*permissions: str) -> Callable[[HttpRequest], bool]:
-    return lambda request: bool(request.user.has_perms(permissions))
-
-
-def _item(title: str, icon: str, route: str, *permissions: str) -> Item:
+def _item(title: str, icon: str, route: str, shown_to: Permission | None = None) -> Item:
     return {
         "title": title,
         "icon": icon,
         "link": reverse_lazy(f"admin:{route}"),
-        "permission": _may(*permissions),
+        "permission": shown_to,
     }
+
+
+def _having(permission: str) -> Permission:
+    return lambda request: bool(request.user.has_perm(permission))
 
 
 def _is_task_screen(request: HttpRequest) -> bool:
@@ -76,26 +78,29 @@ UNFOLD: dict[str, Any] = {
                 "items": [
                     _item("Overview", "monitoring", "index"),
                     {
-                        **_item("Tasks", "list_alt", "tasks_task_changelist", VIEW),
+                        **_item("Tasks", "list_alt", "tasks_task_changelist", VIEWERS),
                         "active": _is_task_screen,
                     },
-                    _item("Dead letters", "mail_off", "tasks_task_dead_letters", VIEW),
-                    _item("Batches", "stacks", "tasks_batch_changelist", VIEW),
-                    _item("Queues", "low_priority", "tasks_queue_changelist", VIEW),
-                    _item("Schedules", "schedule", "tasks_schedule_changelist", VIEW),
-                    _item("Workers", "memory", "tasks_worker_changelist", VIEW),
-                    _item("Breakers", "electric_bolt", "tasks_breaker_changelist", VIEW),
+                    _item("Dead letters", "mail_off", "tasks_task_dead_letters", VIEWERS),
+                    _item("Batches", "stacks", "tasks_batch_changelist", VIEWERS),
+                    _item("Queues", "low_priority", "tasks_queue_changelist", VIEWERS),
+                    _item("Schedules", "schedule", "tasks_schedule_changelist", VIEWERS),
+                    _item("Workers", "memory", "tasks_worker_changelist", VIEWERS),
+                    _item("Breakers", "electric_bolt", "tasks_breaker_changelist", VIEWERS),
                 ],
             },
             {
                 "title": "Access",
                 "separator": True,
                 "items": [
-                    _item("API keys", "key", "knox_authtoken_changelist", VIEW, OPERATE),
-                    _item("Users", "person", "auth_user_changelist", "auth.view_user"),
-                    _item("Groups", "group", "auth_group_changelist", "auth.view_group"),
+                    _item("API keys", "key", "knox_authtoken_changelist", OPERATORS),
+                    _item("Users", "person", "auth_user_changelist", _having("auth.view_user")),
+                    _item("Groups", "group", "auth_group_changelist", _having("auth.view_group")),
                     _item(
-                        "Audit log", "history", "admin_logentry_changelist", "admin.view_logentry"
+                        "Audit log",
+                        "history",
+                        "admin_logentry_changelist",
+                        _having("admin.view_logentry"),
                     ),
                 ],
             },

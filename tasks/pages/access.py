@@ -1,4 +1,4 @@
-"""Who may see pages, and whose tasks they may move."""
+"""Who may see pages, and whose the tasks are that they submit there."""
 
 from __future__ import annotations
 
@@ -7,14 +7,12 @@ from functools import wraps
 from typing import Concatenate, ParamSpec
 
 from django.conf import settings
-from django.contrib.auth.models import AnonymousUser, User
+from django.contrib.auth.models import User
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django_htmx.http import HttpResponseClientRefresh
-
-from tasks.models import Task
 
 Rest = ParamSpec("Rest")
 View = Callable[Concatenate[HttpRequest, Rest], HttpResponse]
@@ -40,10 +38,3 @@ def for_visitors(view: View[Rest]) -> View[Rest]:
 def owner_of_new(request: HttpRequest) -> User | None:
     """Return whom a task submitted by this request belongs to; None when to nobody."""
     return request.user if isinstance(request.user, User) else None
-
-
-def may_move(user: User | AnonymousUser, task: Task) -> bool:
-    """Tell whether somebody may cancel or retry a task that they see."""
-    if task.owner_id == user.pk:
-        return True
-    return user.is_superuser or (user.is_staff and user.has_perm("tasks.operate_task"))

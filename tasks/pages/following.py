@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from django.contrib.auth.models import AnonymousUser, User
 from django.utils import timezone
 
+from tasks.access import may_change
 from tasks.kinds import all_kinds
 from tasks.models import Attempt, Lane, Status, Task
 from tasks.models.attempt import history_of
 from tasks.models.task import RETRYABLE
-from tasks.pages.access import may_move
 
 POLL_SECONDS = 1
 # For what is not due for a minute or more.
@@ -34,7 +34,7 @@ class Following:
     @classmethod
     def of(cls, task: Task, *, visitor: User | AnonymousUser) -> Following:
         """Look at a task with a visitor's eyes."""
-        may = may_move(visitor, task)
+        may = may_change(visitor, owner_id=task.owner_id)
         return cls(
             task=task,
             attempts=history_of(task),

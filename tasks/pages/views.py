@@ -14,10 +14,11 @@ from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import HTMX_STOP_POLLING
 
 from tasks import kinds, lifecycle
+from tasks.access import may_change
 from tasks.errors import TaskGone, UnknownKind, WrongStatus
 from tasks.models import Status, Task
 from tasks.models.task import TaskQuerySet, parse_task_id
-from tasks.pages.access import for_visitors, may_move, owner_of_new
+from tasks.pages.access import for_visitors, owner_of_new
 from tasks.pages.cursor import task_page
 from tasks.pages.following import Following
 from tasks.pages.forms import InputForm
@@ -105,7 +106,7 @@ def task_retry(request: HttpRequest, task_id: uuid.UUID) -> HttpResponse:
 
 def _move(request: HttpRequest, task_id: uuid.UUID, verb: Callable[[Task], Task]) -> HttpResponse:
     task = _visible(request, task_id)
-    if not may_move(request.user, task):
+    if not may_change(request.user, owner_id=task.owner_id):
         raise PermissionDenied
     try:
         verb(task)

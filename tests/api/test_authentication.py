@@ -136,7 +136,8 @@ def test_only_operators_operate(client: Client, ada: User) -> None:
     key = new_key(ada)
     assert client.get("/operate").status_code == 401
     assert get(client, key, "/operate").json()["type"] == "/problems/forbidden"
-    ada.user_permissions.add(Permission.objects.get(codename="operate_task"))
+    permissions = Permission.objects.filter(codename__in=("view_task", "operate_task"))
+    ada.user_permissions.set(permissions)
     assert get(client, key, "/operate").status_code == 403
     User.objects.filter(pk=ada.pk).update(is_staff=True)
     assert get(client, key, "/operate").json() == "ada"

@@ -12,14 +12,14 @@ from rest_framework.views import APIView
 
 from tasks import breaker
 from tasks.api.monitoring_serializers import CircuitBreakersSerializer
-from tasks.api.permissions import IsOperatorWhereKeysAreNeeded
+from tasks.api.permissions import IsOperatorOrOpen
 from tasks.api.refusals import refusals
 
 
 class ResetView(APIView):
     """`/health/workers/reset-circuit-breaker`"""
 
-    permission_classes = [IsOperatorWhereKeysAreNeeded]
+    permission_classes = [IsOperatorOrOpen]
 
     @extend_schema(
         operation_id="health_reset_circuit_breakers",

@@ -22,7 +22,7 @@ from tasks.api.monitoring_serializers import (
     ReadySerializer,
     WorkersSerializer,
 )
-from tasks.api.reach import IsOperatorOrOpen
+from tasks.api.permissions import IsOperatorOrOpen
 from tasks.api.refusals import refusals
 from tasks.api.views.breakers import breaker_documents
 from tasks.diagnostics import worker_diagnostics

@@ -14,7 +14,8 @@ from rest_framework.views import APIView
 
 from tasks import lifecycle
 from tasks.api.documents import path_to, task_document
-from tasks.api.reach import IsOperatorOrOpen, is_operator, movable_task
+from tasks.api.permissions import IsOperatorOrOpen, is_operator
+from tasks.api.reach import movable_task
 from tasks.api.refusals import refusals
 from tasks.api.serializers import RequeuedSerializer, TaskSerializer
 from tasks.api.views.tasks import accepted

@@ -22,8 +22,9 @@ from tasks.api.documents import CHANGING, path_to, task_document, task_etag, tas
 from tasks.api.filters import TaskFilters
 from tasks.api.list_parameters import list_parameters
 from tasks.api.pagination import TaskPages
+from tasks.api.permissions import is_operator
 from tasks.api.preferences import LONGEST_WAIT, seconds_to_wait
-from tasks.api.reach import is_operator, movable_task, visible_task
+from tasks.api.reach import movable_task, visible_task
 from tasks.api.refusals import refusals
 from tasks.api.serializers import TaskPageSerializer, TaskSerializer
 from tasks.api.submissions import caller_options, task_options

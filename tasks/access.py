@@ -1,0 +1,47 @@
+"""Access rules: who may operate, who may see every row, and which rows a user sees.
+
+The API, the console, the pages and the webhooks ask here and nowhere else. An inactive user may do
+nothing. A superuser has every permission but must be staff as well: the console admits only staff,
+and the answer must not depend on where the question is asked.
+"""
+
+from __future__ import annotations
+
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
+
+Caller = AbstractBaseUser | AnonymousUser | None
+
+VIEW = "tasks.view_task"
+OPERATE = "tasks.operate_task"
+# The id of no user: identity columns count from 1.
+NO_USER = 0
+
+
+def may_see_all(user: Caller) -> bool:
+    """Return whether a user sees every row: active staff with the permission to view tasks."""
+    return isinstance(user, User) and user.is_active and user.is_staff and user.has_perm(VIEW)
+
+
+def may_operate(user: Caller) -> bool:
+    """Return whether a user may change every row, queue and schedule, and reply on platforms.
+
+    The permission to operate tasks counts only for a user who may see them all.
+    """
+    return isinstance(user, User) and may_see_all(user) and user.has_perm(OPERATE)
+
+
+def may_change(user: Caller, *, owner_id: int | None) -> bool:
+    """Return whether a user may change an owner's row: it is their own, or they may operate."""
+    _, own = visible_scope(user)
+    return owner_id == own or may_operate(user)
+
+
+def visible_scope(user: Caller) -> tuple[bool, int | None]:
+    """Return whether a user sees every row, and the owner whose rows they see otherwise.
+
+    A user sees their own rows. An anonymous caller sees the rows without an owner, for which the
+    owner is None; where callers need a key, none comes this far.
+    """
+    if not isinstance(user, User):
+        return False, None
+    return may_see_all(user), user.pk if user.is_active else NO_USER
