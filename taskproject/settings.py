@@ -258,6 +258,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "TaskStatus": "tasks.models.Status",
         "TaskLane": "tasks.models.Lane",
         "AttemptOutcome": "tasks.models.Outcome",
+        "WorkerState": "tasks.stats.Liveness",
         "CeleryState": "analysis.api.celery_states.CELERY_STATES",
     },
     "PARSER_WHITELIST": ["tasks.api.parsers.StrictJSONParser"],

@@ -45,12 +45,12 @@ def worker_diagnostics() -> dict[str, Any]:
             {
                 "id": worker.id,
                 "name": worker.name,
-                "state": state,
+                "state": worker.liveness,
                 "uptime": round((now - worker.started_at).total_seconds(), 1),
                 "memory_kib": worker.memory_kib,
                 "running_tasks": running.get(worker.id, []),
             }
-            for worker, state in stats.workers()
+            for worker in stats.workers()
         ],
         "slow_tasks": _longest_runs(),
         "database": {"version": _server(), "max_connections": most, "sessions": sessions},

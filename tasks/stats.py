@@ -6,11 +6,11 @@ import datetime as dt
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Count, DurationField, ExpressionWrapper, F, Max, Min, Q
+from django.db.models import Case, Count, Max, Min, Q, QuerySet, TextChoices, Value, When
 from django.db.models.fields.json import KT
 from django.db.models.functions import Greatest, Now
 
@@ -24,6 +24,25 @@ RETRY_SHARE = 0.3
 WAITING_LIMIT = 1_000
 
 _DUE = Q(scheduled_at=None) | Q(scheduled_at__lte=Now())
+
+
+class Liveness(TextChoices):
+    """A worker's state, as every interface reports it."""
+
+    ALIVE = "alive"
+    # Takes nothing new and finishes what it runs.
+    DRAINING = "draining"
+    # Its lease has ended, or a rescue gave its tasks to others.
+    DEAD = "dead"
+
+
+if TYPE_CHECKING:
+    from django_stubs_ext import WithAnnotations
+
+    class _Seen(TypedDict):
+        liveness: str
+
+    SeenWorker = WithAnnotations[Worker, _Seen]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,11 +189,22 @@ def waiting() -> int:
     return due.values("pk")[:WAITING_LIMIT].count()
 
 
-def workers() -> list[tuple[Worker, str]]:
-    """Return every worker and its state: alive, draining or dead, by the database's clock."""
-    silence = ExpressionWrapper(Now() - F("heartbeat_at"), output_field=DurationField())
-    seen: Any = Worker.objects.annotate(silence=silence)
-    return [(worker, _state(worker, worker.silence)) for worker in seen]
+def workers() -> QuerySet[SeenWorker]:
+    """Return every worker with its `liveness`, by the database's clock."""
+    lease_ended = Q(heartbeat_at__lte=Now() - dt.timedelta(seconds=settings.LEASE_SECONDS))
+    return Worker.objects.annotate(
+        liveness=Case(
+            When(lease_ended | Q(state=WorkerState.LOST), then=Value(Liveness.DEAD)),
+            When(state=WorkerState.DRAINING, then=Value(Liveness.DRAINING)),
+            default=Value(Liveness.ALIVE),
+        )
+    )
+
+
+def worker_counts() -> dict[str, int]:
+    """Count the workers by liveness."""
+    counts = workers().order_by().values_list("liveness").annotate(n=Count("*"))
+    return dict.fromkeys(Liveness.values, 0) | dict(counts)
 
 
 def holdings() -> dict[str, int]:
@@ -198,22 +228,8 @@ def prunable() -> int:
     return Task.objects.filter(done | dead).count()
 
 
-def worker_counts() -> dict[str, int]:
-    """Count the workers by state."""
-    counts = {"alive": 0, "draining": 0, "dead": 0}
-    for _, state in workers():
-        counts[state] += 1
-    return counts
-
-
 def _days_ago(days: int) -> Any:
     return Now() - dt.timedelta(days=days)
-
-
-def _state(worker: Worker, silence: dt.timedelta) -> str:
-    if worker.state == WorkerState.LOST or silence.total_seconds() >= settings.LEASE_SECONDS:
-        return "dead"
-    return "draining" if worker.state == WorkerState.DRAINING else "alive"
 
 
 def _tally(now: dt.datetime) -> dict[str, Any]:

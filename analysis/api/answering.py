@@ -43,7 +43,7 @@ def wait(task_id: uuid.UUID, *, seconds: float) -> Task | None:
     At once when no worker lives, or when as many wait already as may.
     """
     end = time.monotonic() + seconds
-    if not stats.worker_counts()["alive"]:
+    if not stats.worker_counts()[stats.Liveness.ALIVE]:
         return None
     while (left := end - time.monotonic()) > 0 and waiting.until_ended(task_id, seconds=left):
         task = Task.objects.filter(pk=task_id).only(*SHOWN).first()

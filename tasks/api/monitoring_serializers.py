@@ -7,6 +7,7 @@ from typing import Any
 from rest_framework import serializers
 
 from tasks.api.serializers import StatusCountsSerializer, TaskSummarySerializer
+from tasks.stats import Liveness
 
 
 class LanesSerializer(serializers.Serializer[Any]):
@@ -169,7 +170,7 @@ class WorkerSerializer(serializers.Serializer[Any]):
     failed = serializers.IntegerField()
     started_at = serializers.DateTimeField()
     last_heartbeat = serializers.DateTimeField()
-    state = serializers.ChoiceField(["alive", "draining", "dead"])
+    state = serializers.ChoiceField(Liveness.choices)
 
 
 class CircuitBreakerSerializer(serializers.Serializer[Any]):
@@ -203,7 +204,7 @@ class WorkerDiagnosisSerializer(serializers.Serializer[Any]):
 
     id = serializers.IntegerField()
     name = serializers.CharField()
-    state = serializers.CharField(help_text="Alive, draining or dead, in small letters.")
+    state = serializers.ChoiceField(Liveness.choices)
     uptime = serializers.FloatField(help_text="Seconds.")
     memory_kib = serializers.IntegerField(
         help_text="Of the process without its children; 0 until its first heartbeat."

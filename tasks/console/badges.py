@@ -6,7 +6,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from tasks.console.wording import NOTHING
-from tasks.models import Lane, Outcome, Status, Task, Worker, WorkerState
+from tasks.models import Lane, Outcome, Status, Task
+from tasks.stats import Liveness
 
 COLOURS = {
     Status.PENDING: "waiting",
@@ -26,9 +27,9 @@ COLOURS = {
     Outcome.SNOOZED: "warning",
     Outcome.INTERRUPTED: "warning",
     Outcome.CANCELLED: "quiet",
-    "alive": "good",
-    WorkerState.DRAINING: "warning",
-    "dead": "bad",
+    Liveness.ALIVE: "good",
+    Liveness.DRAINING: "warning",
+    Liveness.DEAD: "bad",
     "open": "good",
     "paused": "warning",
     "on": "good",
@@ -62,10 +63,3 @@ def lane_badge(task: Task) -> SafeString:
     if task.lane is None:
         return SafeString(NOTHING)
     return badge(task.lane, "Dead letter" if task.lane == Lane.DLQ else task.lane.label)
-
-
-def worker_state(worker: Worker) -> str:
-    """Name a worker's state: alive, draining or dead."""
-    if not worker.is_alive():
-        return "dead"
-    return worker.state if worker.state == WorkerState.DRAINING else "alive"

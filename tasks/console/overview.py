@@ -45,8 +45,8 @@ def _fragment(
 
 def _now() -> dict[str, Any]:
     present = stats.queues_status()
-    workers = stats.workers()
-    alive = [worker for worker, state in workers if state != "dead"]
+    workers = list(stats.workers())
+    alive = [worker for worker in workers if worker.liveness != stats.Liveness.DEAD]
     return {
         "present": present,
         "counted": wording.ago(present.now),
@@ -59,8 +59,8 @@ def _now() -> dict[str, Any]:
             for name, load in present.by_queue.items()
         ],
         "workers": [
-            (worker, badges.badge(state), wording.ago(worker.heartbeat_at))
-            for worker, state in workers
+            (worker, badges.badge(worker.liveness), wording.ago(worker.heartbeat_at))
+            for worker in workers
         ],
     }
 

@@ -6,11 +6,13 @@ from typing import Any
 from urllib.parse import quote
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.safestring import SafeString
 
+from tasks import stats
 from tasks.console import badges, wording
 from tasks.console.rights import EngineAdmin
 from tasks.models import Worker
@@ -33,6 +35,10 @@ class WorkerAdmin(EngineAdmin):
     show_full_result_count = True
     list_before_template = "admin/tasks/refresh_list.html"  # type: ignore[assignment]
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[stats.SeenWorker]:
+        """Fetch workers with their states."""
+        return stats.workers()
+
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
@@ -40,9 +46,9 @@ class WorkerAdmin(EngineAdmin):
         return redirect(f"{reverse('admin:tasks_task_changelist')}?worker_id={quote(object_id)}")
 
     @admin.display(description="State")
-    def state_badge(self, worker: Worker) -> SafeString:
+    def state_badge(self, worker: stats.SeenWorker) -> SafeString:
         """Label the state."""
-        return badges.badge(badges.worker_state(worker))
+        return badges.badge(worker.liveness)
 
     @admin.display(description="Heartbeat")
     def heartbeat(self, worker: Worker) -> SafeString:

@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-import datetime as dt
-
-from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.utils import timezone
 
 
 class WorkerState(models.TextChoices):
+    """The state in the row of a worker; `stats.workers` also looks at its lease."""
+
     RUNNING = "running"
     # Told to stop: takes nothing new, finishes what it runs.
     DRAINING = "draining"
     # Put here by rescue, which gave its tasks to others: its lease is never renewed again.
     LOST = "lost"
-
-
-class WorkerQuerySet(models.QuerySet["Worker"]):
-    def alive(self, *, now: dt.datetime | None = None) -> WorkerQuerySet:
-        """Keep the workers whose lease has not ended."""
-        lease = dt.timedelta(seconds=settings.LEASE_SECONDS)
-        renewed = self.filter(heartbeat_at__gt=(now or timezone.now()) - lease)
-        return renewed.exclude(state=WorkerState.LOST)
 
 
 class Worker(models.Model):
@@ -46,15 +36,8 @@ class Worker(models.Model):
     # What the process alone occupies, its children not counted; 0 until its first heartbeat.
     memory_kib = models.BigIntegerField(default=0, db_default=0)
 
-    objects = WorkerQuerySet.as_manager()
-
     class Meta:
         ordering = ("id",)
 
     def __str__(self) -> str:
         return self.name
-
-    def is_alive(self, *, now: dt.datetime | None = None) -> bool:
-        """Say whether its lease still holds."""
-        age = (now or timezone.now()) - self.heartbeat_at
-        return self.state != WorkerState.LOST and age.total_seconds() < settings.LEASE_SECONDS

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from tasks import lifecycle
+from tasks import lifecycle, stats
 from tasks.models import Outcome, Status, Task, Worker
 from tasks.models.attempt import history_of
 from tasks.prepare import prepare
@@ -73,7 +73,7 @@ def test_a_draining_worker_keeps_its_lease_however_long_it_drains(worker, tmp_pa
         return draining and time.monotonic() - signalled_at > longer_than_the_lease
 
     wait_until(renewed, within=longer_than_the_lease + 10, what="drained beyond a lease")
-    assert row.is_alive()
+    assert stats.workers().get(pk=row.pk).liveness == stats.Liveness.DRAINING
     assert Effect.objects.count() == 1
     file.touch()
     assert draining.wait(within=10) == 0

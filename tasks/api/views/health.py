@@ -52,7 +52,7 @@ class HealthView(OpenView):
         except (DatabaseError, InterfaceError):
             absent = {"database": "unreachable", "queue": None, "workers": None}
             return _unavailable({"status": "unhealthy", **absent})
-        word = "healthy" if workers["alive"] else "degraded"
+        word = "healthy" if workers[stats.Liveness.ALIVE] else "degraded"
         return Response({"status": word, "database": "ok", "queue": queue, "workers": workers})
 
 
@@ -119,9 +119,9 @@ class WorkersView(APIView):
                 "failed": worker.failed,
                 "started_at": worker.started_at,
                 "last_heartbeat": worker.heartbeat_at,
-                "state": state,
+                "state": worker.liveness,
             }
-            for worker, state in stats.workers()
+            for worker in stats.workers()
         ]
         return Response({"workers": seen, "circuit_breakers": breaker_documents()})
 

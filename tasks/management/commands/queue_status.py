@@ -48,7 +48,7 @@ def _document() -> dict[str, Any]:
         "workers": [
             {
                 "name": worker.name,
-                "state": state,
+                "state": worker.liveness,
                 "queues": worker.queues,
                 "concurrency": worker.concurrency,
                 "running": worker.running,
@@ -56,7 +56,7 @@ def _document() -> dict[str, Any]:
                 "failed": worker.failed,
                 "last_heartbeat": worker.heartbeat_at,
             }
-            for worker, state in stats.workers()
+            for worker in stats.workers()
         ],
         "timestamp": found.now,
     }

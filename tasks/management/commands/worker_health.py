@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from tasks.models import Worker
+from tasks import stats
 
 
 class Command(BaseCommand):
@@ -16,7 +16,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         host = socket.gethostname()
-        alive = Worker.objects.alive().filter(host=host).count()
+        alive = stats.workers().filter(host=host).exclude(liveness=stats.Liveness.DEAD).count()
         if not alive:
             raise CommandError(f"No worker on {host} is alive.")
         self.stdout.write(f"{alive} alive on {host}")
