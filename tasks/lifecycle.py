@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import sys
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -24,6 +25,7 @@ from tasks.ending import Ending, follow_ups, parameters
 from tasks.errors import KeyReused, TaskGone, WrongStatus
 from tasks.group_commit import GroupCommit
 from tasks.models import Batch, Queue, Status, Task, Worker
+from tasks.models.task import TaskQuerySet
 from tasks.outcomes import LostClaim
 from tasks.postgres.base import prepared_cursor
 from tasks.prepare import prepare, submit_params
@@ -37,6 +39,8 @@ Row = tuple[Any, ...]
 RESCUE_LIMIT = 1_000
 PRUNE_LIMIT = 1_000
 PUT_OFF_LIMIT = 1_000
+# Tasks that `move_matching` moves in one transaction.
+MATCHING_CHUNK = 1_000
 # Up to so many submissions share one plan.
 FEW = 100
 # Far more than bad luck; a task that kills its process is found out long before, in isolation.
@@ -146,6 +150,29 @@ def delete(task: Task) -> None:
 def delete_many(ids: Sequence[uuid.UUID]) -> int:
     """Delete those that are not being processed; return how many."""
     return _drop("delete", sql.DELETE, ids)
+
+
+def move_matching(
+    tasks: TaskQuerySet, verb: Callable[[Sequence[uuid.UUID]], int], *, limit: int = sys.maxsize
+) -> tuple[int, bool]:
+    """Move the ended tasks that match; return how many, and whether the limit left others.
+
+    `verb` (`retry_many`, `delete_many`) gets the ids of one chunk, locked while they still match,
+    in a transaction of their own, and must move all of them. Those that ended longest ago come
+    first. Tasks that end after the start, by the database's clock, are left: so a kind that fails
+    again at once is retried once. Rows that another transaction holds are left too.
+    """
+    ended = tasks.filter(finished_at__lte=_now()).order_by("finished_at", "id")
+    locked = ended.select_for_update(of=("self",), skip_locked=True).values_list("id", flat=True)
+    moved = 0
+    while moved < limit:
+        size = min(MATCHING_CHUNK, limit - moved)
+        with transaction.atomic():
+            in_chunk = verb(list(locked[:size]))
+        moved += in_chunk
+        if in_chunk < size:
+            return moved, False
+    return moved, ended.exists()
 
 
 def put_off_callbacks(
@@ -299,6 +326,13 @@ def _apply(transition: str, statement: LiteralString, wanted: dict[str, Any]) ->
         facts = {"task_id": task_id, "kind": kind, "attempt": attempt, "status": status}
         transaction.on_commit(partial(emit, transition, **facts))
     return rows
+
+
+def _now() -> dt.datetime:
+    """Read the database's clock."""
+    ((now,),) = _run("SELECT clock_timestamp()", {})
+    assert isinstance(now, dt.datetime)
+    return now
 
 
 def _run(statement: LiteralString, wanted: dict[str, Any], *, prepared: bool = False) -> list[Row]:

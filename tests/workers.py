@@ -29,12 +29,13 @@ def run_until_idle(*, within: float = 30.0, **options: Any) -> None:
     """Run a worker until no task is pending or processing."""
     command = WorkerCommand(**options)
     try:
-        wait_until(lambda: command.must_run() and _is_idle(), within=within, what="idle")
+        wait_until(lambda: command.must_run() and is_idle(), within=within, what="idle")
     finally:
         command.end()
 
 
-def _is_idle() -> bool:
+def is_idle() -> bool:
+    """Return whether no task is pending or processing."""
     return not Task.objects.filter(status__in=(Status.PENDING, Status.PROCESSING)).exists()
 
 

@@ -7,22 +7,20 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
-from django.utils import timezone
 
-from tasks import stats
+from tasks import lifecycle, stats
 from tasks.console import wording
 from tasks.console.rights import EngineAdmin, is_operator, require_operator
 from tasks.console.task_filters import UNTYPED, error_is
-from tasks.console.verbs import DELETE, RETRY, Report, Verb, apply
+from tasks.console.verbs import DELETE, RETRY, Report, apply
 from tasks.models import Lane, Task
 from tasks.models.task import TaskQuerySet
 
 PAGE = "admin:tasks_task_dead_letters"
 NEWEST = 25
 UNSEEN = ("input", "result", "metadata")
-# Of one group in one request; each portion is a transaction of its own.
+# Of one group in one request.
 LIMIT = 10_000
-PORTION = 1_000
 GROUP_VERBS = {verb.name: verb for verb in (RETRY, DELETE)}
 
 
@@ -60,28 +58,16 @@ def act(admin: EngineAdmin, request: HttpRequest) -> HttpResponse:
     kind, error = request.POST.get("kind", ""), request.POST.get("error", "")
     if verb is None or not kind or not error:
         raise Http404
-    # What fails again meanwhile is left for the next time.
-    group = Task.objects.in_lane(Lane.DLQ).filter(
-        error_is(error), kind=kind, finished_at__lte=timezone.now()
-    )
+    group = Task.objects.in_lane(Lane.DLQ).filter(error_is(error), kind=kind)
     if verb == DELETE and "confirmed" not in request.POST:
         return _confirm(admin, request, group)
-    report = _apply_to_all(verb, group, request)
-    messages.success(request, f"{kind}, {error}: {report}")
-    if report.asked >= LIMIT:
-        messages.warning(request, "There may be more: do it again for the rest.")
+    moved, more = lifecycle.move_matching(
+        group, lambda ids: apply(verb, ids, user=request.user).done, limit=LIMIT
+    )
+    messages.success(request, f"{kind}, {error}: {Report(verb=verb, asked=moved, done=moved)}")
+    if more:
+        messages.warning(request, "There are more: do it again for the rest.")
     return redirect(PAGE)
-
-
-def _apply_to_all(verb: Verb, group: TaskQuerySet, request: HttpRequest) -> Report:
-    asked = done = 0
-    while asked < LIMIT and (ids := list(group.values_list("pk", flat=True)[:PORTION])):
-        report = apply(verb, ids, user=request.user)
-        asked += report.asked
-        done += report.done
-        if not report.done:
-            break
-    return Report(verb=verb, asked=asked, done=done)
 
 
 def _confirm(admin: EngineAdmin, request: HttpRequest, group: TaskQuerySet) -> HttpResponse:

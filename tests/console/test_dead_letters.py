@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.contrib.messages import get_messages
 from django.urls import reverse
 
 from tasks.models import Status, Task
@@ -42,6 +43,23 @@ def test_an_operator_retries_a_whole_group(operator, console):
     assert message(response) == "a.kind, KeyError: 3 queued again."
     assert failed() == [("a.kind", "ValueError"), ("other.kind", None)]
     assert LogEntry.objects.count() == 3
+
+
+def test_of_a_big_group_the_limit_is_retried_and_the_rest_is_announced(
+    operator, console, monkeypatch
+):
+    monkeypatch.setattr("tasks.console.dead_letters.LIMIT", 2)
+    monkeypatch.setattr("tasks.lifecycle.MATCHING_CHUNK", 1)
+    browser, group = console(operator), {"verb": "retry", "kind": "a.kind", "error": "KeyError"}
+    response = browser.post(reverse(ACT), group)
+    assert [str(one) for one in get_messages(response.wsgi_request)] == [
+        "a.kind, KeyError: 2 queued again.",
+        "There are more: do it again for the rest.",
+    ]
+    assert LogEntry.objects.count() == 2
+    response = browser.post(reverse(ACT), group)
+    assert message(response) == "a.kind, KeyError: The task is queued again."
+    assert failed() == [("a.kind", "ValueError"), ("other.kind", None)]
 
 
 def test_an_operator_deletes_a_group_without_a_type_once_it_is_confirmed(operator, console):

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import datetime as dt
+from io import StringIO
 
 import pytest
+from django.core.management import call_command
 from django.utils import timezone
 
 from tasks import lifecycle
@@ -34,3 +36,13 @@ def test_pruning_goes_on_until_nothing_is_left(monkeypatch, settings):
     for _ in range(5):
         make_task(Status.COMPLETED)
     assert lifecycle.prune() == 5
+
+
+def test_the_command_says_how_many_it_deleted(settings):
+    settings.RETENTION_COMPLETED_DAYS = 30
+    for days in (29, 31, 32):
+        make_task(Status.COMPLETED, finished_at=timezone.now() - dt.timedelta(days=days))
+    output = StringIO()
+    call_command("prune", stdout=output)
+    assert output.getvalue() == "2 tasks deleted\n"
+    assert Task.objects.count() == 1

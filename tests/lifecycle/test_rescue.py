@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import datetime as dt
 import time
+from io import StringIO
 
 import pytest
+from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 
@@ -30,6 +32,17 @@ def test_the_tasks_of_a_silent_worker_wait_again():
     assert task.job_id == job
     (attempt,) = task.attempts.all()
     assert (attempt.outcome, attempt.worker) == (Outcome.LOST, "dead:1")
+
+
+def test_the_command_says_how_many_it_rescued():
+    dead = make_worker("dead:1", silent_for=16)
+    lost = {make_task(Status.PROCESSING, worker_id=dead).pk for _ in range(2)}
+    running = make_task(Status.PROCESSING)
+    output = StringIO()
+    call_command("rescue", stdout=output)
+    assert output.getvalue() == "2 tasks rescued\n"
+    assert set(Task.objects.filter(status=Status.PENDING).values_list("pk", flat=True)) == lost
+    assert Task.objects.get(status=Status.PROCESSING) == running
 
 
 def test_a_rescued_task_without_its_job_gets_one_again():

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
-from django.db import transaction
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -28,8 +25,7 @@ from tasks.api.refusals import refusals
 from tasks.models import Status, Task
 from tasks.models.task import TaskQuerySet
 
-# Moved in one transaction, and in one request.
-CHUNK = 1_000
+# Moved in one request.
 LIMIT = 10_000
 
 
@@ -70,8 +66,13 @@ class RetryFailuresView(APIView):
         responses={200: RetriedSerializer, **refusals(400)},
     )
     def post(self, request: Request) -> Response:
-        """Queue the failed tasks of a filter again, at most 10,000 in one request."""
-        moved, more = _move(_asked(self), lifecycle.retry_many)
+        """Queue the failed tasks of a filter again, at most 10,000 in one request.
+
+        The oldest failures come first, and a task that fails again meanwhile is left. While `more`
+        is true, send the request again, with the same `failed_before` each time: without it, tasks
+        that failed again between two requests are retried once more.
+        """
+        moved, more = lifecycle.move_matching(_matching(self), lifecycle.retry_many, limit=LIMIT)
         return Response({"retried": moved, "more": more})
 
 
@@ -86,26 +87,12 @@ class PurgeFailuresView(APIView):
         responses={200: PurgedSerializer, **refusals(400)},
     )
     def post(self, request: Request) -> Response:
-        """Delete the failed tasks of a filter, at most 10,000 in one request."""
-        moved, more = _move(_asked(self), lifecycle.delete_many)
+        """Delete the failed tasks of a filter, at most 10,000 in one request, oldest first."""
+        moved, more = lifecycle.move_matching(_matching(self), lifecycle.delete_many, limit=LIMIT)
         return Response({"purged": moved, "more": more})
 
 
-def _asked(view: APIView) -> TaskQuerySet:
+def _matching(view: APIView) -> TaskQuerySet:
     criteria = dict(FAILURES.check(view.request.data))
     criteria.pop(PURGE_ALL, None)
     return FailureFilters.apply(criteria, movable_failures(view))
-
-
-def _move(failed: TaskQuerySet, verb: Callable[[Sequence[uuid.UUID]], int]) -> tuple[int, bool]:
-    """Move failed tasks by the chunk; return how many, and whether there are more."""
-    moved = 0
-    while moved < LIMIT:
-        with transaction.atomic():
-            # Locked while they are still failed: what was retried meanwhile must not be purged.
-            locked = failed.order_by("id").select_for_update(of=("self",), skip_locked=True)
-            chunk = list(locked.values_list("id", flat=True)[:CHUNK])
-            moved += verb(chunk)
-        if len(chunk) < CHUNK:
-            return moved, False
-    return moved, failed.exists()
