@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.errors import BenchmarkError
-from tasks.worker.processes import die_with_parent
+from tasks.supervision.processes import die_with_parent
 
 PROJECT = Path(__file__).resolve().parent.parent
 STOP_SECONDS = 30.0

@@ -16,7 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TypedDict
 
-from tasks.worker.processes import User, die_with_parent
+from tasks.supervision.processes import User, die_with_parent
 
 MAJOR = "18"
 DATABASE = "tasks"

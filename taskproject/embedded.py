@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 from taskproject import cluster
 from taskproject.cluster import EmbeddedError
-from tasks.worker.processes import Child, die_with_parent, exec_command
+from tasks.supervision.processes import Child, die_with_parent, exec_command
 
 __all__ = ["EmbeddedError", "EmbeddedPostgres"]
 

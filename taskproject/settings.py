@@ -143,9 +143,9 @@ DATABASES["default"]["OPTIONS"] = {
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# The queue. `tasks.queue` puts our job manager in; nothing autodiscovers procrastinate tasks.
+# `tasks.worker.stock_loop` registers our job manager; procrastinate tasks are not autodiscovered.
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "jobs"
-PROCRASTINATE_ON_APP_READY = "tasks.queue.register"
+PROCRASTINATE_ON_APP_READY = "tasks.worker.stock_loop.register"
 
 # Workers. The Celery spellings of the documents are accepted where there is one.
 CORES = os.cpu_count() or 1
@@ -244,7 +244,7 @@ REST_FRAMEWORK: dict[str, Any] = {
     "URL_FORMAT_OVERRIDE": None,
     "DEFAULT_RENDERER_CLASSES": ["tasks.api.renderers.OrjsonRenderer"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "EXCEPTION_HANDLER": "tasks.api.errors.problem_handler",
+    "EXCEPTION_HANDLER": "tasks.api.problems.handler.problem_handler",
 }
 REST_KNOX = {"AUTH_HEADER_PREFIX": "Bearer", "TOKEN_TTL": None, "TOKEN_PREFIX": "task_"}
 SPECTACULAR_SETTINGS: dict[str, Any] = {
@@ -259,7 +259,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "TaskLane": "tasks.models.Lane",
         "AttemptOutcome": "tasks.models.Outcome",
         "WorkerState": "tasks.stats.Liveness",
-        "CeleryState": "analysis.api.celery_states.CELERY_STATES",
+        "CeleryState": "analysis.celery_states.CELERY_STATES",
     },
     "PARSER_WHITELIST": ["tasks.api.parsers.StrictJSONParser"],
     "SWAGGER_UI_DIST": "SIDECAR",

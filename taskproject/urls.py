@@ -8,6 +8,6 @@ from django.urls import URLPattern, URLResolver, include, path
 urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
     path("", include("tasks.api.urls")),
-    path("", include("analysis.api.urls")),
+    path("", include("analysis.urls")),
     path("", include("tasks.pages.urls")),
 ]

@@ -15,8 +15,8 @@ from django.db.models.functions import Now
 
 from tasks import kinds, lifecycle
 from tasks.errors import FieldError, InvalidInput, ScheduleGone, TaskError, UnknownKind
+from tasks.lifecycle.preparation import prepare
 from tasks.models import Schedule, Task
-from tasks.prepare import prepare
 
 log = logging.getLogger(__name__)
 

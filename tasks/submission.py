@@ -12,7 +12,7 @@ from typing import Any, TypedDict
 import orjson
 from uuid_utils.compat import uuid7
 
-from tasks.callbacks.receiver import mistake_in
+from tasks.callback_address import mistake_in
 from tasks.errors import FieldError
 
 # 40, because procrastinate notifies on a channel of that name, and PostgreSQL bounds those.

@@ -10,10 +10,10 @@ from django.utils import timezone
 from uuid_utils.compat import uuid7
 
 from tasks import sql
-from tasks.context import Context
+from tasks.kinds.context import Context
+from tasks.lifecycle.preparation import prepare
 from tasks.models import Attempt, Outcome, Status, Task
 from tasks.models.task import TERMINAL
-from tasks.prepare import prepare
 
 ERROR = {"type": "ValueError", "title": "Value error", "detail": "as told"}
 

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from analysis.llm import errors, pauses
+from analysis.llm import errors
 from analysis.llm.errors import ModelUnavailable
+from analysis.outgoing import retry_after
 from tasks.postgres.text import storable
 
 _LONGEST_NAME = 200
@@ -83,8 +84,8 @@ def _pause(headers: Mapping[str, str], document: Any) -> float | None:
     """Look for a pause among the headers, and where errors repeat those of upstream."""
     match document:
         case {"error": {"metadata": {"headers": dict() as repeated}}}:
-            return pauses.asked_for(headers, repeated)
-    return pauses.asked_for(headers)
+            return retry_after.asked_for(headers, repeated)
+    return retry_after.asked_for(headers)
 
 
 def _name(model: Any) -> str:

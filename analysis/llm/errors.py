@@ -5,7 +5,7 @@ What users read is one of these sentences, never the provider's words, which may
 
 from __future__ import annotations
 
-from tasks.breaker import ServiceFailure, ServiceRefusal
+from tasks.circuit_breaker import ServiceFailure, ServiceRefusal
 from tasks.kinds import FatalError, Retry, Snooze
 
 TIMED_OUT = "The language model did not answer in time."

@@ -16,7 +16,7 @@ from django.db import close_old_connections
 from analysis.llm import openrouter
 from analysis.llm.answers import Answer
 from analysis.llm.openrouter import Message
-from tasks.breaker import CircuitBreaker, CircuitOpen
+from tasks.circuit_breaker import CircuitBreaker, CircuitOpen
 from tasks.kinds import Context, Snooze
 
 log = logging.getLogger(__name__)

@@ -14,7 +14,7 @@ from requests.auth import AuthBase
 from analysis.llm import answers, errors
 from analysis.llm.answers import Answer
 from analysis.llm.errors import ModelUnavailable
-from analysis.llm.watch import Watch, WatchedAdapter, watched
+from analysis.outgoing.watch import Watch, WatchedAdapter, watched
 from tasks.kinds import Context
 
 CONNECT_SECONDS = 10.0

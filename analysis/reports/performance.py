@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tasks.kinds import Context
-from tasks.performance import performance
+from tasks.stats.performance import performance
 
 SECONDS_ALLOWED = 280.0
 

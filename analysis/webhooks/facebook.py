@@ -10,8 +10,8 @@ from typing import Any
 from django.conf import settings
 
 from analysis.models import Message
+from analysis.webhooks.delivery import Letter, Verdict
 from analysis.webhooks.event import Event, UnknownShape, event, part, parts
-from analysis.webhooks.letter import Letter, Verdict
 
 LONGEST_REPLY = 2_000
 NEEDED_TO_RESPOND = "FACEBOOK_PAGE_ACCESS_TOKEN"

@@ -15,8 +15,8 @@ from django.utils import timezone
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from analysis.models import Message
+from analysis.webhooks.delivery import Letter, Verdict
 from analysis.webhooks.event import Event, UnknownShape, event, part
-from analysis.webhooks.letter import Letter, Verdict
 
 NEEDED_TO_RESPOND = "GENERIC_RESPONSE_URL"
 ID_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")

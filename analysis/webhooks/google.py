@@ -18,8 +18,8 @@ from django.conf import settings
 
 from analysis.models import Message
 from analysis.webhooks import google_token
+from analysis.webhooks.delivery import Letter, Verdict
 from analysis.webhooks.event import Event, UnknownShape, event, part
-from analysis.webhooks.letter import Letter, Verdict
 
 LONGEST_REPLY = 3_072
 NEEDED_TO_RESPOND = "GOOGLE_SERVICE_ACCOUNT_FILE"

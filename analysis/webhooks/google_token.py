@@ -8,7 +8,7 @@ from typing import Any
 
 from django.conf import settings
 
-from analysis.webhooks.letter import TOTAL_SECONDS, Unanswered, session
+from analysis.webhooks.delivery import TOTAL_SECONDS, Unanswered, session
 from tasks.kinds import FatalError
 
 SCOPE = "https://www.googleapis.com/auth/rcsbusinessmessaging"

@@ -7,7 +7,7 @@ from typing import Any
 from django.utils import timezone
 
 from analysis.models import Message, Role
-from analysis.webhooks.letter import Unanswered, Verdict, post
+from analysis.webhooks.delivery import Unanswered, Verdict, post
 from analysis.webhooks.platforms import PLATFORMS, can_respond, may_respond
 from tasks.kinds import Context, FatalError, Retry, RetryPolicy
 

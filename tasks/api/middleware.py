@@ -18,8 +18,8 @@ from rest_framework.request import is_form_media_type
 from rest_framework.views import APIView
 
 from tasks.api import problems
-from tasks.api.errors import problem_of
 from tasks.api.problems import Problem
+from tasks.api.problems.handler import problem_of
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 

@@ -10,7 +10,7 @@ from django.http import UnreadablePostError
 from rest_framework.exceptions import APIException
 from rest_framework.parsers import BaseParser
 
-from tasks.api.strict_json import MalformedJSON, parse_json
+from tasks.strict_json import MalformedJSON, parse_json
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
 _PIECE_BYTES = 64 * 1024

@@ -9,10 +9,11 @@ import orjson
 from django.utils import timezone
 from rest_framework.request import Request
 
-from tasks.api.bodies import BATCH, TASK
-from tasks.api.errors import MAX_REPORTED_ERRORS
+from tasks.api.problems.handler import MAX_REPORTED_ERRORS
+from tasks.api.shapes.batches import BATCH
+from tasks.api.shapes.tasks import TASK
 from tasks.errors import FieldError, InvalidInput, UnknownKind
-from tasks.prepare import prepare
+from tasks.lifecycle.preparation import prepare
 from tasks.submission import Submission
 
 METADATA_LIMIT = 16 * 1024

@@ -14,9 +14,9 @@ from tasks.api.views import (
     documentation,
     health,
     kinds,
-    moves,
     queues,
     schedules,
+    task_actions,
 )
 from tasks.api.views.tasks import TasksView, TaskView
 
@@ -32,9 +32,9 @@ urlpatterns = [
     *route(_TASK, TaskView.as_view(), name="task"),
     *route(f"{_TASKS}/batch/", batches.BatchesView.as_view()),
     *route("api/v1/batches/<uuid:batch_id>", batches.BatchView.as_view(), name="batch"),
-    *route(f"{_TASK}/retry", moves.RetryView.as_view()),
-    *route(f"{_TASK}/cancel", moves.CancelView.as_view()),
-    *route(f"{_TASKS}/requeue-orphaned", moves.RequeueOrphanedView.as_view()),
+    *route(f"{_TASK}/retry", task_actions.RetryView.as_view()),
+    *route(f"{_TASK}/cancel", task_actions.CancelView.as_view()),
+    *route(f"{_TASKS}/requeue-orphaned", task_actions.RequeueOrphanedView.as_view()),
     *route(f"{_QUEUES}/status", queues.QueuesStatusView.as_view()),
     *route(f"{_QUEUES}/dlq", dead_letters.DeadLettersView.as_view()),
     *route(f"{_QUEUES}/dlq/retry", dead_letters.RetryFailuresView.as_view()),

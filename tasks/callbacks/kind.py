@@ -8,12 +8,12 @@ from typing import Any
 
 from django.utils import timezone
 
-from tasks import lifecycle
-from tasks.callbacks.lines import Dead, Engaged, is_to_put_off, line
+from tasks.callback_address import Receiver, Refused
+from tasks.callbacks.host_limits import Dead, Engaged, is_to_put_off, line
 from tasks.callbacks.message import message
 from tasks.callbacks.post import Answer, NoAnswer, post
-from tasks.callbacks.receiver import Receiver, Refused
-from tasks.callbacks.schedule import MAX_ATTEMPTS, PAUSES, SCHEDULE
+from tasks.callbacks.postpone import put_off_callbacks
+from tasks.callbacks.retry_schedule import MAX_ATTEMPTS, PAUSES, SCHEDULE
 from tasks.callbacks.signing import secrets_of, signed_headers
 from tasks.kinds import Cancel, Context, FatalError, Retry, Snooze, kind
 from tasks.models import Task
@@ -108,9 +108,7 @@ def _put_off(
     """Let the callbacks wait that would find the same, one by one."""
     owner_id, url = told_about.owner_id, told_about.callback_url
     if is_to_put_off(receiver.authority, owner_id=owner_id):
-        lifecycle.put_off_callbacks(
-            owner_id=owner_id, url=url, pause=PAUSE, spread=spread, coming=coming
-        )
+        put_off_callbacks(owner_id=owner_id, url=url, pause=PAUSE, spread=spread, coming=coming)
 
 
 def _judged(answer: Answer, attempt: int) -> dict[str, Any]:

@@ -16,8 +16,7 @@ from functools import cache
 
 from django.conf import settings
 
-from tasks.callbacks.network import may_reach
-from tasks.callbacks.receiver import Receiver, Refused
+from tasks.callback_address import Receiver, Refused, may_reach
 
 # Seconds.
 LOOK_UP_LIMIT = 5.0

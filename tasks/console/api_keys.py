@@ -19,9 +19,9 @@ from django.urls import URLPattern, path
 from knox.models import AuthToken
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWidget
 
-from tasks.console import wording
+from tasks.console import formatting
 from tasks.console.audit import record
-from tasks.console.rights import EngineAdmin, is_operator, require_operator
+from tasks.console.permissions import EngineAdmin, is_operator, require_operator
 
 LIST = "admin:knox_authtoken_changelist"
 LONGEST_DAYS = 3650
@@ -78,7 +78,11 @@ class ApiKeyAdmin(EngineAdmin):
             **self.admin_site.each_context(request),
             "title": "API keys",
             "keys": [
-                (key, wording.ago(key.created), wording.ago(key.expiry) if key.expiry else "never")
+                (
+                    key,
+                    formatting.ago(key.created),
+                    formatting.ago(key.expiry) if key.expiry else "never",
+                )
                 for key in self.get_queryset(request).order_by("-created")[:SHOWN]
             ],
             "shown": SHOWN,

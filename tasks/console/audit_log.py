@@ -12,8 +12,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.paginator import InfinitePaginator
 
-from tasks.console import wording
-from tasks.console.rights import EngineAdmin
+from tasks.console import formatting
+from tasks.console.permissions import EngineAdmin
 
 READ = "admin.view_logentry"
 WITH_PAGE = ("task", "user", "group")
@@ -55,7 +55,7 @@ class AuditLogAdmin(EngineAdmin):
     @admin.display(description="When")
     def when(self, entry: LogEntry) -> SafeString:
         """Tell when it was done."""
-        return wording.ago(entry.action_time)
+        return formatting.ago(entry.action_time)
 
     @admin.display(description="What")
     def what(self, entry: LogEntry) -> str:

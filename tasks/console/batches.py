@@ -15,8 +15,8 @@ from unfold.paginator import InfinitePaginator
 from unfold.views import ChangeList
 
 from tasks import stats
-from tasks.console import wording
-from tasks.console.rights import EngineAdmin
+from tasks.console import formatting
+from tasks.console.permissions import EngineAdmin
 from tasks.models import Batch, Status
 from tasks.models.owned import OwnedQuerySet
 from tasks.models.task import TERMINAL
@@ -90,7 +90,7 @@ class BatchAdmin(EngineAdmin):
     @admin.display(description="Created")
     def created(self, batch: Batch) -> SafeString:
         """Tell when it was submitted."""
-        return wording.ago(batch.created_at)
+        return formatting.ago(batch.created_at)
 
 
 def _counts(batch: Batch) -> dict[str, int]:

@@ -11,10 +11,10 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 
-from tasks import breaker
-from tasks.console import badges, wording
+from tasks import circuit_breaker
+from tasks.console import badges, formatting
 from tasks.console.audit import record
-from tasks.console.rights import EngineAdmin, is_operator, require_operator
+from tasks.console.permissions import EngineAdmin, is_operator, require_operator
 from tasks.models import Breaker
 
 
@@ -33,7 +33,7 @@ class BreakerAdmin(EngineAdmin):
         context = {
             **self.admin_site.each_context(request),
             "title": "Circuit breakers",
-            "breakers": [_row(circuit) for circuit in breaker.circuits()],
+            "breakers": [_row(circuit) for circuit in circuit_breaker.circuits()],
             "operator": is_operator(request),
         }
         return TemplateResponse(request, "admin/tasks/breakers.html", context)
@@ -50,23 +50,23 @@ class BreakerAdmin(EngineAdmin):
             return HttpResponseNotAllowed(["POST"])
         require_operator(request)
         name = request.POST.get("name", "")
-        if name not in {circuit.name for circuit in breaker.circuits()}:
+        if name not in {circuit.name for circuit in circuit_breaker.circuits()}:
             raise Http404
-        breaker.reset(name)
+        circuit_breaker.reset(name)
         record(request.user, [Breaker(name=name)], "The circuit was reset.")
         messages.success(request, f"The circuit to {name} is closed.")
         return redirect("admin:tasks_breaker_changelist")
 
 
-def _row(circuit: breaker.Circuit) -> dict[str, Any]:
+def _row(circuit: circuit_breaker.Circuit) -> dict[str, Any]:
     # Of a closed circuit there is nothing to reset but a count.
     troubled = circuit.state != "closed" or circuit.failures > 0
     return {
         "name": circuit.name,
         "badge": badges.badge(f"circuit {circuit.state}", circuit.state.capitalize()),
         "failures": circuit.failures,
-        "retry": wording.ago(circuit.retry_at),
+        "retry": formatting.ago(circuit.retry_at),
         "last_error": circuit.last_error,
-        "last_failure": wording.ago(circuit.last_failure_at),
+        "last_failure": formatting.ago(circuit.last_failure_at),
         "troubled": troubled,
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tasks.last_hour import Minute
+from tasks.stats.last_hour import Minute
 
 GAP = 0.2
 SIDE = 100.0

@@ -9,10 +9,10 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 
 from tasks import lifecycle, stats
-from tasks.console import wording
-from tasks.console.rights import EngineAdmin, is_operator, require_operator
+from tasks.console import formatting
+from tasks.console.actions import DELETE, RETRY, Report, apply
+from tasks.console.permissions import EngineAdmin, is_operator, require_operator
 from tasks.console.task_filters import UNTYPED, error_is
-from tasks.console.verbs import DELETE, RETRY, Report, apply
 from tasks.models import Lane, Task
 from tasks.models.task import TaskQuerySet
 
@@ -41,7 +41,7 @@ def show(admin: EngineAdmin, request: HttpRequest) -> HttpResponse:
             for group in stats.failure_groups(Task.objects.in_lane(Lane.DLQ))
         ],
         "newest": [
-            (task, wording.ago(task.finished_at))
+            (task, formatting.ago(task.finished_at))
             for task in failed.order_by("-finished_at", "-id")[:NEWEST]
         ],
         "operator": is_operator(request),

@@ -12,10 +12,10 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 
 from tasks import stats
-from tasks.console import badges, wording
+from tasks.console import badges, formatting
 from tasks.console.chart import bars
-from tasks.console.rights import is_viewer
-from tasks.last_hour import last_hour
+from tasks.console.permissions import is_viewer
+from tasks.stats.last_hour import last_hour
 
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
@@ -49,17 +49,17 @@ def _now() -> dict[str, Any]:
     alive = [worker for worker in workers if worker.liveness != stats.Liveness.DEAD]
     return {
         "present": present,
-        "counted": wording.ago(present.now),
-        "oldest": wording.span(present.oldest_age),
+        "counted": formatting.ago(present.now),
+        "oldest": formatting.span(present.oldest_age),
         "alive": len(alive),
         "slots": sum(worker.concurrency for worker in alive),
         "lanes": _lanes(present),
         "queues": [
-            (name, load, wording.span(load.oldest_age), badges.badge("paused"))
+            (name, load, formatting.span(load.oldest_age), badges.badge("paused"))
             for name, load in present.by_queue.items()
         ],
         "workers": [
-            (worker, badges.badge(worker.liveness), wording.ago(worker.heartbeat_at))
+            (worker, badges.badge(worker.liveness), formatting.ago(worker.heartbeat_at))
             for worker in workers
         ],
     }

@@ -12,9 +12,9 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 
 from tasks import lifecycle, stats
-from tasks.console import badges, wording
+from tasks.console import badges, formatting
 from tasks.console.audit import record
-from tasks.console.rights import EngineAdmin, is_operator, require_operator
+from tasks.console.permissions import EngineAdmin, is_operator, require_operator
 from tasks.models import Queue
 
 SWITCHES = {"pause": lifecycle.pause_queue, "resume": lifecycle.resume_queue}
@@ -38,7 +38,7 @@ class QueueAdmin(EngineAdmin):
             **self.admin_site.each_context(request),
             "title": "Queues",
             "queues": _rows(status),
-            "counted": wording.ago(status.now),
+            "counted": formatting.ago(status.now),
             "operator": is_operator(request),
         }
         return TemplateResponse(request, "admin/tasks/queues.html", context)
@@ -71,7 +71,7 @@ def _rows(status: stats.QueuesStatus) -> list[dict[str, Any]]:
             "badge": badges.badge("paused" if load.paused else "open"),
             "pending": load.pending,
             "processing": load.processing,
-            "oldest": wording.span(load.oldest_age),
+            "oldest": formatting.span(load.oldest_age),
         }
         for name, load in status.by_queue.items()
     ]

@@ -14,11 +14,11 @@ from unfold.widgets import (
 )
 
 from tasks import kinds
-from tasks.clock import time_zones
+from tasks.cron import time_zones
 from tasks.errors import FieldError
 from tasks.models import Schedule
-from tasks.pages.fields import JSONField
 from tasks.schedules import Changes
+from tasks.schema_fields import JSONField
 
 WIDE = {"class": "ops-code-field", "spellcheck": "false"}
 

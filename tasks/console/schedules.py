@@ -15,9 +15,9 @@ from django.urls import URLPattern, path
 from django.utils import timezone
 
 from tasks import kinds, schedules
-from tasks.console import badges, wording
+from tasks.console import badges, formatting
 from tasks.console.audit import record
-from tasks.console.rights import EngineAdmin, is_operator, require_operator
+from tasks.console.permissions import EngineAdmin, is_operator, require_operator
 from tasks.console.schedule_form import ScheduleForm
 from tasks.errors import InvalidInput, ScheduleGone, UnknownKind
 from tasks.models import Schedule, Task
@@ -195,8 +195,8 @@ def _row(schedule: Schedule, last: Task | None) -> dict[str, Any]:
         "schedule": schedule,
         "badge": badges.badge("on" if schedule.enabled else "off"),
         "words": schedule.clock.in_words(),
-        "next": wording.ago(schedule.next_at),
-        "last_at": wording.ago(schedule.last_at),
+        "next": formatting.ago(schedule.next_at),
+        "last_at": formatting.ago(schedule.last_at),
         "last": last,
         "last_badge": badges.badge(last.status, last.get_status_display()) if last else "",
         "error": schedule.last_error

@@ -13,9 +13,9 @@ from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
-from tasks.console import badges, wording
-from tasks.console.rights import EngineAdmin, is_operator, require_operator
-from tasks.console.verbs import DELETE, VERBS, apply
+from tasks.console import badges, formatting
+from tasks.console.actions import DELETE, VERBS, apply
+from tasks.console.permissions import EngineAdmin, is_operator, require_operator
 from tasks.models import Attempt, Task
 from tasks.models.attempt import history_of, worker_name
 from tasks.models.task import TaskQuerySet, parse_task_id
@@ -96,16 +96,16 @@ def facts(task: Task) -> list[tuple[str, Any]]:
         ("Priority", task.priority),
         ("Attempt", f"{task.attempt} of {task.max_attempts}"),
         ("Owner", task.owner or "nobody"),
-        ("Worker", worker_name(task.worker_id) or wording.NOTHING),
-        ("Created", wording.ago(task.created_at)),
-        ("Due", wording.ago(task.scheduled_at) if task.scheduled_at else wording.NOTHING),
-        ("Started", wording.ago(task.started_at)),
-        ("Finished", wording.ago(task.finished_at)),
-        ("Ran", wording.last_run(task)),
+        ("Worker", worker_name(task.worker_id) or formatting.NOTHING),
+        ("Created", formatting.ago(task.created_at)),
+        ("Due", formatting.ago(task.scheduled_at) if task.scheduled_at else formatting.NOTHING),
+        ("Started", formatting.ago(task.started_at)),
+        ("Finished", formatting.ago(task.finished_at)),
+        ("Ran", formatting.last_run(task)),
         ("Claims", task.lease),
         ("Losses", task.losses),
         ("Crashes", task.crashes),
-        ("Job", task.job_id or wording.NOTHING),
+        ("Job", task.job_id or formatting.NOTHING),
     ]
 
 
@@ -116,9 +116,9 @@ def _find(request: HttpRequest, object_id: str) -> Task:
     raise Http404
 
 
-def _payloads(task: Task) -> list[tuple[str, wording.Payload]]:
+def _payloads(task: Task) -> list[tuple[str, formatting.Payload]]:
     shown = [("Input", task.input), ("Result", task.result), ("Metadata", task.metadata)]
-    return [(name, wording.payload(value)) for name, value in shown if value not in (None, {})]
+    return [(name, formatting.payload(value)) for name, value in shown if value not in (None, {})]
 
 
 def _told(attempt: Attempt) -> dict[str, Any]:
@@ -127,8 +127,8 @@ def _told(attempt: Attempt) -> dict[str, Any]:
         "outcome": attempt.outcome,
         "badge": badges.badge(attempt.outcome),
         "worker": attempt.worker,
-        "started": wording.clock(attempt.started_at),
-        "finished": wording.clock(attempt.finished_at),
-        "took": wording.between(attempt.started_at, attempt.finished_at),
+        "started": formatting.clock(attempt.started_at),
+        "finished": formatting.clock(attempt.finished_at),
+        "took": formatting.between(attempt.started_at, attempt.finished_at),
         "error": attempt.error,
     }

@@ -14,8 +14,9 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.paginator import InfinitePaginator
 
-from tasks.console import badges, dead_letters, overview, task_detail, wording
-from tasks.console.rights import EngineAdmin
+from tasks.console import badges, dead_letters, formatting, overview, task_detail
+from tasks.console.actions import CANCEL, DELETE, RETRY, Verb, apply
+from tasks.console.permissions import EngineAdmin
 from tasks.console.task_filters import (
     BatchFilter,
     CreatedFilter,
@@ -25,7 +26,6 @@ from tasks.console.task_filters import (
     OwnerFilter,
     QueueFilter,
 )
-from tasks.console.verbs import CANCEL, DELETE, RETRY, Verb, apply
 from tasks.models import Task
 from tasks.models.task import TaskQuerySet, parse_task_id
 
@@ -132,12 +132,12 @@ class TaskAdmin(EngineAdmin):
     @admin.display(description="Created")
     def created(self, task: Task) -> SafeString:
         """Tell how long ago it was submitted."""
-        return wording.ago(task.created_at)
+        return formatting.ago(task.created_at)
 
     @admin.display(description="Duration")
     def took(self, task: Task) -> str:
         """Tell how long the last attempt took, or takes."""
-        return wording.last_run(task)
+        return formatting.last_run(task)
 
     @admin.action(description=RETRY.label, permissions=["operate"])
     def retry_selected(self, request: HttpRequest, queryset: TaskQuerySet) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from django.contrib import admin
@@ -13,9 +13,12 @@ from django.urls import reverse
 from django.utils.safestring import SafeString
 
 from tasks import stats
-from tasks.console import badges, wording
-from tasks.console.rights import EngineAdmin
+from tasks.console import badges, formatting
+from tasks.console.permissions import EngineAdmin
 from tasks.models import Worker
+
+if TYPE_CHECKING:
+    from tasks.stats.worker_states import SeenWorker
 
 
 class WorkerAdmin(EngineAdmin):
@@ -35,7 +38,7 @@ class WorkerAdmin(EngineAdmin):
     show_full_result_count = True
     list_before_template = "admin/tasks/refresh_list.html"  # type: ignore[assignment]
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[stats.SeenWorker]:
+    def get_queryset(self, request: HttpRequest) -> QuerySet[SeenWorker]:
         """Fetch workers with their states."""
         return stats.workers()
 
@@ -46,14 +49,14 @@ class WorkerAdmin(EngineAdmin):
         return redirect(f"{reverse('admin:tasks_task_changelist')}?worker_id={quote(object_id)}")
 
     @admin.display(description="State")
-    def state_badge(self, worker: stats.SeenWorker) -> SafeString:
+    def state_badge(self, worker: SeenWorker) -> SafeString:
         """Label the state."""
         return badges.badge(worker.liveness)
 
     @admin.display(description="Heartbeat")
     def heartbeat(self, worker: Worker) -> SafeString:
         """Tell how old the last sign of life is."""
-        return wording.ago(worker.heartbeat_at)
+        return formatting.ago(worker.heartbeat_at)
 
     @admin.display(description="Running")
     def load(self, worker: Worker) -> str:
@@ -68,7 +71,7 @@ class WorkerAdmin(EngineAdmin):
     @admin.display(description="Started")
     def started(self, worker: Worker) -> SafeString:
         """Tell when it began."""
-        return wording.ago(worker.started_at)
+        return formatting.ago(worker.started_at)
 
     @admin.display(description="Host, pid")
     def process(self, worker: Worker) -> str:

@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 from django.utils.timezone import now
 from uuid_utils.compat import uuid7
 
-from tasks.clock import CRON_LENGTH, Clock
+from tasks.cron import CRON_LENGTH, Clock
 
 
 class ScheduleQuerySet(models.QuerySet["Schedule"]):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tasks.models import Task
 from tasks.models.task import TaskQuerySet
-from tasks.pages.following import poll_seconds
+from tasks.pages.task_status import poll_seconds
 
 # What a list shows; inputs and results may be megabytes.
 LISTED = (

@@ -10,7 +10,7 @@ from django.http import QueryDict
 
 from tasks.errors import FieldError, InvalidInput
 from tasks.kinds import Kind
-from tasks.pages.fields import JSONField, fields_of
+from tasks.schema_fields import JSONField, fields_of
 
 # The one field of a form for a schema that has no simple properties.
 WHOLE = "input"

@@ -18,10 +18,10 @@ from tasks.access import may_change
 from tasks.errors import TaskGone, UnknownKind, WrongStatus
 from tasks.models import Status, Task
 from tasks.models.task import TaskQuerySet, parse_task_id
-from tasks.pages.access import for_visitors, owner_of_new
 from tasks.pages.cursor import task_page
-from tasks.pages.following import Following
 from tasks.pages.forms import InputForm
+from tasks.pages.permissions import for_visitors, owner_of_new
+from tasks.pages.task_status import Following
 
 LATEST = 5
 

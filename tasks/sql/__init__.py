@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import LiteralString
+from typing import Any, LiteralString
+
+from django.db import connection
+
+from tasks.postgres.base import prepared_cursor
+
+Row = tuple[Any, ...]
 
 
 def _read(name: str) -> LiteralString:
@@ -41,3 +47,10 @@ HEARTBEAT = _read("heartbeat")
 PROGRESS = _read("progress")
 REGISTER = _read("register")
 UNREGISTER = _read("unregister")
+
+
+def run(statement: LiteralString, wanted: dict[str, Any], *, prepared: bool = False) -> list[Row]:
+    """Run a statement on this thread's connection; return its rows."""
+    with prepared_cursor() if prepared else connection.cursor() as cursor:
+        cursor.execute(statement, wanted)
+        return list(cursor.fetchall())

@@ -8,10 +8,10 @@ from dataclasses import replace
 from django.db import transaction
 
 from tasks import lifecycle
-from tasks.context import Context
-from tasks.ending import Claim, Ending, completed, raised
 from tasks.kinds import Kind
-from tasks.outcomes import LostClaim
+from tasks.kinds.context import Context
+from tasks.kinds.exceptions import LostClaim
+from tasks.lifecycle.ending import Claim, Ending, completed, raised
 
 log = logging.getLogger(__name__)
 

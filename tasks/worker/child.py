@@ -15,10 +15,10 @@ from typing import NoReturn
 from django.db import close_old_connections
 
 from tasks import kinds
-from tasks.context import Context
-from tasks.ending import Claim, Ending
-from tasks.outcomes import SoftTimeLimitExceeded
-from tasks.prepare import prepare
+from tasks.kinds.context import Context
+from tasks.kinds.exceptions import SoftTimeLimitExceeded
+from tasks.lifecycle.ending import Claim, Ending
+from tasks.lifecycle.preparation import prepare
 from tasks.worker.attempt import attempt
 
 MIB = 1024 * 1024

@@ -14,8 +14,8 @@ import psycopg
 from django.conf import settings
 
 from tasks import kinds, sql
-from tasks.ending import Claim, ClaimKey, released
-from tasks.stats import RETRY_SHARE, retry_share
+from tasks.lanes import RETRY_SHARE, retry_share
+from tasks.lifecycle.ending import Claim, ClaimKey, released
 from tasks.worker.finisher import Finisher
 from tasks.worker.prefetch import Prefetch
 from tasks.worker.session import Session

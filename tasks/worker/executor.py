@@ -9,10 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 from django.db import close_old_connections
 
-from tasks.context import Context
-from tasks.ending import Claim, Ending, interrupted, raised, released, timed_out
-from tasks.outcomes import Cancel
-from tasks.prepare import prepare
+from tasks.kinds.context import Context
+from tasks.kinds.exceptions import Cancel
+from tasks.lifecycle.ending import Claim, Ending, interrupted, raised, released, timed_out
+from tasks.lifecycle.preparation import prepare
 from tasks.worker.attempt import attempt
 from tasks.worker.finisher import Finisher
 from tasks.worker.isolation import Isolation

@@ -11,10 +11,10 @@ from typing import Any
 import psycopg
 
 from tasks import sql
-from tasks.ending import RELEASED, ClaimKey, Ending, follow_ups, parameters, unstorable
+from tasks.lifecycle.ending import RELEASED, ClaimKey, Ending, follow_ups, parameters, unstorable
+from tasks.lifecycle.preparation import submit_params
+from tasks.lifecycle.telemetry import emit_ended
 from tasks.models import Status
-from tasks.prepare import submit_params
-from tasks.telemetry import emit_ended
 from tasks.worker.session import Session
 
 log = logging.getLogger(__name__)

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from django.conf import settings
 
-from tasks.ending import Ending, crashed, interrupted, raised, timed_out
+from tasks.kinds.exceptions import Cancel
+from tasks.lifecycle.ending import Ending, crashed, interrupted, raised, timed_out
 from tasks.models import Status
-from tasks.outcomes import Cancel
+from tasks.supervision.fork_server import Nursery, kill_group
 from tasks.worker.child import Done, Progress, Work
-from tasks.worker.nursery import Nursery, kill_group
 from tasks.worker.units import Running
 
 log = logging.getLogger(__name__)

@@ -16,9 +16,9 @@ import psycopg
 from django.conf import settings
 
 from tasks import sql
-from tasks.ending import ClaimKey
+from tasks.lifecycle.ending import ClaimKey
 from tasks.models import WorkerState
-from tasks.queue import stock_worker
+from tasks.supervision.fork_server import Nursery
 from tasks.worker import notices
 from tasks.worker.child import run_child
 from tasks.worker.claimer import Claimer
@@ -26,11 +26,11 @@ from tasks.worker.executor import Executor
 from tasks.worker.finisher import Finisher
 from tasks.worker.isolation import Isolation, resident_kib
 from tasks.worker.lease import Lease
-from tasks.worker.nursery import Nursery
 from tasks.worker.reporter import report_progress
 from tasks.worker.rescuer import Rescuer
 from tasks.worker.scheduler import Scheduler
 from tasks.worker.session import Session
+from tasks.worker.stock_loop import stock_worker
 from tasks.worker.units import Pace
 
 log = logging.getLogger(__name__)

@@ -8,9 +8,9 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from tasks.context import Context
-from tasks.ending import Claim, Ending
 from tasks.kinds import Kind
+from tasks.kinds.context import Context
+from tasks.lifecycle.ending import Claim, Ending
 
 _names = itertools.count(1)
 

@@ -17,7 +17,7 @@ from analysis.models import Conversation, Message, Platform, Role
 from tasks import kinds, lifecycle
 from tasks.errors import InvalidInput
 from tasks.kinds import Context, FatalError, Snooze
-from tasks.prepare import prepare
+from tasks.lifecycle.preparation import prepare
 from tests.analysis.llm import in_threads, provider
 from tests.factories import make_context, make_task
 from tests.fakes.openrouter import Fake

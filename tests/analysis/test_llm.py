@@ -11,9 +11,10 @@ import traceback
 import pytest
 from pytest_django import Settings
 
-from analysis.llm import errors, pauses
+from analysis.llm import errors
 from analysis.llm.answers import Answer
 from analysis.llm.errors import ModelRefused, ModelUnavailable, OutOfCredit
+from analysis.outgoing import retry_after
 from tasks.kinds import Cancel, FatalError, Retry, Snooze, SoftTimeLimitExceeded
 from tests.analysis.llm import ask, context, provider
 from tests.fakes.openrouter import KEY, Fake
@@ -190,4 +191,4 @@ def test_the_pause_is_what_the_provider_asks_for(
     headers: dict[str, str], seconds: float | None
 ) -> None:
     now = 1_000_000_030 if headers.get("X-RateLimit-Reset", "").startswith("1000000") else 1000
-    assert pauses.asked_for(headers, now=now) == seconds
+    assert retry_after.asked_for(headers, now=now) == seconds

@@ -18,9 +18,9 @@ from analysis.maintenance import cleanup
 from analysis.models import Conversation, Message, Platform, WebhookEvent
 from analysis.reports import conversations, performance
 from tasks import kinds, lifecycle, schedules
-from tasks.context import Context
+from tasks.kinds.context import Context
+from tasks.kinds.exceptions import Cancel
 from tasks.models import Schedule, Status, Task
-from tasks.outcomes import Cancel
 from tests.factories import make_context, make_task
 
 pytestmark = pytest.mark.django_db
@@ -134,7 +134,7 @@ def test_a_user_is_told_of_their_own_conversations_and_staff_of_all(user, strang
 
 
 def test_the_clean_up_deletes_what_is_past_its_time(settings, monkeypatch):
-    monkeypatch.setattr(lifecycle, "PRUNE_LIMIT", 2)
+    monkeypatch.setattr("tasks.lifecycle.verbs.PRUNE_LIMIT", 2)
     monkeypatch.setattr(cleanup, "CHUNK", 1)
     old = timezone.now() - dt.timedelta(days=31)
     for _ in range(3):
@@ -158,7 +158,7 @@ def test_the_clean_up_deletes_what_is_past_its_time(settings, monkeypatch):
 
 
 def test_a_clean_up_that_is_cancelled_stops_after_its_batch(monkeypatch):
-    monkeypatch.setattr(lifecycle, "PRUNE_LIMIT", 1)
+    monkeypatch.setattr("tasks.lifecycle.verbs.PRUNE_LIMIT", 1)
     for _ in range(3):
         make_task(Status.COMPLETED, finished_at=timezone.now() - dt.timedelta(days=31))
     context = context_of()

@@ -100,7 +100,7 @@ def test_everything_is_purged_only_when_that_is_said(api: APIClient) -> None:
 
 
 def test_many_are_moved_by_the_chunk(api: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tasks.lifecycle.MATCHING_CHUNK", 2)
+    monkeypatch.setattr("tasks.lifecycle.verbs.MATCHING_CHUNK", 2)
     monkeypatch.setattr("tasks.api.views.dead_letters.LIMIT", 4)
     for _ in range(5):
         fail()

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.api.parsers import MAX_BODY_BYTES
-from tasks.api.strict_json import MAX_DEPTH, MAX_ITEMS, MAX_VALUES, MalformedJSON, parse_json
+from tasks.strict_json import MAX_DEPTH, MAX_ITEMS, MAX_VALUES, MalformedJSON, parse_json
 
 pytestmark = pytest.mark.urls("tests.api.echo")
 

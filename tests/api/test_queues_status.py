@@ -8,8 +8,8 @@ from pytest_django import DjangoAssertNumQueries
 from rest_framework.test import APIClient
 
 from tasks import kinds, lifecycle
+from tasks.lanes import retry_share
 from tasks.models import Status
-from tasks.stats import retry_share
 from tests.api.described import described
 from tests.factories import make_task
 

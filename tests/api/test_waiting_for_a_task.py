@@ -13,8 +13,8 @@ from django.contrib.auth.models import User
 from django.db import connection
 from rest_framework.test import APIClient
 
-from tasks import lifecycle, waiting
-from tasks.api.preferences import seconds_to_wait
+from tasks import lifecycle, long_poll
+from tasks.api.prefer_header import seconds_to_wait
 from tasks.models import Status, Task
 from tests.api.described import described
 from tests.factories import make_task
@@ -34,7 +34,7 @@ class Asking(threading.Thread):
         super().__init__(daemon=True)
         self.task, self.prefer, self.answer = task, prefer, None
         self.start()
-        wait_until(lambda: task.id in waiting._waiting, what="a request that waits")
+        wait_until(lambda: task.id in long_poll._waiting, what="a request that waits")
 
     def run(self) -> None:
         self.answer = ask(APIClient(), self.task, self.prefer)
@@ -93,8 +93,8 @@ def test_a_task_that_is_deleted_meanwhile_is_not_found() -> None:
 
 def test_where_too_many_wait_the_next_is_answered_at_once(api: APIClient) -> None:
     with ExitStack() as stack:
-        for _ in range(waiting.PLACES):
-            stack.enter_context(waiting._places)
+        for _ in range(long_poll.PLACES):
+            stack.enter_context(long_poll._places)
         answer = ask(api, make_task(), "wait=30")
     assert answer.status_code == 200
     assert "Preference-Applied" not in answer
@@ -115,7 +115,7 @@ def test_what_is_known_is_said_to_be_the_same_after_the_wait(api: APIClient) -> 
 
 
 def test_an_outage_of_the_database_is_sat_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(waiting, "AWAY_SECONDS", 0.05)
+    monkeypatch.setattr(long_poll, "AWAY_SECONDS", 0.05)
     task = make_task()
     asking = Asking(task)
     ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tasks.callbacks import lines
+from tasks.callbacks import host_limits
 from tests.callbacks import receiver as receivers
 from tests.callbacks.receiver import Receiver
 
@@ -14,7 +14,7 @@ from tests.callbacks.receiver import Receiver
 def receiver(settings: Any) -> Iterator[Receiver]:
     """Return a running receiver, which this test's callbacks may go to."""
     settings.CALLBACK_ALLOW_PRIVATE = True
-    lines.hang_up()
-    lines.share_out(settings.WORKER_CONCURRENCY)
+    host_limits.hang_up()
+    host_limits.share_out(settings.WORKER_CONCURRENCY)
     with receivers.receiver() as running:
         yield running

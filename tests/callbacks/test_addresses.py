@@ -10,9 +10,8 @@ import pytest
 from rest_framework.test import APIClient
 
 import tasks
-from tasks.callbacks.network import may_reach
+from tasks.callback_address import Receiver, Refused, may_reach, mistake_in
 from tasks.callbacks.post import NoAnswer, post, resolve
-from tasks.callbacks.receiver import Receiver, Refused, mistake_in
 from tasks.errors import InvalidInput
 from tests.api.described import described, fields
 from tests.api.described import post as post_json

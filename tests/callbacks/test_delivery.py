@@ -15,10 +15,10 @@ from django.utils import timezone
 from standardwebhooks import Webhook
 from uuid_utils.compat import uuid7
 
-from tasks.callbacks import lines, post
+from tasks.callback_address import Receiver as Addressee
+from tasks.callbacks import host_limits, post
 from tasks.callbacks.kind import Undelivered, deliver
-from tasks.callbacks.receiver import Receiver as Addressee
-from tasks.callbacks.schedule import MAX_ATTEMPTS, PAUSES, SCHEDULE
+from tasks.callbacks.retry_schedule import MAX_ATTEMPTS, PAUSES, SCHEDULE
 from tasks.callbacks.signing import secrets_of
 from tasks.kinds import Cancel, FatalError, Retry, Snooze
 from tasks.models import Status, Task
@@ -150,13 +150,13 @@ def test_a_dead_receiver_is_tried_by_one_call_at_a_time(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(post, "TOTAL_LIMIT", 0.2)
-    monkeypatch.setattr(lines, "DEAD_FOR", 60)
+    monkeypatch.setattr(host_limits, "DEAD_FOR", 60)
     dead, healed = ended(receiver, "/silent"), ended(receiver, "/200")
     for _ in range(50):
         with pytest.raises(Undelivered):
             send(dead)
     assert len(receiver.received) == 1
-    monkeypatch.setattr(lines, "DEAD_FOR", 0.5)
+    monkeypatch.setattr(host_limits, "DEAD_FOR", 0.5)
     with pytest.raises(Undelivered, match="did not answer in time"):
         send(dead, attempt=MAX_ATTEMPTS)
     with pytest.raises(Undelivered, match="other callbacks"):
@@ -173,7 +173,7 @@ def _is_accepted(task: Task) -> bool:
 
 
 def test_a_receiver_that_holds_its_lines_leaves_the_other_slots_alone(receiver: Receiver) -> None:
-    lines.share_out(4)
+    host_limits.share_out(4)
     slow, quick = receiver.url("/silent"), receiver.url("/200", host="localhost")
     calls = [threading.Thread(target=_call, args=(slow,)) for _ in range(2)]
     for call in calls:
@@ -192,7 +192,7 @@ def test_a_receiver_that_holds_its_lines_leaves_the_other_slots_alone(receiver: 
 
 def _call(url: str) -> None:
     to = Addressee.of(url)
-    with suppress(post.NoAnswer), lines.line(to.authority):
+    with suppress(post.NoAnswer), host_limits.line(to.authority):
         post.post(to, body=b"{}", headers={})
 
 

@@ -10,10 +10,10 @@ from django.db import transaction
 
 import tasks
 from tasks import kinds, lifecycle
-from tasks.callbacks.schedule import MAX_ATTEMPTS
-from tasks.ending import Claim, completed, raised, released, timed_out
+from tasks.callbacks.retry_schedule import MAX_ATTEMPTS
+from tasks.kinds.exceptions import Cancel, FatalError, Snooze
+from tasks.lifecycle.ending import Claim, completed, raised, released, timed_out
 from tasks.models import Status, Task
-from tasks.outcomes import Cancel, FatalError, Snooze
 from tests.factories import make_task, make_worker
 from tests.lifecycle.claiming import claim, finish
 from tests.queue_rows import execute, job_of, jobs

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from tasks.callback_address import Receiver
 from tasks.callbacks import post
 from tasks.callbacks.post import NoAnswer
-from tasks.callbacks.receiver import Receiver
 from tests.callbacks import receiver as receivers
 from tests.callbacks.receiver import Receiver as RunningReceiver
 

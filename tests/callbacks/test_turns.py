@@ -12,13 +12,13 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from tasks import lifecycle
-from tasks.callbacks import lines
+from tasks.callbacks import host_limits, postpone
 from tasks.callbacks.kind import Undelivered, deliver
 from tasks.callbacks.post import NoAnswer
-from tasks.ending import completed
 from tasks.kinds import Snooze
+from tasks.lifecycle.ending import completed
+from tasks.lifecycle.preparation import prepare
 from tasks.models import Status, Task
-from tasks.prepare import prepare
 from tests.factories import make_context, make_worker
 from tests.lifecycle.claiming import claim, finish
 from tests.queue_rows import execute, jobs
@@ -46,7 +46,7 @@ def claimed_urls(limit: int) -> list[str]:
 
 def put_off(url: str, owner: User | None = None) -> None:
     owner_id = owner.pk if owner else None
-    lifecycle.put_off_callbacks(owner_id=owner_id, url=url, pause=30.0, spread=30.0)
+    postpone.put_off_callbacks(owner_id=owner_id, url=url, pause=30.0, spread=30.0)
 
 
 def put_off_now() -> int:
@@ -63,11 +63,11 @@ def deliver_one() -> None:
 
 @pytest.fixture
 def two_slots() -> Iterator[None]:
-    lines.hang_up()
-    lines.share_out(2)
+    host_limits.hang_up()
+    host_limits.share_out(2)
     yield
-    lines.share_out(settings.WORKER_CONCURRENCY)
-    lines.hang_up()
+    host_limits.share_out(settings.WORKER_CONCURRENCY)
+    host_limits.hang_up()
 
 
 def test_nobody_waits_behind_all_that_another_receiver_is_told(user: User) -> None:
@@ -101,14 +101,14 @@ def test_all_that_waits_for_a_receiver_is_put_off_and_no_attempt_spent(user: Use
 
 def test_one_attempt_that_finds_the_lines_engaged_puts_off_all_that_wait(two_slots: None) -> None:
     tell(DEAD, 5)
-    with lines.line("dead.example.com"), pytest.raises(Snooze):
+    with host_limits.line("dead.example.com"), pytest.raises(Snooze):
         deliver_one()
     assert put_off_now() == 4
 
 
 def test_one_attempt_that_finds_the_receiver_dead_puts_off_all_that_wait(two_slots: None) -> None:
     tell(DEAD, 5)
-    with suppress(NoAnswer), lines.line("dead.example.com"):
+    with suppress(NoAnswer), host_limits.line("dead.example.com"):
         raise NoAnswer
     with pytest.raises(Undelivered):
         deliver_one()
@@ -116,19 +116,19 @@ def test_one_attempt_that_finds_the_receiver_dead_puts_off_all_that_wait(two_slo
 
 
 def test_of_those_who_find_it_together_one_puts_off_what_waits(two_slots: None) -> None:
-    with lines.line("dead.example.com"):
+    with host_limits.line("dead.example.com"):
         for waiting in (5, 3):
             tell(DEAD, waiting)
             with pytest.raises(Snooze):
                 deliver_one()
     assert put_off_now() == 4
-    assert lines.is_to_put_off("dead.example.com", owner_id=1)
+    assert host_limits.is_to_put_off("dead.example.com", owner_id=1)
 
 
 def test_however_many_wait_all_are_put_off(user: User) -> None:
-    tell(DEAD, lifecycle.PUT_OFF_LIMIT + 1, owner=user)
+    tell(DEAD, postpone.PUT_OFF_LIMIT + 1, owner=user)
     put_off(DEAD, user)
-    assert put_off_now() == lifecycle.PUT_OFF_LIMIT + 1
+    assert put_off_now() == postpone.PUT_OFF_LIMIT + 1
 
 
 def test_what_would_come_to_a_dead_receiver_earlier_comes_with_the_others(user: User) -> None:
@@ -137,7 +137,7 @@ def test_what_would_come_to_a_dead_receiver_earlier_comes_with_the_others(user: 
     tell(DEAD, 3)
     tell(DEAD, 1, owner=user)
     execute("UPDATE procrastinate_jobs SET scheduled_at = now() + interval '9 s' WHERE id % 2 = 0")
-    lifecycle.put_off_callbacks(owner_id=None, url=DEAD, pause=60.0, coming=True)
+    postpone.put_off_callbacks(owner_id=None, url=DEAD, pause=60.0, coming=True)
     times = list(Task.objects.exclude(scheduled_at=None).values_list("scheduled_at", flat=True))
     assert (len(times), len(set(times))) == (6, 1)
 

@@ -7,8 +7,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from tasks.console.chart import bars
-from tasks.last_hour import Minute, last_hour
 from tasks.models import Status
+from tasks.stats.last_hour import Minute, last_hour
 from tests.console.pages import text
 from tests.factories import make_task, make_worker
 

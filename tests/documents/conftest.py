@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.documents.site import Site
-from tests.platform.conftest import open_directory
-from tests.platform.running import Up, up
+from tests.project.conftest import open_directory
+from tests.project.running import Up, up
 
 
 @pytest.fixture(scope="session")

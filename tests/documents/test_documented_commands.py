@@ -12,8 +12,8 @@ import yaml
 from tests.documents.later import later
 from tests.documents.shapes import AtLeast
 from tests.documents.site import Site
-from tests.platform.conftest import ROOT
-from tests.platform.running import Up
+from tests.project.conftest import ROOT
+from tests.project.running import Up
 
 pytestmark = pytest.mark.xdist_group("documents")
 

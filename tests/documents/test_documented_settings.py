@@ -11,7 +11,7 @@ import pytest
 
 from tests.documents.shapes import COUNT, AtLeast, Each
 from tests.documents.site import Site
-from tests.platform.conftest import ROOT
+from tests.project.conftest import ROOT
 
 pytestmark = pytest.mark.xdist_group("documents")
 

@@ -9,7 +9,7 @@ from django.core.management import get_commands
 from django.urls import Resolver404, resolve
 
 from tasks.kinds import all_kinds
-from tests.platform.conftest import ROOT
+from tests.project.conftest import ROOT
 
 PAGE = (ROOT / "docs" / "promises.md").read_text()
 ROUTES = re.findall(r"`(GET|POST|PATCH|DELETE) (/[^` ]*)`(: \*\*not yet)?", PAGE)

@@ -9,8 +9,8 @@ from collections import Counter
 
 import requests
 
-from tests.platform.conftest import open_directory
-from tests.platform.running import Up, up
+from tests.project.conftest import open_directory
+from tests.project.running import Up, up
 from tests.waiting import wait_until
 
 CRASHES = 3

@@ -9,8 +9,8 @@ from django.db import connection
 
 from tasks import lifecycle
 from tasks.errors import WrongStatus
+from tasks.lifecycle.preparation import prepare
 from tasks.models import Status, Task
-from tasks.prepare import prepare
 from tests.queue_rows import execute, jobs
 from tests.script.models import Effect
 from tests.waiting import wait_until

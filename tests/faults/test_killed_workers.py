@@ -11,9 +11,9 @@ import pytest
 from django.db.models import Count
 
 from tasks import lifecycle
+from tasks.lifecycle.preparation import prepare
 from tasks.models import Outcome, Status, Task
 from tasks.models.attempt import history_of
-from tasks.prepare import prepare
 from tests.queue_rows import jobs
 from tests.script.models import Effect
 from tests.waiting import wait_until

@@ -10,7 +10,7 @@ import pytest
 from django.db import connection
 
 from tasks import lifecycle, sql
-from tasks.ending import Claim, interrupted, parameters
+from tasks.lifecycle.ending import Claim, interrupted, parameters
 from tasks.models import Status, Task
 from tests.factories import make_worker
 from tests.faults.harness.rivals import Rivals

@@ -8,9 +8,9 @@ import time
 import pytest
 
 from tasks import lifecycle, stats
+from tasks.lifecycle.preparation import prepare
 from tasks.models import Outcome, Status, Task, Worker
 from tasks.models.attempt import history_of
-from tasks.prepare import prepare
 from tests.queue_rows import jobs
 from tests.script.models import Effect
 from tests.waiting import wait_until

@@ -10,7 +10,7 @@ from typing import Any
 from django.db import connection
 
 from tasks import kinds, sql
-from tasks.ending import Claim, Ending, parameters
+from tasks.lifecycle.ending import Claim, Ending, parameters
 
 
 def claim(

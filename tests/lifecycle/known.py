@@ -7,11 +7,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from tasks import kinds
-from tasks.ending import Claim, Ending, completed, crashed, interrupted, raised, released, timed_out
 from tasks.kinds import RetryPolicy
+from tasks.kinds.exceptions import Cancel, FatalError, Retry, Snooze
+from tasks.lifecycle.ending import (
+    Claim,
+    Ending,
+    completed,
+    crashed,
+    interrupted,
+    raised,
+    released,
+    timed_out,
+)
 from tasks.models import Outcome, Status
 from tasks.models.task import RETRYABLE, TERMINAL
-from tasks.outcomes import Cancel, FatalError, Retry, Snooze
 
 LOSSES = 10
 DEATHS = 3

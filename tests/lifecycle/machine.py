@@ -17,11 +17,11 @@ from hypothesis.stateful import (
 )
 
 from tasks import lifecycle, sql
-from tasks.ending import Claim, Ending
 from tasks.errors import TaskGone, WrongStatus
+from tasks.kinds.exceptions import LostClaim
+from tasks.lifecycle.ending import Claim, Ending
 from tasks.models import Status, Task
 from tasks.models.task import TERMINAL
-from tasks.outcomes import LostClaim
 from tests.factories import make_worker
 from tests.lifecycle.claiming import claim, finish, heartbeat, progress
 from tests.lifecycle.known import ENDINGS, LATER, Known

@@ -10,7 +10,7 @@ from django.db import transaction
 
 import tasks
 from tasks import lifecycle
-from tasks.prepare import prepare
+from tasks.lifecycle.preparation import prepare
 from tests.workers import database_url
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -10,9 +10,9 @@ from django.utils import timezone
 
 import tasks
 from tasks import lifecycle, sql
-from tasks.ending import Claim
+from tasks.lifecycle.ending import Claim
+from tasks.lifecycle.preparation import prepare
 from tasks.models import Status, Task
-from tasks.prepare import prepare
 from tests.factories import make_task, make_worker
 from tests.lifecycle.claiming import claim
 from tests.queue_rows import execute, jobs

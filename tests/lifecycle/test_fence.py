@@ -6,9 +6,9 @@ import pytest
 
 import tasks
 from tasks import kinds, lifecycle
-from tasks.ending import Claim, completed, released
+from tasks.kinds.exceptions import LostClaim
+from tasks.lifecycle.ending import Claim, completed, released
 from tasks.models import Status, Task, Worker
-from tasks.outcomes import LostClaim
 from tasks.worker.attempt import attempt
 from tests.factories import make_context, make_worker
 from tests.lifecycle.claiming import claim, finish, heartbeat, progress

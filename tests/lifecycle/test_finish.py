@@ -8,10 +8,10 @@ import pytest
 
 import tasks
 from tasks import kinds, lifecycle
-from tasks.ending import Ending, completed, interrupted, raised, released, timed_out
+from tasks.kinds.exceptions import Cancel, FatalError, LostClaim, Retry, Snooze
+from tasks.lifecycle.ending import Ending, completed, interrupted, raised, released, timed_out
 from tasks.models import Outcome, Status, Task
 from tasks.models.attempt import history_of
-from tasks.outcomes import Cancel, FatalError, LostClaim, Retry, Snooze
 from tests.factories import make_worker
 from tests.lifecycle.claiming import claim, finish
 from tests.queue_rows import execute, job_of, jobs

@@ -14,7 +14,7 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, connection
 
 import tasks
-from tasks.group_commit import GroupCommit
+from tasks.lifecycle.group_commit import GroupCommit
 from tasks.models import Task
 from tests.queue_rows import execute, jobs
 from tests.waiting import wait_until

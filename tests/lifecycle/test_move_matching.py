@@ -12,8 +12,8 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from tasks import kinds, lifecycle
-from tasks.ending import raised
 from tasks.kinds import Cancel, FatalError
+from tasks.lifecycle.ending import raised
 from tasks.models import Status, Task
 from tasks.models.task import TaskQuerySet
 from tests.factories import make_task, make_worker
@@ -55,7 +55,7 @@ class Chunks:
 
 @both_verbs
 def test_matching_tasks_are_moved_in_chunks(monkeypatch, verb):
-    monkeypatch.setattr(lifecycle, "MATCHING_CHUNK", 2)
+    monkeypatch.setattr("tasks.lifecycle.verbs.MATCHING_CHUNK", 2)
     make_failures(5)
     chunks = Chunks(verb)
     assert lifecycle.move_matching(failures(), chunks) == (5, False)
@@ -65,7 +65,7 @@ def test_matching_tasks_are_moved_in_chunks(monkeypatch, verb):
 
 @both_verbs
 def test_the_oldest_failures_are_moved_first_and_no_more_than_the_limit(monkeypatch, verb):
-    monkeypatch.setattr(lifecycle, "MATCHING_CHUNK", 2)
+    monkeypatch.setattr("tasks.lifecycle.verbs.MATCHING_CHUNK", 2)
     newest, second, *_ = make_failures(5)
     chunks = Chunks(verb)
     assert lifecycle.move_matching(failures(), chunks, limit=3) == (3, True)
@@ -97,7 +97,7 @@ def test_tasks_that_have_not_ended_are_left():
 )
 @pytest.mark.parametrize("limit", [3, 100])
 def test_a_task_that_ends_again_after_the_start_is_left(monkeypatch, status, error, limit):
-    monkeypatch.setattr(lifecycle, "MATCHING_CHUNK", 1)
+    monkeypatch.setattr("tasks.lifecycle.verbs.MATCHING_CHUNK", 1)
     worker = make_worker()
     waiting = {make_task(status).pk for _ in range(3)}
 
@@ -125,7 +125,7 @@ def test_a_process_whose_clock_is_behind_moves_all_that_match(monkeypatch):
 @pytest.mark.django_db(transaction=True)
 @both_verbs
 def test_tasks_that_another_transaction_holds_are_left_and_not_waited_for(monkeypatch, verb):
-    monkeypatch.setattr(lifecycle, "MATCHING_CHUNK", 1)
+    monkeypatch.setattr("tasks.lifecycle.verbs.MATCHING_CHUNK", 1)
     held, *_ = make_failures(3)
     with psycopg.connect(database_url()) as holder:
         holder.execute("SELECT FROM tasks_task WHERE id = %s FOR UPDATE", [held.id])
@@ -138,7 +138,7 @@ def test_tasks_that_another_transaction_holds_are_left_and_not_waited_for(monkey
 @pytest.mark.django_db(transaction=True)
 @both_verbs
 def test_two_that_move_the_same_tasks_at_once_move_each_task_once(monkeypatch, verb):
-    monkeypatch.setattr(lifecycle, "MATCHING_CHUNK", 2)
+    monkeypatch.setattr("tasks.lifecycle.verbs.MATCHING_CHUNK", 2)
     make_failures(20)
     both_hold_a_chunk = Barrier(2, timeout=30)
 

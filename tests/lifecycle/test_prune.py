@@ -31,7 +31,7 @@ def test_what_ended_before_its_retention_goes_with_its_history(settings):
 
 
 def test_pruning_goes_on_until_nothing_is_left(monkeypatch, settings):
-    monkeypatch.setattr(lifecycle, "PRUNE_LIMIT", 2)
+    monkeypatch.setattr("tasks.lifecycle.verbs.PRUNE_LIMIT", 2)
     settings.RETENTION_COMPLETED_DAYS = 0
     for _ in range(5):
         make_task(Status.COMPLETED)

@@ -7,9 +7,9 @@ from django.core.management import call_command
 
 import tasks
 from tasks import lifecycle
-from tasks.ending import completed
+from tasks.lifecycle.ending import completed
+from tasks.lifecycle.preparation import prepare
 from tasks.models import Attempt, Batch, Queue, Status, Task, Worker
-from tasks.prepare import prepare
 from tests.factories import make_task, make_worker
 from tests.lifecycle.claiming import claim, finish
 from tests.queue_rows import execute, jobs

@@ -10,7 +10,6 @@ import pytest
 from django.core.management import call_command
 from django.db import connection
 
-from tasks import lifecycle
 from tasks.models import Status, Task
 from tests.factories import make_task
 from tests.queue_rows import jobs
@@ -31,7 +30,7 @@ def statuses() -> dict[str, str]:
 
 
 def test_every_failed_task_is_queued_again_and_no_other(monkeypatch):
-    monkeypatch.setattr(lifecycle, "MATCHING_CHUNK", 2)
+    monkeypatch.setattr("tasks.lifecycle.verbs.MATCHING_CHUNK", 2)
     retried = {str(make_task(Status.FAILED).pk) for _ in range(5)}
     for status in (Status.COMPLETED, Status.CANCELLED):
         make_task(status)
@@ -59,7 +58,7 @@ def test_a_kind_and_a_queue_together_narrow_it_further():
 
 @pytest.mark.django_db(transaction=True)
 def test_each_task_is_retried_once_though_it_fails_again_at_once(monkeypatch, worker):
-    monkeypatch.setattr(lifecycle, "MATCHING_CHUNK", 2)
+    monkeypatch.setattr("tasks.lifecycle.verbs.MATCHING_CHUNK", 2)
     for _ in range(5):
         make_task(Status.FAILED, input={"do": "fatal"})
     worker()

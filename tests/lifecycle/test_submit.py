@@ -10,8 +10,8 @@ from django.utils import timezone
 import tasks
 from tasks import lifecycle
 from tasks.errors import InvalidInput, UnknownKind
+from tasks.lifecycle.preparation import prepare
 from tasks.models import Batch, Lane, Status, Task
-from tasks.prepare import prepare
 from tests.queue_rows import job_of, jobs
 
 pytestmark = pytest.mark.django_db

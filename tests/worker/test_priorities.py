@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from tasks import kinds, lifecycle
+from tasks.lifecycle.preparation import prepare
 from tasks.models import Status, Task
-from tasks.prepare import prepare
 from tests.script.models import Effect
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 
 from tasks import kinds
-from tasks.ending import Claim
+from tasks.lifecycle.ending import Claim
 from tasks.worker.units import Unit
 
 

@@ -13,8 +13,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "taskproject.settings")
 django.setup()
 
 from tasks.lifecycle import submit, submit_many  # noqa: E402 needs Django set up
+from tasks.lifecycle.preparation import prepare  # noqa: E402
 from tasks.models import Task  # noqa: E402
-from tasks.prepare import prepare  # noqa: E402
 
 KIND = "benchmark.wait"
 BATCH = 5_000

@@ -19,7 +19,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "taskproject.settings")
 django.setup()
 
 from tasks import sql  # noqa: E402 needs Django set up
-from tasks.ending import completed, parameters  # noqa: E402
+from tasks.lifecycle.ending import completed, parameters  # noqa: E402
 from tasks.worker import claimer  # noqa: E402
 
 SEAT = {"name": "statements", "host": "", "pid": os.getpid(), "queues": [], "concurrency": 1}

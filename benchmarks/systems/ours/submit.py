@@ -12,7 +12,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "taskproject.settings")
 django.setup()
 
 from tasks.lifecycle import submit, submit_many  # noqa: E402 needs Django set up
-from tasks.prepare import prepare  # noqa: E402
+from tasks.lifecycle.preparation import prepare  # noqa: E402
 
 BATCH = 5_000
 # A queue other than the kind's own, where a backlog waits that is not to be touched.

@@ -15,8 +15,8 @@ from taskproject import web
 from taskproject.embedded import EmbeddedError, EmbeddedPostgres
 from taskproject.preflight import NotReady, check_database, check_directory, check_port
 from taskproject.welcome import welcome
-from tasks.worker.processes import Child, exec_command
-from tasks.worker.supervisor import Supervisor
+from tasks.supervision.processes import Child, exec_command
+from tasks.supervision.supervisor import Supervisor
 
 GIVE_UP_AFTER = 3
 # The worker command ends its own processes within 5 s of the grace period.

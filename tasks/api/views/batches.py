@@ -11,13 +11,17 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from tasks import lifecycle, stats
-from tasks.api import examples
-from tasks.api.bodies import BATCH_SCHEMA
-from tasks.api.documents import batch_document, path_to
-from tasks.api.refusals import refusals
-from tasks.api.serializers import BatchCreatedSerializer, BatchSerializer
+from tasks.api.problems.openapi import refusals
+from tasks.api.responses import accepted
+from tasks.api.shapes import examples
+from tasks.api.shapes.batches import (
+    BATCH_SCHEMA,
+    BatchCreatedSerializer,
+    BatchSerializer,
+    batch_document,
+)
+from tasks.api.shapes.links import path_to
 from tasks.api.submissions import batch
-from tasks.api.views.tasks import accepted
 from tasks.models import Batch
 
 

@@ -10,10 +10,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from tasks import breaker
-from tasks.api.monitoring_serializers import CircuitBreakersSerializer
+from tasks import circuit_breaker
 from tasks.api.permissions import IsOperatorOrOpen
-from tasks.api.refusals import refusals
+from tasks.api.problems.openapi import refusals
+from tasks.api.shapes.health import CircuitBreakersSerializer
 
 
 class ResetView(APIView):
@@ -30,12 +30,12 @@ class ResetView(APIView):
     )
     def post(self, request: Request) -> Response:
         """Have services called again at once, whatever they did."""
-        return Response({"reset": breaker.reset(), "circuit_breakers": breaker_documents()})
+        return Response({"reset": circuit_breaker.reset(), "circuit_breakers": breaker_documents()})
 
 
 def breaker_documents() -> dict[str, Any]:
     """Return every circuit breaker by name."""
-    documents = {circuit.name: asdict(circuit) for circuit in breaker.circuits()}
+    documents = {circuit.name: asdict(circuit) for circuit in circuit_breaker.circuits()}
     for document in documents.values():
         del document["name"]
     return documents

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from tasks.api.refusals import refusals
+from tasks.api.problems.openapi import refusals
 from tasks.callbacks.signing import secrets_of
 
 

@@ -10,18 +10,19 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from tasks import lifecycle, stats
-from tasks.api.bodies import FAILURES, PURGE_ALL
-from tasks.api.documents import task_summary
 from tasks.api.filters import FailureFilters
 from tasks.api.list_parameters import list_parameters
-from tasks.api.monitoring_serializers import (
+from tasks.api.pagination import FailurePages
+from tasks.api.problems.openapi import refusals
+from tasks.api.shapes.dead_letters import (
+    FAILURES,
+    PURGE_ALL,
     DeadLettersSerializer,
     PurgedSerializer,
     RetriedSerializer,
 )
-from tasks.api.pagination import FailurePages
-from tasks.api.reach import movable_failures
-from tasks.api.refusals import refusals
+from tasks.api.shapes.tasks import task_summary
+from tasks.api.visible import movable_failures
 from tasks.models import Status, Task
 from tasks.models.task import TaskQuerySet
 

@@ -13,9 +13,8 @@ from drf_spectacular.views import SpectacularSwaggerSplitView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from tasks.api import problems
-from tasks.api.problems import ProblemType
-from tasks.api.views.health import OpenView
+from tasks.api.problems import ProblemType, types
+from tasks.api.responses import OpenView
 
 # Swagger UI styles its own elements; its scripts are files of ours.
 _SWAGGER_CSP = {
@@ -50,5 +49,5 @@ class ProblemTypeView(OpenView):
 
 
 def _types() -> dict[str, ProblemType]:
-    named: dict[str, Any] = vars(problems)
+    named: dict[str, Any] = vars(types)
     return {one.uri: one for one in named.values() if isinstance(one, ProblemType)}

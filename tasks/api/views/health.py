@@ -9,30 +9,23 @@ from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.executor import MigrationExecutor
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
-from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from tasks import stats
-from tasks.api.monitoring_serializers import (
+from tasks.api.permissions import IsOperatorOrOpen
+from tasks.api.problems.openapi import refusals
+from tasks.api.responses import OpenView
+from tasks.api.shapes.health import (
     AliveSerializer,
     DiagnosticsSerializer,
     HealthSerializer,
     ReadySerializer,
     WorkersSerializer,
 )
-from tasks.api.permissions import IsOperatorOrOpen
-from tasks.api.refusals import refusals
 from tasks.api.views.breakers import breaker_documents
-from tasks.diagnostics import worker_diagnostics
-
-
-class OpenView(APIView):
-    """A view that anybody may ask, and that needs no database to answer."""
-
-    authentication_classes = ()
-    permission_classes = (AllowAny,)
+from tasks.stats.diagnostics import worker_diagnostics
 
 
 class HealthView(OpenView):

@@ -9,9 +9,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from tasks import kinds
-from tasks.api.documents import kind_document
-from tasks.api.monitoring_serializers import KindSerializer, KindsSerializer
-from tasks.api.refusals import refusals
+from tasks.api.problems.openapi import refusals
+from tasks.api.shapes.kinds import KindSerializer, KindsSerializer, kind_document
 from tasks.errors import UnknownKind
 
 

@@ -11,9 +11,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from tasks import lifecycle, stats
-from tasks.api.monitoring_serializers import QueueSerializer, QueuesStatusSerializer
 from tasks.api.permissions import IsOperator
-from tasks.api.refusals import refusals
+from tasks.api.problems.openapi import refusals
+from tasks.api.shapes.queues import QueueSerializer, QueuesStatusSerializer
 from tasks.submission import QUEUE_NAME
 
 

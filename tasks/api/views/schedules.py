@@ -12,11 +12,12 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from tasks import schedules
-from tasks.api.documents import path_to, task_document
 from tasks.api.pagination import MAX_PAGE_SIZE, PAGE_SIZE, TaskPages
 from tasks.api.permissions import IsOperator
-from tasks.api.refusals import refusals
-from tasks.api.schedule_shapes import (
+from tasks.api.problems.openapi import refusals
+from tasks.api.responses import accepted
+from tasks.api.shapes.links import path_to
+from tasks.api.shapes.schedules import (
     CHANGE_EXAMPLES,
     NEW_EXAMPLES,
     NEW_SCHEDULE,
@@ -25,8 +26,7 @@ from tasks.api.schedule_shapes import (
     ScheduleSerializer,
     schedule_document,
 )
-from tasks.api.serializers import TaskSerializer
-from tasks.api.views.tasks import accepted
+from tasks.api.shapes.tasks import TaskSerializer, task_document
 from tasks.models import Schedule
 
 _PAGING = [

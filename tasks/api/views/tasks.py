@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import uuid
 from typing import Any
 
 from django.http import HttpResponse
-from django.utils import timezone
 from django.utils.cache import get_conditional_response
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import status
@@ -15,29 +13,28 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from tasks import lifecycle, waiting
-from tasks.api import examples
-from tasks.api.bodies import TASK
-from tasks.api.documents import CHANGING, path_to, task_document, task_etag, task_summary
+from tasks import lifecycle, long_poll
 from tasks.api.filters import TaskFilters
 from tasks.api.list_parameters import list_parameters
 from tasks.api.pagination import TaskPages
 from tasks.api.permissions import is_operator
-from tasks.api.preferences import LONGEST_WAIT, seconds_to_wait
-from tasks.api.reach import movable_task, visible_task
-from tasks.api.refusals import refusals
-from tasks.api.serializers import TaskPageSerializer, TaskSerializer
-from tasks.api.submissions import caller_options, task_options
-from tasks.models import Task
-
-IDEMPOTENCY_KEY = OpenApiParameter(
-    "Idempotency-Key",
-    str,
-    "header",
-    description="Your name for this request: sent again with the same body it makes no second task,"
-    " but answers 200 with the first one's.",
+from tasks.api.prefer_header import LONGEST_WAIT, seconds_to_wait
+from tasks.api.problems.openapi import refusals
+from tasks.api.responses import IDEMPOTENCY_KEY, accepted, seconds_until_due
+from tasks.api.shapes import examples
+from tasks.api.shapes.links import path_to
+from tasks.api.shapes.tasks import (
+    CHANGING,
+    TASK,
+    TaskPageSerializer,
+    TaskSerializer,
+    task_document,
+    task_etag,
+    task_summary,
 )
-
+from tasks.api.submissions import caller_options, task_options
+from tasks.api.visible import movable_task, visible_task
+from tasks.models import Task
 
 PREFER = OpenApiParameter(
     "Prefer",
@@ -118,7 +115,7 @@ class TaskView(APIView):
         if seconds is None:
             return None
         known = visible_task(self, task_id, only=("id", "status"))
-        done = known.is_terminal or waiting.until_ended(task_id, seconds=seconds)
+        done = known.is_terminal or long_poll.until_ended(task_id, seconds=seconds)
         return seconds if done else None
 
     def _answer(self, request: Request, task_id: uuid.UUID) -> HttpResponse:
@@ -155,23 +152,3 @@ class TaskView(APIView):
         """Delete a task and its history, unless it is being processed."""
         lifecycle.delete(movable_task(self, task_id))
         return Response(status=status.HTTP_204_NO_CONTENT)
-
-
-def accepted(document: Any, *, at: str, task: Task | None = None) -> Response:
-    """Return a 202 that says where to look, and when it is worth it.
-
-    A repetition of an earlier request, by its Idempotency-Key, gets that one's task, and a 200.
-    """
-    seconds = seconds_until_due(task) if task else 1
-    headers = {"Location": at, "Retry-After": str(seconds)}
-    if task and task.replayed:
-        headers["Idempotency-Replayed"] = "true"
-        return Response(document, status=status.HTTP_200_OK, headers=headers)
-    return Response(document, status=status.HTTP_202_ACCEPTED, headers=headers)
-
-
-def seconds_until_due(task: Task) -> int:
-    """Return after how many whole seconds a task may have ended, at least one."""
-    if task.scheduled_at is None:
-        return 1
-    return max(1, math.ceil((task.scheduled_at - timezone.now()).total_seconds()))

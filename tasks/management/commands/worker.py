@@ -9,11 +9,11 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from tasks.callbacks import lines
+from tasks.callbacks import host_limits
 from tasks.submission import QUEUE_NAME
+from tasks.supervision.processes import Child
+from tasks.supervision.supervisor import Supervisor
 from tasks.worker.process import run_worker
-from tasks.worker.processes import Child
-from tasks.worker.supervisor import Supervisor
 
 
 class Command(BaseCommand):
@@ -32,7 +32,7 @@ class Command(BaseCommand):
             raise CommandError("--processes and --concurrency must be at least 1.")
         if wrong := [name for name in queues if not QUEUE_NAME.fullmatch(name)]:
             raise CommandError(f"{wrong[0]!r} is not a name for a queue.")
-        lines.share_out(concurrency)
+        host_limits.share_out(concurrency)
         run = partial(
             run_worker,
             queues=queues or None,

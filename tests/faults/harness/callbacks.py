@@ -6,8 +6,8 @@ import uuid
 
 from django.test import override_settings
 
+from tasks.lifecycle.preparation import prepare
 from tasks.models import Status, Task
-from tasks.prepare import prepare
 from tests.faults.harness.delays import make_all_due
 from tests.faults.harness.processes import Workers
 from tests.faults.harness.system import System

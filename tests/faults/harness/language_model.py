@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tasks.lifecycle.preparation import prepare
 from tasks.models import Breaker, Status
-from tasks.prepare import prepare
 from tasks.submission import Submission
 from tests.fakes.openrouter import Fake
 from tests.faults.harness.delays import make_all_due

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import psycopg
 
 from taskproject import cluster
-from tasks.worker.processes import die_with_parent
+from tasks.supervision.processes import die_with_parent
 from tests.faults.harness.server import Server
 from tests.waiting import wait_until
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 
-from tasks.worker.processes import die_with_parent
+from tasks.supervision.processes import die_with_parent
 from tests.faults.harness.environment import MARK
 from tests.faults.harness.queries import Queries
 from tests.waiting import wait_until

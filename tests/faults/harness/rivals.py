@@ -14,8 +14,8 @@ import psycopg
 from django.db import connection
 
 from tasks import lifecycle, sql
-from tasks.ending import Claim, completed, interrupted, parameters
-from tasks.prepare import prepare
+from tasks.lifecycle.ending import Claim, completed, interrupted, parameters
+from tasks.lifecycle.preparation import prepare
 from tests.factories import make_worker
 
 LEASE = 15.0

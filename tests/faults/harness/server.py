@@ -15,7 +15,7 @@ from django.db import connection
 
 from taskproject import cluster
 from taskproject.embedded import EmbeddedPostgres
-from tasks.worker.processes import die_with_parent
+from tasks.supervision.processes import die_with_parent
 from tests.faults.harness import ledger
 
 START_SECONDS = 60.0

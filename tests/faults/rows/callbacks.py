@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 import psycopg
 
 from tasks import lifecycle
-from tasks.callbacks.schedule import PAUSES
+from tasks.callbacks.retry_schedule import PAUSES
 from tasks.models import Attempt, Status, Task
 from tests.callbacks.receiver import Receiver, receiver
 from tests.faults.harness.callbacks import (

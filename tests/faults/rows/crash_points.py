@@ -14,8 +14,8 @@ import uuid
 from collections.abc import Callable
 from functools import partial
 
+from tasks.lifecycle.preparation import prepare
 from tasks.models import Status
-from tasks.prepare import prepare
 from tests.faults.harness.row import Dice, Measured, row
 from tests.faults.harness.standstill import cut_off, kill_all, rows_locked, wait_until_blocked
 from tests.faults.harness.system import System

@@ -9,8 +9,8 @@ from contextlib import contextmanager, suppress
 
 import psycopg
 
+from tasks.lifecycle.preparation import prepare
 from tasks.models import Status
-from tasks.prepare import prepare
 from tests.faults.harness.durations import Durations, percentile
 from tests.faults.harness.rivals import Rivals, told
 from tests.faults.harness.row import Dice, Measured, row

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 
-from tasks.prepare import prepare
+from tasks.lifecycle.preparation import prepare
 from tests.faults.harness.callers import Callers, uncompleted
 from tests.faults.harness.processes import Workers
 from tests.faults.harness.proxy import Proxy

@@ -7,8 +7,8 @@ import time
 import psutil
 from django.db import connection
 
+from tasks.lifecycle.preparation import prepare
 from tasks.models import Status
-from tasks.prepare import prepare
 from tests.faults.harness.callers import Callers
 from tests.faults.harness.processes import Workers
 from tests.faults.harness.row import Dice, Measured, row

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from typing import LiteralString
 
+from tasks.lifecycle.preparation import prepare
 from tasks.models import Status
-from tasks.prepare import prepare
 from tests.faults.harness.durations import Durations, percentile
 from tests.faults.harness.row import Dice, Measured, row
 from tests.faults.harness.system import System

@@ -16,8 +16,8 @@ from django.test import Client
 from django.urls import reverse
 
 from tasks import lifecycle
+from tasks.lifecycle.preparation import prepare
 from tasks.models import Status, Task
-from tasks.prepare import prepare
 from tasks.submission import Submission
 from tests.faults.harness.row import Dice, Measured, row
 from tests.faults.harness.system import System

@@ -11,8 +11,8 @@ from pathlib import Path
 from django.db import connection
 
 from taskproject import cluster
+from tasks.lifecycle.preparation import prepare
 from tasks.models import Status, Task, Worker
-from tasks.prepare import prepare
 from tasks.submission import Submission
 from tests.faults.harness.processes import send
 from tests.faults.harness.recovery import Recovery

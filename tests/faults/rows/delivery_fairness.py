@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from django.contrib.auth.models import User
 
 from tasks import lifecycle
-from tasks.prepare import prepare
+from tasks.lifecycle.preparation import prepare
 from tests.faults.harness.durations import percentile
 from tests.faults.harness.row import Dice, Measured, row
 from tests.faults.harness.system import System

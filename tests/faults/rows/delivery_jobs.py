@@ -10,8 +10,8 @@ import psycopg
 from django.db import transaction
 
 from tasks import lifecycle
+from tasks.lifecycle.preparation import prepare
 from tasks.models import Status, Task
-from tasks.prepare import prepare
 from tests.faults.harness.row import Dice, Measured, row
 from tests.faults.harness.system import System
 from tests.script.models import Effect

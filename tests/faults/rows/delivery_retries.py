@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tasks import lifecycle
-from tasks.prepare import prepare
+from tasks.lifecycle.preparation import prepare
 from tests.faults.harness.row import Dice, Measured, row
 from tests.faults.harness.system import System
 from tests.script.delivery import POLICIES

@@ -14,8 +14,8 @@ from dataclasses import dataclass, fields
 import psutil
 from django.db import Error, connection
 
+from tasks.lifecycle.preparation import prepare
 from tasks.models import Status, Task
-from tasks.prepare import prepare
 from tasks.submission import Submission
 from tests.faults.harness.durations import percentile
 from tests.faults.harness.processes import Workers, send

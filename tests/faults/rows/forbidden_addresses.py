@@ -12,8 +12,8 @@ from contextlib import contextmanager
 import requests
 
 from tasks import lifecycle
+from tasks.lifecycle.preparation import prepare
 from tasks.models import Status, Task
-from tasks.prepare import prepare
 from tests.callbacks.receiver import receiver
 from tests.callbacks.test_addresses import FORBIDDEN_HOSTS, FORBIDDEN_URLS
 from tests.faults.harness.callbacks import KIND, start_senders, tell, wait_until_told

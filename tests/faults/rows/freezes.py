@@ -14,12 +14,12 @@ from typing import Any
 from django.db import DatabaseError, connection
 
 from tasks import kinds, lifecycle, sql
-from tasks.ending import Claim, Ending, completed, interrupted, raised, timed_out
 from tasks.kinds import FatalError, Retry, Snooze
+from tasks.kinds.exceptions import Cancel, LostClaim
+from tasks.lifecycle.ending import Claim, Ending, completed, interrupted, raised, timed_out
+from tasks.lifecycle.preparation import prepare
 from tasks.models import Status, Task
 from tasks.models.attempt import history_of
-from tasks.outcomes import Cancel, LostClaim
-from tasks.prepare import prepare
 from tasks.submission import Submission
 from tests.faults.harness.processes import is_running
 from tests.faults.harness.row import Dice, Measured, row

@@ -8,9 +8,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from tasks.lifecycle.preparation import prepare
 from tasks.models import Status, Task
 from tasks.models.attempt import history_of
-from tasks.prepare import prepare
 from tasks.submission import Submission
 from tests.faults.harness.processes import is_running
 from tests.faults.harness.row import Dice, Measured, row

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from analysis.llm.errors import NO_CREDIT
-from tasks import breaker
+from tasks import circuit_breaker
 from tasks.models import Status, Task
 from tests.fakes.openrouter import Fake
 from tests.faults.harness.language_model import (
@@ -59,7 +59,7 @@ def refusals(system: System, dice: Dice) -> Measured:
         unpaid = len(fake.calls)
         failed = Task.objects.filter(pk__in=ids, error__detail=NO_CREDIT).count()
         fake.behaviour = "ok"
-        breaker.reset()
+        circuit_breaker.reset()
         wait_until_answered(system)
     completed = Task.objects.filter(pk__in=ids, status=Status.COMPLETED).count()
     return Measured(

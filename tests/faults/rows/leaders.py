@@ -10,8 +10,8 @@ import psycopg
 
 from tasks import lifecycle
 from tasks.lifecycle import RESCUE_LOCK
+from tasks.lifecycle.preparation import prepare
 from tasks.models import Status
-from tasks.prepare import prepare
 from tests.factories import make_worker
 from tests.faults.harness.processes import Workers, is_running, send
 from tests.faults.harness.row import Dice, Measured, row

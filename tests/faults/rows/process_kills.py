@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from tasks.lifecycle.preparation import prepare
 from tasks.models import Status
-from tasks.prepare import prepare
 from tasks.submission import Submission
 from tests.faults.harness.processes import Workers
 from tests.faults.harness.row import Dice, Measured, row

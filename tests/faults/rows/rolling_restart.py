@@ -8,8 +8,8 @@ import time
 
 from django.db import connection
 
+from tasks.lifecycle.preparation import prepare
 from tasks.models import Status
-from tasks.prepare import prepare
 from tests.faults.harness.row import Dice, Measured, row
 from tests.faults.harness.system import System
 from tests.waiting import wait_until

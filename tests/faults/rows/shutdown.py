@@ -6,8 +6,8 @@ import signal
 import time
 from pathlib import Path
 
+from tasks.lifecycle.preparation import prepare
 from tasks.models import Status
-from tasks.prepare import prepare
 from tasks.submission import Submission
 from tests.faults.harness.processes import Workers, is_running
 from tests.faults.harness.row import Dice, Measured, row

@@ -1,1 +1,0 @@
-"""The five systems' own routes, in their own shapes."""

@@ -1,0 +1,148 @@
+"""`/conversations/tasks/…`: how far the tasks of the three queues are."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.http import Http404
+from django.shortcuts import get_object_or_404
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework import status
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from analysis.celery_states import celery_state
+from analysis.conversations import answering
+from analysis.conversations.api import TAG
+from analysis.conversations.shapes import (
+    ActiveTasksSerializer,
+    CancelledTaskSerializer,
+    ConversationQueuesStatusSerializer,
+    ConversationTaskSerializer,
+)
+from tasks import lifecycle, stats
+from tasks.api.problems.openapi import refusals
+from tasks.api.visible import movable_task
+from tasks.kinds import all_kinds
+from tasks.models import Status, Task
+
+QUEUES = ("conversations", "webhooks", "analytics")
+MOST_LISTED = 200
+
+
+class StatusView(APIView):
+    """`/conversations/tasks/{task_id}/status`"""
+
+    @extend_schema(
+        operation_id="conversations_tasks_status",
+        summary="See how far a reply is",
+        tags=[TAG],
+        responses={200: ConversationTaskSerializer, **refusals(404)},
+    )
+    def get(self, request: Request, task_id: uuid.UUID) -> Response:
+        """Answer the status, and the reply once there is one, also to what a platform sent."""
+        visible = Task.objects.visible_to(request.user).filter(kind__in=_kinds())
+        task = get_object_or_404(visible.only(*answering.SHOWN), pk=task_id)
+        by = answering.answering(task)
+        done = by.status == Status.COMPLETED
+        return Response(
+            {
+                "task_id": task.id,
+                "status": answering.state(task, by),
+                "progress": 100 if done else by.progress,
+                "result": answering.reply(by) if done else None,
+            }
+        )
+
+
+class QueuesView(APIView):
+    """`/conversations/tasks/queues/status`"""
+
+    @extend_schema(
+        operation_id="conversations_queues_status",
+        summary="See what the three queues hold",
+        tags=[TAG],
+        responses={200: ConversationQueuesStatusSerializer, **refusals()},
+    )
+    def get(self, request: Request) -> Response:
+        """Answer how many tasks run and wait, over all owners."""
+        found = stats.queues_status()
+        held = {name: found.by_queue[name] for name in QUEUES}
+        queues = {
+            name: {"active": load.processing, "pending": load.pending}
+            for name, load in held.items()
+        }
+        return Response({"queues": queues, "timestamp": found.now})
+
+
+class ActiveView(APIView):
+    """`/conversations/tasks/active`"""
+
+    @extend_schema(
+        operation_id="conversations_tasks_active",
+        summary="See which tasks run",
+        tags=[TAG],
+        responses={200: ActiveTasksSerializer, **refusals()},
+    )
+    def get(self, request: Request) -> Response:
+        """Answer the running tasks of the three queues that the caller sees, oldest first."""
+        visible = Task.objects.visible_to(request.user)
+        running = visible.filter(status=Status.PROCESSING, queue__in=QUEUES)
+        listed = running.order_by("started_at", "id").defer("input", "result", "error")
+        tasks = list(listed[:MOST_LISTED])
+        total = len(tasks) if len(tasks) < MOST_LISTED else running.count()
+        return Response(
+            {
+                "active_tasks": [_active(task) for task in tasks],
+                "total": total,
+                "timestamp": timezone.now(),
+            }
+        )
+
+
+class CancelView(APIView):
+    """`/conversations/tasks/{task_id}/cancel`"""
+
+    @extend_schema(
+        operation_id="conversations_tasks_cancel",
+        summary="Cancel a task of the conversations",
+        tags=[TAG],
+        request=None,
+        responses={
+            200: CancelledTaskSerializer,
+            202: CancelledTaskSerializer,
+            **refusals(404, 409),
+        },
+    )
+    def post(self, request: Request, task_id: uuid.UUID) -> Response:
+        """Cancel what waits at once (200), ask what runs to stop (202)."""
+        wanted = movable_task(self, task_id)
+        if wanted.kind not in _kinds():
+            raise Http404
+        task = lifecycle.cancel(wanted)
+        ended = task.status == Status.CANCELLED
+        told = {
+            "task_id": task.id,
+            "status": celery_state(task),
+            "message": "Task cancelled" if ended else "Task asked to stop",
+        }
+        return Response(told, status=status.HTTP_200_OK if ended else status.HTTP_202_ACCEPTED)
+
+
+def _kinds() -> list[str]:
+    """Return the kinds whose tasks are of these routes."""
+    return [kind.name for kind in all_kinds().values() if kind.queue in QUEUES]
+
+
+def _active(task: Task) -> dict[str, Any]:
+    return {
+        "task_id": task.id,
+        "kind": task.kind,
+        "queue": task.queue,
+        "status": celery_state(task),
+        "progress": task.progress,
+        "started_at": task.started_at,
+    }

@@ -1,0 +1,35 @@
+"""`/api/v1/tasks/summarize/`: texts to be summarised."""
+
+from __future__ import annotations
+
+from drf_spectacular.utils import OpenApiExample, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from analysis.submit import submitted
+from analysis.summarize.handler import INPUT
+from tasks.api.problems.openapi import refusals
+from tasks.api.responses import IDEMPOTENCY_KEY, accepted
+from tasks.api.shapes.links import path_to
+from tasks.api.shapes.tasks import TaskSerializer, task_document
+
+_CONTENT = "This is a test document to summarize."
+
+
+class SummariesView(APIView):
+    """`/api/v1/tasks/summarize/`"""
+
+    @extend_schema(
+        operation_id="summaries_submit",
+        summary="Have a text summarised",
+        tags=["texts"],
+        request={"application/json": {key: INPUT[key] for key in INPUT if key != "$schema"}},
+        examples=[OpenApiExample("A text", value={"content": _CONTENT}, request_only=True)],
+        parameters=[IDEMPOTENCY_KEY],
+        responses={200: TaskSerializer, 202: TaskSerializer, **refusals(400, 413, 415, 422)},
+    )
+    def post(self, request: Request) -> Response:
+        """Queue the summary of a text."""
+        task = submitted(request, "text.summarize", request.data)
+        return accepted(task_document(task), at=path_to("api:task", task.id), task=task)

@@ -1,0 +1,39 @@
+"""The five systems' own routes."""
+
+from __future__ import annotations
+
+from analysis.compute.api import ProcessView, ResultsView
+from analysis.conversations.api import MessagesView
+from analysis.conversations.tasks_api import ActiveView, CancelView, QueuesView, StatusView
+from analysis.summarize.api import SummariesView
+from analysis.text.api import TextTasksView, TextTaskView
+from analysis.vectors.api import VectorTasksView, VectorTaskView
+from analysis.vectors.search_api import VectorSearchView
+from analysis.webhooks.api import FacebookView, GenericView, GoogleView, InteractionsView
+from tasks.api.routes import route
+
+app_name = "analysis"
+
+urlpatterns = [
+    *route("v1/tasks", TextTasksView.as_view()),
+    *route("v1/tasks/<uuid:task_id>", TextTaskView.as_view(), name="text-task"),
+    *route("api/v1/tasks/summarize/", SummariesView.as_view()),
+    *route("process", ProcessView.as_view()),
+    *route("results/<uuid:task_id>", ResultsView.as_view(), name="results"),
+    *route("tasks", VectorTasksView.as_view()),
+    *route("tasks/<uuid:task_id>", VectorTaskView.as_view(), name="vector-task"),
+    *route("api/v1/vectors/search", VectorSearchView.as_view()),
+    *route("conversations/message", MessagesView.as_view()),
+    *route("conversations/webhook-interaction", InteractionsView.as_view()),
+    *route("conversations/tasks/queues/status", QueuesView.as_view()),
+    *route("conversations/tasks/active", ActiveView.as_view()),
+    *route(
+        "conversations/tasks/<uuid:task_id>/status",
+        StatusView.as_view(),
+        name="conversation-task",
+    ),
+    *route("conversations/tasks/<uuid:task_id>/cancel", CancelView.as_view()),
+    *route("conversations/webhooks/facebook", FacebookView.as_view()),
+    *route("conversations/webhooks/google", GoogleView.as_view()),
+    *route("conversations/webhooks/generic", GenericView.as_view()),
+]

@@ -1,0 +1,28 @@
+"""Why an event is not taken in."""
+
+from __future__ import annotations
+
+from tasks.api import problems
+from tasks.api.problems import Problem
+from tasks.api.problems.handler import problem_of
+
+
+class NotConfigured(Exception):
+    """What a webhook would check an event by is not set."""
+
+    def __init__(self, setting: str) -> None:
+        super().__init__(f"{setting} is not set: without it nothing can be let in here.")
+
+
+class WrongSignature(Exception):
+    """The event does not come from its platform, or was changed on the way."""
+
+
+@problem_of.register
+def _not_configured(error: NotConfigured) -> Problem:
+    return Problem(type=problems.NOT_CONFIGURED, detail=str(error))
+
+
+@problem_of.register
+def _wrong_signature(error: WrongSignature) -> Problem:
+    return Problem(type=problems.WRONG_SIGNATURE, detail="The signature is missing or wrong.")

@@ -1,0 +1,53 @@
+"""Problem documents (RFC 9457): their types, which error is which, how OpenAPI describes them."""
+
+from __future__ import annotations
+
+from tasks.api.problems.types import (
+    BAD_REQUEST,
+    BODY_TOO_LARGE,
+    DATABASE_UNAVAILABLE,
+    FORBIDDEN,
+    INTERNAL_ERROR,
+    INVALID_INPUT,
+    KEY_REUSED,
+    LENGTH_REQUIRED,
+    MALFORMED_BODY,
+    METHOD_NOT_ALLOWED,
+    NOT_ACCEPTABLE,
+    NOT_AUTHENTICATED,
+    NOT_CONFIGURED,
+    NOT_FOUND,
+    THROTTLED,
+    UNKNOWN_KIND,
+    UNSUPPORTED_MEDIA_TYPE,
+    WRONG_SIGNATURE,
+    WRONG_STATUS,
+    Problem,
+    ProblemType,
+    type_of_status,
+)
+
+__all__ = [
+    "BAD_REQUEST",
+    "BODY_TOO_LARGE",
+    "DATABASE_UNAVAILABLE",
+    "FORBIDDEN",
+    "INTERNAL_ERROR",
+    "INVALID_INPUT",
+    "KEY_REUSED",
+    "LENGTH_REQUIRED",
+    "MALFORMED_BODY",
+    "METHOD_NOT_ALLOWED",
+    "NOT_ACCEPTABLE",
+    "NOT_AUTHENTICATED",
+    "NOT_CONFIGURED",
+    "NOT_FOUND",
+    "THROTTLED",
+    "UNKNOWN_KIND",
+    "UNSUPPORTED_MEDIA_TYPE",
+    "WRONG_SIGNATURE",
+    "WRONG_STATUS",
+    "Problem",
+    "ProblemType",
+    "type_of_status",
+]

@@ -1,0 +1,62 @@
+"""Dead letters as the API shows them, and the filter that requests hold."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from tasks.api.shapes.body import Body
+from tasks.api.shapes.tasks import TaskSummarySerializer
+
+
+class FailureGroupSerializer(serializers.Serializer[Any]):
+    """Failed tasks of one kind with one type of error."""
+
+    kind = serializers.CharField()
+    error_type = serializers.CharField(allow_null=True)
+    count = serializers.IntegerField()
+
+
+class DeadLettersSerializer(serializers.Serializer[Any]):
+    """A page of failed tasks, newest failure first, and all of them counted in groups."""
+
+    groups = FailureGroupSerializer(many=True)
+    next = serializers.CharField(allow_null=True)
+    previous = serializers.CharField(allow_null=True)
+    results = TaskSummarySerializer(many=True)
+
+
+class RetriedSerializer(serializers.Serializer[Any]):
+    """How many failed tasks were queued again."""
+
+    retried = serializers.IntegerField()
+    more = serializers.BooleanField(help_text="Whether some are left: ask again.")
+
+
+class PurgedSerializer(serializers.Serializer[Any]):
+    """How many failed tasks were deleted."""
+
+    purged = serializers.IntegerField()
+    more = serializers.BooleanField(help_text="Whether some are left: ask again.")
+
+
+PURGE_ALL = "all"
+
+
+FAILURES = Body(
+    {
+        "type": "object",
+        "properties": {
+            "kind": {"type": "string"},
+            "queue": {"type": "string"},
+            "error_type": {"type": "string"},
+            "batch": {"type": "string", "format": "uuid"},
+            "failed_after": {"type": "string", "format": "date-time"},
+            "failed_before": {"type": "string", "format": "date-time"},
+            PURGE_ALL: {"const": True, "description": "Every failed task that you may touch."},
+        },
+        "minProperties": 1,
+        "additionalProperties": False,
+    }
+)

@@ -1,0 +1,151 @@
+"""Schedules as the API shows them, and what requests may say of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiExample
+from rest_framework import serializers
+
+from tasks.api.shapes.body import Body
+from tasks.api.shapes.links import path_to
+from tasks.cron import CRON_LENGTH
+from tasks.models import Schedule
+from tasks.schedules import NAME_LENGTH
+from tasks.submission import QUEUE_NAME
+
+_PROPERTIES: dict[str, dict[str, Any]] = {
+    "name": {"type": "string", "minLength": 1, "maxLength": NAME_LENGTH},
+    "kind": {"type": "string", "description": "One of `GET /api/v1/kinds/`."},
+    "input": {"type": "object", "description": "Checked against the kind's own schema."},
+    "queue": {
+        "type": ["string", "null"],
+        "pattern": f"^{QUEUE_NAME.pattern}$",
+        "description": "The kind's own where null.",
+    },
+    "cron": {
+        "type": "string",
+        "maxLength": CRON_LENGTH,
+        "description": "Five fields: minute, hour, day of month, month, day of week.",
+    },
+    "timezone": {
+        "type": "string",
+        "default": "UTC",
+        "description": "An IANA name; the expression is read in it, daylight saving included.",
+    },
+    "enabled": {"type": "boolean", "default": True},
+}
+
+NEW_SCHEDULE = Body(
+    {
+        "type": "object",
+        "properties": _PROPERTIES,
+        "required": ["name", "kind", "cron"],
+        "additionalProperties": False,
+    }
+)
+SCHEDULE_CHANGES = Body(
+    {
+        "type": "object",
+        # No defaults: what is not given stays as it is.
+        "properties": {
+            name: {rule: value for rule, value in rules.items() if rule != "default"}
+            for name, rules in _PROPERTIES.items()
+        },
+        "minProperties": 1,
+        "additionalProperties": False,
+    }
+)
+
+NEW_EXAMPLES = [
+    OpenApiExample(
+        "Every night in Berlin",
+        value={
+            "name": "Nightly report",
+            "kind": "analytics.performance",
+            "input": {"hours": 24},
+            "cron": "30 2 * * *",
+            "timezone": "Europe/Berlin",
+        },
+        request_only=True,
+    ),
+    OpenApiExample(
+        "Every quarter of an hour on working days, off for now",
+        value={
+            "name": "Pulse",
+            "kind": "text.analyze",
+            "input": {"text": "To be, or not to be."},
+            "queue": "default",
+            "cron": "*/15 * * * MON-FRI",
+            "enabled": False,
+        },
+        request_only=True,
+    ),
+]
+CHANGE_EXAMPLES = [
+    OpenApiExample("Another time", value={"cron": "0 4 * * *"}, request_only=True),
+    OpenApiExample("The kind's own queue", value={"queue": None}, request_only=True),
+]
+
+
+class ScheduleLinksSerializer(serializers.Serializer[Any]):
+    """Where to go from here; paths on this server."""
+
+    self = serializers.CharField()
+    run = serializers.CharField(help_text="To be POSTed to.")
+    last_task = serializers.CharField(allow_null=True, help_text="It may have been deleted since.")
+
+
+class ScheduleSerializer(serializers.Serializer[Any]):
+    """A task that is submitted again and again, by the clock."""
+
+    schedule_id = serializers.UUIDField()
+    name = serializers.CharField()
+    kind = serializers.CharField()
+    input = serializers.DictField()
+    queue = serializers.CharField(allow_null=True, help_text="The kind's own where null.")
+    cron = serializers.CharField()
+    timezone = serializers.CharField()
+    enabled = serializers.BooleanField()
+    next_at = serializers.DateTimeField(allow_null=True, help_text="Null while it is off.")
+    last_at = serializers.DateTimeField(allow_null=True)
+    last_task_id = serializers.UUIDField(allow_null=True, help_text="By the clock or by hand.")
+    last_error = serializers.CharField(
+        allow_null=True, help_text="Why the last tick came to nothing; null where it did not."
+    )
+    created_at = serializers.DateTimeField()
+    links = ScheduleLinksSerializer()
+
+
+class SchedulePageSerializer(serializers.Serializer[Any]):
+    """A page of schedules."""
+
+    next = serializers.CharField(allow_null=True, help_text="A path on this server.")
+    previous = serializers.CharField(allow_null=True, help_text="A path on this server.")
+    results = ScheduleSerializer(many=True)
+
+
+def schedule_document(schedule: Schedule) -> dict[str, Any]:
+    """Return everything about one schedule."""
+    own = path_to("api:schedule", schedule.id)
+    last = schedule.last_task_id
+    return {
+        "schedule_id": schedule.id,
+        "name": schedule.name,
+        "kind": schedule.kind,
+        "input": schedule.input,
+        "queue": schedule.queue or None,
+        "cron": schedule.cron,
+        "timezone": schedule.timezone,
+        "enabled": schedule.enabled,
+        "next_at": schedule.next_at,
+        "last_at": schedule.last_at,
+        "last_task_id": last,
+        "last_error": schedule.last_error or None,
+        "created_at": schedule.created_at,
+        "links": {
+            "self": own,
+            "run": f"{own}/run",
+            "last_task": path_to("api:task", last) if last else None,
+        },
+    }

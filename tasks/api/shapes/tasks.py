@@ -1,0 +1,241 @@
+"""Tasks as the API shows them, and the body of a submission.
+
+The serializers are for the OpenAPI document; documents are written without their overhead, and a
+test compares each answer with its serializer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from zlib import crc32
+
+from rest_framework import serializers
+
+from tasks.api.shapes.body import Body
+from tasks.api.shapes.links import path_to
+from tasks.callback_address import MAX_URL_LENGTH
+from tasks.models import Attempt, Lane, Outcome, Status, Task
+from tasks.models.task import RETRYABLE
+from tasks.submission import DELAY_LIMIT, MAX_ATTEMPTS_LIMIT, PRIORITY_LIMIT, QUEUE_NAME
+
+_PATH = "A path on this server."
+
+
+class ErrorSerializer(serializers.Serializer[Any]):
+    """What went wrong."""
+
+    type = serializers.CharField(help_text="The exception's class.")
+    title = serializers.CharField()
+    detail = serializers.CharField()
+
+
+class AttemptErrorSerializer(ErrorSerializer):
+    """What went wrong in one attempt."""
+
+    traceback = serializers.CharField(
+        required=False, allow_null=True, help_text="Shown to operators only."
+    )
+
+
+class AttemptSerializer(serializers.Serializer[Any]):
+    """An ended attempt that did not complete the task."""
+
+    number = serializers.IntegerField()
+    outcome = serializers.ChoiceField(Outcome.choices)
+    worker = serializers.CharField(allow_blank=True)
+    started_at = serializers.DateTimeField(allow_null=True)
+    finished_at = serializers.DateTimeField(allow_null=True)
+    error = AttemptErrorSerializer(allow_null=True)
+
+
+class TaskErrorSerializer(ErrorSerializer):
+    """Why the last attempt failed, and the attempts before it."""
+
+    attempts = AttemptSerializer(many=True, help_text="Oldest first.")
+
+
+class TaskLinksSerializer(serializers.Serializer[Any]):
+    """Where to go from here; null where the status does not allow it."""
+
+    self = serializers.CharField(help_text=_PATH)
+    status_page = serializers.CharField(help_text=f"{_PATH} For people.")
+    retry = serializers.CharField(allow_null=True, help_text=f"{_PATH} To be POSTed to.")
+    cancel = serializers.CharField(allow_null=True, help_text=f"{_PATH} To be POSTed to.")
+
+
+class TaskSummarySerializer(serializers.Serializer[Any]):
+    """A task in a list: without its input, its result and its attempts, which may be large."""
+
+    task_id = serializers.UUIDField()
+    kind = serializers.CharField()
+    queue = serializers.CharField()
+    priority = serializers.IntegerField(help_text="Higher first.")
+    status = serializers.ChoiceField(Status.choices)
+    lane = serializers.ChoiceField(
+        Lane.choices, allow_null=True, help_text="What it waits for; null when it does not wait."
+    )
+    progress = serializers.IntegerField(min_value=0, max_value=100, help_text="Percent.")
+    progress_message = serializers.CharField(allow_blank=True)
+    attempt = serializers.IntegerField(help_text="Attempts begun that count.")
+    retry_count = serializers.IntegerField()
+    max_attempts = serializers.IntegerField()
+    error = ErrorSerializer(allow_null=True)
+    created_at = serializers.DateTimeField()
+    scheduled_at = serializers.DateTimeField(allow_null=True)
+    started_at = serializers.DateTimeField(allow_null=True)
+    finished_at = serializers.DateTimeField(allow_null=True)
+    cancel_requested = serializers.BooleanField()
+    callback_url = serializers.CharField(
+        allow_null=True, help_text="Who is told when the task has ended."
+    )
+    batch_id = serializers.UUIDField(allow_null=True)
+    metadata = serializers.DictField()
+    links = TaskLinksSerializer()
+
+
+class TaskSerializer(TaskSummarySerializer):
+    """A task, with all that is known about it."""
+
+    input = serializers.DictField()
+    result = serializers.JSONField(help_text="Null until the task is completed.")
+    error = TaskErrorSerializer(allow_null=True)
+
+
+class TaskPageSerializer(serializers.Serializer[Any]):
+    """A page of tasks."""
+
+    next = serializers.CharField(allow_null=True, help_text=_PATH)
+    previous = serializers.CharField(allow_null=True, help_text=_PATH)
+    results = TaskSummarySerializer(many=True)
+
+
+class RequeuedSerializer(serializers.Serializer[Any]):
+    """How many tasks dead workers had held."""
+
+    requeued = serializers.IntegerField()
+
+
+# All that a task's document depends on and that changes; small columns only.
+CHANGING = (
+    "status", "lease", "attempt", "max_attempts", "progress", "progress_message",
+    "cancel_requested", "scheduled_at", "started_at", "finished_at",
+)  # fmt: skip
+
+
+def task_document(task: Task, *, with_tracebacks: bool = False) -> dict[str, Any]:
+    """Return everything about one task; reads its attempts when it has an error."""
+    document = task_summary(task)
+    document["input"] = task.input
+    document["result"] = task.result
+    if task.error is not None:
+        ended = task.attempts.order_by("lease")
+        document["error"] = {
+            **task.error,
+            "attempts": [_attempt(one, with_traceback=with_tracebacks) for one in ended],
+        }
+    return document
+
+
+def task_summary(task: Task) -> dict[str, Any]:
+    """Return a task as lists show it: without what may be large."""
+    return {
+        "task_id": task.id,
+        "kind": task.kind,
+        "queue": task.queue,
+        "priority": task.priority,
+        "status": task.status,
+        "lane": task.lane,
+        "progress": task.progress,
+        "progress_message": task.progress_message,
+        "attempt": task.attempt,
+        "retry_count": task.retry_count,
+        "max_attempts": task.max_attempts,
+        "error": task.error,
+        "created_at": task.created_at,
+        "scheduled_at": task.scheduled_at,
+        "started_at": task.started_at,
+        "finished_at": task.finished_at,
+        "cancel_requested": task.cancel_requested,
+        "callback_url": task.callback_url or None,
+        "batch_id": task.batch_id,
+        "metadata": task.metadata,
+        "links": _links(task),
+    }
+
+
+def task_etag(task: Task, *, with_tracebacks: bool = False) -> str:
+    """Return a weak entity tag that differs whenever the task's document does."""
+    state = [getattr(task, name) for name in CHANGING]
+    digest = crc32(repr((state, task.lane, with_tracebacks)).encode())
+    return f'W/"{task.lease}-{digest:08x}"'
+
+
+def _links(task: Task) -> dict[str, str | None]:
+    own = path_to("api:task", task.id)
+    return {
+        "self": own,
+        "status_page": path_to("tasks-ui:task-detail", task.id),
+        "retry": f"{own}/retry" if task.status in RETRYABLE else None,
+        "cancel": None if task.is_terminal else f"{own}/cancel",
+    }
+
+
+def _attempt(attempt: Attempt, *, with_traceback: bool) -> dict[str, Any]:
+    return {
+        "number": attempt.number,
+        "outcome": attempt.outcome,
+        "worker": attempt.worker,
+        "started_at": attempt.started_at,
+        "finished_at": attempt.finished_at,
+        "error": _attempt_error(attempt.error, with_traceback=with_traceback),
+    }
+
+
+def _attempt_error(
+    error: Mapping[str, Any] | None, *, with_traceback: bool
+) -> dict[str, Any] | None:
+    if error is None:
+        return None
+    return {name: value for name, value in error.items() if with_traceback or name != "traceback"}
+
+
+TASK = Body(
+    {
+        "type": "object",
+        "properties": {
+            "kind": {"type": "string", "description": "One of `GET /api/v1/kinds/`."},
+            "input": {"type": "object", "description": "Checked against the kind's own schema."},
+            "queue": {"type": "string", "pattern": f"^{QUEUE_NAME.pattern}$"},
+            "priority": {
+                "type": "integer",
+                "minimum": -PRIORITY_LIMIT,
+                "maximum": PRIORITY_LIMIT,
+                "description": "Higher first, within a queue.",
+            },
+            "delay": {
+                "type": "number",
+                "minimum": 0,
+                "maximum": DELAY_LIMIT,
+                "description": "Seconds to wait before the task is due; not with `scheduled_at`.",
+            },
+            "scheduled_at": {
+                "type": "string",
+                "format": "date-time",
+                "description": "When the task is due; within ten years.",
+            },
+            "max_attempts": {"type": "integer", "minimum": 1, "maximum": MAX_ATTEMPTS_LIMIT},
+            "callback_url": {
+                "type": "string",
+                "maxLength": MAX_URL_LENGTH,
+                "description": "Told by a signed POST (Standard Webhooks) when the task has ended.",
+            },
+            "metadata": {
+                "type": "object",
+                "description": "Yours; shown in every list, so at most 16 KiB.",
+            },
+        },
+        "required": ["kind"],
+        "additionalProperties": False,
+    }
+)

@@ -1,0 +1,24 @@
+"""Postponing the callbacks that wait for a receiver."""
+
+from __future__ import annotations
+
+from django.db import connection
+
+from tasks import sql
+
+PUT_OFF_LIMIT = 1_000
+
+
+def put_off_callbacks(
+    *, owner_id: int | None, url: str, pause: float, spread: float = 0.0, coming: bool = False
+) -> None:
+    """Let what waits for the receiver of a URL wait `pause` seconds, and up to `spread` more.
+
+    With `coming` so does what would come earlier than that.
+    """
+    wanted = {"owner": owner_id, "url": url, "pause": pause, "spread": spread, "coming": coming}
+    with connection.cursor() as cursor:
+        while True:
+            cursor.execute(sql.PUT_OFF, {**wanted, "limit": PUT_OFF_LIMIT})
+            if cursor.rowcount < PUT_OFF_LIMIT:
+                return

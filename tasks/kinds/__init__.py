@@ -1,0 +1,24 @@
+"""The contract of a kind of task: one function, one decorator, in any app's `kinds.py`."""
+
+from __future__ import annotations
+
+from tasks.kinds.context import Context
+from tasks.kinds.exceptions import Cancel, FatalError, Retry, Snooze, SoftTimeLimitExceeded
+from tasks.kinds.registry import Handler, Kind, add, all_kinds, get, kind
+from tasks.kinds.retry_policy import RetryPolicy
+
+__all__ = [
+    "Cancel",
+    "Context",
+    "FatalError",
+    "Handler",
+    "Kind",
+    "Retry",
+    "RetryPolicy",
+    "Snooze",
+    "SoftTimeLimitExceeded",
+    "add",
+    "all_kinds",
+    "get",
+    "kind",
+]

@@ -1,0 +1,50 @@
+"""The verbs of a task's life: everything that changes a task."""
+
+from __future__ import annotations
+
+from tasks.lifecycle.enqueue import submit, submit_many
+from tasks.lifecycle.preparation import prepare
+from tasks.lifecycle.verbs import (
+    RESCUE_LIMIT,
+    RESCUE_LOCK,
+    cancel,
+    cancel_many,
+    delete,
+    delete_many,
+    finish,
+    forget_workers,
+    move_matching,
+    pause_queue,
+    prune,
+    prune_batches,
+    reconcile,
+    rescue,
+    reset,
+    resume_queue,
+    retry,
+    retry_many,
+)
+
+__all__ = [
+    "RESCUE_LIMIT",
+    "RESCUE_LOCK",
+    "cancel",
+    "cancel_many",
+    "delete",
+    "delete_many",
+    "finish",
+    "forget_workers",
+    "move_matching",
+    "pause_queue",
+    "prepare",
+    "prune",
+    "prune_batches",
+    "reconcile",
+    "rescue",
+    "reset",
+    "resume_queue",
+    "retry",
+    "retry_many",
+    "submit",
+    "submit_many",
+]

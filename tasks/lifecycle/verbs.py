@@ -1,0 +1,228 @@
+"""The verbs of a task's life, in its order. Nothing else writes a status.
+
+Each calls one statement of `tasks/sql/`, whose header says which arrow it draws and what guards
+it, and emits one event for each task that moved. Each joins the caller's transaction.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import sys
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any, LiteralString
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import Exists, OuterRef
+from django.db.models.functions import Now
+
+from tasks import sql
+from tasks.errors import TaskGone, WrongStatus
+from tasks.kinds.exceptions import LostClaim
+from tasks.lifecycle.ending import Ending, follow_ups, parameters
+from tasks.lifecycle.enqueue import insert
+from tasks.lifecycle.telemetry import emit, emit_ended
+from tasks.models import Queue, Status, Task, Worker
+from tasks.models.task import TaskQuerySet
+
+log = logging.getLogger(__name__)
+
+RESCUE_LIMIT = 1_000
+PRUNE_LIMIT = 1_000
+# Tasks that `move_matching` moves in one transaction.
+MATCHING_CHUNK = 1_000
+# Far more than bad luck; a task that kills its process is found out long before, in isolation.
+LOSSES_LIMIT = 10
+# One rescuer at a time is enough; a transaction-level lock also works behind PgBouncer.
+RESCUE_LOCK = 0x7461736B
+# Long enough for an operator to see in the console that a worker died.
+FORGET_WORKERS_AFTER = dt.timedelta(minutes=10)
+
+
+def finish(ending: Ending, *, worker: str) -> None:
+    """End one attempt in the caller's transaction; raise LostClaim when the claim is gone.
+
+    For transactional handlers; other attempts are ended in groups by the worker.
+    """
+    rows = sql.run(sql.FINISH, parameters([ending], worker=worker))
+    if not rows:
+        raise LostClaim
+    if new := follow_ups([ending]):
+        insert(new)
+    transaction.on_commit(partial(emit_ended, ending))
+
+
+def cancel(task: Task) -> Task:
+    """Cancel what waits at once, ask what runs to stop; raise WrongStatus when it has ended.
+
+    Like every verb on one task, raises TaskGone when it was deleted meanwhile.
+    """
+    return _move(task, cancel_many, "cancelled")
+
+
+def cancel_many(ids: Sequence[uuid.UUID]) -> int:
+    """Cancel those that have not ended; return how many."""
+    return _drop("cancel", sql.CANCEL, ids)
+
+
+def retry(task: Task) -> Task:
+    """Queue a failed or cancelled task again; raise WrongStatus otherwise."""
+    return _move(task, retry_many, "retried")
+
+
+def retry_many(ids: Sequence[uuid.UUID]) -> int:
+    """Queue again those that failed or were cancelled; return how many."""
+    return len(_apply("retry", sql.RETRY, {"ids": list(ids)}))
+
+
+def delete(task: Task) -> None:
+    """Delete a task and its history; raise WrongStatus while it is being processed."""
+    if not delete_many([task.pk]) and Task.objects.filter(pk=task.pk).exists():
+        task.refresh_from_db()
+        raise WrongStatus(task.status, "deleted")
+
+
+def delete_many(ids: Sequence[uuid.UUID]) -> int:
+    """Delete those that are not being processed; return how many."""
+    return _drop("delete", sql.DELETE, ids)
+
+
+def move_matching(
+    tasks: TaskQuerySet, verb: Callable[[Sequence[uuid.UUID]], int], *, limit: int = sys.maxsize
+) -> tuple[int, bool]:
+    """Move the ended tasks that match; return how many, and whether the limit left others.
+
+    `verb` (`retry_many`, `delete_many`) gets the ids of one chunk, locked while they still match,
+    in a transaction of their own, and must move all of them. Those that ended longest ago come
+    first. Tasks that end after the start, by the database's clock, are left: so a kind that fails
+    again at once is retried once. Rows that another transaction holds are left too.
+    """
+    ended = tasks.filter(finished_at__lte=_now()).order_by("finished_at", "id")
+    locked = ended.select_for_update(of=("self",), skip_locked=True).values_list("id", flat=True)
+    moved = 0
+    while moved < limit:
+        size = min(MATCHING_CHUNK, limit - moved)
+        with transaction.atomic():
+            in_chunk = verb(list(locked[:size]))
+        moved += in_chunk
+        if in_chunk < size:
+            return moved, False
+    return moved, ended.exists()
+
+
+def rescue(silent: Sequence[int] = (), *, steady: bool = True) -> int:
+    """Queue again what dead workers held; return how many tasks.
+
+    `silent` are the workers that the caller saw miss a renewal, by a clock that nobody sets; they
+    count where the database's clock cannot be trusted, for having been set (not `steady`). One
+    rescuer works at a time: the others return 0 at once.
+    """
+    with transaction.atomic():
+        if not sql.run("SELECT pg_try_advisory_xact_lock(%(lock)s)", {"lock": RESCUE_LOCK})[0][0]:
+            return 0
+        wanted = {
+            "lease": settings.LEASE_SECONDS,
+            "silent": list(silent),
+            "steady": steady,
+            "max_losses": LOSSES_LIMIT,
+            "limit": RESCUE_LIMIT,
+        }
+        return len(_apply("rescue", sql.RESCUE, wanted))
+
+
+def reconcile() -> tuple[int, int]:
+    """Give waiting tasks without a job one, delete jobs without a task; return both counts."""
+    ((enqueued, gone),) = sql.run(sql.RECONCILE, {"limit": RESCUE_LIMIT})
+    if enqueued or gone:
+        log.warning("reconciled", extra={"enqueued": enqueued, "gone": gone})
+    return enqueued, gone
+
+
+def forget_workers() -> None:
+    """Delete the rows of workers that have been dead for long and hold nothing."""
+    dead_since = Now() - FORGET_WORKERS_AFTER
+    holding = Task.objects.filter(status=Status.PROCESSING, worker_id=OuterRef("pk"))
+    dead = Worker.objects.filter(~Exists(holding), heartbeat_at__lt=dead_since)
+    if workers := list(dead.values_list("pk", flat=True)):
+        with connection.cursor() as cursor:
+            cursor.execute(sql.UNREGISTER, {"workers": workers})
+
+
+def prune() -> int:
+    """Delete what ended longer ago than its retention; return how many."""
+    return sum(prune_batches())
+
+
+def prune_batches() -> Iterator[int]:
+    """Delete it in small batches; yield after each how many it held, so that one may stop."""
+    keep = (
+        ([Status.COMPLETED, Status.CANCELLED], settings.RETENTION_COMPLETED_DAYS),
+        ([Status.FAILED], settings.RETENTION_FAILED_DAYS),
+    )
+    for statuses, days in keep:
+        wanted = {"statuses": [str(s) for s in statuses], "days": days, "limit": PRUNE_LIMIT}
+        while pruned := sql.run(sql.PRUNE, wanted)[0][0]:
+            yield pruned
+
+
+def reset() -> None:
+    """Delete every task, with its history, its batch and its job, and every switch that was set."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(sql.RESET)
+    log.warning("reset: all tasks deleted")
+
+
+def pause_queue(name: str) -> None:
+    """Claim nothing more from a queue; what runs goes on."""
+    Queue.objects.update_or_create(name=name, defaults={"paused": True})
+
+
+def resume_queue(name: str) -> None:
+    """Claim from a queue again."""
+    Queue.objects.update_or_create(name=name, defaults={"paused": False})
+
+
+def _move(task: Task, verb: Callable[[Sequence[uuid.UUID]], int], participle: str) -> Task:
+    # Read before the commit: the answer is what the verb left, not what a worker makes of it next.
+    with transaction.atomic():
+        moved = verb([task.pk])
+        try:
+            task.refresh_from_db()
+        except Task.DoesNotExist:
+            raise TaskGone from None
+    if not moved:
+        raise WrongStatus(task.status, participle)
+    return task
+
+
+def _drop(transition: str, statement: LiteralString, ids: Sequence[uuid.UUID]) -> int:
+    """Run a statement after whose first columns comes a job that it had to leave, if any."""
+    rows = _apply(transition, statement, {"ids": list(ids)})
+    if left := [row[4] for row in rows if row[4]]:
+        # What has been done stands, and the reconciler finds what this does not.
+        transaction.on_commit(partial(_discard, left), robust=True)
+    return len(rows)
+
+
+def _discard(jobs: list[int]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(sql.DISCARD, {"jobs": jobs})
+
+
+def _apply(transition: str, statement: LiteralString, wanted: dict[str, Any]) -> list[sql.Row]:
+    """Run a statement that returns (id, kind, attempt, status, …) of each task it moved."""
+    rows = sql.run(statement, wanted)
+    for task_id, kind, attempt, status, *_ in rows:
+        facts = {"task_id": task_id, "kind": kind, "attempt": attempt, "status": status}
+        transaction.on_commit(partial(emit, transition, **facts))
+    return rows
+
+
+def _now() -> dt.datetime:
+    """Read the database's clock."""
+    ((now,),) = sql.run("SELECT clock_timestamp()", {})
+    assert isinstance(now, dt.datetime)
+    return now

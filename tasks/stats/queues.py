@@ -1,0 +1,161 @@
+"""What the queues hold: how many tasks wait and run, and how old the oldest is."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Count, Min, Q
+from django.db.models.functions import Greatest, Now
+
+from tasks import kinds
+from tasks.lanes import retry_share
+from tasks.models import Queue, Status, Task
+from tasks.models.task import TERMINAL, TaskQuerySet
+from tasks.stats import count_cache
+
+# Counting further would cost more than it tells.
+WAITING_LIMIT = 1_000
+
+_DUE = Q(scheduled_at=None) | Q(scheduled_at__lte=Now())
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueueLoad:
+    """What one queue holds; `oldest_age` in seconds, of the oldest due task."""
+
+    pending: int
+    processing: int
+    oldest_age: float | None
+    paused: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueuesStatus:
+    """What waits in which lane and queue, and how many tasks are in each status."""
+
+    primary: int
+    retry: int
+    scheduled: int
+    states: dict[str, int]
+    by_queue: dict[str, QueueLoad]
+    now: dt.datetime
+
+    @property
+    def due(self) -> int:
+        return self.primary + self.retry
+
+    @property
+    def processing(self) -> int:
+        return self.states[Status.PROCESSING]
+
+    @property
+    def oldest_age(self) -> float | None:
+        ages = [load.oldest_age for load in self.by_queue.values() if load.oldest_age is not None]
+        return max(ages, default=None)
+
+    @property
+    def dlq(self) -> int:
+        return self.states[Status.FAILED]
+
+    @property
+    def retry_ratio(self) -> float:
+        return retry_share(primary=self.primary, retry=self.retry)
+
+    def document(self) -> dict[str, Any]:
+        """Return it as it is shown to people: by the API and by `queue_status`."""
+        return {
+            "queues": {
+                "primary": self.primary,
+                "retry": self.retry,
+                "scheduled": self.scheduled,
+                "dlq": self.dlq,
+            },
+            "states": self.states,
+            "retry_ratio": self.retry_ratio,
+            "by_queue": {
+                name: {
+                    "pending": load.pending,
+                    "processing": load.processing,
+                    "oldest_age_s": load.oldest_age,
+                    "paused": load.paused,
+                }
+                for name, load in self.by_queue.items()
+            },
+        }
+
+
+def queues_status(*, exact: bool = False) -> QueuesStatus:
+    """Tell what waits, runs and was; of many tasks as of a few seconds ago, unless exact."""
+    told = count_cache.count(_tally) if exact else count_cache.take("queues", _tally)
+    waiting, running = told.found["waiting"], told.found["running"]
+    states = dict.fromkeys(Status.values, 0) | told.found["ended"]
+    states[Status.PENDING] = sum(row["pending"] for row in waiting.values())
+    states[Status.PROCESSING] = sum(running.values())
+    return QueuesStatus(
+        primary=sum(row["primary"] for row in waiting.values()),
+        retry=sum(row["retry"] for row in waiting.values()),
+        scheduled=sum(row["scheduled"] for row in waiting.values()),
+        states=states,
+        by_queue=_loads(waiting, running),
+        now=told.at,
+    )
+
+
+def waiting() -> int:
+    """Return how many tasks are due, at most WAITING_LIMIT."""
+    due = Task.objects.filter(_DUE, status=Status.PENDING).order_by()
+    return due.values("pk")[:WAITING_LIMIT].count()
+
+
+def _tally(now: dt.datetime) -> dict[str, Any]:
+    """Count by status and queue, each status through its index; reads all that waits."""
+    running = Task.objects.filter(status=Status.PROCESSING)
+    return {
+        "waiting": {row["queue"]: _told(row, now) for row in _waiting()},
+        "running": dict(_counts(running, "queue")),
+        "ended": {status: Task.objects.filter(status=status).count() for status in TERMINAL},
+    }
+
+
+def _told(row: dict[str, Any], now: dt.datetime) -> dict[str, Any]:
+    since = row.pop("since")
+    return {**row, "age": max(0.0, round((now - since).total_seconds(), 3)) if since else None}
+
+
+def _waiting() -> Any:
+    # What is due waits since the latest of what it had to wait for.
+    since = Min(Greatest("created_at", "scheduled_at", "started_at"), filter=_DUE)
+    return (
+        Task.objects.filter(status=Status.PENDING)
+        .order_by()
+        .values("queue")
+        .annotate(
+            pending=Count("*"),
+            primary=Count("pk", filter=_DUE & Q(attempt=0)),
+            retry=Count("pk", filter=_DUE & Q(attempt__gt=0)),
+            scheduled=Count("pk", filter=Q(scheduled_at__gt=Now())),
+            since=since,
+        )
+    )
+
+
+def _counts(tasks: TaskQuerySet, column: str) -> Any:
+    return tasks.order_by().values_list(column).annotate(n=Count("*"))
+
+
+def _loads(waiting: dict[str, Any], running: dict[str, int]) -> dict[str, QueueLoad]:
+    """Describe every queue that holds tasks, that a kind names, or that somebody switched."""
+    switches = dict(Queue.objects.values_list("name", "paused"))
+    named = {kind.queue for kind in kinds.all_kinds().values()}
+    loads = {}
+    for name in sorted(named | set(waiting) | set(running) | set(switches)):
+        row = waiting.get(name, {})
+        loads[name] = QueueLoad(
+            pending=row.get("pending", 0),
+            processing=running.get(name, 0),
+            oldest_age=row.get("age"),
+            paused=switches.get(name, False),
+        )
+    return loads

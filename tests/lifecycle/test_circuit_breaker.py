@@ -1,0 +1,197 @@
+"""The circuit to the provider: shared, tried by one call at a time, closed by its success."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import pytest
+from django.db import connection
+from pytest_django import Settings
+
+from tasks import circuit_breaker
+from tasks.circuit_breaker import CircuitBreaker, CircuitOpen, ServiceFailure, ServiceRefusal
+from tasks.kinds import Cancel, Snooze
+from tasks.models import Breaker
+from tests.analysis.llm import ask, in_threads, provider
+from tests.fakes.openrouter import Fake
+from tests.waiting import wait_until
+
+__all__ = ["provider"]
+
+pytestmark = pytest.mark.django_db
+
+circuit = CircuitBreaker("test")
+
+
+@pytest.fixture(autouse=True)
+def _quick(settings: Settings) -> None:
+    settings.CIRCUIT_BREAKER_FAILURE_THRESHOLD = 3
+    settings.CIRCUIT_BREAKER_RECOVERY_TIMEOUT = 60
+
+
+def call(error: BaseException | None = None) -> None:
+    with circuit.passage(lease=30):
+        if error:
+            raise error
+
+
+def fail(times: int = 1) -> None:
+    for _ in range(times):
+        with pytest.raises(ServiceFailure):
+            call(ServiceFailure("down"))
+
+
+def recover() -> None:
+    """Let the recovery time pass."""
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE tasks_breaker SET open_until = now() WHERE open_until IS NOT NULL")
+
+
+def state() -> str:
+    return {one.name: one.state for one in circuit_breaker.circuits()}["test"]
+
+
+def test_failures_in_a_row_open_the_circuit() -> None:
+    fail(2)
+    call()
+    fail(2)
+    assert state() == "closed"
+    fail()
+    assert state() == "open"
+    with pytest.raises(CircuitOpen) as refused:
+        call()
+    assert 55 < refused.value.retry_after <= 60
+
+
+def test_a_refusal_and_an_interruption_are_no_failures() -> None:
+    fail(2)
+    with pytest.raises(ServiceRefusal):
+        call(ServiceRefusal("no"))
+    fail(2)
+    with pytest.raises(Cancel):
+        call(Cancel())
+    assert state() == "closed"
+
+
+def test_the_probes_success_closes_the_circuit() -> None:
+    fail(3)
+    recover()
+    assert state() == "half-open"
+    call()
+    assert (state(), Breaker.objects.get().failures) == ("closed", 0)
+
+
+def test_the_probes_failure_opens_it_again() -> None:
+    fail(3)
+    recover()
+    fail()
+    assert state() == "open"
+    with pytest.raises(CircuitOpen):
+        call()
+
+
+def test_while_one_call_tries_the_service_no_other_does() -> None:
+    fail(3)
+    recover()
+    with circuit.passage(lease=30):
+        for _ in range(3):
+            with pytest.raises(CircuitOpen) as refused:
+                call()
+            assert refused.value.retry_after == circuit_breaker.PROBED_AGAIN_AFTER
+    call()
+
+
+def test_a_cancelled_probe_lets_another_one_try() -> None:
+    fail(3)
+    recover()
+    with pytest.raises(Cancel):
+        call(Cancel())
+    call()
+    assert state() == "closed"
+
+
+def test_a_probe_that_died_is_replaced_after_its_lease() -> None:
+    fail(3)
+    recover()
+    dead = circuit.passage(lease=0)
+    dead.__enter__()
+    with circuit.passage(lease=30):
+        # It comes back after all: what it says no longer counts.
+        with suppress(ServiceFailure):
+            dead.__exit__(ServiceFailure, ServiceFailure("late"), None)
+        assert state() == "half-open"
+    assert state() == "closed"
+
+
+def test_calls_from_before_the_opening_say_nothing_after_it() -> None:
+    early = [circuit.passage(lease=30) for _ in range(4)]
+    for passage in early:
+        passage.__enter__()
+    fail(3)
+    opened = Breaker.objects.get()
+    early[0].__exit__(None, None, None)
+    for passage in early[1:]:
+        with suppress(ServiceFailure):
+            passage.__exit__(ServiceFailure, ServiceFailure("late"), None)
+    late = Breaker.objects.get()
+    assert (late.open_until, late.failures) == (opened.open_until, 3)
+
+
+def test_a_reset_closes_the_circuit() -> None:
+    fail(3)
+    assert "test" in circuit_breaker.reset()
+    call()
+    assert state() == "closed"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_callers_at_once_one_tries_the_service() -> None:
+    fail(3)
+    recover()
+    refused: list[CircuitOpen] = []
+
+    def enter() -> None:
+        try:
+            with circuit.passage(lease=30):
+                wait_until(lambda: len(refused) == 11, what="the others refused")
+        except CircuitOpen as error:
+            refused.append(error)
+            raise
+
+    results = in_threads(12, enter)
+    assert results.count(None) == 1
+    assert len(refused) == 11
+
+
+@pytest.mark.django_db(transaction=True)
+def test_failures_at_once_are_all_counted(settings: Settings) -> None:
+    settings.CIRCUIT_BREAKER_FAILURE_THRESHOLD = 100
+    in_threads(8, lambda: call(ServiceFailure("down")))
+    assert Breaker.objects.get().failures == 8
+
+
+def test_an_outage_of_the_provider_is_sat_out(provider: Fake, settings: Settings) -> None:
+    settings.CIRCUIT_BREAKER_RECOVERY_TIMEOUT = 0.5
+    provider.behaviour = "503"
+
+    def outcome() -> str:
+        try:
+            return ask("anything").text
+        except Exception as error:
+            return type(error).__name__
+
+    assert [outcome() for _ in range(5)] == ["ModelUnavailable"] * 3 + ["Snooze"] * 2
+    assert len(provider.calls) == 3
+    wait_until(lambda: outcome() == "ModelUnavailable", what="tried again")
+    assert len(provider.calls) == 4
+    provider.behaviour = "ok"
+    wait_until(lambda: outcome().startswith("In short"), what="closed")
+    assert len(provider.calls) == 5
+
+
+def test_a_limit_of_rate_does_not_open_the_circuit(provider: Fake) -> None:
+    provider.behaviour = "429"
+    for _ in range(5):
+        with pytest.raises(Snooze):
+            ask("anything")
+    assert len(provider.calls) == 5

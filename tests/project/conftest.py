@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.waiting import wait_until
+
+ROOT = Path(__file__).resolve().parents[2]
+
+Supervise = Callable[[str], "Supervised"]
+
+
+class Supervised:
+    """A supervisor of toys at work."""
+
+    def __init__(self, name: str, journal: Path) -> None:
+        self.journal = journal
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tests.project.supervised", name, str(journal)],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            process_group=0,
+        )
+
+    def lines(self, name: str, event: str) -> list[list[str]]:
+        if not self.journal.exists():
+            return []
+        found = [line.split() for line in self.journal.read_text().splitlines()]
+        return [words for words in found if words[:2] == [name, event]]
+
+    def pids(self, name: str) -> list[int]:
+        return [int(words[2]) for words in self.lines(name, "began")]
+
+    def order(self, event: str) -> list[str]:
+        found = [line.split() for line in self.journal.read_text().splitlines()]
+        return [words[0] for words in found if words[1] == event]
+
+    def began(self, name: str, *, times: int = 1) -> int:
+        """Wait until a child has been started; its process id."""
+        wait_until(lambda: len(self.pids(name)) >= times)
+        return self.pids(name)[-1]
+
+    def stop(self, *, timeout: float = 20.0) -> int:
+        self.process.terminate()
+        return self.process.wait(timeout)
+
+    def everything(self) -> list[psutil.Process]:
+        main = psutil.Process(self.process.pid)
+        return [main, *main.children(recursive=True)]
+
+
+@pytest.fixture
+def supervise(tmp_path: Path) -> Iterator[Supervise]:
+    """Start supervisors of toys, and end what they leave."""
+    started: list[Supervised] = []
+
+    def start(name: str) -> Supervised:
+        started.append(Supervised(name, tmp_path / f"journal-{len(started)}"))
+        return started[-1]
+
+    yield start
+    for supervised in started:
+        with suppress(psutil.NoSuchProcess):
+            for process in supervised.everything():
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
+        supervised.process.wait(10)
+        for stream in (supervised.process.stdout, supervised.process.stderr):
+            if stream is not None:
+                stream.close()
+
+
+@contextmanager
+def open_directory() -> Iterator[Path]:
+    """Make a directory that PostgreSQL's own user may enter, unlike pytest's."""
+    directory = Path(tempfile.mkdtemp(prefix="platform-"))
+    directory.chmod(0o755)
+    try:
+        yield directory
+    finally:
+        shutil.rmtree(directory)
+
+
+@pytest.fixture
+def open_dir() -> Iterator[Path]:
+    """Return a directory that PostgreSQL's own user may enter."""
+    with open_directory() as directory:
+        yield directory

@@ -1,0 +1,93 @@
+"""What is written about settings agrees with what reads them."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.project.conftest import ROOT
+
+PROFILES = sorted((ROOT / "deploy" / "profiles").glob("*.env"))
+SHOW_SETTINGS = """
+from taskproject import settings
+for name in dir(settings):
+    if name.isupper() and isinstance(value := getattr(settings, name), (str, int, float, list)):
+        print(name, repr(value))
+"""
+
+
+def names_in(path: Path) -> set[str]:
+    """Return the names that an env file sets or offers."""
+    return set(re.findall(r"^(?:# )?([A-Z_]+)=", path.read_text(), re.MULTILINE))
+
+
+def names_read() -> set[str]:
+    """Return the names that the settings read from the environment."""
+    text = (ROOT / "taskproject" / "settings.py").read_text()
+    text += (ROOT / "taskproject" / "environment.py").read_text()
+    return set(re.findall(r'env(?:\.\w+\(|, )"([A-Z_]+)"', text.replace("(\n    env", "(env")))
+
+
+def names_in_compose() -> set[str]:
+    """Return the names that docker-compose.yml takes from the environment."""
+    text = (ROOT / "docker-compose.yml").read_text()
+    passed_on = re.findall(r"^ +([A-Z_]+):$", text, re.MULTILINE)
+    return {*re.findall(r"\$\{([A-Z_]+)", text), *passed_on}
+
+
+def settings_with(environment: dict[str, str]) -> str:
+    """Return the plain settings that an environment makes."""
+    system = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    shown = subprocess.run(
+        [sys.executable, "-c", SHOW_SETTINGS],
+        cwd=ROOT,
+        env={**system, "SECRET_KEY": "tests only", **environment},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return shown.stdout
+
+
+def test_the_example_holds_the_defaults() -> None:
+    lines = (ROOT / ".env.example").read_text().splitlines()
+    set_there = dict(line.split("=", 1) for line in lines if re.match("[A-Z_]+=", line))
+    assert settings_with(set_there) == settings_with({})
+
+
+def test_every_setting_is_in_the_example() -> None:
+    assert names_read() - names_in(ROOT / ".env.example") == set()
+
+
+def test_every_setting_of_the_containers_is_in_the_example() -> None:
+    assert names_in_compose() - names_in(ROOT / ".env.example") == set()
+
+
+def test_the_example_sets_nothing_that_nothing_reads() -> None:
+    assert names_in(ROOT / ".env.example") <= names_read() | names_in_compose()
+
+
+@pytest.mark.parametrize("profile", PROFILES, ids=lambda path: path.stem)
+def test_a_profile_sets_only_what_the_containers_take(profile: Path) -> None:
+    assert names_in(profile) <= names_in_compose()
+
+
+def test_there_are_four_profiles() -> None:
+    stems = [path.stem for path in PROFILES]
+    assert stems == ["development", "high-throughput", "memory-constrained", "production"]
+
+
+def test_the_containers_start_in_order() -> None:
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    assert set(services) == {"postgres", "migrate", "web", "worker", "reset"}
+    assert services["migrate"]["depends_on"]["postgres"]["condition"] == "service_healthy"
+    for name in ("web", "worker", "reset"):
+        condition = services[name]["depends_on"]["migrate"]["condition"]
+        assert condition == "service_completed_successfully"
+    assert services["reset"]["profiles"] == ["tools"]

@@ -1,0 +1,239 @@
+"""A supervisor restarts what dies, and stops everything in order."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from itertools import pairwise
+
+import psutil
+import pytest
+
+from tests.project.conftest import Supervise
+from tests.project.waiting import wait_gone
+from tests.waiting import wait_until
+from tests.workers import is_running
+
+
+def test_a_killed_child_is_started_again(supervise: Supervise) -> None:
+    supervised = supervise("three")
+    first = supervised.began("top")
+    os.kill(first, signal.SIGKILL)
+    assert supervised.began("top", times=2) != first
+    assert supervised.stop() == 0
+    _, said = supervised.process.communicate()
+    assert said.count("top was killed by SIGKILL") == 1
+
+
+def test_a_killed_child_leaves_no_zombie(supervise: Supervise) -> None:
+    supervised = supervise("three")
+    os.kill(supervised.began("top"), signal.SIGKILL)
+    supervised.began("top", times=2)
+    states = [process.status() for process in supervised.everything()]
+    assert psutil.STATUS_ZOMBIE not in states
+
+
+def test_a_child_that_dies_young_is_started_again_more_and_more_slowly(
+    supervise: Supervise,
+) -> None:
+    supervised = supervise("flapping")
+    supervised.began("moth", times=4)
+    times = [float(words[3]) for words in supervised.lines("moth", "began")]
+    pauses = [later - earlier for earlier, later in pairwise(times)]
+    assert pauses[0] >= 0.2
+    assert pauses[1] >= 0.4
+    assert pauses[2] >= 0.8
+
+
+def test_a_child_that_has_lived_for_a_while_is_started_again_at_once(supervise: Supervise) -> None:
+    supervised = supervise("mayfly")
+    supervised.began("moth", times=3)
+    supervised.stop()
+    assert supervised.process.stderr
+    assert supervised.process.stderr.read().count("restarted at once") == 2
+
+
+def test_a_child_that_asks_to_be_recycled_is_back_at_once(supervise: Supervise) -> None:
+    supervised = supervise("recycled")
+    supervised.began("moth", times=4)
+    times = [float(words[3]) for words in supervised.lines("moth", "began")]
+    # Each lived 0.3 s; a back-off would have added 1.4 s by now.
+    assert times[3] - times[0] < 2
+
+
+def test_children_stop_highest_tier_first(supervise: Supervise) -> None:
+    supervised = supervise("three")
+    for name in ("top", "middle", "bottom"):
+        supervised.began(name)
+    assert supervised.stop() == 0
+    assert supervised.order("ended") == ["top", "middle", "bottom"]
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_every_signal_to_stop_stops_everything(
+    supervise: Supervise, signum: signal.Signals
+) -> None:
+    supervised = supervise("three")
+    pids = [supervised.began(name) for name in ("top", "middle", "bottom")]
+    supervised.process.send_signal(signum)
+    assert supervised.process.wait(10) == 0
+    assert not any(is_running(pid) for pid in pids)
+
+
+def test_a_signal_to_the_process_group_reaches_the_supervisor_alone(supervise: Supervise) -> None:
+    supervised = supervise("three")
+    for name in ("top", "middle", "bottom"):
+        supervised.began(name)
+    os.killpg(supervised.process.pid, signal.SIGINT)
+    assert supervised.process.wait(10) == 0
+    assert supervised.order("ended") == ["top", "middle", "bottom"]
+
+
+def test_a_child_that_heeds_no_request_is_killed_after_the_grace(supervise: Supervise) -> None:
+    supervised = supervise("stubborn")
+    pid = supervised.began("mule")
+    asked = time.monotonic()
+    assert supervised.stop() == 0
+    assert 0.5 <= time.monotonic() - asked < 5
+    assert not is_running(pid)
+
+
+def test_a_second_request_leaves_little_grace(supervise: Supervise) -> None:
+    supervised = supervise("patient")
+    pids = [supervised.began("mule"), supervised.began("slow")]
+    supervised.process.terminate()
+    wait_until(lambda: bool(supervised.lines("slow", "ended")))
+    asked = time.monotonic()
+    assert supervised.stop() == 0
+    assert time.monotonic() - asked < 5
+    assert not any(is_running(pid) for pid in pids)
+
+
+def test_a_request_passed_on_twice_is_one_request(supervise: Supervise) -> None:
+    supervised = supervise("slow")
+    supervised.began("slow")
+    supervised.process.terminate()
+    assert supervised.stop() == 0
+    assert supervised.order("ended") == ["slow"]
+
+
+def test_children_die_with_a_killed_supervisor(supervise: Supervise) -> None:
+    supervised = supervise("three")
+    pids = [supervised.began(name) for name in ("top", "middle", "bottom")]
+    supervised.process.kill()
+    wait_gone(pids, within=2)
+
+
+def test_commands_die_with_a_killed_supervisor(supervise: Supervise) -> None:
+    supervised = supervise("command")
+    wait_until(lambda: len(supervised.everything()) == 2)
+    command = supervised.everything()[1]
+    supervised.process.kill()
+    wait_gone([command.pid], within=2)
+
+
+def test_what_outlives_its_parent_is_ended_too(supervise: Supervise) -> None:
+    supervised = supervise("runaway")
+    runaway = supervised.began("runaway")
+    os.kill(supervised.began("careless"), signal.SIGKILL)
+    supervised.began("careless", times=2)
+    runaways = [runaway, supervised.began("runaway", times=2)]
+    assert supervised.stop() == 0
+    assert not any(is_running(pid) for pid in runaways)
+
+
+def test_what_a_child_leaves_is_ended_before_the_others_when_so_wanted(
+    supervise: Supervise,
+) -> None:
+    supervised = supervise("tidy")
+    runaway = supervised.began("runaway")
+    os.kill(supervised.began("careless"), signal.SIGKILL)
+    wait_gone([runaway], within=2)
+    assert is_running(supervised.began("careless", times=2))
+
+
+def test_a_mute_child_is_killed_and_started_again(supervise: Supervise) -> None:
+    supervised = supervise("mute")
+    mole = supervised.began("mole")
+    asked = supervised.journal.with_name("be mute")
+    asked.touch()
+    wait_until(lambda: bool(supervised.lines("mole", "mute")))
+    asked.unlink()
+    wait_gone([mole], within=5)
+    assert supervised.began("mole", times=2) != mole
+    assert supervised.stop() == 0
+    _, said = supervised.process.communicate()
+    assert said.count("mole has been mute for 1.5 s, sending SIGKILL") == 1
+
+
+def test_a_child_that_has_not_begun_to_beat_is_not_mute(supervise: Supervise) -> None:
+    supervised = supervise("starting")
+    starter = supervised.began("starter")
+    since = time.monotonic()
+    wait_until(lambda: time.monotonic() > since + 2)
+    assert supervised.pids("starter") == [starter]
+    assert is_running(starter)
+
+
+def test_a_child_that_was_frozen_with_its_supervisor_is_not_mute(supervise: Supervise) -> None:
+    supervised = supervise("mute")
+    mole = supervised.began("mole")
+    os.kill(supervised.process.pid, signal.SIGSTOP)
+    os.kill(mole, signal.SIGSTOP)
+    since = time.monotonic()
+    wait_until(lambda: time.monotonic() > since + 4)
+    # The supervisor looks first.
+    os.kill(supervised.process.pid, signal.SIGCONT)
+    wait_until(lambda: time.monotonic() > since + 4.5)
+    os.kill(mole, signal.SIGCONT)
+    # And it goes on beating for longer than the limit.
+    wait_until(lambda: time.monotonic() > since + 7)
+    assert supervised.pids("mole") == [mole]
+    assert is_running(mole)
+
+
+def test_a_child_that_keeps_dying_at_the_start_ends_everything(supervise: Supervise) -> None:
+    supervised = supervise("failing")
+    assert supervised.process.wait(20) == 1
+    said, _ = supervised.process.communicate()
+    assert said == "dud ended with exit code 3 at the start\n"
+    assert len(supervised.pids("dud")) == 3
+    assert supervised.order("ended") == ["steady"]
+
+
+def test_a_command_that_does_not_exist_ends_everything(supervise: Supervise) -> None:
+    supervised = supervise("missing")
+    assert supervised.process.wait(20) == 1
+    _, warned = supervised.process.communicate()
+    assert "/no/such/program cannot be run: No such file or directory." in warned
+
+
+def test_a_tier_waits_until_the_one_below_is_ready(supervise: Supervise) -> None:
+    supervised = supervise("ordered")
+    supervised.began("first")
+    assert not supervised.pids("errand")
+    with supervised.journal.open("a") as journal:
+        journal.write("test go 0 0\n")
+    supervised.began("last")
+    assert supervised.order("began") == ["first", "errand", "last"]
+    wait_gone(supervised.pids("errand"))
+    assert supervised.stop() == 0
+    assert len(supervised.pids("errand")) == 1
+
+
+def test_an_errand_that_fails_ends_everything(supervise: Supervise) -> None:
+    supervised = supervise("hopeless")
+    assert supervised.process.wait(20) == 1
+    said, _ = supervised.process.communicate()
+    assert said == "errand ended with exit code 4 at the start\n"
+    assert not supervised.pids("never")
+
+
+def test_a_request_at_any_moment_of_the_start_stops_everything(supervise: Supervise) -> None:
+    for wanted in range(4):
+        supervised = supervise("three")
+        wait_until(lambda: len(supervised.everything()) > wanted)  # noqa: B023
+        begun = supervised.everything()[1:]
+        assert supervised.stop() in (0, -signal.SIGTERM)
+        assert not any(is_running(process.pid) for process in begun)
