@@ -7,9 +7,9 @@ from typing import Any
 from rest_framework.request import Request
 
 from tasks import lifecycle
-from tasks.api.submissions import caller_options
 from tasks.errors import FieldError, InvalidInput
 from tasks.models import Task
+from tasks.rest import caller_options
 
 
 def submitted(request: Request, kind: str, input: Any, *, at: str = "") -> Task:

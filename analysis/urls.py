@@ -10,7 +10,7 @@ from analysis.text.api import TextTasksView, TextTaskView
 from analysis.vectors.api import VectorTasksView, VectorTaskView
 from analysis.vectors.search_api import VectorSearchView
 from analysis.webhooks.api import FacebookView, GenericView, GoogleView, InteractionsView
-from tasks.api.routes import route
+from tasks.rest import route
 
 app_name = "analysis"
 

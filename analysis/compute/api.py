@@ -15,10 +15,8 @@ from rest_framework.views import APIView
 from analysis.compute.handler import INPUT
 from analysis.compute.shapes import ComputationAcceptedSerializer, ComputationSerializer
 from analysis.submit import submitted
-from tasks.api.problems.openapi import refusals
-from tasks.api.responses import IDEMPOTENCY_KEY, accepted
-from tasks.api.shapes.body import Body
 from tasks.models import Status, Task
+from tasks.rest import IDEMPOTENCY_KEY, Body, accepted, refusals
 
 KIND = "compute"
 _SPELLINGS = {

@@ -20,10 +20,8 @@ from analysis.conversations import answering
 from analysis.conversations.handler import CONVERSATION_ID, MESSAGE
 from analysis.conversations.shapes import PENDING_ID, RECEIVED, ReplySerializer
 from analysis.submit import submitted
-from tasks.api.problems.openapi import refusals
-from tasks.api.responses import IDEMPOTENCY_KEY, accepted
-from tasks.api.shapes.body import Body
 from tasks.models import Status, Task
+from tasks.rest import IDEMPOTENCY_KEY, Body, accepted, refusals
 
 TAG = "Conversations"
 _RESPONSES: dict[Any, Any] = {

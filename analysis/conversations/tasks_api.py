@@ -24,10 +24,9 @@ from analysis.conversations.shapes import (
     ConversationTaskSerializer,
 )
 from tasks import lifecycle, stats
-from tasks.api.problems.openapi import refusals
-from tasks.api.visible import movable_task
 from tasks.kinds import all_kinds
 from tasks.models import Status, Task
+from tasks.rest import movable_task, refusals
 
 QUEUES = ("conversations", "webhooks", "analytics")
 MOST_LISTED = 200

@@ -9,10 +9,7 @@ from rest_framework.views import APIView
 
 from analysis.submit import submitted
 from analysis.summarize.handler import INPUT
-from tasks.api.problems.openapi import refusals
-from tasks.api.responses import IDEMPOTENCY_KEY, accepted
-from tasks.api.shapes.links import path_to
-from tasks.api.shapes.tasks import TaskSerializer, task_document
+from tasks.rest import IDEMPOTENCY_KEY, TaskSerializer, accepted, path_to, refusals, task_document
 
 _CONTENT = "This is a test document to summarize."
 

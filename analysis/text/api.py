@@ -15,9 +15,8 @@ from rest_framework.views import APIView
 from analysis.submit import submitted
 from analysis.text.handler import INPUT
 from analysis.text.shapes import TextTaskCreatedSerializer, TextTaskSerializer
-from tasks.api.problems.openapi import refusals
-from tasks.api.responses import IDEMPOTENCY_KEY, accepted
 from tasks.models import Status, Task
+from tasks.rest import IDEMPOTENCY_KEY, accepted, refusals
 
 KIND = "text.analyze"
 _TEXT = "To be, or not to be, that is the question."

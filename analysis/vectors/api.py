@@ -15,9 +15,8 @@ from analysis.celery_states import celery_state
 from analysis.submit import submitted
 from analysis.vectors.handler import INPUT
 from analysis.vectors.shapes import VectorTaskAcceptedSerializer, VectorTaskSerializer
-from tasks.api.problems.openapi import refusals
-from tasks.api.responses import IDEMPOTENCY_KEY, accepted
 from tasks.models import Task
+from tasks.rest import IDEMPOTENCY_KEY, accepted, refusals
 
 KIND = "vectors.index"
 _DOCUMENTED = ("processed_vectors", "status", "metadata_processed")

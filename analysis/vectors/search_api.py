@@ -13,9 +13,8 @@ from analysis.vectors.directions import NoDirection
 from analysis.vectors.handler import VECTOR
 from analysis.vectors.search import Match, nearest
 from analysis.vectors.shapes import VectorMatchesSerializer
-from tasks.api.problems.openapi import refusals
-from tasks.api.shapes.body import Body
 from tasks.errors import FieldError, InvalidInput
+from tasks.rest import Body, refusals
 
 LIMIT = 10
 _LIMIT_SCHEMA = {"type": "integer", "minimum": 1, "maximum": 100, "default": LIMIT}

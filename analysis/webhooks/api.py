@@ -25,10 +25,8 @@ from analysis.webhooks import facebook, generic, google
 from analysis.webhooks.platforms import PLATFORMS
 from analysis.webhooks.problems import NotConfigured, WrongSignature
 from tasks import lifecycle
-from tasks.api.problems.openapi import refusals
-from tasks.api.responses import IDEMPOTENCY_KEY
-from tasks.api.shapes.body import Body
 from tasks.errors import FieldError, InvalidInput
+from tasks.rest import IDEMPOTENCY_KEY, Body, refusals
 
 _RESPONSES: dict[Any, Any] = {200: ReceivedSerializer, **refusals(400, 413, 415)}
 _PLAIN: dict[Any, Any] = {(200, "text/plain"): OpenApiTypes.STR}
@@ -170,8 +168,6 @@ _INTERACTION = Body(
         "additionalProperties": False,
     }
 )
-
-
 _FACEBOOK = {
     "platform": "facebook",
     "payload": {

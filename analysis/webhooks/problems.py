@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from tasks.api import problems
-from tasks.api.problems import Problem
-from tasks.api.problems.handler import problem_of
+from tasks.rest import Problem, problem_of, problems
 
 
 class NotConfigured(Exception):

@@ -6,7 +6,7 @@ from django.db import models
 
 
 class Census(models.Model):
-    """What was counted, when, and how long that took; written by `tasks.stats.count_cache` alone."""
+    """What was counted, when, and how long that took; `tasks.stats.count_cache` writes it."""
 
     name = models.CharField(max_length=32, primary_key=True)
     found = models.JSONField()

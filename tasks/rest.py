@@ -1,0 +1,31 @@
+"""What apps with routes of their own use of the API; nothing else of `tasks.api` is for them."""
+
+from __future__ import annotations
+
+from tasks.api import problems
+from tasks.api.problems import Problem
+from tasks.api.problems.handler import problem_of
+from tasks.api.problems.openapi import refusals
+from tasks.api.responses import IDEMPOTENCY_KEY, accepted
+from tasks.api.routes import route
+from tasks.api.shapes.body import Body
+from tasks.api.shapes.links import path_to
+from tasks.api.shapes.tasks import TaskSerializer, task_document
+from tasks.api.submissions import caller_options
+from tasks.api.visible import movable_task
+
+__all__ = [
+    "IDEMPOTENCY_KEY",
+    "Body",
+    "Problem",
+    "TaskSerializer",
+    "accepted",
+    "caller_options",
+    "movable_task",
+    "path_to",
+    "problem_of",
+    "problems",
+    "refusals",
+    "route",
+    "task_document",
+]
