@@ -50,7 +50,7 @@ def make_task(status: Status | str = Status.PENDING, **fields: Any) -> Task:
     if status != Status.PENDING:
         given.setdefault("attempt", 1)
         given.setdefault("started_at", now - dt.timedelta(seconds=2))
-    given.setdefault("lease", given.get("attempt", 0))
+    given.setdefault("claim_number", given.get("attempt", 0))
     if status in TERMINAL:
         given.setdefault("finished_at", now)
     if status == Status.COMPLETED:
@@ -74,7 +74,7 @@ def make_attempt(task: Task, outcome: str = Outcome.FAILED, **fields: Any) -> At
     """Write one ended attempt of a task."""
     given = {
         "number": task.attempt,
-        "lease": task.lease,
+        "claim_number": task.claim_number,
         "worker": "test:1",
         "started_at": task.started_at,
         "finished_at": task.finished_at or timezone.now(),

@@ -102,7 +102,7 @@ def facts(task: Task) -> list[tuple[str, Any]]:
         ("Started", formatting.ago(task.started_at)),
         ("Finished", formatting.ago(task.finished_at)),
         ("Ran", formatting.last_run(task)),
-        ("Claims", task.lease),
+        ("Claims", task.claim_number),
         ("Losses", task.losses),
         ("Crashes", task.crashes),
         ("Job", task.job_id or formatting.NOTHING),

@@ -13,7 +13,7 @@ from django.templatetags.static import static
 from django.urls import reverse_lazy
 
 # By name, because users cannot be imported yet.
-VIEWERS, OPERATORS = "tasks.console.rights.is_viewer", "tasks.console.rights.is_operator"
+VIEWERS, OPERATORS = "tasks.console.permissions.is_viewer", "tasks.console.permissions.is_operator"
 Item = dict[str, Any]
 Permission = str | Callable[[HttpRequest], bool]
 DEAD_LETTER_SCREENS = ("tasks_task_dead_letters", "tasks_task_act_on_group")

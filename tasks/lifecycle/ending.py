@@ -38,13 +38,13 @@ class Claim:
     input: dict[str, Any]
     attempt: int
     max_attempts: int
-    lease: int
+    claim_number: int
     # How often a process died under the task: its worker's, or its own.
     deaths: int = 0
 
     @property
     def key(self) -> ClaimKey:
-        return self.id, self.lease
+        return self.id, self.claim_number
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,7 +136,7 @@ def parameters(endings: Sequence[Ending], *, worker: str) -> dict[str, Any]:
         "worker": worker,
         "task_ids": [one.claim.id for one in endings],
         "job_ids": [one.claim.job_id for one in endings],
-        "leases": [one.claim.lease for one in endings],
+        "claim_numbers": [one.claim.claim_number for one in endings],
         "statuses": [str(one.status) for one in endings],
         "outcomes": [str(one.outcome) for one in endings],
         # An empty text stands for none.

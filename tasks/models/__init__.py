@@ -5,7 +5,7 @@ from __future__ import annotations
 from tasks.models.attempt import Attempt, Outcome
 from tasks.models.batch import Batch
 from tasks.models.breaker import Breaker
-from tasks.models.census import Census
+from tasks.models.cached_count import CachedCount
 from tasks.models.queue import Queue
 from tasks.models.schedule import Schedule
 from tasks.models.task import Lane, Status, Task
@@ -15,7 +15,7 @@ __all__ = [
     "Attempt",
     "Batch",
     "Breaker",
-    "Census",
+    "CachedCount",
     "Lane",
     "Outcome",
     "Queue",

@@ -29,7 +29,7 @@ class Attempt(models.Model):
 
     task = models.ForeignKey(Task, models.CASCADE, related_name="attempts", db_index=False)
     number = models.IntegerField()
-    lease = models.IntegerField()
+    claim_number = models.IntegerField(db_column="lease")
     worker = models.CharField(max_length=200, blank=True, default="")
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
@@ -40,7 +40,7 @@ class Attempt(models.Model):
     class Meta:
         constraints = [
             # One row for each claim; also the index that task pages read.
-            models.UniqueConstraint(fields=["task", "lease"], name="attempt_once_per_claim"),
+            models.UniqueConstraint(fields=["task", "claim_number"], name="attempt_once_per_claim"),
         ]
 
     def __str__(self) -> str:
@@ -53,13 +53,13 @@ def history_of(task: Task) -> list[Attempt]:
     Only ended attempts that did not complete the task have a row; the last one is made from the
     task's own row.
     """
-    ended = sorted(task.attempts.all(), key=lambda attempt: attempt.lease)
+    ended = sorted(task.attempts.all(), key=lambda attempt: attempt.claim_number)
     if task.status not in (Status.PROCESSING, Status.COMPLETED):
         return ended
     current = Attempt(
         task=task,
         number=task.attempt,
-        lease=task.lease,
+        claim_number=task.claim_number,
         worker=worker_name(task.worker_id),
         started_at=task.started_at,
         finished_at=task.finished_at,

@@ -98,7 +98,7 @@ class Task(models.Model):
     attempt = models.IntegerField(default=0)
     max_attempts = models.IntegerField(default=4)
     # The number of the claim: grows with every claim, never falls, and fences every write.
-    lease = models.IntegerField(default=0)
+    claim_number = models.IntegerField(default=0, db_column="lease")
     # Claims whose worker died, through whose fault nobody knows; attempts whose own process died.
     losses = models.SmallIntegerField(default=0)
     crashes = models.SmallIntegerField(default=0)
@@ -153,7 +153,7 @@ class Task(models.Model):
             ),
             models.CheckConstraint(
                 name="task_attempt_bounds",
-                condition=Q(attempt__gte=0, max_attempts__gte=1, lease__gte=F("attempt")),
+                condition=Q(attempt__gte=0, max_attempts__gte=1, claim_number__gte=F("attempt")),
             ),
             models.CheckConstraint(
                 name="task_progress_percent", condition=Q(progress__range=(0, 100))

@@ -12,7 +12,7 @@
 WITH ended AS (
     SELECT *
     FROM unnest(
-        %(task_ids)s::uuid[], %(job_ids)s::bigint[], %(leases)s::integer[], %(statuses)s::text[],
+        %(task_ids)s::uuid[], %(job_ids)s::bigint[], %(claim_numbers)s::integer[], %(statuses)s::text[],
         %(outcomes)s::text[], string_to_array(%(results)s, chr(31), ''),
         string_to_array(%(errors)s, chr(31), ''), string_to_array(%(tracebacks)s, chr(31), ''),
         %(delays)s::double precision[], %(refunds)s::integer[]

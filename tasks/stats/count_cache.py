@@ -1,8 +1,8 @@
-"""Counts of a table that may be big: kept for a moment, and made anew beside the requests.
+"""Cached counts of a table that may be big, refreshed beside the requests.
 
-A small table is counted for whoever asks. Of a big one everybody is shown the last count, with its
-age; whoever finds it too old has it made anew in a thread, and waits only where there is none of
-the last minute. Of all processes one counts at a time.
+A small table is counted for each request. Of a big table every request gets the last count, with
+its age; a request that finds it too old starts a refresh in a thread, and waits only when there is
+no count of the last minute. Of all processes one counts at a time.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 
 from django.db import Error, connection, transaction
 
-from tasks.models import Census, Task
+from tasks.models import CachedCount, Task
 
 log = logging.getLogger(__name__)
 
@@ -26,11 +26,11 @@ SMALL = 16 * 1024 * 1024
 # A count is good for so long, and for longer where counting would take more than this share.
 FRESH_SECONDS = 2.0
 SHARE = 0.1
-# Nobody has asked for long: better to wait than to see this.
+# An older count is not shown: the request waits for a new one.
 LONGEST_SECONDS = 60.0
 LOCK = 7_305_802
 
-# One at a time in this process, too.
+# One refresh at a time in this process.
 _counting = threading.Lock()
 
 
@@ -38,70 +38,75 @@ _counting = threading.Lock()
 class Count:
     """What was counted, and when, by the database's clock."""
 
-    found: Any
+    value: Any
     at: dt.datetime
 
 
 Counter = Callable[[dt.datetime], Any]
 
 
-def take(name: str, counter: Counter) -> Count:
-    """Return the count of this moment, or, where the table is big, one of the last minute."""
+def cached(name: str, counter: Counter) -> Count:
+    """Return the count of this moment or, where the table is big, one of the last minute."""
     size, now = _size_and_time()
     if size <= SMALL:
-        return Count(found=counter(now), at=now)
-    last = Census.objects.filter(pk=name).first()
+        return Count(value=counter(now), at=now)
+    last = CachedCount.objects.filter(pk=name).first()
     # A clock that was set back makes no count younger.
     age = abs((now - last.counted_at).total_seconds()) if last else 0.0
-    good = max(FRESH_SECONDS, last.seconds / SHARE) if last else 0.0
-    if last is None or age > max(LONGEST_SECONDS, good):
+    good_for = max(FRESH_SECONDS, last.seconds / SHARE) if last else 0.0
+    if last is None or age > max(LONGEST_SECONDS, good_for):
         last = _recount(name, counter, known=last) or last
-    elif age > good and _counting.acquire(blocking=False):
+    elif age > good_for and _counting.acquire(blocking=False):
         thread = threading.Thread(
-            target=_recount_aside, args=(name, counter, last), name="census", daemon=True
+            target=_recount_in_thread, args=(name, counter, last), name="recount", daemon=True
         )
         thread.start()
-    return Count(found=last.found, at=last.counted_at) if last else count(counter)
+    return Count(value=last.value, at=last.counted_at) if last else exact(counter)
 
 
-def count(counter: Counter) -> Count:
+def exact(counter: Counter) -> Count:
     """Return the count of this moment, however long it takes."""
     _, now = _size_and_time()
-    return Count(found=counter(now), at=now)
+    return Count(value=counter(now), at=now)
 
 
-def _recount_aside(name: str, counter: Counter, known: Census) -> None:
+def _recount_in_thread(name: str, counter: Counter, known: CachedCount) -> None:
     try:
         _recount(name, counter, known=known)
     except Error as error:
-        log.warning("counting failed", extra={"count": name, "error": type(error).__name__})
+        log.warning(
+            "could not refresh a cached count; the old one is shown",
+            extra={"count": name, "error": type(error).__name__},
+        )
     finally:
         connection.close()
         _counting.release()
 
 
-def _recount(name: str, counter: Counter, *, known: Census | None) -> Census | None:
-    """Count and keep it, unless somebody has meanwhile; None while somebody is about it."""
+def _recount(name: str, counter: Counter, *, known: CachedCount | None) -> CachedCount | None:
+    """Count and store it, unless another process has meanwhile; None while another one counts."""
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_try_advisory_xact_lock(%s, hashtext(%s))", [LOCK, name])
-            ((alone,),) = cursor.fetchall()
-        if not alone:
+            ((has_lock,),) = cursor.fetchall()
+        if not has_lock:
             return None
-        newest = Census.objects.filter(pk=name).first()
+        newest = CachedCount.objects.filter(pk=name).first()
         if newest and (known is None or newest.counted_at > known.counted_at):
             return newest
         _, now = _size_and_time()
         began = time.monotonic()
-        found = counter(now)
-        made = Census(name=name, found=found, counted_at=now, seconds=time.monotonic() - began)
-        Census.objects.bulk_create(
-            [made],
+        value = counter(now)
+        count = CachedCount(
+            name=name, value=value, counted_at=now, seconds=time.monotonic() - began
+        )
+        CachedCount.objects.bulk_create(
+            [count],
             update_conflicts=True,
             unique_fields=["name"],
-            update_fields=["found", "counted_at", "seconds"],
+            update_fields=["value", "counted_at", "seconds"],
         )
-    return made
+    return count
 
 
 def _size_and_time() -> tuple[int, dt.datetime]:

@@ -36,14 +36,14 @@ class LastHour:
 
 def last_hour() -> LastHour:
     """Tell how the last hour went; where much ended in it, as of a few seconds ago."""
-    told = count_cache.take("hour", _tally_hour)
-    first = told.at.replace(second=0, microsecond=0) - dt.timedelta(minutes=MINUTES - 1)
+    counted = count_cache.cached("hour", _tally_hour)
+    first = counted.at.replace(second=0, microsecond=0) - dt.timedelta(minutes=MINUTES - 1)
     return LastHour(
         minutes=[
             Minute(start=first + dt.timedelta(minutes=n), completed=completed, failed=failed)
-            for n, (completed, failed) in enumerate(told.found["minutes"])
+            for n, (completed, failed) in enumerate(counted.value["minutes"])
         ],
-        worst=[FailureGroup(kind=k, error_type=e, count=n) for k, e, n in told.found["worst"]],
+        worst=[FailureGroup(kind=k, error_type=e, count=n) for k, e, n in counted.value["worst"]],
     )
 
 

@@ -88,9 +88,9 @@ class QueuesStatus:
 
 def queues_status(*, exact: bool = False) -> QueuesStatus:
     """Tell what waits, runs and was; of many tasks as of a few seconds ago, unless exact."""
-    told = count_cache.count(_tally) if exact else count_cache.take("queues", _tally)
-    waiting, running = told.found["waiting"], told.found["running"]
-    states = dict.fromkeys(Status.values, 0) | told.found["ended"]
+    counted = count_cache.exact(_tally) if exact else count_cache.cached("queues", _tally)
+    waiting, running = counted.value["waiting"], counted.value["running"]
+    states = dict.fromkeys(Status.values, 0) | counted.value["ended"]
     states[Status.PENDING] = sum(row["pending"] for row in waiting.values())
     states[Status.PROCESSING] = sum(running.values())
     return QueuesStatus(
@@ -99,7 +99,7 @@ def queues_status(*, exact: bool = False) -> QueuesStatus:
         scheduled=sum(row["scheduled"] for row in waiting.values()),
         states=states,
         by_queue=_loads(waiting, running),
-        now=told.at,
+        now=counted.at,
     )
 
 

@@ -231,7 +231,7 @@ def _may_share(first: Claim, other: Claim) -> bool:
 
 
 def _claim(row: Sequence[Any]) -> Claim:
-    task_id, job_id, kind, owner_id, given, attempt, max_attempts, lease, deaths = row
+    task_id, job_id, kind, owner_id, given, attempt, max_attempts, claim_number, deaths = row
     return Claim(
         id=task_id,
         job_id=job_id,
@@ -240,6 +240,6 @@ def _claim(row: Sequence[Any]) -> Claim:
         input=given,
         attempt=attempt,
         max_attempts=max_attempts,
-        lease=lease,
+        claim_number=claim_number,
         deaths=deaths,
     )

@@ -124,4 +124,4 @@ class Finisher:
     ) -> set[ClaimKey]:
         wanted = parameters(endings, worker=self._worker)
         cursor = await connection.execute(sql.FINISH, wanted, prepare=True)
-        return {(task_id, lease) for task_id, lease, *_ in await cursor.fetchall()}
+        return {(task_id, claim_number) for task_id, claim_number, *_ in await cursor.fetchall()}

@@ -37,7 +37,7 @@ async def _write(session: Session, running: Sequence[Running]) -> None:
         return
     wanted = {
         "task_ids": [claim.id for claim, _, _ in told],
-        "leases": [claim.lease for claim, _, _ in told],
+        "claim_numbers": [claim.claim_number for claim, _, _ in told],
         "percents": [percent for _, percent, _ in told],
         "messages": [message for _, _, message in told],
     }

@@ -92,7 +92,7 @@ def test_a_task_that_is_as_it_was_is_not_sent_again(
         {"progress": 41},
         {"progress_message": "nearly"},
         {"cancel_requested": True},
-        {"lease": 9},
+        {"claim_number": 9},
         {"max_attempts": 9},
     ],
 )

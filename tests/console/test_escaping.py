@@ -27,7 +27,7 @@ def hostile() -> Task:
         metadata={"note": ATTACK},
         error=error,
     )
-    make_attempt(task, lease=2, worker=ATTACK, error={**error, "traceback": ATTACK})
+    make_attempt(task, claim_number=2, worker=ATTACK, error={**error, "traceback": ATTACK})
     make_task(Status.PROCESSING, progress_message=ATTACK, kind=ATTACK)
     return task
 

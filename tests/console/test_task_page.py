@@ -32,9 +32,11 @@ def test_the_buttons_are_those_that_the_status_allows(operator, viewer, console,
 
 
 def test_every_attempt_is_told_with_its_end(viewer, console):
-    task = make_task(Status.COMPLETED, attempt=2, lease=2)
+    task = make_task(Status.COMPLETED, attempt=2, claim_number=2)
     error = {"type": "KeyError", "title": "Key error", "detail": "no such key"}
-    make_attempt(task, number=1, lease=1, error={**error, "traceback": "File kinds.py, line 7"})
+    make_attempt(
+        task, number=1, claim_number=1, error={**error, "traceback": "File kinds.py, line 7"}
+    )
     seen = text(console(viewer).get(page(task)))
     for words in ("Attempt 2 Completed", "Attempt 1 Failed", "on test:1", "no such key", "line 7"):
         assert words in seen

@@ -32,7 +32,7 @@ def test_a_wake_up_deferred_five_times_in_parallel_has_one_effect(worker):
     wait_until(lambda: _count(Status.COMPLETED) == 100, what="all completed")
     wait_until(lambda: not jobs(), what="the deliveries after the first are gone")
     assert Effect.objects.count() == 100
-    assert set(Task.objects.values_list("lease", flat=True)) == {1}
+    assert set(Task.objects.values_list("claim_number", flat=True)) == {1}
 
 
 def test_a_queued_task_whose_job_was_deleted_is_found_and_run(worker):

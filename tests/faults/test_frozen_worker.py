@@ -55,7 +55,7 @@ def test_a_frozen_workers_finish_is_refused_while_the_next_attempt_runs(worker, 
     os.kill(zombie, signal.SIGCONT)
     wait_until(lambda: not is_running(zombie), what="the zombie fences itself")
     now = Task.objects.values().get()
-    assert (now["status"], now["lease"]) == (Status.PROCESSING, running["lease"])
+    assert (now["status"], now["claim_number"]) == (Status.PROCESSING, running["claim_number"])
     second.touch()
     wait_until(lambda: Task.objects.get().status == Status.COMPLETED, what="completed")
     frozen.signal(signal.SIGCONT)

@@ -33,7 +33,7 @@ def test_a_cancellation_that_waited_for_a_hand_back_cancels():
     task.refresh_from_db()
     claim = Claim(
         id=task.id, job_id=task.job_id or 0, kind=task.kind, owner_id=None, input={},
-        attempt=1, max_attempts=4, lease=task.lease,
+        attempt=1, max_attempts=4, claim_number=task.claim_number,
     )  # fmt: skip
 
     def cancel() -> int:

@@ -46,7 +46,7 @@ def test_a_long_task_is_handed_back_and_starts_elsewhere_at_once(worker, tmp_pat
     wait_until(lambda: Effect.objects.count() == 2, within=10, what="second start")
     assert stopping.wait(within=5) == 0
     task = Task.objects.get()
-    assert (task.status, task.attempt, task.lease) == (Status.PROCESSING, 1, 2)
+    assert (task.status, task.attempt, task.claim_number) == (Status.PROCESSING, 1, 2)
     file.touch()
     wait_until(lambda: Task.objects.get().status == Status.COMPLETED, what="completed")
     history = history_of(Task.objects.get())

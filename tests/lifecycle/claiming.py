@@ -43,7 +43,7 @@ def claim(
                 input=json.loads(row[4]),
                 attempt=row[5],
                 max_attempts=row[6],
-                lease=row[7],
+                claim_number=row[7],
                 deaths=row[8],
             )
             for row in cursor.fetchall()
@@ -62,7 +62,7 @@ def progress(*claims: Claim, percent: int = 50, message: str = "under way") -> i
     with connection.cursor() as cursor:
         wanted: dict[str, Any] = {
             "task_ids": [one.id for one in claims],
-            "leases": [one.lease for one in claims],
+            "claim_numbers": [one.claim_number for one in claims],
             "percents": [percent for _ in claims],
             "messages": [message for _ in claims],
         }

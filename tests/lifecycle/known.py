@@ -38,7 +38,7 @@ def _as_raised(error: BaseException) -> Callable[[Claim], Ending]:
 
 # Every way in which a worker ends an attempt.
 ENDINGS: dict[str, Callable[[Claim], Ending]] = {
-    "complete": lambda claim: completed(claim, {"lease": claim.lease}),
+    "complete": lambda claim: completed(claim, {"claim_number": claim.claim_number}),
     "fatal": _as_raised(FatalError("told to")),
     "error": _as_raised(ValueError("told to")),
     "retry": _as_raised(Retry(LATER)),
@@ -73,7 +73,7 @@ class Known:
     due: bool
     status: Status = Status.PENDING
     attempt: int = 0
-    lease: int = 0
+    claim_number: int = 0
     losses: int = 0
     crashes: int = 0
     worker_id: int | None = None
@@ -90,24 +90,24 @@ class Known:
     def row(self) -> tuple[object, ...]:
         """Return the columns that must be stored."""
         return (
-            self.status, self.attempt, self.max_attempts, self.lease, self.losses, self.crashes,
-            self.worker_id, self.cancel_requested,
+            self.status, self.attempt, self.max_attempts, self.claim_number, self.losses,
+            self.crashes, self.worker_id, self.cancel_requested,
         )  # fmt: skip
 
     def is_held_by(self, claim: Claim) -> bool:
         """Say whether the claim is the task's last and has not ended."""
-        return self.status == Status.PROCESSING and self.lease == claim.lease
+        return self.status == Status.PROCESSING and self.claim_number == claim.claim_number
 
     def claimed(self, worker_id: int) -> None:
         """A worker took it."""
         self.status, self.worker_id = Status.PROCESSING, worker_id
         self.attempt += 1
-        self.lease += 1
+        self.claim_number += 1
 
     def ended(self, how: str) -> None:
         """The worker that holds it ended the attempt so."""
         if outcome := _OUTCOMES.get(how):
-            self.history.append((self.lease, outcome))
+            self.history.append((self.claim_number, outcome))
         again = self._has_another(how)
         # What is handed back keeps its place.
         self.has_new_job = how not in _UNSPENT
@@ -132,7 +132,7 @@ class Known:
 
     def lost(self) -> None:
         """The rescuer took it from a dead worker."""
-        self.history.append((self.lease, Outcome.LOST))
+        self.history.append((self.claim_number, Outcome.LOST))
         self.attempt -= 1
         self.losses += 1
         self.worker_id, self.due = None, True

@@ -24,14 +24,16 @@ def check_stored(
     for task in stored.values():
         one = known[task.id]
         found = (
-            task.status, task.attempt, task.max_attempts, task.lease, task.losses, task.crashes,
-            task.worker_id, task.cancel_requested,
+            task.status, task.attempt, task.max_attempts, task.claim_number, task.losses,
+            task.crashes, task.worker_id, task.cancel_requested,
         )  # fmt: skip
         assert found == one.row()
         assert 0 <= task.attempt <= task.max_attempts
-        assert task.attempt <= task.lease
+        assert task.attempt <= task.claim_number
         # A result is the current claim's, and nobody else's.
-        assert task.result == ({"lease": task.lease} if task.status == Status.COMPLETED else None)
+        assert task.result == (
+            {"claim_number": task.claim_number} if task.status == Status.COMPLETED else None
+        )
     _check_histories(stored, known)
     return _check_jobs(stored, known, jobless=jobless, strays=strays)
 
@@ -67,13 +69,13 @@ def _check_jobs(
 
 def _check_histories(stored: Mapping[uuid.UUID, Task], known: Mapping[uuid.UUID, Known]) -> None:
     rows: dict[uuid.UUID, list[Attempt]] = defaultdict(list)
-    for attempt in Attempt.objects.order_by("lease"):
+    for attempt in Attempt.objects.order_by("claim_number"):
         rows[attempt.task_id].append(attempt)
     assert rows.keys() <= stored.keys()
     for task in stored.values():
         ended = rows[task.id]
-        assert [(one.lease, one.outcome) for one in ended] == known[task.id].history
+        assert [(one.claim_number, one.outcome) for one in ended] == known[task.id].history
         running = task.status in (Status.PROCESSING, Status.COMPLETED)
         assert task.attempt == sum(one.outcome in SPENT for one in ended) + running
-        assert all(one.lease < task.lease + (not running) for one in ended)
+        assert all(one.claim_number < task.claim_number + (not running) for one in ended)
         assert all(one.started_at and one.finished_at for one in ended)

@@ -25,10 +25,10 @@ def test_a_claim_takes_job_and_task_together_and_counts_the_attempt():
     worker = make_worker()
     (claimed,) = claim(worker)
     stored = Task.objects.get()
-    assert (stored.status, stored.attempt, stored.lease) == (Status.PROCESSING, 1, 1)
+    assert (stored.status, stored.attempt, stored.claim_number) == (Status.PROCESSING, 1, 1)
     assert stored.worker_id == worker
     assert stored.started_at is not None
-    assert (claimed.id, claimed.input, claimed.lease) == (task.id, {"value": 1}, 1)
+    assert (claimed.id, claimed.input, claimed.claim_number) == (task.id, {"value": 1}, 1)
     assert [job.status for job in jobs()] == ["doing"]
 
 

@@ -11,7 +11,7 @@ from django.db import connection
 from django.db.models import F
 
 from tasks import lifecycle, stats
-from tasks.models import Census, Status
+from tasks.models import CachedCount, Status
 from tasks.stats import count_cache
 from tasks.stats.last_hour import last_hour
 from tests.factories import make_task
@@ -32,7 +32,7 @@ def pending() -> int:
 
 def age(seconds: float) -> None:
     """Let the last count be older."""
-    Census.objects.update(counted_at=F("counted_at") - dt.timedelta(seconds=seconds))
+    CachedCount.objects.update(counted_at=F("counted_at") - dt.timedelta(seconds=seconds))
 
 
 @contextmanager
@@ -50,7 +50,7 @@ def test_a_small_table_is_counted_for_whoever_asks() -> None:
     for n in range(3):
         assert pending() == n
         make_task()
-    assert not Census.objects.exists()
+    assert not CachedCount.objects.exists()
 
 
 def test_a_count_of_a_big_table_serves_for_seconds(big: None) -> None:
@@ -59,7 +59,7 @@ def test_a_count_of_a_big_table_serves_for_seconds(big: None) -> None:
     make_task()
     assert stats.queues_status() == told
     assert stats.queues_status(exact=True).states[Status.PENDING] == 2
-    assert Census.objects.get(pk="queues").counted_at == told.now
+    assert CachedCount.objects.get(pk="queues").counted_at == told.now
 
 
 def test_an_old_count_is_shown_once_more_while_it_is_made_anew(big: None) -> None:
@@ -74,7 +74,7 @@ def test_an_old_count_is_shown_once_more_while_it_is_made_anew(big: None) -> Non
 def test_a_count_that_took_long_is_good_for_longer(big: None) -> None:
     assert pending() == 0
     make_task()
-    Census.objects.update(seconds=count_cache.LONGEST_SECONDS)
+    CachedCount.objects.update(seconds=count_cache.LONGEST_SECONDS)
     age(count_cache.LONGEST_SECONDS + 1)
     assert pending() == 0
 
@@ -99,7 +99,7 @@ def test_where_there_is_no_count_yet_nobody_waits_for_another(big: None) -> None
     make_task()
     with somebody_counting():
         assert pending() == 1
-    assert not Census.objects.exists()
+    assert not CachedCount.objects.exists()
 
 
 def test_a_switch_is_seen_at_once_however_old_the_counts(big: None) -> None:

@@ -127,7 +127,7 @@ def test_of_two_endings_of_one_task_in_a_group_only_the_fresh_one_counts(how):
     assert finish(ENDINGS[how](stale), completed(fresh, {"fresh": True})) == 1
     task = Task.objects.get()
     assert (task.status, task.result) == (Status.COMPLETED, {"fresh": True})
-    assert task.attempts.filter(lease=fresh.lease).count() == 0
+    assert task.attempts.filter(claim_number=fresh.claim_number).count() == 0
 
 
 @pytest.mark.parametrize("claimed_again", [True, False], ids=["runs again", "waits again"])

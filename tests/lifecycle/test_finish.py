@@ -83,7 +83,7 @@ def test_what_is_handed_back_spends_no_attempt(name):
     claimed = _claimed()
     finish(ENDINGS[name](claimed))
     task = Task.objects.get()
-    assert (task.status, task.attempt, task.lease) == (Status.PENDING, 0, 1)
+    assert (task.status, task.attempt, task.claim_number) == (Status.PENDING, 0, 1)
     # The same job again: the task keeps its place in the queue.
     assert [(job.id, job.status) for job in jobs()] == [(claimed.job_id, "todo")]
 

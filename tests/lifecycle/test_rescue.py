@@ -26,7 +26,7 @@ def test_the_tasks_of_a_silent_worker_wait_again():
     assert lifecycle.rescue() == 1
     task.refresh_from_db()
     assert (task.status, task.attempt, task.worker_id) == (Status.PENDING, 0, None)
-    assert (task.losses, task.lease) == (1, 1)
+    assert (task.losses, task.claim_number) == (1, 1)
     # The same job again: the task keeps its place in the queue.
     assert [(one.id, one.status) for one in jobs()] == [(job, "todo")]
     assert task.job_id == job

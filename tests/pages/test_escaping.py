@@ -61,9 +61,9 @@ def test_a_tasks_page_shows_payloads_as_text(client, payload, status):
         result={payload: [payload, {payload: payload}]} if status == Status.COMPLETED else None,
         error=error,
         progress_message=payload,
-        lease=1,
+        claim_number=1,
     )
-    make_attempt(task, lease=100, error=error)
+    make_attempt(task, claim_number=100, error=error)
     for part in ("", "status/", f"status/?seen={payload}"):
         assert_harmless(client.get(f"/ui/tasks/{task.pk}/{part}").content.decode())
 

@@ -118,7 +118,7 @@ class RequeuedSerializer(serializers.Serializer[Any]):
 
 # All that a task's document depends on and that changes; small columns only.
 CHANGING = (
-    "status", "lease", "attempt", "max_attempts", "progress", "progress_message",
+    "status", "claim_number", "attempt", "max_attempts", "progress", "progress_message",
     "cancel_requested", "scheduled_at", "started_at", "finished_at",
 )  # fmt: skip
 
@@ -129,7 +129,7 @@ def task_document(task: Task, *, with_tracebacks: bool = False) -> dict[str, Any
     document["input"] = task.input
     document["result"] = task.result
     if task.error is not None:
-        ended = task.attempts.order_by("lease")
+        ended = task.attempts.order_by("claim_number")
         document["error"] = {
             **task.error,
             "attempts": [_attempt(one, with_traceback=with_tracebacks) for one in ended],
@@ -168,7 +168,7 @@ def task_etag(task: Task, *, with_tracebacks: bool = False) -> str:
     """Return a weak entity tag that differs whenever the task's document does."""
     state = [getattr(task, name) for name in CHANGING]
     digest = crc32(repr((state, task.lane, with_tracebacks)).encode())
-    return f'W/"{task.lease}-{digest:08x}"'
+    return f'W/"{task.claim_number}-{digest:08x}"'
 
 
 def _links(task: Task) -> dict[str, str | None]:

@@ -135,5 +135,5 @@ def told(counted: Counter[str]) -> str:
 def _claim(task_id: uuid.UUID, job_id: int) -> Claim:
     return Claim(
         id=task_id, job_id=job_id, kind=KIND, owner_id=None, input={}, attempt=1, max_attempts=4,
-        lease=FIRST,
+        claim_number=FIRST,
     )  # fmt: skip

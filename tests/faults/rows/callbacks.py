@@ -144,7 +144,7 @@ def _off_schedule() -> int:
     off = 0
     waiting = Task.objects.filter(kind=KIND, status=Status.PENDING, attempt__gt=0)
     for task in waiting:
-        last = task.attempts.filter(outcome="failed").latest("lease")
+        last = task.attempts.filter(outcome="failed").latest("claim_number")
         assert last.finished_at is not None
         assert task.scheduled_at is not None
         pause, wanted = (

@@ -141,7 +141,7 @@ def _claim(task: Task) -> Claim:
         input=task.input,
         attempt=task.attempt,
         max_attempts=task.max_attempts,
-        lease=task.lease,
+        claim_number=task.claim_number,
     )
 
 
@@ -159,14 +159,14 @@ def _replay(claims: list[Claim]) -> Tries:
                 raise AssertionError("a stale write must be ignored, not refused") from error
             tries.accepted += 1
         tries.made += 1
-        tries.accepted += _tell_progress(claim.id, claim.lease)
+        tries.accepted += _tell_progress(claim.id, claim.claim_number)
     return tries
 
 
-def _tell_progress(task_id: uuid.UUID, lease: int) -> int:
+def _tell_progress(task_id: uuid.UUID, claim_number: int) -> int:
     wanted: dict[str, Any] = {
         "task_ids": [task_id],
-        "leases": [lease],
+        "claim_numbers": [claim_number],
         "percents": [99],
         "messages": ["stale"],
     }
