@@ -9,11 +9,11 @@ from typing import Any, TypedDict, Unpack
 
 import psycopg
 from django.contrib.auth.models import User
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 from django.db.models import DurationField, ExpressionWrapper, Min
 from django.db.models.functions import Now
 
-from tasks import kinds, lifecycle
+from tasks import kinds, lifecycle, sql
 from tasks.errors import FieldError, InvalidInput, ScheduleGone, TaskError, UnknownKind
 from tasks.lifecycle.preparation import prepare
 from tasks.models import Schedule, Task
@@ -206,7 +206,7 @@ def _is_name(name: str) -> bool:
 
 
 def _next_at(schedule: Schedule) -> dt.datetime | None:
-    return schedule.clock.next_tick(after=_database_now()) if schedule.enabled else None
+    return schedule.clock.next_tick(after=sql.database_now()) if schedule.enabled else None
 
 
 def _locked(schedule: Schedule) -> Schedule:
@@ -224,10 +224,3 @@ def _save(schedule: Schedule, *, force_insert: bool = False) -> None:
         if not isinstance(error.__cause__, psycopg.errors.UniqueViolation):
             raise
         raise InvalidInput([FieldError("name", "There is a schedule of this name.")]) from error
-
-
-def _database_now() -> dt.datetime:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT statement_timestamp()")
-        now: dt.datetime = cursor.fetchone()[0]
-    return now

@@ -100,7 +100,7 @@ def move_matching(
     first. Tasks that end after the start, by the database's clock, are left: so a kind that fails
     again at once is retried once. Rows that another transaction holds are left too.
     """
-    ended = tasks.filter(finished_at__lte=_now()).order_by("finished_at", "id")
+    ended = tasks.filter(finished_at__lte=sql.database_now()).order_by("finished_at", "id")
     locked = ended.select_for_update(of=("self",), skip_locked=True).values_list("id", flat=True)
     moved = 0
     while moved < limit:
@@ -219,10 +219,3 @@ def _apply(transition: str, statement: LiteralString, wanted: dict[str, Any]) ->
         facts = {"task_id": task_id, "kind": kind, "attempt": attempt, "status": status}
         transaction.on_commit(partial(emit, transition, **facts))
     return rows
-
-
-def _now() -> dt.datetime:
-    """Read the database's clock."""
-    ((now,),) = sql.run("SELECT clock_timestamp()", {})
-    assert isinstance(now, dt.datetime)
-    return now

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 from typing import Any, LiteralString
 
@@ -54,3 +55,10 @@ def run(statement: LiteralString, wanted: dict[str, Any], *, prepared: bool = Fa
     with prepared_cursor() if prepared else connection.cursor() as cursor:
         cursor.execute(statement, wanted)
         return list(cursor.fetchall())
+
+
+def database_now() -> dt.datetime:
+    """Read the database's clock."""
+    ((now,),) = run("SELECT clock_timestamp()", {})
+    assert isinstance(now, dt.datetime)
+    return now
