@@ -157,14 +157,23 @@ def prune() -> int:
 
 
 def prune_batches() -> Iterator[int]:
-    """Delete it in small batches; yield after each how many it held, so that one may stop."""
+    """Delete it in small batches; yield after each how many it held, so that one may stop.
+
+    Retention is counted back from the start: what reaches its age meanwhile is left.
+    """
+    start = sql.database_now()
     keep = (
         ([Status.COMPLETED, Status.CANCELLED], settings.RETENTION_COMPLETED_DAYS),
         ([Status.FAILED], settings.RETENTION_FAILED_DAYS),
     )
     for statuses, days in keep:
-        wanted = {"statuses": [str(s) for s in statuses], "days": days, "limit": PRUNE_LIMIT}
-        while pruned := sql.run(sql.PRUNE, wanted)[0][0]:
+        params = {
+            "statuses": [str(status) for status in statuses],
+            "start": start,
+            "days": days,
+            "limit": PRUNE_LIMIT,
+        }
+        while pruned := sql.run(sql.PRUNE, params)[0][0]:
             yield pruned
 
 

@@ -1,10 +1,11 @@
 -- prune: COMPLETED, FAILED, CANCELLED → –
--- Deletes up to `limit` tasks that ended before the cut-off, oldest first, with their history.
+-- Deletes up to `limit` tasks that ended more than so many days before `start`, with their history.
+-- `start` is a value, not clock_timestamp(): with a volatile function no index could be used.
 WITH target AS MATERIALIZED (
     SELECT id
     FROM tasks_task
     WHERE status = ANY (%(statuses)s::text[])
-        AND finished_at < clock_timestamp() - %(days)s * interval '1 day'
+        AND finished_at < %(start)s::timestamptz - %(days)s * interval '1 day'
     LIMIT %(limit)s
     FOR UPDATE SKIP LOCKED
 ), history AS (

@@ -7,9 +7,10 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
-from tasks import lifecycle
+from tasks import lifecycle, sql
 from tasks.models import Attempt, Status, Task
 from tests.factories import make_task
+from tests.queue_rows import execute
 
 pytestmark = pytest.mark.django_db
 
@@ -36,6 +37,31 @@ def test_pruning_goes_on_until_nothing_is_left(monkeypatch, settings):
     for _ in range(5):
         make_task(Status.COMPLETED)
     assert lifecycle.prune() == 5
+
+
+def test_what_reaches_its_age_after_the_start_is_left(monkeypatch, settings):
+    monkeypatch.setattr("tasks.lifecycle.verbs.PRUNE_LIMIT", 1)
+    settings.RETENTION_COMPLETED_DAYS = settings.RETENTION_FAILED_DAYS = 0
+    make_task(Status.COMPLETED)
+    make_task(Status.FAILED)
+    pruned = []
+    for batch in lifecycle.prune_batches():
+        pruned.append(batch)
+        assert len(pruned) <= 2, "what has ended since the start is deleted"
+        make_task(Status.COMPLETED)
+        make_task(Status.FAILED)
+    assert pruned == [1, 1]
+    assert Task.objects.count() == 4
+
+
+def test_the_index_on_the_end_finds_old_tasks_among_many_that_are_kept():
+    tasks = (Task(status=Status.COMPLETED, finished_at=timezone.now()) for _ in range(10_000))
+    Task.objects.bulk_create(tasks)
+    execute("ANALYZE tasks_task")
+    execute("SELECT brin_summarize_new_values('task_finished_brin')")
+    params = {"statuses": ["COMPLETED"], "start": timezone.now(), "days": 30, "limit": 1_000}
+    plan = execute(f"EXPLAIN {sql.PRUNE}", params)
+    assert any("Bitmap Index Scan on task_finished_brin" in line for (line,) in plan)
 
 
 def test_the_command_says_how_many_it_deleted(settings):
