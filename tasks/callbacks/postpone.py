@@ -16,9 +16,17 @@ def put_off_callbacks(
 
     With `coming` so does what would come earlier than that.
     """
-    wanted = {"owner": owner_id, "url": url, "pause": pause, "spread": spread, "coming": coming}
+    params = {
+        "owner": owner_id,
+        "url": url,
+        "start": sql.database_now(),
+        "pause": pause,
+        "spread": spread,
+        "coming": coming,
+        "limit": PUT_OFF_LIMIT,
+    }
     with connection.cursor() as cursor:
         while True:
-            cursor.execute(sql.PUT_OFF, {**wanted, "limit": PUT_OFF_LIMIT})
+            cursor.execute(sql.PUT_OFF, params)
             if cursor.rowcount < PUT_OFF_LIMIT:
                 return

@@ -2,13 +2,17 @@
 -- Behind one attempt that found the lines to a receiver engaged or dead there may be thousands, which
 -- would find the same, one by one, and keep the workers from whom they can reach. Takes those that
 -- have not been tried: the others wait by a schedule of their own. No attempt is spent. With `coming`
--- those too that would come earlier than these come back. They come back in groups, at whole seconds:
--- of each group the first may find out what there is to find for the others. Guards: the job is nobody
+-- those too that would come earlier than what was put off first, at `start`: what this call has put
+-- off is not put off again, though later statements of it put off to a later time. They come back in
+-- groups, at whole seconds: of each group the first may find out what there is to find for the others.
+-- Guards: the job is nobody
 -- else's, and its task still waits for it (looked up by its id, as `finish.sql` says); rows that
 -- somebody holds are left.
 WITH least AS MATERIALIZED (
     SELECT
-        date_trunc('second', clock_timestamp()) + (1 + ceil(%(pause)s)) * interval '1 second' AS due
+        date_trunc('second', clock_timestamp()) + pause AS due,
+        date_trunc('second', %(start)s::timestamptz) + pause AS first_due
+    FROM (SELECT (1 + ceil(%(pause)s)) * interval '1 second' AS pause) AS given
 ), waiting AS MATERIALIZED (
     SELECT id, (args ->> 'task_id')::uuid AS task_id
     FROM procrastinate_jobs
@@ -21,7 +25,7 @@ WITH least AS MATERIALIZED (
     SELECT id, (args ->> 'task_id')::uuid AS task_id
     FROM procrastinate_jobs
     WHERE %(coming)s
-        AND status = 'todo' AND scheduled_at < (SELECT due FROM least) AND task_name LIKE 'task:%%'
+        AND status = 'todo' AND scheduled_at < (SELECT first_due FROM least) AND task_name LIKE 'task:%%'
         AND attempts = 0 AND queue_name = 'callbacks' AND priority = 0
         AND tasks_owner = tasks_receiver(%(owner)s, %(url)s)
     LIMIT %(limit)s - (SELECT count(*) FROM waiting)

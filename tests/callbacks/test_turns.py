@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.db import connection
 from django.utils import timezone
 
-from tasks import lifecycle
+from tasks import lifecycle, sql
 from tasks.callbacks import host_limits, postpone
 from tasks.callbacks.kind import Undelivered, deliver
 from tasks.callbacks.post import NoAnswer
@@ -22,6 +23,7 @@ from tasks.models import Status, Task
 from tests.factories import make_context, make_worker
 from tests.lifecycle.claiming import claim, finish
 from tests.queue_rows import execute, jobs
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.django_db
 
@@ -140,6 +142,31 @@ def test_what_would_come_to_a_dead_receiver_earlier_comes_with_the_others(user: 
     postpone.put_off_callbacks(owner_id=None, url=DEAD, pause=60.0, coming=True)
     times = list(Task.objects.exclude(scheduled_at=None).values_list("scheduled_at", flat=True))
     assert (len(times), len(set(times))) == (6, 1)
+
+
+def another_second(seconds: Sequence[Any]) -> Any:
+    """Return the second of the database's clock once it is none of these."""
+    ((second,),) = execute("SELECT date_trunc('second', clock_timestamp())")
+    return None if second in seconds else second
+
+
+def test_what_was_put_off_is_not_put_off_again_by_the_same_call(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(postpone, "PUT_OFF_LIMIT", 1)
+    tell(DEAD, 2)
+    seconds: list[Any] = []
+
+    def at_another_second(run: Callable[..., Any], statement: str, *arguments: Any) -> Any:
+        if statement == sql.PUT_OFF:
+            assert len(seconds) < 3, "what was put off is put off again"
+            seconds.append(wait_until(lambda: another_second(seconds)))
+        return run(statement, *arguments)
+
+    with connection.execute_wrapper(at_another_second):
+        postpone.put_off_callbacks(owner_id=None, url=DEAD, pause=60.0, coming=True)
+    assert len(seconds) == 3
+    assert put_off_now() == 2
 
 
 def test_what_was_put_off_comes_back_in_groups(user: User) -> None:
