@@ -49,7 +49,7 @@ def test_of_a_big_group_the_limit_is_retried_and_the_rest_is_announced(
     operator, console, monkeypatch
 ):
     monkeypatch.setattr("tasks.console.dead_letters.LIMIT", 2)
-    monkeypatch.setattr("tasks.lifecycle.MATCHING_CHUNK", 1)
+    monkeypatch.setattr("tasks.lifecycle.verbs.MATCHING_CHUNK", 1)
     browser, group = console(operator), {"verb": "retry", "kind": "a.kind", "error": "KeyError"}
     response = browser.post(reverse(ACT), group)
     assert [str(one) for one in get_messages(response.wsgi_request)] == [
