@@ -20,7 +20,7 @@ _SOME_DAY = dt.datetime(2000, 1, 1)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Clock:
+class CronExpression:
     """A cron expression and the name of a time zone, as somebody wrote them.
 
     Daylight saving is Debian's cron's: what is set for a time that is skipped comes right after

@@ -12,7 +12,7 @@ from tasks.api.shapes.body import Body
 from tasks.api.shapes.links import path_to
 from tasks.api.shapes.tasks import TaskSerializer, task_document
 from tasks.api.submissions import caller_options
-from tasks.api.visible import movable_task
+from tasks.api.visible import changeable_task
 
 __all__ = [
     "IDEMPOTENCY_KEY",
@@ -21,7 +21,7 @@ __all__ = [
     "TaskSerializer",
     "accepted",
     "caller_options",
-    "movable_task",
+    "changeable_task",
     "path_to",
     "problem_of",
     "problems",

@@ -148,7 +148,7 @@ def _fire(schedule: Schedule, *, now: dt.datetime) -> None:
     tick = schedule.next_at
     assert tick is not None
     try:
-        schedule.next_at = schedule.clock.next_tick(after=now)
+        schedule.next_at = schedule.cron_expression.next_tick(after=now)
     except InvalidInput as error:
         # Its time zone may be unknown on this machine: it cannot be waited for.
         schedule.enabled, schedule.next_at = False, None
@@ -196,7 +196,7 @@ def _check(schedule: Schedule, touched: Set[str]) -> None:
         except InvalidInput as error:
             errors += error.errors
     if touched & _TIMED:
-        errors += schedule.clock.mistakes()
+        errors += schedule.cron_expression.mistakes()
     if errors:
         raise InvalidInput(errors)
 
@@ -206,7 +206,9 @@ def _is_name(name: str) -> bool:
 
 
 def _next_at(schedule: Schedule) -> dt.datetime | None:
-    return schedule.clock.next_tick(after=sql.database_now()) if schedule.enabled else None
+    return (
+        schedule.cron_expression.next_tick(after=sql.database_now()) if schedule.enabled else None
+    )
 
 
 def _locked(schedule: Schedule) -> Schedule:

@@ -91,7 +91,7 @@ def worker(transactional_db: None) -> Iterator[Callable[..., WorkerCommand]]:
     def start(**options: Any) -> WorkerCommand:
         command = WorkerCommand(**options)
         started.append(command)
-        command.wait_until_seated()
+        command.wait_until_registered()
         return command
 
     yield start

@@ -66,7 +66,7 @@ class WorkerCommand:
             stderr=self.log,
         )
 
-    def wait_until_seated(self) -> None:
+    def wait_until_registered(self) -> None:
         """Wait until each of its processes is registered."""
         wait_until(
             lambda: self.must_run() and len(self.workers()) >= self.processes, what="registered"

@@ -26,7 +26,7 @@ from analysis.conversations.shapes import (
 from tasks import lifecycle, stats
 from tasks.kinds import all_kinds
 from tasks.models import Status, Task
-from tasks.rest import movable_task, refusals
+from tasks.rest import changeable_task, refusals
 
 QUEUES = ("conversations", "webhooks", "analytics")
 MOST_LISTED = 200
@@ -118,7 +118,7 @@ class CancelView(APIView):
     )
     def post(self, request: Request, task_id: uuid.UUID) -> Response:
         """Cancel what waits at once (200), ask what runs to stop (202)."""
-        wanted = movable_task(self, task_id)
+        wanted = changeable_task(self, task_id)
         if wanted.kind not in _kinds():
             raise Http404
         task = lifecycle.cancel(wanted)

@@ -1,4 +1,4 @@
-"""P1 and P2: the whole life of a task, in mini-batches and one handler per hop."""
+"""P1 and P2: the whole life of a task, in mini-batches and one handler per hand-over."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from benchmarks.systems.system import System
 
 OURS = Ours()
 ONE_PER_HOP = Ours(
-    "this project, one per hop", tasks=20_000, environment={"BENCHMARK_ONE_PER_HOP": "1"}
+    "this project, one per hand-over", tasks=20_000, environment={"BENCHMARK_ONE_PER_HOP": "1"}
 )
 RABBIT = Celery(RabbitMQ(), tasks=5_000)
 GRAPHILE = Graphile()
@@ -68,7 +68,7 @@ def measure(bench: Bench) -> list[Row]:
         ),
         Row(
             id="P2",
-            title="Whole life of a task, one handler per hop",
+            title="Whole life of a task, one handler per hand-over",
             unit="tasks/s",
             figures=[one_per_hop, *peers],
             checks=[

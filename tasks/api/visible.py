@@ -13,18 +13,18 @@ from tasks.access import may_change
 from tasks.api.permissions import is_operator
 from tasks.models import Status, Task
 from tasks.models.task import TaskQuerySet
-from tasks.stats.task_by_id import find
+from tasks.stats.task_by_id import task_by_id
 
 
 def visible_task(view: APIView, task_id: uuid.UUID, *, only: Sequence[str] = ()) -> Task:
     """Return a task that the caller sees; raise Http404, be it another's or nobody's."""
-    task = find(task_id, user=view.request.user, only=only)
+    task = task_by_id(task_id, user=view.request.user, only=only)
     if task is None:
         raise Http404
     return task
 
 
-def movable_task(view: APIView, task_id: uuid.UUID) -> Task:
+def changeable_task(view: APIView, task_id: uuid.UUID) -> Task:
     """Return a task that the caller may move; raise Http404, or PermissionDenied to onlookers."""
     task = visible_task(view, task_id)
     if not may_change(view.request.user, owner_id=task.owner_id):
@@ -32,7 +32,7 @@ def movable_task(view: APIView, task_id: uuid.UUID) -> Task:
     return task
 
 
-def movable_failures(view: APIView) -> TaskQuerySet:
+def changeable_failures(view: APIView) -> TaskQuerySet:
     """Return the failed tasks that the caller may move: an operator's are everybody's."""
     failed = Task.objects.visible_to(view.request.user).filter(status=Status.FAILED)
     return failed if is_operator(view) else failed.filter(owner=view.request.user.pk)

@@ -1,6 +1,6 @@
-"""Lines to receivers: few to each, none to a dead one, so that nobody waits for another's receiver.
+"""Per-host concurrency limit and back-off, so that one slow receiver cannot block the others.
 
-Each worker process keeps its own; nothing is lost with it.
+Each worker process keeps its own counts in memory; losing them with the process loses no callback.
 """
 
 from __future__ import annotations
@@ -15,107 +15,107 @@ from django.conf import settings
 
 from tasks.callbacks.post import TOTAL_LIMIT, NoAnswer
 
-# How long a call waits for another to the same receiver to end; seconds.
-PATIENCE = 0.2
-# For so long after a receiver did not answer it is taken for dead, then one call tries it; seconds.
-DEAD_FOR = 10.0
-# Of those who find a receiver engaged or dead, one puts off what waits for it; seconds.
-PUT_OFF_EVERY = 1.0
-# No memory without end, whatever addresses come.
-MOST_LINES = 10_000
+# How long a call waits for another call to the same host to end; seconds.
+WAIT_SECONDS = 0.2
+# For so long after a host did not answer no call is made, then one call tries it; seconds.
+DOWN_SECONDS = 10.0
+# Of the calls that find a host busy or down, one in so many seconds postpones what waits for it.
+POSTPONE_EVERY = 1.0
+# Bounds the memory, whatever addresses callbacks name.
+MAX_HOSTS = 10_000
 
 
-class Engaged(Exception):
-    """As many calls as may go to this receiver at once are under way, and none ends."""
+class HostBusy(Exception):
+    """The host has as many calls in progress as it may have, and none of them ends."""
 
 
-class Dead(Exception):
-    """The receiver has just failed to answer other calls."""
+class HostDown(Exception):
+    """The host has just failed to answer another call."""
 
 
 @dataclass
-class _Line:
+class _Host:
     calls: int = 0
-    # Calls have waited in vain: the next ones need not.
+    # A call has waited in vain: the next ones fail at once.
     is_jammed: bool = False
-    dead_until: float = 0.0
+    down_until: float = 0.0
     # By owner.
-    put_off_at: dict[int | None, float] = field(default_factory=dict)
+    postponed_at: dict[int | None, float] = field(default_factory=dict)
 
 
 _changed = threading.Condition()
-_lines: dict[str, _Line] = {}
+_hosts: dict[str, _Host] = {}
 _slots: int = settings.WORKER_CONCURRENCY
 
 
 @contextmanager
-def line(receiver: str, *, is_last_try: bool = False) -> Iterator[None]:
-    """Hold a line while a receiver is called; raise Engaged or Dead when it should not be.
+def host_slot(name: str, *, is_last_try: bool = False) -> Iterator[None]:
+    """Hold one of a host's slots during a call; raise HostBusy or HostDown instead.
 
-    The last try of all does not shrink from a dead receiver.
+    The last try of a callback is made even to a host that is down.
     """
-    taken = _take(receiver, is_last_try=is_last_try)
+    host = _take(name, is_last_try=is_last_try)
     try:
         yield
     except NoAnswer:
-        taken.dead_until = time.monotonic() + DEAD_FOR
+        host.down_until = time.monotonic() + DOWN_SECONDS
         raise
     else:
-        taken.dead_until = 0.0
-        taken.is_jammed = False
+        host.down_until = 0.0
+        host.is_jammed = False
     finally:
-        _give_back(receiver, taken)
+        _give_back(name, host)
 
 
-def is_to_put_off(receiver: str, *, owner_id: int | None) -> bool:
-    """Say whether what waits for a receiver is to be put off now; once for all who ask together."""
+def should_postpone(name: str, *, owner_id: int | None) -> bool:
+    """Return whether the caller should postpone what waits for a host: one in POSTPONE_EVERY."""
     now = time.monotonic()
     with _changed:
-        known = _lines.setdefault(receiver, _Line())
-        if now < known.put_off_at.get(owner_id, 0.0) + PUT_OFF_EVERY:
+        host = _hosts.setdefault(name, _Host())
+        if now < host.postponed_at.get(owner_id, 0.0) + POSTPONE_EVERY:
             return False
-        known.put_off_at[owner_id] = now
+        host.postponed_at[owner_id] = now
     return True
 
 
-def share_out(slots: int) -> None:
-    """Leave half of so many slots, those of this process, to others than any one receiver."""
+def set_capacity(slots: int) -> None:
+    """Set how many slots this process has; one host may use half of them."""
     global _slots
     _slots = slots
 
 
-def hang_up() -> None:
-    """Forget all receivers."""
+def reset() -> None:
+    """Forget all hosts."""
     with _changed:
-        _lines.clear()
+        _hosts.clear()
 
 
-def _take(receiver: str, *, is_last_try: bool) -> _Line:
-    most = max(1, _slots // 2)
+def _take(name: str, *, is_last_try: bool) -> _Host:
+    limit = max(1, _slots // 2)
     with _changed:
-        wanted = _lines.setdefault(receiver, _Line())
+        host = _hosts.setdefault(name, _Host())
 
         def is_free() -> bool:
-            return wanted.calls < most
+            return host.calls < limit
 
-        if time.monotonic() < wanted.dead_until and not is_last_try:
-            raise Dead
-        if not is_free() and (wanted.is_jammed or not _changed.wait_for(is_free, PATIENCE)):
-            wanted.is_jammed = True
-            raise Engaged
-        if wanted.dead_until:
-            # One call tries; the others go on taking it for dead.
-            wanted.dead_until = time.monotonic() + TOTAL_LIMIT
-        wanted.calls += 1
-        return wanted
+        if time.monotonic() < host.down_until and not is_last_try:
+            raise HostDown
+        if not is_free() and (host.is_jammed or not _changed.wait_for(is_free, WAIT_SECONDS)):
+            host.is_jammed = True
+            raise HostBusy
+        if host.down_until:
+            # One call tries the host; for the others it stays down meanwhile.
+            host.down_until = time.monotonic() + TOTAL_LIMIT
+        host.calls += 1
+        return host
 
 
-def _give_back(receiver: str, taken: _Line) -> None:
+def _give_back(name: str, host: _Host) -> None:
     with _changed:
-        taken.calls -= 1
-        if not taken.calls and not taken.dead_until:
-            _lines.pop(receiver, None)
-        if len(_lines) > MOST_LINES:
-            for name in [name for name, one in _lines.items() if not one.calls]:
-                del _lines[name]
+        host.calls -= 1
+        if not host.calls and not host.down_until:
+            _hosts.pop(name, None)
+        if len(_hosts) > MAX_HOSTS:
+            for idle in [other for other, known in _hosts.items() if not known.calls]:
+                del _hosts[idle]
         _changed.notify_all()

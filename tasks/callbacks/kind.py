@@ -9,10 +9,10 @@ from typing import Any
 from django.utils import timezone
 
 from tasks.callback_address import Receiver, Refused
-from tasks.callbacks.host_limits import Dead, Engaged, is_to_put_off, line
+from tasks.callbacks.host_limits import HostBusy, HostDown, host_slot, should_postpone
 from tasks.callbacks.message import message
 from tasks.callbacks.post import Answer, NoAnswer, post
-from tasks.callbacks.postpone import put_off_callbacks
+from tasks.callbacks.postpone import postpone_callbacks
 from tasks.callbacks.retry_schedule import MAX_ATTEMPTS, PAUSES, SCHEDULE
 from tasks.callbacks.signing import secrets_of, signed_headers
 from tasks.kinds import Cancel, Context, FatalError, Retry, Snooze, kind
@@ -67,14 +67,14 @@ def deliver(input: dict[str, Any], context: Context) -> dict[str, Any]:
         answer = _send(receiver, body, context)
     except Refused as refused:
         raise FatalError(str(refused)) from None
-    except Engaged:
+    except HostBusy:
         # Spread, so that the lines are never idle while some wait.
-        _put_off(told_about, receiver, spread=PAUSE)
+        _postpone(told_about, receiver, spread=PAUSE)
         wait = PAUSE * (1.0 + random.random())  # noqa: S311 spreads load, guards nothing
         raise Snooze(wait, "Other callbacks to the receiver are under way.") from None
-    except Dead:
+    except HostDown:
         # Together, so that one that comes back finds it for all of them.
-        _put_off(told_about, receiver, coming=True)
+        _postpone(told_about, receiver, coming=True)
         raise Undelivered("The receiver has just failed to answer other callbacks.") from None
     return _judged(answer, context.attempt)
 
@@ -96,19 +96,19 @@ def _send(receiver: Receiver, body: str, context: Context) -> Answer:
     )
     headers = {"Content-Type": "application/json", "User-Agent": "tasks-callbacks", **signed}
     try:
-        with line(receiver.authority, is_last_try=context.attempt >= MAX_ATTEMPTS):
+        with host_slot(receiver.authority, is_last_try=context.attempt >= MAX_ATTEMPTS):
             return post(receiver, body=body.encode(), headers=headers)
     except NoAnswer as error:
         raise Undelivered(str(error)) from None
 
 
-def _put_off(
+def _postpone(
     told_about: Task, receiver: Receiver, *, spread: float = 0.0, coming: bool = False
 ) -> None:
     """Let the callbacks wait that would find the same, one by one."""
     owner_id, url = told_about.owner_id, told_about.callback_url
-    if is_to_put_off(receiver.authority, owner_id=owner_id):
-        put_off_callbacks(owner_id=owner_id, url=url, pause=PAUSE, spread=spread, coming=coming)
+    if should_postpone(receiver.authority, owner_id=owner_id):
+        postpone_callbacks(owner_id=owner_id, url=url, pause=PAUSE, spread=spread, coming=coming)
 
 
 def _judged(answer: Answer, attempt: int) -> dict[str, Any]:

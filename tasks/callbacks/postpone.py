@@ -6,10 +6,10 @@ from django.db import connection
 
 from tasks import sql
 
-PUT_OFF_LIMIT = 1_000
+POSTPONE_LIMIT = 1_000
 
 
-def put_off_callbacks(
+def postpone_callbacks(
     *, owner_id: int | None, url: str, pause: float, spread: float = 0.0, coming: bool = False
 ) -> None:
     """Let what waits for the receiver of a URL wait `pause` seconds, and up to `spread` more.
@@ -23,10 +23,10 @@ def put_off_callbacks(
         "pause": pause,
         "spread": spread,
         "coming": coming,
-        "limit": PUT_OFF_LIMIT,
+        "limit": POSTPONE_LIMIT,
     }
     with connection.cursor() as cursor:
         while True:
-            cursor.execute(sql.PUT_OFF, params)
-            if cursor.rowcount < PUT_OFF_LIMIT:
+            cursor.execute(sql.POSTPONE, params)
+            if cursor.rowcount < POSTPONE_LIMIT:
                 return

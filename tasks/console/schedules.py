@@ -194,7 +194,7 @@ def _row(schedule: Schedule, last: Task | None) -> dict[str, Any]:
     return {
         "schedule": schedule,
         "badge": badges.badge("on" if schedule.enabled else "off"),
-        "words": schedule.clock.in_words(),
+        "words": schedule.cron_expression.in_words(),
         "next": formatting.ago(schedule.next_at),
         "last_at": formatting.ago(schedule.last_at),
         "last": last,
@@ -207,8 +207,8 @@ def _row(schedule: Schedule, last: Task | None) -> dict[str, Any]:
 
 def _upcoming(schedule: Schedule) -> list[str]:
     """Write the next ticks, were the schedule on, by its own clock."""
-    if schedule.clock.mistakes():
+    if schedule.cron_expression.mistakes():
         return []
-    zone = schedule.clock.zone()
-    ticks = schedule.clock.upcoming(UPCOMING, after=timezone.now())
+    zone = schedule.cron_expression.zone()
+    ticks = schedule.cron_expression.upcoming(UPCOMING, after=timezone.now())
     return [f"{tick.astimezone(zone):%a %Y-%m-%d %H:%M %Z}" for tick in ticks]

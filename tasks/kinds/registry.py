@@ -42,7 +42,7 @@ class Kind:
     isolation: Literal["thread", "process"] = "thread"
     # MiB that the process may grow by; for kinds in processes, None for no bound.
     memory_limit: int | None = None
-    # Waiting tasks of the kind may share one hop even when they are not very fast.
+    # Waiting tasks of the kind may share one hand-over even when they are not very fast.
     batchable: bool = False
     # The handler's own database writes commit with the finish, or not at all.
     transactional: bool = False

@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 from django.utils.timezone import now
 from uuid_utils.compat import uuid7
 
-from tasks.cron import CRON_LENGTH, Clock
+from tasks.cron import CRON_LENGTH, CronExpression
 
 
 class ScheduleQuerySet(models.QuerySet["Schedule"]):
@@ -70,5 +70,5 @@ class Schedule(models.Model):
         return self.name
 
     @property
-    def clock(self) -> Clock:
-        return Clock(cron=self.cron, timezone=self.timezone)
+    def cron_expression(self) -> CronExpression:
+        return CronExpression(cron=self.cron, timezone=self.timezone)

@@ -24,17 +24,17 @@ def _calling_back(name: str, *, moved: LiteralString) -> LiteralString:
     return _read(name).replace("-- callbacks\n", callbacks)
 
 
-def _by_flow(name: str) -> LiteralString:
+def _by_queue_lane(name: str) -> LiteralString:
     """Return a statement that goes through the lanes of the queues one by one."""
-    return _read(name).replace("-- flows\n", _read("flows"))
+    return _read(name).replace("-- queue_lanes\n", _read("queue_lanes"))
 
 
 SUBMIT = _read("submit")
-CLAIM = _by_flow("claim")
+CLAIM = _by_queue_lane("claim")
 FINISH = _calling_back("finish", moved="finished")
 CANCEL = _calling_back("cancel", moved="cancelled")
 RETRY = _read("retry")
-PUT_OFF = _read("put_off")
+POSTPONE = _read("postpone")
 DELETE = _read("delete")
 DISCARD = _read("discard")
 RESCUE = _calling_back("rescue", moved="rescued")
@@ -42,7 +42,7 @@ RECONCILE = _read("reconcile")
 PRUNE = _read("prune")
 RESET = _read("reset")
 HELD = _read("held")
-LANES = _by_flow("lanes")
+LANES = _by_queue_lane("lanes")
 STAGE = _read("stage")
 HEARTBEAT = _read("heartbeat")
 PROGRESS = _read("progress")

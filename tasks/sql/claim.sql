@@ -8,15 +8,15 @@
 -- a flood of that cannot starve the rest. Of a full claim the retry lane (jobs with attempts behind
 -- them) gets `retry_share`, and what the primary lane leaves, so that a retry storm cannot starve new
 -- work, nor new work the retries.
--- Each lane of each queue (`flow`) is read through its own range of one index: a queue that is paused,
+-- Each lane of each queue (`queue_lane`) is read through its own range of one index: a queue that is paused,
 -- or not this worker's, may hold a million jobs and costs nothing.
 -- Tasks are locked in the order of their ids, as by everybody who locks several: nobody deadlocks.
 -- Attempts are counted here, so that a task that kills its process cannot do so for ever.
 WITH RECURSIVE
--- flows
+-- queue_lanes
 open AS MATERIALIZED (
     SELECT queue_name, tried
-    FROM flow
+    FROM queue_lane
     WHERE (%(queues)s::text[] IS NULL OR queue_name = ANY (%(queues)s::text[]))
         AND queue_name <> ALL (ARRAY(SELECT name FROM tasks_queue WHERE paused))
 ), first AS MATERIALIZED (

@@ -1,14 +1,14 @@
 -- lanes: no arrow; how many due jobs wait in the primary and in the retry lane, each queue up to `limit`
 WITH RECURSIVE
--- flows
+-- queue_lanes
 held AS (
-    SELECT flow.tried, counted.jobs
-    FROM flow
+    SELECT queue_lane.tried, counted.jobs
+    FROM queue_lane
     CROSS JOIN LATERAL (
         SELECT count(*) AS jobs FROM (
             SELECT FROM procrastinate_jobs
             WHERE status = 'todo' AND scheduled_at IS NULL AND task_name LIKE 'task:%%'
-                AND queue_name = flow.queue_name AND (attempts > 0) = flow.tried
+                AND queue_name = queue_lane.queue_name AND (attempts > 0) = queue_lane.tried
             LIMIT %(limit)s
         ) AS waiting
     ) AS counted

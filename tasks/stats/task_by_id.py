@@ -15,7 +15,7 @@ from tasks.models import Task
 from tasks.postgres.base import prepared_cursor
 
 
-def find(task_id: uuid.UUID, *, user: Caller, only: Sequence[str] = ()) -> Task | None:
+def task_by_id(task_id: uuid.UUID, *, user: Caller, only: Sequence[str] = ()) -> Task | None:
     """Return a task that the user sees, with all its columns or only some.
 
     As the ORM would, without building the same statement for each of thousands of requests.

@@ -1,8 +1,9 @@
-"""The nursery: a process without threads from which children for single tasks are forked.
+"""Fork server: a process without threads that forks the children in which single tasks run.
 
-A worker process has threads, and forking one that has is not safe; starting a fresh interpreter
-for each child costs a second and 80 MB. So a worker forks its nursery before it starts any thread,
-and the nursery, in which Django is loaded already, forks children on request in milliseconds.
+A worker process has threads, and forking a process that has threads is not safe; starting a new
+interpreter for each child costs a second and 80 MB. So a worker forks its fork server before it
+starts any thread, and the fork server, in which Django is already loaded, forks children on request
+in milliseconds.
 """
 
 from __future__ import annotations
@@ -20,63 +21,63 @@ from contextlib import suppress
 from typing import Any, NoReturn
 
 from tasks.supervision.processes import adopt_orphans, die_with_parent, living_children, reaped
-from tasks.supervision.watchdog import start_beating
+from tasks.supervision.watchdog import start_watchdog_thread
 
 log = logging.getLogger(__name__)
+
+ChildMain = Callable[[socket.socket], int]
 
 _MESSAGE_SIZE = 4096
 _ANSWER_SECONDS = 10.0
 
 
-class Nursery:
-    """The worker's side: asks for children and learns how they ended."""
+class ForkServer:
+    """The worker's side: requests children and learns how they ended."""
 
-    def __init__(self, raise_child: Callable[[socket.socket], int]) -> None:
-        """Fork the nursery; `raise_child` is the body of each child. Before any thread starts."""
-        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    def __init__(self, child_main: ChildMain) -> None:
+        """Fork the server, before any thread starts; `child_main` runs in each child."""
+        self._control, server_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         parent = os.getpid()
         self.pid = os.fork()
         if self.pid == 0:
             self._control.close()
-            _run_nursery(theirs, raise_child, parent=parent)
-        theirs.close()
-        self._asking = threading.Lock()
-        self._born: Future[int] = Future()
-        self._ends: dict[int, Future[int]] = {}
-        # From here on there are threads. The first is heard by the supervisor.
-        start_beating()
-        threading.Thread(target=self._listen, name="nursery", daemon=True).start()
+            _run_server(server_end, child_main, parent=parent)
+        server_end.close()
+        self._requesting = threading.Lock()
+        self._started: Future[int] = Future()
+        self._exit_codes: dict[int, Future[int]] = {}
+        # From here on the process has threads. The first is for the supervisor's watchdog.
+        start_watchdog_thread()
+        threading.Thread(target=self._listen, name="fork-server", daemon=True).start()
 
     def fork(self) -> tuple[int, socket.socket]:
-        """Fork a child; return its process id and our end of its channel."""
-        ours, theirs = socket.socketpair()
-        with self._asking, theirs:
-            self._born = Future()
-            socket.send_fds(self._control, [b"fork"], [theirs.fileno()])
-            return self._born.result(_ANSWER_SECONDS), ours
+        """Fork a child; return its process id and this side's end of its channel."""
+        own_end, child_end = socket.socketpair()
+        with self._requesting, child_end:
+            self._started = Future()
+            socket.send_fds(self._control, [b"fork"], [child_end.fileno()])
+            return self._started.result(_ANSWER_SECONDS), own_end
 
     def exit_code(self, pid: int) -> int:
-        """Wait for a child's end; return its exit code, a signal's number below zero."""
-        code = self._ends[pid].result(_ANSWER_SECONDS)
-        del self._ends[pid]
+        """Wait until a child has ended; return its exit code, a signal's number below zero."""
+        code = self._exit_codes[pid].result(_ANSWER_SECONDS)
+        del self._exit_codes[pid]
         return code
 
     def _listen(self) -> None:
         while message := self._control.recv(_MESSAGE_SIZE):
-            told = json.loads(message)
-            if "born" in told:
-                self._ends[told["born"]] = Future()
-                self._born.set_result(told["born"])
+            event = json.loads(message)
+            if "started" in event:
+                self._exit_codes[event["started"]] = Future()
+                self._started.set_result(event["started"])
             else:
-                self._ends[told["ended"]].set_result(told["code"])
+                self._exit_codes[event["ended"]].set_result(event["code"])
 
 
-def _run_nursery(
-    control: socket.socket, raise_child: Callable[[socket.socket], int], *, parent: int
-) -> NoReturn:
-    """Fork children and tell of their ends, until the worker is gone; the nursery's whole life."""
+def _run_server(control: socket.socket, child_main: ChildMain, *, parent: int) -> NoReturn:
+    """Fork children and report their ends until the worker is gone: the server's main loop."""
     die_with_parent(signal.SIGKILL, parent=parent)
-    # The worker's group is signalled as a whole; what stops is the worker's to decide.
+    # A signal to the worker's process group reaches this process too; the worker decides.
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     wake, woken = os.pipe()
@@ -90,62 +91,60 @@ def _run_nursery(
         ready, _, _ = select.select([control.fileno(), wake], [], [])
         if wake in ready:
             os.read(wake, _MESSAGE_SIZE)
-            _tell_ends(control, living)
+            _report_ends(control, living)
         if control.fileno() in ready:
             message, fds, _, _ = socket.recv_fds(control, _MESSAGE_SIZE, 1)
             if not message:
                 _end_all(living)
-            _fork_child(control, fds[0], living, raise_child)
+            _fork_child(control, fds[0], living, child_main)
 
 
 def _fork_child(
-    control: socket.socket,
-    channel_fd: int,
-    living: set[int],
-    raise_child: Callable[[socket.socket], int],
+    control: socket.socket, channel_fd: int, living: set[int], child_main: ChildMain
 ) -> None:
-    nursery = os.getpid()
+    server = os.getpid()
     pid = os.fork()
     if pid == 0:
         control.close()
         signal.set_wakeup_fd(-1)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
             signal.signal(number, signal.SIG_DFL)
-        # A group of its own, so that whatever the handler starts can be killed with it.
+        # A process group of its own, so that what the handler starts can be killed with it.
         os.setpgid(0, 0)
-        die_with_parent(signal.SIGKILL, parent=nursery)
-        # What it starts stays below it while it lives, and falls to the nursery when it has ended.
+        die_with_parent(signal.SIGKILL, parent=server)
+        # The child adopts the orphans of what it starts; when it ends, the server adopts them.
         adopt_orphans()
         code = 1
         try:
-            code = raise_child(socket.socket(fileno=channel_fd))
+            code = child_main(socket.socket(fileno=channel_fd))
         finally:
             os._exit(code)
     os.close(channel_fd)
     living.add(pid)
-    _tell(control, {"born": pid})
+    _report(control, {"started": pid})
 
 
-def _tell_ends(control: socket.socket, living: set[int]) -> None:
-    """Tell which children have ended, and kill what they started: it dies with them."""
+def _report_ends(control: socket.socket, living: set[int]) -> None:
+    """Report which children have ended, and kill the processes that they started."""
     ended = [(pid, code) for pid, code in reaped() if pid in living]
     for pid, _ in ended:
         kill_group(pid)
         living.discard(pid)
-    # Also what left the group. What these started falls to us in turn, and we are told of it.
+    # Also processes that left the group. The server adopts their children in turn, and SIGCHLD
+    # brings it here again.
     for pid in living_children() - living:
         with suppress(ProcessLookupError, PermissionError):
             os.kill(pid, signal.SIGKILL)
     for pid, code in ended:
-        _tell(control, {"ended": pid, "code": code})
+        _report(control, {"ended": pid, "code": code})
 
 
-def _tell(control: socket.socket, message: dict[str, Any]) -> None:
+def _report(control: socket.socket, event: dict[str, Any]) -> None:
     try:
-        control.send(json.dumps(message).encode())
+        control.send(json.dumps(event).encode())
     except OSError:
-        # The worker is gone: the next read says so.
-        log.debug("the worker is gone")
+        # The next read of the control socket ends this process.
+        log.debug("the worker process is gone; the fork server ends")
 
 
 def _end_all(living: set[int]) -> NoReturn:
@@ -155,8 +154,8 @@ def _end_all(living: set[int]) -> NoReturn:
 
 
 def kill_group(pid: int) -> None:
-    """Kill a child and whatever it started."""
+    """Kill a child and every process of its group."""
     try:
         os.killpg(pid, signal.SIGKILL)
     except ProcessLookupError:
-        log.debug("process group gone already", extra={"pid": pid})
+        log.debug("the child's process group has already ended", extra={"pid": pid})

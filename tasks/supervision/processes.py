@@ -14,7 +14,7 @@ from signal import Signals
 from typing import NoReturn
 
 from tasks.supervision import watchdog
-from tasks.supervision.watchdog import Pulse
+from tasks.supervision.watchdog import WatchdogCounter
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
@@ -51,8 +51,8 @@ class Child:
     parent_death_signal: Signals = signal.SIGTERM
     # Seconds between the two; None is the supervisor's, which a second request cuts short.
     stop_grace: float | None = None
-    # Seconds without a beat of its pulse after which it is killed; None for one that has none.
-    mute_limit: float | None = None
+    # Seconds without a sign of life after which it is killed; None for a child without a watchdog.
+    watchdog_timeout: float | None = None
     # Whether all that it started, in whatever group or session, is killed when it has ended.
     leaves_nothing: bool = False
 
@@ -77,8 +77,11 @@ def exec_command(
     return start
 
 
-def fork(child: Child, *, heard: Pulse | None = None) -> int:
-    """Start the child, with a pulse that somebody listens to, in a group of its own; its pid."""
+def fork(child: Child, *, counter: WatchdogCounter | None = None) -> int:
+    """Start the child in a process group of its own; return its process id.
+
+    `counter` is what the child counts up for its supervisor's watchdog.
+    """
     parent = os.getpid()
     sys.stdout.flush()
     sys.stderr.flush()
@@ -87,7 +90,7 @@ def fork(child: Child, *, heard: Pulse | None = None) -> int:
     try:
         pid = os.fork()
         if pid == 0:
-            watchdog.own(heard)
+            watchdog.set_own_counter(counter)
             _become(child, parent=parent, mask=mask)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)

@@ -14,7 +14,7 @@ from signal import Signals
 from types import FrameType
 
 from tasks.supervision.processes import Child, adopt_orphans, fork, living_children, reaped
-from tasks.supervision.watchdog import Watch
+from tasks.supervision.watchdog import Watchdog
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ LONG_LIFE = 3.0
 FIRST_DELAY = 0.2
 LONGEST_DELAY = 10.0
 READY_POLL = 0.05
-# How often the children's pulses are looked at.
+# How often the children's watchdogs are checked.
 LOOK = 1.0
 # `make` and a process group pass one request on twice; a person's second one comes later.
 SAME_REQUEST = 0.5
@@ -44,7 +44,7 @@ class _Place:
     ready: bool = False
     early_deaths: int = 0
     stop_by: float | None = None
-    watch: Watch | None = None
+    watchdog: Watchdog | None = None
 
     @property
     def done(self) -> bool:
@@ -85,7 +85,7 @@ class Supervisor:
         adopt_orphans()
         with self._signals() as wake:
             while not self._stop_requests and self.failure is None:
-                self._wait(wake, min(self._start(), self._listen(), self._sweep()))
+                self._wait(wake, min(self._start(), self._check_watchdogs(), self._sweep()))
                 self._reap()
             for tier in sorted({place.child.tier for place in self._places}, reverse=True):
                 while pause := self._stop(tier):
@@ -139,10 +139,10 @@ class Supervisor:
             if place.restart_at > now:
                 pause = min(pause, place.restart_at - now)
                 continue
-            limit = place.child.mute_limit
-            place.watch = Watch(limit=limit) if limit else None
-            heard = place.watch.pulse if place.watch else None
-            place.pid = fork(place.child, heard=heard)
+            timeout = place.child.watchdog_timeout
+            place.watchdog = Watchdog(timeout=timeout) if timeout else None
+            counter = place.watchdog.counter if place.watchdog else None
+            place.pid = fork(place.child, counter=counter)
             place.started_at = now
             pause = READY_POLL
         return pause
@@ -157,20 +157,23 @@ class Supervisor:
             if not place.ready and late and self._give_up_after is not None:
                 self.failure = f"{child.name} was not ready within {child.ready_timeout:g} s"
 
-    def _listen(self) -> float:
-        """Kill the children that are mute for too long; how long to wait before looking again."""
+    def _check_watchdogs(self) -> float:
+        """Kill the children that missed their watchdog; return the seconds until the next check."""
         now = time.monotonic()
         # What kept this process from looking may have kept them from beating: a sleeping machine.
         was_away, self._looked_at = now - self._looked_at > 3 * LOOK, now
-        watched = [(p, p.watch) for p in self._places if p.pid is not None and p.watch]
-        for place, watch in watched:
+        watched = [(p, p.watchdog) for p in self._places if p.pid is not None and p.watchdog]
+        for place, watchdog in watched:
             if was_away:
-                watch.forgive(now)
-            if watch.is_mute(now) and place.pid is not None:
-                name, limit = place.child.name, place.child.mute_limit
-                logger.error("%s has been mute for %g s, sending SIGKILL", name, limit)
+                watchdog.restart(now)
+            if watchdog.is_expired(now) and place.pid is not None:
+                logger.error(
+                    "%s missed its watchdog for %g s (interpreter blocked?), sending SIGKILL",
+                    place.child.name,
+                    place.child.watchdog_timeout,
+                )
                 _signal(place.pid, signal.SIGKILL)
-                watch.forgive(now)
+                watchdog.restart(now)
         return LOOK if watched else 3600.0
 
     def _sweep(self) -> float:
@@ -247,7 +250,11 @@ class Supervisor:
                 _signal(place.pid, child.stop_signal)
                 place.stop_by = min(place.stop_by, now + self._grace(child))
             elif place.stop_by <= now:
-                logger.warning("%s is late, sending %s", child.name, child.kill_signal.name)
+                logger.warning(
+                    "%s did not stop within its grace period, sending %s",
+                    child.name,
+                    child.kill_signal.name,
+                )
                 _signal(place.pid, child.kill_signal)
                 _signal_group(place.pid, child.kill_signal)
                 place.stop_by = now + LONGEST_DELAY

@@ -123,12 +123,12 @@ class Claimer:
             await self.release()
 
     def _cut(self) -> Unit:
-        """Cut a unit from the front of the buffer: tasks of one kind that may share a hop."""
+        """Cut a unit from the front of the buffer: tasks of one kind that may share a hand-over."""
         first = self._buffer.popleft()
         kind = kinds.get(first.kind)
         claims = [first]
         if first.deaths:
-            # A suspect shares its hop with nobody.
+            # A suspect shares its hand-over with nobody.
             return Unit(kind, claims)
         size = self._pace.unit_size(kind.name, batchable=kind.batchable)
         while self._buffer and len(claims) < size and _may_share(first, self._buffer[0]):

@@ -117,7 +117,7 @@ class Finisher:
                     await connection.execute(sql.SUBMIT, submit_params(new))
             return finished
 
-        return await self._session.persist(write)
+        return await self._session.run_until_answered(write)
 
     async def _finish(
         self, connection: psycopg.AsyncConnection[Any], endings: list[Ending]

@@ -14,7 +14,7 @@ from django.conf import settings
 from tasks.kinds.exceptions import Cancel
 from tasks.lifecycle.ending import Ending, crashed, interrupted, raised, timed_out
 from tasks.models import Status
-from tasks.supervision.fork_server import Nursery, kill_group
+from tasks.supervision.fork_server import ForkServer, kill_group
 from tasks.worker.child import Done, Progress, Work
 from tasks.worker.units import Running
 
@@ -30,9 +30,9 @@ IDLE_SECONDS = 15.0
 class Child:
     """One child process and what it has done so far."""
 
-    def __init__(self, nursery: Nursery) -> None:
-        self._nursery = nursery
-        self.pid, channel = nursery.fork()
+    def __init__(self, fork_server: ForkServer) -> None:
+        self._fork_server = fork_server
+        self.pid, channel = fork_server.fork()
         self.channel = Connection(channel.detach())
         self.attempts = 0
         self.idle_since = 0.0
@@ -45,7 +45,7 @@ class Child:
         """Kill it with whatever it started; return its exit code."""
         kill_group(self.pid)
         self.channel.close()
-        return self._nursery.exit_code(self.pid)
+        return self._fork_server.exit_code(self.pid)
 
     def is_spent(self) -> bool:
         """Say whether it has run enough, or grown too large, to be replaced."""
@@ -59,8 +59,8 @@ class Child:
 class Isolation:
     """The children of one worker process: as many as run at once, kept for the next attempt."""
 
-    def __init__(self, nursery: Nursery, *, worker: str) -> None:
-        self._nursery = nursery
+    def __init__(self, fork_server: ForkServer, *, worker: str) -> None:
+        self._fork_server = fork_server
         self._worker = worker
         self._idle: list[Child] = []
         self._lock = threading.Lock()
@@ -95,7 +95,7 @@ class Isolation:
             if not child.is_gone():
                 return child
             child.kill()
-        return Child(self._nursery)
+        return Child(self._fork_server)
 
     def _keep(self, child: Child) -> None:
         child.idle_since = time.monotonic()

@@ -38,4 +38,4 @@ async def listen(
                 await on_job()
 
     while True:
-        await session.persist(hear)
+        await session.run_until_answered(hear)

@@ -18,7 +18,7 @@ from django.conf import settings
 from tasks import sql
 from tasks.lifecycle.ending import ClaimKey
 from tasks.models import WorkerState
-from tasks.supervision.fork_server import Nursery
+from tasks.supervision.fork_server import ForkServer
 from tasks.worker import notices
 from tasks.worker.child import run_child
 from tasks.worker.claimer import Claimer
@@ -47,10 +47,10 @@ _COURTESY = 1.0
 def run_worker(*, queues: Sequence[str] | None, concurrency: int, grace: float) -> int:
     """Run one worker process until it is told to stop; return its exit code."""
     # Before anything starts a thread: from then on forking would not be safe.
-    nursery = Nursery(run_child)
+    fork_server = ForkServer(run_child)
     try:
         process = WorkerProcess(
-            queues=queues, concurrency=concurrency, grace=grace, nursery=nursery
+            queues=queues, concurrency=concurrency, grace=grace, fork_server=fork_server
         )
         return asyncio.run(process.run())
     except Exception:
@@ -65,10 +65,15 @@ class WorkerProcess:
     worker_id: int
 
     def __init__(
-        self, *, queues: Sequence[str] | None, concurrency: int, grace: float, nursery: Nursery
+        self,
+        *,
+        queues: Sequence[str] | None,
+        concurrency: int,
+        grace: float,
+        fork_server: ForkServer,
     ) -> None:
         self._queues = queues
-        self._nursery = nursery
+        self._fork_server = fork_server
         self._concurrency = concurrency
         self._grace = grace
         self._state = WorkerState.RUNNING
@@ -82,8 +87,8 @@ class WorkerProcess:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
-        seat = Session("seat")
-        if not await self._take_seat(seat):
+        session = Session("register")
+        if not await self._register(session):
             return 0
         self._assemble()
         self._lease.start()
@@ -95,7 +100,7 @@ class WorkerProcess:
         for thread in (self._scheduler, self._rescuer, self._lease):
             thread.stop()
             await asyncio.to_thread(thread.join, _COURTESY)
-        await self._leave_seat(seat)
+        await self._deregister(session)
         await self._finisher.close()
         await self._claimer.close()
         return self._exit_code
@@ -177,7 +182,7 @@ class WorkerProcess:
             worker=self.name,
             pace=pace,
             finisher=self._finisher,
-            isolation=Isolation(self._nursery, worker=self.name),
+            isolation=Isolation(self._fork_server, worker=self.name),
             give_back=self._claimer.give_back,
             recycle=self._recycle,
         )
@@ -192,33 +197,35 @@ class WorkerProcess:
         self._rescuer = Rescuer()
         self._scheduler = Scheduler()
 
-    async def _take_seat(self, session: Session) -> bool:
+    async def _register(self, session: Session) -> bool:
         """Register, waiting for the database; False when told to stop meanwhile."""
-        wanted = {
+        params = {
             "name": self.name,
             "host": socket.gethostname(),
             "pid": os.getpid(),
             "queues": list(self._queues or []),
             "concurrency": self._concurrency,
         }
-        seating = asyncio.create_task(
-            session.persist(lambda connection: _one(connection, wanted)), name="seat"
+        registering = asyncio.create_task(
+            session.run_until_answered(lambda connection: _register(connection, params))
         )
         stopping = asyncio.create_task(self._stopping.wait())
-        await asyncio.wait({seating, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({registering, stopping}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
-        if not seating.done():
-            seating.cancel()
+        if not registering.done():
+            registering.cancel()
             return False
-        self.worker_id = seating.result()
+        self.worker_id = registering.result()
         return True
 
-    async def _leave_seat(self, session: Session) -> None:
+    async def _deregister(self, session: Session) -> None:
         try:
             await session.rows(sql.UNREGISTER, {"workers": [self.worker_id]})
         except psycopg.Error as error:
-            # Nothing hangs on it: the seat's lease ends by itself.
-            log.warning("seat not given up", extra={"error": type(error).__name__})
+            log.warning(
+                "could not deregister worker; its lease will expire",
+                extra={"worker": self.name, "error": type(error).__name__},
+            )
         await session.close()
 
     async def _tick(self) -> None:
@@ -277,8 +284,8 @@ class WorkerProcess:
         }
 
 
-async def _one(connection: psycopg.AsyncConnection[Any], wanted: dict[str, Any]) -> int:
-    row = await (await connection.execute(sql.REGISTER, wanted)).fetchone()
+async def _register(connection: psycopg.AsyncConnection[Any], params: dict[str, Any]) -> int:
+    row = await (await connection.execute(sql.REGISTER, params)).fetchone()
     assert row is not None
     return int(row[0])
 

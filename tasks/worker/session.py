@@ -69,7 +69,7 @@ class Session:
             await self.close()
             raise
 
-    async def persist(
+    async def run_until_answered(
         self, work: Callable[[psycopg.AsyncConnection[Any]], Awaitable[Answer]]
     ) -> Answer:
         """Run work until the database has answered; only for work that may be run twice."""

@@ -61,14 +61,14 @@ class TaskJobManager(manager.JobManager):
         await self._engine.close_unit(job.id)
 
     async def register_worker(self) -> int:
-        """Return the seat that the engine took before the loop began."""
+        """Return the id under which the engine registered before the loop began."""
         return self._engine.worker_id
 
     async def unregister_worker(self, worker_id: int) -> None:
-        """Leave it to the engine, which gives up its seat last of all."""
+        """Leave it to the engine, which deregisters last of all."""
 
     async def prune_stalled_workers(self, seconds_since_heartbeat: float) -> list[int]:
-        """Leave it to the rescuer, which takes the tasks of a dead worker with its seat."""
+        """Leave it to the rescuer, which takes back the tasks of a dead worker."""
         return []
 
     async def update_heartbeat(self, worker_id: int) -> None:

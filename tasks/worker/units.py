@@ -1,4 +1,4 @@
-"""A unit: what one slot of a worker runs in one hop, a single task or a mini-batch."""
+"""A unit: what one slot of a worker runs in one hand-over, a single task or a mini-batch."""
 
 from __future__ import annotations
 
@@ -73,11 +73,11 @@ class Unit:
 
 
 class Pace:
-    """How long tasks of each kind take, to tell which are fast enough to share a hop."""
+    """How long tasks of each kind take, to tell which are fast enough to share a hand-over."""
 
     FAST = 0.005
     BATCHABLE = 0.05
-    HOP = 0.05
+    HAND_OVER = 0.05
     LARGEST = 100
 
     def __init__(self) -> None:
@@ -89,8 +89,8 @@ class Pace:
         self._mean[kind] = seconds if mean is None else mean + (seconds - mean) * 0.1
 
     def unit_size(self, kind: str, *, batchable: bool) -> int:
-        """Return how many tasks of the kind may share a hop; 1 until its pace is known."""
+        """Return how many tasks of the kind may share a hand-over; 1 until its pace is known."""
         mean = self._mean.get(kind)
         if mean is None or mean > (self.BATCHABLE if batchable else self.FAST):
             return 1
-        return max(1, min(self.LARGEST, int(self.HOP / max(mean, 1e-6))))
+        return max(1, min(self.LARGEST, int(self.HAND_OVER / max(mean, 1e-6))))

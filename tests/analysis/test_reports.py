@@ -197,7 +197,7 @@ def test_an_installation_begins_with_three_schedules_that_stay_deleted_and_chang
     }  # fmt: skip
     for one in made.values():
         assert one.owner is None
-        assert one.next_at == one.clock.next_tick(after=timezone.now())
+        assert one.next_at == one.cron_expression.next_tick(after=timezone.now())
         schedules.run_now(one)
     schedules.change(made["Daily clean-up"], cron="0 5 * * *")
     defaults.make_schedules(apps, editor)

@@ -14,7 +14,7 @@ from tests.callbacks.receiver import Receiver
 def receiver(settings: Any) -> Iterator[Receiver]:
     """Return a running receiver, which this test's callbacks may go to."""
     settings.CALLBACK_ALLOW_PRIVATE = True
-    host_limits.hang_up()
-    host_limits.share_out(settings.WORKER_CONCURRENCY)
+    host_limits.reset()
+    host_limits.set_capacity(settings.WORKER_CONCURRENCY)
     with receivers.receiver() as running:
         yield running

@@ -48,7 +48,7 @@ def claimed_urls(limit: int) -> list[str]:
 
 def put_off(url: str, owner: User | None = None) -> None:
     owner_id = owner.pk if owner else None
-    postpone.put_off_callbacks(owner_id=owner_id, url=url, pause=30.0, spread=30.0)
+    postpone.postpone_callbacks(owner_id=owner_id, url=url, pause=30.0, spread=30.0)
 
 
 def put_off_now() -> int:
@@ -65,11 +65,11 @@ def deliver_one() -> None:
 
 @pytest.fixture
 def two_slots() -> Iterator[None]:
-    host_limits.hang_up()
-    host_limits.share_out(2)
+    host_limits.reset()
+    host_limits.set_capacity(2)
     yield
-    host_limits.share_out(settings.WORKER_CONCURRENCY)
-    host_limits.hang_up()
+    host_limits.set_capacity(settings.WORKER_CONCURRENCY)
+    host_limits.reset()
 
 
 def test_nobody_waits_behind_all_that_another_receiver_is_told(user: User) -> None:
@@ -103,14 +103,14 @@ def test_all_that_waits_for_a_receiver_is_put_off_and_no_attempt_spent(user: Use
 
 def test_one_attempt_that_finds_the_lines_engaged_puts_off_all_that_wait(two_slots: None) -> None:
     tell(DEAD, 5)
-    with host_limits.line("dead.example.com"), pytest.raises(Snooze):
+    with host_limits.host_slot("dead.example.com"), pytest.raises(Snooze):
         deliver_one()
     assert put_off_now() == 4
 
 
 def test_one_attempt_that_finds_the_receiver_dead_puts_off_all_that_wait(two_slots: None) -> None:
     tell(DEAD, 5)
-    with suppress(NoAnswer), host_limits.line("dead.example.com"):
+    with suppress(NoAnswer), host_limits.host_slot("dead.example.com"):
         raise NoAnswer
     with pytest.raises(Undelivered):
         deliver_one()
@@ -118,19 +118,19 @@ def test_one_attempt_that_finds_the_receiver_dead_puts_off_all_that_wait(two_slo
 
 
 def test_of_those_who_find_it_together_one_puts_off_what_waits(two_slots: None) -> None:
-    with host_limits.line("dead.example.com"):
+    with host_limits.host_slot("dead.example.com"):
         for waiting in (5, 3):
             tell(DEAD, waiting)
             with pytest.raises(Snooze):
                 deliver_one()
     assert put_off_now() == 4
-    assert host_limits.is_to_put_off("dead.example.com", owner_id=1)
+    assert host_limits.should_postpone("dead.example.com", owner_id=1)
 
 
 def test_however_many_wait_all_are_put_off(user: User) -> None:
-    tell(DEAD, postpone.PUT_OFF_LIMIT + 1, owner=user)
+    tell(DEAD, postpone.POSTPONE_LIMIT + 1, owner=user)
     put_off(DEAD, user)
-    assert put_off_now() == postpone.PUT_OFF_LIMIT + 1
+    assert put_off_now() == postpone.POSTPONE_LIMIT + 1
 
 
 def test_what_would_come_to_a_dead_receiver_earlier_comes_with_the_others(user: User) -> None:
@@ -139,7 +139,7 @@ def test_what_would_come_to_a_dead_receiver_earlier_comes_with_the_others(user: 
     tell(DEAD, 3)
     tell(DEAD, 1, owner=user)
     execute("UPDATE procrastinate_jobs SET scheduled_at = now() + interval '9 s' WHERE id % 2 = 0")
-    postpone.put_off_callbacks(owner_id=None, url=DEAD, pause=60.0, coming=True)
+    postpone.postpone_callbacks(owner_id=None, url=DEAD, pause=60.0, coming=True)
     times = list(Task.objects.exclude(scheduled_at=None).values_list("scheduled_at", flat=True))
     assert (len(times), len(set(times))) == (6, 1)
 
@@ -153,18 +153,18 @@ def another_second(seconds: Sequence[Any]) -> Any:
 def test_what_was_put_off_is_not_put_off_again_by_the_same_call(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(postpone, "PUT_OFF_LIMIT", 1)
+    monkeypatch.setattr(postpone, "POSTPONE_LIMIT", 1)
     tell(DEAD, 2)
     seconds: list[Any] = []
 
     def at_another_second(run: Callable[..., Any], statement: str, *arguments: Any) -> Any:
-        if statement == sql.PUT_OFF:
+        if statement == sql.POSTPONE:
             assert len(seconds) < 3, "what was put off is put off again"
             seconds.append(wait_until(lambda: another_second(seconds)))
         return run(statement, *arguments)
 
     with connection.execute_wrapper(at_another_second):
-        postpone.put_off_callbacks(owner_id=None, url=DEAD, pause=60.0, coming=True)
+        postpone.postpone_callbacks(owner_id=None, url=DEAD, pause=60.0, coming=True)
     assert len(seconds) == 3
     assert put_off_now() == 2
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tasks.cron import Clock
+from tasks.cron import CronExpression
 from tasks.errors import InvalidInput
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -22,8 +22,8 @@ SPRING, AUTUMN = (
 
 def ticks(cron: str, count: int, *, after: dt.datetime) -> list[str]:
     """Return the next ticks in Berlin, by its own clocks."""
-    clock = Clock(cron=cron, timezone="Europe/Berlin")
-    found = clock.upcoming(count, after=after.astimezone(dt.UTC))
+    expression = CronExpression(cron=cron, timezone="Europe/Berlin")
+    found = expression.upcoming(count, after=after.astimezone(dt.UTC))
     return [f"{tick.astimezone(BERLIN):%d %H:%M %Z}" for tick in found]
 
 
@@ -46,9 +46,9 @@ def test_a_tick_is_never_in_the_past_within_the_repeated_hour():
 
 def test_what_comes_every_half_hour_does_so_through_both_changes():
     for day, first in ((SPRING, 23), (AUTUMN, 23)):
-        clock = Clock(cron="*/30 * * * *", timezone="Europe/Berlin")
+        expression = CronExpression(cron="*/30 * * * *", timezone="Europe/Berlin")
         after = day.replace(hour=first).astimezone(dt.UTC)
-        found = clock.upcoming(12, after=after)
+        found = expression.upcoming(12, after=after)
         assert {later - one for one, later in pairwise(found)} == {dt.timedelta(minutes=30)}
 
 
@@ -56,19 +56,19 @@ def test_what_comes_every_half_hour_does_so_through_both_changes():
 def test_a_day_that_never_comes_is_refused(cron):
     after = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
     with pytest.raises(InvalidInput, match="cron"):
-        Clock(cron=cron, timezone="UTC").next_tick(after=after)
+        CronExpression(cron=cron, timezone="UTC").next_tick(after=after)
 
 
 @pytest.mark.parametrize("zone", ["", "Mars/Base", "../../etc/passwd", "Europe", "utc\0"])
 def test_what_is_no_time_zone_is_refused(zone):
-    assert [error.field for error in Clock(cron="* * * * *", timezone=zone).mistakes()] == [
-        "timezone"
-    ]
+    assert [
+        error.field for error in CronExpression(cron="* * * * *", timezone=zone).mistakes()
+    ] == ["timezone"]
 
 
 def test_an_expression_is_said_in_words():
-    assert Clock(cron="30 2 * * MON", timezone="UTC").in_words() == "At 02:30 on Monday"
-    assert Clock(cron="no", timezone="UTC").in_words() == ""
+    assert CronExpression(cron="30 2 * * MON", timezone="UTC").in_words() == "At 02:30 on Monday"
+    assert CronExpression(cron="no", timezone="UTC").in_words() == ""
 
 
 @given(st.text("0123456789*/,-#LW MONTUE", max_size=30))
@@ -78,5 +78,5 @@ def test_an_expression_is_said_in_words():
 def test_whatever_is_written_is_understood_or_refused(cron):
     after = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
     with suppress(InvalidInput):
-        assert Clock(cron=cron, timezone="Europe/Berlin").next_tick(after=after) > after
-    Clock(cron=cron, timezone="UTC").in_words()
+        assert CronExpression(cron=cron, timezone="Europe/Berlin").next_tick(after=after) > after
+    CronExpression(cron=cron, timezone="UTC").in_words()

@@ -17,7 +17,7 @@ from typing import NoReturn
 
 from tasks.supervision.processes import Child, exec_command
 from tasks.supervision.supervisor import LONG_LIFE, RECYCLE, Supervisor
-from tasks.supervision.watchdog import start_beating
+from tasks.supervision.watchdog import start_watchdog_thread
 
 JOURNAL = Path(sys.argv[-1])
 
@@ -62,7 +62,7 @@ def parent_of_a_runaway(name: str) -> int:
 
 def quiet(name: str) -> int:
     """Beat for as long as there is no file, then hold the interpreter's lock for ever."""
-    start_beating()
+    start_watchdog_thread()
     write(name, "began")
     while not JOURNAL.with_name("be mute").exists():
         time.sleep(0.02)
@@ -113,10 +113,10 @@ SUPERVISORS: dict[str, Callable[[], Supervisor]] = {
         [Child("careless", partial(parent_of_a_runaway, "careless"))], stop_grace=5
     ),
     "mute": lambda: Supervisor(
-        [Child("mole", partial(quiet, "mole"), mute_limit=1.5)], stop_grace=5
+        [Child("mole", partial(quiet, "mole"), watchdog_timeout=1.5)], stop_grace=5
     ),
     "starting": lambda: Supervisor(
-        [Child("starter", partial(polite, "starter"), mute_limit=0.2)], stop_grace=5
+        [Child("starter", partial(polite, "starter"), watchdog_timeout=0.2)], stop_grace=5
     ),
     "tidy": lambda: Supervisor(
         [Child("careless", partial(parent_of_a_runaway, "careless"), leaves_nothing=True)],

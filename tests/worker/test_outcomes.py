@@ -106,7 +106,7 @@ def test_a_transactional_handlers_writes_go_when_it_fails(run_tasks):
     assert not Effect.objects.exists()
 
 
-def test_many_small_tasks_all_end_and_share_hops(run_tasks):
+def test_many_small_tasks_all_end_and_share_hand_overs(run_tasks):
     lifecycle.submit_many([prepare("test.sum", {"numbers": [n, 1]}) for n in range(2000)])
     run_tasks()
     results = [task.result["sum"] for task in Task.objects.order_by("id")]
@@ -132,7 +132,7 @@ def test_past_the_soft_limit_a_heeding_handler_fails(run_tasks, tmp_path):
     assert Task.objects.get().error["type"] == "SoftTimeLimitExceeded"
 
 
-def test_a_worker_leaves_no_seat_behind(run_tasks):
+def test_a_worker_leaves_no_row_behind(run_tasks):
     tasks.submit("test.script")
     run_tasks()
     assert not Worker.objects.exists()

@@ -18,7 +18,7 @@ from tasks.api.problems.openapi import refusals
 from tasks.api.responses import accepted
 from tasks.api.shapes.links import path_to
 from tasks.api.shapes.tasks import RequeuedSerializer, TaskSerializer, task_document
-from tasks.api.visible import movable_task
+from tasks.api.visible import changeable_task
 from tasks.models import Status, Task
 
 
@@ -77,7 +77,7 @@ def _moved(
     view: APIView, task_id: uuid.UUID, verb: Callable[[Task], Task]
 ) -> tuple[Task, dict[str, Any]]:
     try:
-        task = verb(movable_task(view, task_id))
+        task = verb(changeable_task(view, task_id))
     except Task.DoesNotExist:
         # Deleted by somebody since we looked.
         raise Http404 from None

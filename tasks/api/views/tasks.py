@@ -33,7 +33,7 @@ from tasks.api.shapes.tasks import (
     task_summary,
 )
 from tasks.api.submissions import caller_options, task_options
-from tasks.api.visible import movable_task, visible_task
+from tasks.api.visible import changeable_task, visible_task
 from tasks.models import Task
 
 PREFER = OpenApiParameter(
@@ -150,5 +150,5 @@ class TaskView(APIView):
     )
     def delete(self, request: Request, task_id: uuid.UUID) -> Response:
         """Delete a task and its history, unless it is being processed."""
-        lifecycle.delete(movable_task(self, task_id))
+        lifecycle.delete(changeable_task(self, task_id))
         return Response(status=status.HTTP_204_NO_CONTENT)

@@ -32,7 +32,7 @@ class Command(BaseCommand):
             raise CommandError("--processes and --concurrency must be at least 1.")
         if wrong := [name for name in queues if not QUEUE_NAME.fullmatch(name)]:
             raise CommandError(f"{wrong[0]!r} is not a name for a queue.")
-        host_limits.share_out(concurrency)
+        host_limits.set_capacity(concurrency)
         run = partial(
             run_worker,
             queues=queues or None,
@@ -41,7 +41,7 @@ class Command(BaseCommand):
         )
         limit = settings.LEASE_SECONDS
         children = [
-            Child(f"worker-{number}", run, mute_limit=limit, leaves_nothing=True)
+            Child(f"worker-{number}", run, watchdog_timeout=limit, leaves_nothing=True)
             for number in range(1, processes + 1)
         ]
         supervisor = Supervisor(children, stop_grace=settings.WORKER_STOP_GRACE_PERIOD + 5)

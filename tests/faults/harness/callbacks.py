@@ -24,7 +24,7 @@ def start_senders(
         processes=processes,
         concurrency=concurrency,
         queues=(),
-        seated=True,
+        registered=True,
         **{"CALLBACK_ALLOW_PRIVATE": "true", **environment},
     )
 

@@ -34,7 +34,7 @@ def start_askers(
         **environment,
     }
     return system.workers(
-        processes=processes, concurrency=concurrency, queues=queues, seated=True, **settings
+        processes=processes, concurrency=concurrency, queues=queues, registered=True, **settings
     )
 
 

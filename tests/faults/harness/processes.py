@@ -83,7 +83,7 @@ class Command:
 
 
 @dataclass(frozen=True)
-class Seat:
+class Registered:
     """A worker process: the row under which it is registered, and its process."""
 
     id: int
@@ -109,20 +109,20 @@ class Workers(Command):
         command += [f"--concurrency={concurrency}", f"--queues={','.join(queues)}"]
         super().__init__(command, log=log, environment=environment)
 
-    def seats(self) -> list[Seat]:
+    def registered(self) -> list[Registered]:
         """Return its living processes that are registered, in the order of their ids."""
         ours = [pid for pid in self._children() if is_running(pid)]
         found = self._queries.rows(
             "SELECT id, pid FROM tasks_worker WHERE pid = ANY (%(pids)s) ORDER BY id",
             {"pids": ours},
         )
-        # A process id may have been used before: the latest seat is the living one's.
-        return [Seat(*row) for row in {pid: (id, pid) for id, pid in found}.values()]
+        # A process id may have been used before: the latest worker is the living one's.
+        return [Registered(*row) for row in {pid: (id, pid) for id, pid in found}.values()]
 
-    def wait_until_seated(self, *, within: float = 60.0) -> None:
+    def wait_until_registered(self, *, within: float = 60.0) -> None:
         """Wait until each of its processes is registered."""
         wait_until(
-            lambda: self.must_run() and len(self.seats()) >= self.processes,
+            lambda: self.must_run() and len(self.registered()) >= self.processes,
             within=within,
             what="workers registered",
         )

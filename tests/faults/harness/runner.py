@@ -47,7 +47,7 @@ class OutOfTime(BaseException):
     """The row took longer than its limit; no Exception, for which a row may have an ear."""
 
 
-class Watch(threading.Thread):
+class Watchdog(threading.Thread):
     """Looks every few seconds whether what must always hold does hold."""
 
     def __init__(self, url: str) -> None:
@@ -92,7 +92,7 @@ def _run(row: Row, server: Server, *, seed: int, quick: bool) -> Measured:
     with TemporaryDirectory(prefix="faults-row-") as scratch:
         Path(scratch).chmod(0o755)
         system = System(server, Path(scratch), quick=quick)
-        watch = Watch(server.url)
+        watch = Watchdog(server.url)
         watch.start()
         try:
             with _bounded(row.limit):

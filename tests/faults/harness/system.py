@@ -17,7 +17,7 @@ from tasks.models import Status, Task
 from tasks.submission import Submission
 from tests.faults.harness import invariants
 from tests.faults.harness.ledger import Accepted
-from tests.faults.harness.processes import Command, Seat, Workers, send
+from tests.faults.harness.processes import Command, Registered, Workers, send
 from tests.faults.harness.queries import Queries
 from tests.faults.harness.recovery import Recovery, recoveries
 from tests.faults.harness.server import Server
@@ -51,7 +51,7 @@ class System:
         processes: int = 1,
         concurrency: int = 4,
         queues: Sequence[str] = (),
-        seated: bool = True,
+        registered: bool = True,
         **environment: str,
     ) -> Workers:
         """Start `manage.py worker` and wait until each of its processes is registered."""
@@ -64,8 +64,8 @@ class System:
             environment=environment,
         )
         self._commands.append(command)
-        if seated:
-            command.wait_until_seated()
+        if registered:
+            command.wait_until_registered()
         return command
 
     def web(self, **environment: str) -> Web:
@@ -86,11 +86,11 @@ class System:
         self.accepted.add(ids)
         return ids
 
-    def kill(self, seat: Seat, number: signal.Signals = signal.SIGKILL) -> None:
+    def kill(self, worker: Registered, number: signal.Signals = signal.SIGKILL) -> None:
         """Send a deadly signal to a worker process and note the fault."""
         at = time.time()
-        send(seat.pid, number)
-        self.fault(number.name, worker_id=seat.id, at=at)
+        send(worker.pid, number)
+        self.fault(number.name, worker_id=worker.id, at=at)
 
     def fault(self, what: str, *, worker_id: int | None = None, at: float | None = None) -> None:
         """Note a fault at a time of the clock, by default now."""

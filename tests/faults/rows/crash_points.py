@@ -69,7 +69,7 @@ def _in_the_handler(system: System, point: str, kills: int) -> int:
     """Run handlers that kill their worker at the point; supervisors bring fresh ones."""
     given = {"point": point, "scratch": str(system.directory)}
     ids = system.submit([prepare("test.crash_point", given, queue="handler") for _ in range(kills)])
-    victims = system.workers(processes=WAVE, concurrency=1, queues=["handler"], seated=False)
+    victims = system.workers(processes=WAVE, concurrency=1, queues=["handler"], registered=False)
     died = [system.directory / f"{one}.died" for one in ids]
     wait_until(lambda: all(file.exists() for file in died), within=180, what=f"{kills} deaths")
     kill_all(victims)
@@ -80,8 +80,8 @@ def _before_the_claim(system: System) -> int:
     """Kill workers that were woken for tasks but have not asked for them."""
     queue = _own_queue()
     victims = system.workers(processes=WAVE, concurrency=1, queues=[queue])
-    for seat in victims.seats():
-        os.kill(seat.pid, signal.SIGSTOP)
+    for worker in victims.registered():
+        os.kill(worker.pid, signal.SIGSTOP)
     system.submit([prepare("test.effect", queue=queue) for _ in range(WAVE)])
     kill_all(victims)
     assert system.count(Status.PENDING) >= WAVE
@@ -112,7 +112,7 @@ def _after_the_claim(system: System) -> int:
         processes=WAVE,
         concurrency=1,
         queues=[queue],
-        seated=False,
+        registered=False,
         WORKER_PREFETCH_MULTIPLIER="4",
     )
     wait_until(lambda: system.count(Status.PROCESSING) > 2 * WAVE, what="claimed, not begun")

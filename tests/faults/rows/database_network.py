@@ -94,7 +94,7 @@ def black_hole(system: System, dice: Dice) -> Measured:
             for fail, lasting in ((proxy.swallow, 40 if system.quick else 120), (proxy.stall, 30)):
                 calm = time.monotonic()
                 wait_until(lambda at=calm: callers.statuses(since=at)[202] > 50, what="load")
-                old = {seat.pid for seat in workers.seats()}
+                old = {worker.pid for worker in workers.registered()}
                 began = time.monotonic()
                 fail()
                 wait_until(
@@ -109,7 +109,7 @@ def black_hole(system: System, dice: Dice) -> Measured:
                     within=60,
                     what="load again",
                 )
-                workers.wait_until_seated()
+                workers.wait_until_registered()
                 slowest = max(one.seconds for one in callers.answers if began - 5 < one.at < healed)
                 found.append((noticed, slowest, time.monotonic() - healed))
         system.wait_until_ended(within=90)
@@ -134,7 +134,7 @@ def slow_and_unreliable(system: System, dice: Dice) -> Measured:
         url = proxy.url(system.server.url)
         web = system.web(DATABASE_URL=url)
         workers = system.workers(processes=2, concurrency=8, DATABASE_URL=url)
-        seats = workers.seats()
+        registered_now = workers.registered()
         proxy.slow(seconds=0.2, jitter=0.1, resets=0.01)
         began = time.monotonic()
         system.submit([prepare("test.effect", {"seconds": 0.01}) for _ in range(500)])
@@ -142,7 +142,7 @@ def slow_and_unreliable(system: System, dice: Dice) -> Measured:
             wait_until(lambda: callers.statuses()[202] >= 500, within=200, what="500 accepted")
         system.wait_until_ended(within=120)
         took, resets = time.monotonic() - began, proxy.was_reset
-        replaced = len({*seats} - {*workers.seats()})
+        replaced = len({*registered_now} - {*workers.registered()})
         proxy.heal()
     accepted = len(system.accepted.ids())
     lost = uncompleted(system)

@@ -29,7 +29,7 @@ def monkey(system: System, dice: Dice) -> Measured:
     """Crash the server again and again while 5,000 tasks run, half of them transactional."""
     tasks, lasting = (1_000, 100.0) if system.quick else (5_000, 600.0)
     workers = system.workers(processes=2, concurrency=4)
-    seats = workers.seats()
+    registered_now = workers.registered()
     seconds = 8 * lasting / tasks * 0.9
     effects = [prepare("test.effect", {"seconds": 2 * seconds}) for _ in range(tasks // 2)]
     quick = [prepare("test.script", {"value": n}) for n in range(tasks // 2)]
@@ -46,11 +46,11 @@ def monkey(system: System, dice: Dice) -> Measured:
     system.wait_until_ended(within=300)
     took = time.monotonic() - began
     lost = tasks - system.count(Status.COMPLETED)
-    same = workers.seats() == seats
+    same = workers.registered() == registered_now
     return Measured(
         f"{crashes} crashes, lost {lost} of {tasks:,}, doubled {system.doubled()}, in "
         f"{took:.0f} s; worker processes {'outlived them all' if same else 'were replaced'}",
-        met=lost == 0 and len(workers.seats()) == len(seats),
+        met=lost == 0 and len(workers.registered()) == len(registered_now),
     )
 
 

@@ -46,14 +46,14 @@ def behind_a_pooler(system: System, dice: Dice) -> Measured:
         url = f"{pooled}?disable_server_side_cursors=true"
         web = system.web(DATABASE_URL=url)
         workers = system.workers(processes=2, DATABASE_URL=url)
-        seats = workers.seats()
+        registered_now = workers.registered()
         began = time.monotonic()
         wanted = _submit_all(web.url, dice) | _cancel_running(system, web.url)
         system.accepted.add(wanted)
         system.wait_until_ended(within=90)
         took = time.monotonic() - began
         wrong = [id for id, status in wanted.items() if _status(system, id) != status]
-        replaced = len({*seats} - {*workers.seats()})
+        replaced = len({*registered_now} - {*workers.registered()})
         complaints = workers.output().count('"level":"warning"')
         heeded = system.queries.value(
             "SELECT extract(epoch FROM max(finished_at - started_at))::float FROM tasks_task"

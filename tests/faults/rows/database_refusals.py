@@ -36,7 +36,7 @@ def read_only(system: System, dice: Dice) -> Measured:
     """Let it refuse every write, as a primary does that has become a standby."""
     web = system.web()
     workers = system.workers(processes=2)
-    seats = workers.seats()
+    registered_now = workers.registered()
     acknowledged, resumed = 0, []
     with Callers(web.url, system.accepted) as callers:
         for _ in range(3):
@@ -54,7 +54,7 @@ def read_only(system: System, dice: Dice) -> Measured:
     system.wait_until_ended(within=60)
     statuses = callers.statuses()
     lost = uncompleted(system)
-    replaced = len({*seats} - {*workers.seats()})
+    replaced = len({*registered_now} - {*workers.registered()})
     others = sum(count for status, count in statuses.items() if status not in (202, 503))
     return Measured(
         f"{statuses[202]} × 202, {statuses[503]} × 503, others {others}; accepted while read-only "
@@ -82,7 +82,7 @@ def full_volume(system: System, dice: Dice) -> Measured:
     with _volume(system.directory / "volume") as volume, _server(volume) as server:
         _manage("migrate", "--verbosity=0", DATABASE_URL=server.url)
         web = system.web(DATABASE_URL=server.url)
-        system.workers(seated=False, DATABASE_URL=server.url)
+        system.workers(registered=False, DATABASE_URL=server.url)
         ballast = volume / "ballast"
         text = "".join(chr(dice.randrange(0x4E00, 0x9FFF)) for _ in range(40_000))
         body = {"kind": "test.script", "input": {"value": text}}

@@ -40,7 +40,7 @@ def ended_sessions(system: System, dice: Dice) -> Measured:
     """End one random session after another under load."""
     web = system.web(DATABASE_URL=f"{system.server.url}&application_name=web")
     workers = system.workers(processes=2, concurrency=4)
-    seats = workers.seats()
+    registered_now = workers.registered()
     ended = of_web = 0
     with Callers(web.url, system.accepted) as callers:
         end = time.monotonic() + (40 if system.quick else 120)
@@ -54,7 +54,7 @@ def ended_sessions(system: System, dice: Dice) -> Measured:
     statuses = callers.statuses()
     refused = sum(count for status, count in statuses.items() if status >= 500 or not status)
     lost = uncompleted(system)
-    replaced = len({*seats} - {*workers.seats()})
+    replaced = len({*registered_now} - {*workers.registered()})
     return Measured(
         f"{ended} sessions ended, {of_web} of them the API's; of {sum(statuses.values()):,} "
         f"requests {refused} answered with 5xx; {len(system.accepted.ids()):,} accepted, lost "

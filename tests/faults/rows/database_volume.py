@@ -60,21 +60,21 @@ def rich_worker(system: System, dice: Dice) -> Measured:
     ids = [prepare("test.plain_effect", {"file": str(file)}) for _ in range(200)]
     system.submit(ids)
     wait_until(lambda: system.count(Status.PROCESSING) == 200, what="200 run")
-    (seat,) = rich.seats()
+    (worker,) = rich.registered()
     system.queries.rows(
-        "UPDATE tasks_worker SET processed = 300000 WHERE id = %(id)s", {"id": seat.id}
+        "UPDATE tasks_worker SET processed = 300000 WHERE id = %(id)s", {"id": worker.id}
     )
     durations.restart()
-    system.kill(seat)
+    system.kill(worker)
     file.touch()
     system.wait_until_ended(within=90)
     system.queries.rows(
         "UPDATE tasks_worker SET heartbeat_at = now() - interval '1 h' WHERE id = %(id)s",
-        {"id": seat.id},
+        {"id": worker.id},
     )
     wait_until(
         lambda: (
-            not system.queries.rows("SELECT FROM tasks_worker WHERE id = %(id)s", {"id": seat.id})
+            not system.queries.rows("SELECT FROM tasks_worker WHERE id = %(id)s", {"id": worker.id})
         ),
         within=60,
         what="forgotten",

@@ -68,14 +68,16 @@ def _wrong_workers(system: System) -> tuple[int, Recovery]:
     for number, clock in enumerate((AHEAD, BEHIND), 1):
         system.submit([_holding(file) for _ in range(HELD)])
         faked = _faked(FAKETIME=clock)
-        wrong.append(system.workers(processes=1, concurrency=HELD, queues=(), seated=True, **faked))
+        wrong.append(
+            system.workers(processes=1, concurrency=HELD, queues=(), registered=True, **faked)
+        )
         _wait_for_starts(HELD * number)
     system.workers(processes=1, concurrency=2 * HELD)
     time.sleep(LONG)
     premature = int(system.queries.value(LOST))
     for workers in wrong:
-        for seat in workers.seats():
-            system.kill(seat)
+        for worker in workers.registered():
+            system.kill(worker)
     _wait_for_starts(4 * HELD)
     file.touch()
     system.wait_until_ended(within=60)

@@ -106,7 +106,7 @@ def soak(system: System, dice: Dice) -> Measured:
             fault = dice.choice(FAULTS)
             done.append(fault.__name__.strip("_"))
             fault(system, workers, dice)
-        if now >= sample_at and len(workers.seats()) == PROCESSES:
+        if now >= sample_at and len(workers.registered()) == PROCESSES:
             sample_at += SAMPLE_SECONDS
             samples.append(_sample(system, workers))
         time.sleep(TICK)
@@ -163,9 +163,9 @@ def _capacity(system: System) -> float:
 
 def _sample(system: System, workers: Workers) -> Sample:
     found = []
-    for seat in workers.seats():
+    for worker in workers.registered():
         with suppress(psutil.NoSuchProcess):
-            process = psutil.Process(seat.pid)
+            process = psutil.Process(worker.pid)
             found.append((process.memory_info().rss / 2**20, process.num_fds()))
     connections = system.queries.value(
         "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'"
@@ -177,14 +177,14 @@ def _sample(system: System, workers: Workers) -> Sample:
 
 def _kill(system: System, workers: Workers, dice: Dice) -> None:
     """Kill one worker process."""
-    if seats := workers.seats():
-        system.kill(dice.choice(seats))
+    if registered_now := workers.registered():
+        system.kill(dice.choice(registered_now))
 
 
 def _freeze(system: System, workers: Workers, dice: Dice) -> None:
     """Freeze one worker process beyond its lease."""
-    if seats := workers.seats():
-        pid = dice.choice(seats).pid
+    if registered_now := workers.registered():
+        pid = dice.choice(registered_now).pid
         send(pid, signal.SIGSTOP)
         threading.Timer(FROZEN_SECONDS, send, (pid, signal.SIGCONT)).start()
 

@@ -66,7 +66,7 @@ def a_frozen_worker(system: System, dice: Dice) -> Measured:
     ids = system.submit([_holding(first) for _ in range(HELD)])
     wait_until(lambda: Effect.objects.count() == HELD, what="all begun")
     claims = [_claim(one) for one in Task.objects.filter(pk__in=ids)]
-    (zombie,) = frozen.seats()
+    (zombie,) = frozen.registered()
     # With its supervisor, who would end it, as a machine freezes.
     frozen.signal(signal.SIGSTOP)
     os.kill(zombie.pid, signal.SIGSTOP)
@@ -110,7 +110,7 @@ def a_frozen_child(system: System, dice: Dice) -> Measured:
         [prepare("test.harm", {"do": "sleep", "file": str(file)}, max_attempts=1) for file in files]
     )
     workers = system.workers(processes=1, concurrency=4)
-    (seat,) = workers.seats()
+    (worker,) = workers.registered()
     pids = [_pid_in(file) for file in files]
     for pid in pids:
         os.kill(pid, signal.SIGSTOP)
@@ -119,7 +119,7 @@ def a_frozen_child(system: System, dice: Dice) -> Measured:
     tasks = [system.task(one) for one in ids]
     longest = max(_seconds(task) for task in tasks)
     outcomes = {one.outcome for task in tasks for one in history_of(task)}
-    alive = is_running(seat.pid)
+    alive = is_running(worker.pid)
     return Measured(
         f"{len(pids)} children killed after at most {longest:.1f} s "
         f"({', '.join(sorted(outcomes))}), worker {'alive' if alive else 'dead'}",

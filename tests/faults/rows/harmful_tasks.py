@@ -44,7 +44,7 @@ def poison_tasks(system: System, dice: Dice) -> Measured:
     runs = [Effect.objects.filter(task_id=one.id).count() for one in poison]
     deaths = len(history_of(system.task(killer.id)))
     failures = _failures_among_neighbours(ids)
-    kept = len(workers.seats())
+    kept = len(workers.registered())
     return Measured(
         f"{', '.join(map(str, runs))} runs in children, {deaths} of the one that kills its worker; "
         f"{failures} failures of {NEIGHBOURS} neighbours; {kept} of 2 workers alive",
@@ -64,11 +64,11 @@ def memory_eaters(system: System, dice: Dice) -> Measured:
     eaters = [_harm("eat memory", attempts=2) for _ in range(4)]
     ids = _submit_mixed(system, dice, eaters)
     workers = system.workers(processes=1, concurrency=4)
-    pids = {seat.pid for seat in workers.seats()}
+    pids = {worker.pid for worker in workers.registered()}
     system.wait_until_ended(within=90)
     errors = _errors(one.id for one in eaters)
     failures = _failures_among_neighbours(ids)
-    up = {seat.pid for seat in workers.seats()} == pids
+    up = {worker.pid for worker in workers.registered()} == pids
     return Measured(
         f"4 tasks ended with {_told(errors)}; {failures} failures of {NEIGHBOURS} neighbours; "
         f"worker {'up' if up else 'REPLACED'}",
@@ -84,7 +84,7 @@ def memory_eaters(system: System, dice: Dice) -> Measured:
     limit=240,
 )
 def endless_computing(system: System, dice: Dice) -> Measured:
-    """Watch the worker's heartbeat while its children hold their GIL."""
+    """Watchdog the worker's heartbeat while its children hold their GIL."""
     endless = [_harm(do) for do in ("power", "regex", "sum", "sum")]
     ids = _submit_mixed(system, dice, endless)
     workers = system.workers(processes=1, concurrency=4)
@@ -146,11 +146,11 @@ def file_openers(system: System, dice: Dice) -> Measured:
     openers = [_harm("files", attempts=2) for _ in range(4)]
     ids = _submit_mixed(system, dice, openers)
     workers = system.workers(processes=1, concurrency=4)
-    pids = {seat.pid for seat in workers.seats()}
+    pids = {worker.pid for worker in workers.registered()}
     system.wait_until_ended(within=90)
     errors = _errors(one.id for one in openers)
     finished = NEIGHBOURS - _failures_among_neighbours(ids)
-    up = {seat.pid for seat in workers.seats()} == pids
+    up = {worker.pid for worker in workers.registered()} == pids
     return Measured(
         f"{finished / NEIGHBOURS:.0%} of {NEIGHBOURS} others completed; the 4 ended with "
         f"{_told(errors)}; worker {'up' if up else 'REPLACED'}",
@@ -163,10 +163,10 @@ def _muted_process(system: System) -> float:
     began = Effect.objects.count()
     ids = system.submit([prepare("test.mute")])
     muted = system.workers(processes=1, concurrency=2)
-    (seat,) = muted.seats()
+    (worker,) = muted.registered()
     wait_until(lambda: Effect.objects.count() > began, what="it computes")
     computes_at = time.monotonic()
-    wait_until(lambda: not is_running(seat.pid), within=60, what="its process is ended")
+    wait_until(lambda: not is_running(worker.pid), within=60, what="its process is ended")
     took = time.monotonic() - computes_at
     wait_until(lambda: system.task(ids[0]).is_terminal, within=60, what="the task ended")
     return took

@@ -158,4 +158,6 @@ def _is_right(task: dict[str, object], *, is_cleaned: bool) -> bool:
 
 
 def _largest_rss(workers: Workers) -> float:
-    return max(psutil.Process(seat.pid).memory_info().rss for seat in workers.seats()) / 2**20
+    return (
+        max(psutil.Process(worker.pid).memory_info().rss for worker in workers.registered()) / 2**20
+    )

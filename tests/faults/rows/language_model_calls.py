@@ -55,7 +55,7 @@ def refusals(system: System, dice: Dice) -> Measured:
         fake.behaviour = "402"
         ids = system.submit(texts("402", 100, attempts=4))
         wait_until(opened_at, what="the circuit opens")
-        wait_until(lambda: _put_off() == 100 - len(fake.calls), within=60, what="all put off")
+        wait_until(lambda: _postpone() == 100 - len(fake.calls), within=60, what="all put off")
         unpaid = len(fake.calls)
         failed = Task.objects.filter(pk__in=ids, error__detail=NO_CREDIT).count()
         fake.behaviour = "ok"
@@ -127,7 +127,7 @@ def _killed_at_a_moment(system: System, fake: Fake, dice: Dice) -> int:
     return WAVE - Task.objects.filter(pk__in=ids, status=Status.COMPLETED).count()
 
 
-def _put_off() -> int:
+def _postpone() -> int:
     return Task.objects.filter(status=Status.PENDING, scheduled_at__isnull=False).count()
 
 

@@ -76,9 +76,9 @@ def killed_parents(system: System, dice: Dice) -> Measured:
     workers = system.workers(processes=1, concurrency=4)
     for file in files:
         wait_until(lambda file=file: file.exists() and file.read_text(), what="child started")
-    (seat,) = workers.seats()
-    below = [pid for pid in workers.descendants() if pid != seat.pid]
-    children_gone = _kill_and_time(seat.pid, below)
+    (worker,) = workers.registered()
+    below = [pid for pid in workers.descendants() if pid != worker.pid]
+    children_gone = _kill_and_time(worker.pid, below)
     workers.end()
     lifecycle.cancel_many(system.accepted.ids())
     system.submit([prepare("test.effect", {"seconds": 0.5}) for _ in range(100)])
@@ -89,7 +89,7 @@ def killed_parents(system: System, dice: Dice) -> Measured:
     system.workers(processes=1, concurrency=8)
     system.wait_until_ended(within=60)
     return Measured(
-        f"the nursery and {len(below) - 1} children of a killed worker gone after "
+        f"the fork_server and {len(below) - 1} children of a killed worker gone after "
         f"{children_gone:.2f} s; {len(processes)} processes below a killed supervisor, busy with "
         f"tasks of 0.5 s, gone after {workers_gone:.2f} s",
         met=max(children_gone, workers_gone) <= ORPHAN_LIMIT,

@@ -86,9 +86,9 @@ def _task(seconds: float) -> Submission:
 
 def _kill_one(system: System, workers: Workers, dice: Dice) -> bool:
     """Kill one of the living workers; False when none is alive this moment."""
-    if seats := workers.seats():
-        system.kill(dice.choice(seats))
-    return bool(seats)
+    if registered_now := workers.registered():
+        system.kill(dice.choice(registered_now))
+    return bool(registered_now)
 
 
 def _throughput(system: System, seconds: float, disturb: Callable[[], None]) -> float:

@@ -59,7 +59,7 @@ class Feeder(threading.Thread):
     limit=600,
 )
 def rolling_restarts(system: System, dice: Dice) -> Measured:
-    """Replace each worker ten times, a fresh one seated before the old one is told to stop."""
+    """Replace each worker ten times, a fresh one registered before the old one is told to stop."""
     rounds = 3 if system.quick else ROUNDS
     fleet = [system.workers(processes=1, concurrency=4) for _ in range(FLEET)]
     feeder = Feeder(system)

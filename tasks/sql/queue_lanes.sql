@@ -1,7 +1,7 @@
--- flows: no statement of its own; claim and lanes have it where they say `-- flows`
+-- queue_lanes: no statement of its own; claim and lanes have it where they say `-- queue_lanes`
 -- Each lane of each queue in which anything is due: found by a probe of the index for each, however
 -- many jobs it holds.
-flow AS (
+queue_lane AS (
     (
         SELECT queue_name, attempts > 0 AS tried
         FROM procrastinate_jobs
@@ -11,12 +11,12 @@ flow AS (
     )
     UNION ALL
     SELECT next.queue_name, next.tried
-    FROM flow
+    FROM queue_lane
     CROSS JOIN LATERAL (
         SELECT queue_name, attempts > 0 AS tried
         FROM procrastinate_jobs
         WHERE status = 'todo' AND scheduled_at IS NULL AND task_name LIKE 'task:%%'
-            AND (queue_name, attempts > 0) > (flow.queue_name, flow.tried)
+            AND (queue_name, attempts > 0) > (queue_lane.queue_name, queue_lane.tried)
         ORDER BY queue_name, (attempts > 0)
         LIMIT 1
     ) AS next
