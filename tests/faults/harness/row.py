@@ -16,8 +16,8 @@ How to write one (in `tests/faults/rows/`, any module; all are loaded):
   client over HTTP calls `system.accepted.add(ids)` itself.
 - `system.workers(processes=, concurrency=, queues=, **environment)` starts `manage.py worker` and
   waits until it is registered; `system.web(**environment)` starts the web server. Both are
-  processes with `pid`, `signal()`, `wait()`, `output()`, `descendants()`; `DATABASE_URL=` points them
-  to a proxy. All are ended after the row, whatever happens.
+  processes with `pid`, `signal()`, `wait()`, `output()`, `descendants()`; `DATABASE_URL=` points
+  them to a proxy. All are ended after the row, whatever happens.
 - `system.kill(worker)` sends SIGKILL to a worker process and notes the fault, `system.fault(...)`
   notes another; `system.recovery()` then tells how long the tasks hit waited for their next start.
 - Every figure comes from the run: `system.count(status)`, `system.doubled()` (I2),
