@@ -1,0 +1,177 @@
+"""The two seeded databases, and the moments and statistics that a test can choose from."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, LiteralString
+
+import psycopg
+from django.contrib.auth.models import User
+from django.core.management import call_command
+from django.db import connection, transaction
+from psycopg import sql
+
+from taskproject import cluster
+from tasks import lifecycle
+from tasks.models import Batch, Status, Task
+from tasks.submission import Submission
+from tasks.worker.session import connection_parameters
+from tests.plans import rows
+
+# What waits where a million finished, in one lane of one queue; submitted after the statistics were
+# gathered, as the newest tasks always are.
+SUBMITTED = 1_000
+# Also of the indexes: an expression in one has statistics of its own.
+_CLEAR = """
+WITH relation AS (
+    SELECT oid, relname FROM pg_class WHERE oid = ANY (%s::regclass[])
+), stored AS (
+    SELECT oid, relname FROM relation
+    UNION ALL
+    SELECT index.oid, index.relname
+    FROM relation
+    JOIN pg_index ON indrelid = relation.oid
+    JOIN pg_class AS index ON index.oid = indexrelid
+)
+SELECT
+    pg_clear_relation_stats('public', relname),
+    (
+        SELECT count(pg_clear_attribute_stats('public', relname, attname, false)::text)
+        FROM pg_attribute
+        WHERE attrelid = stored.oid AND attnum > 0 AND NOT attisdropped
+    )
+FROM stored
+"""
+
+
+class Moment(StrEnum):
+    """What the tables hold. A million tasks have ended in each of them."""
+
+    IDLE = "idle"
+    WAITING = "a million wait"
+    FINISHED = "a million finished"
+
+
+class Statistics(StrEnum):
+    """When the planner's statistics were gathered."""
+
+    NEVER = "never"
+    WAITING = "while a million waited"
+    IDLE = "while nothing waited"
+
+
+@dataclass(frozen=True)
+class Databases:
+    """Two databases: in one of them a million tasks wait, in the other they are long gone."""
+
+    waiting: str
+    finished: str
+    # Statements that give another database the statistics of this one.
+    statistics: dict[Statistics, list[LiteralString]]
+
+    @contextmanager
+    def at(self, moment: Moment) -> Iterator[None]:
+        """Connect Django to the database of a moment, in a transaction that is rolled back."""
+        name = self.waiting if moment == Moment.WAITING else self.finished
+        with _connected_to(name), transaction.atomic():
+            if moment == Moment.IDLE:
+                waiting = Task.objects.filter(status=Status.PENDING)
+                lifecycle.delete_many(list(waiting.values_list("pk", flat=True)))
+            yield
+            transaction.set_rollback(True)
+
+    def use(self, statistics: Statistics) -> None:
+        """Replace the planner's statistics until the end of the transaction."""
+        with connection.cursor() as cursor:
+            cursor.execute(_CLEAR, [rows.TABLES])
+            for statement in self.statistics[statistics]:
+                cursor.execute(statement)
+
+
+@contextmanager
+def seeded() -> Iterator[Databases]:
+    """Make the databases, and drop them in the end."""
+    waiting, finished = (f"plans_{name}_{os.getpid()}" for name in ("waiting", "finished"))
+    with ExitStack() as stack:
+        stack.enter_context(_database(waiting, template="template1"))
+        _fill(waiting)
+        stack.enter_context(_database(finished, template=waiting))
+        with _open(finished) as session:
+            rows.drain(session)
+        statistics = {
+            Statistics.NEVER: [],
+            Statistics.WAITING: _statistics_of(waiting),
+            Statistics.IDLE: _statistics_of(finished),
+        }
+        with _connected_to(finished):
+            new = [Submission.of("test.script", {}) for _ in range(SUBMITTED)]
+            lifecycle.submit_many(new, owner=None)
+        yield Databases(waiting=waiting, finished=finished, statistics=statistics)
+
+
+def _fill(name: str) -> None:
+    with _connected_to(name):
+        call_command("migrate", verbosity=0)
+        many, few, _ = (
+            User.objects.create_user(username, is_superuser=is_operator, is_staff=is_operator)
+            for username, is_operator in (("many", False), ("few", False), ("operator", True))
+        )
+        ended, waiting = (Batch.objects.create(owner=many, total=rows.BATCH).pk for _ in range(2))
+    owners = rows.Owners(many=many.pk, few=few.pk)
+    # Side by side, where there are two cores.
+    with _open(name) as tasks, _open(name) as jobs, ThreadPoolExecutor() as pool:
+        writing = pool.submit(rows.write_jobs, jobs, owners)
+        rows.write_tasks(tasks, owners, ended=ended, waiting=waiting)
+        writing.result()
+
+
+@contextmanager
+def _connected_to(name: str) -> Iterator[None]:
+    """Connect Django to another database; connections of the one before are closed."""
+    settings = connection.settings_dict
+    before, settings["NAME"] = settings["NAME"], name
+    connection.close()
+    try:
+        yield
+    finally:
+        connection.close()
+        settings["NAME"] = before
+
+
+@contextmanager
+def _database(name: str, *, template: str) -> Iterator[None]:
+    create = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy")
+    with _open("postgres") as session:
+        session.execute(create.format(sql.Identifier(name), sql.Identifier(template)))
+    try:
+        yield
+    finally:
+        with _open("postgres") as session:
+            session.execute(sql.SQL("DROP DATABASE {} (FORCE)").format(sql.Identifier(name)))
+
+
+def _open(name: str) -> psycopg.Connection[Any]:
+    return psycopg.connect(**{**connection_parameters(), "dbname": name}, autocommit=True)
+
+
+def _statistics_of(name: str) -> list[LiteralString]:
+    settings = connection.settings_dict
+    dump = subprocess.run(
+        [
+            str(cluster.binaries() / "pg_dump"), "--statistics-only",
+            *(f"--table={table}" for table in rows.TABLES),
+            f"--host={settings['HOST']}", f"--port={settings['PORT']}",
+            f"--username={settings['USER']}", f"--dbname={name}",
+        ],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout  # fmt: skip
+    return re.findall(r"^SELECT \* FROM pg_catalog\.pg_restore_\w+\(.*?^\);$", dump, re.M | re.S)

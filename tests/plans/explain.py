@@ -1,0 +1,131 @@
+"""What a statement reads, by its plan; and the guard that fails when that is too much."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from django.db import OperationalError, connection
+
+BIG_TABLES = {"tasks_task", "procrastinate_jobs", "tasks_attempt"}
+EXPLAIN = "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON)"
+# A statement that moves tasks takes less than a tenth of a second, on a busy machine four.
+LIMIT_SECONDS = 3
+
+
+class ReadsTooMuch(AssertionError):
+    """A plan reads what it must not."""
+
+
+@dataclass(frozen=True)
+class Scan:
+    """One node of a plan that reads a table or an index; all its loops together."""
+
+    type: str
+    table: str | None
+    index: str | None
+    rows: int
+    heap_fetches: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a statement did, by EXPLAIN."""
+
+    scans: list[Scan]
+    blocks: int
+
+    @classmethod
+    def of(cls, answer: list[dict[str, Any]]) -> Plan:
+        """Read the answer of EXPLAIN."""
+        (plan,) = answer
+        nodes = [node for node in _nodes(plan["Plan"]) if node["Node Type"].endswith("Scan")]
+        return cls(
+            scans=[_scan(node) for node in nodes if {"Relation Name", "Index Name"} & {*node}],
+            blocks=plan["Plan"]["Shared Hit Blocks"] + plan["Plan"]["Shared Read Blocks"],
+        )
+
+    @property
+    def rows_read(self) -> int:
+        """Return how many rows and index entries were read, also those that were thrown away."""
+        return sum(scan.rows for scan in self.scans)
+
+    @property
+    def indexes(self) -> set[str]:
+        """Return the names of the indexes that were read."""
+        return {scan.index for scan in self.scans if scan.index}
+
+
+def guard(plan: Plan, *, rows: int) -> None:
+    """Raise ReadsTooMuch for a sequential scan of a big table, or more rows than the bound."""
+    report = "\n".join([f"{plan.blocks:,} blocks of 8 KiB", *map(str, plan.scans)])
+    for scan in plan.scans:
+        if scan.type == "Seq Scan" and scan.table in BIG_TABLES:
+            raise ReadsTooMuch(f"{scan.table} is read from end to end:\n{report}")
+    if plan.rows_read > rows:
+        raise ReadsTooMuch(f"{plan.rows_read:,} rows were read, at most {rows:,} may be:\n{report}")
+
+
+def explain(
+    statement: str,
+    params: Mapping[str, Any],
+    *,
+    plan: Literal["custom", "generic"] = "custom",
+) -> Plan:
+    """Run one of the statements in `tasks/sql/`; return its plan. Raises ReadsTooMuch.
+
+    psycopg prepares most of them, so that PostgreSQL may plan them for each run (custom) or once
+    for all (generic).
+    """
+    names = list(dict.fromkeys(re.findall(r"%\((\w+)\)s", statement)))
+    for place, name in enumerate(names, start=1):
+        statement = statement.replace(f"%({name})s", f"${place}")
+    with connection.cursor() as cursor:
+        cursor.execute("DEALLOCATE ALL")
+        cursor.execute(f"PREPARE explained AS {statement.replace('%%', '%')}")
+        cursor.execute(f"SET LOCAL plan_cache_mode = force_{plan}_plan")
+        cursor.execute(f"SET LOCAL statement_timeout = '{LIMIT_SECONDS}s'")
+        values = ", ".join(["%s"] * len(names))
+        try:
+            cursor.execute(
+                f"{EXPLAIN} EXECUTE explained ({values})", [params[name] for name in names]
+            )
+        except OperationalError as error:
+            raise ReadsTooMuch(f"It takes longer than {LIMIT_SECONDS} s.") from error
+        return Plan.of(cursor.fetchone()[0])
+
+
+@contextmanager
+def explained() -> Iterator[list[Plan]]:
+    """Collect the plans of the queries on big tables that Django sends meanwhile."""
+    plans: list[Plan] = []
+
+    def explain_first(execute: Any, statement: str, params: Any, many: bool, context: Any) -> Any:
+        if statement.startswith("SELECT") and any(table in statement for table in BIG_TABLES):
+            execute(f"{EXPLAIN} {statement}", params, many, context)
+            plans.append(Plan.of(context["cursor"].fetchone()[0]))
+        return execute(statement, params, many, context)
+
+    with connection.execute_wrapper(explain_first):
+        yield plans
+
+
+def _nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield node
+    for child in node.get("Plans", []):
+        yield from _nodes(child)
+
+
+def _scan(node: dict[str, Any]) -> Scan:
+    # Means of all loops, each with two decimals.
+    read = ("Actual Rows", "Rows Removed by Filter", "Rows Removed by Index Recheck")
+    return Scan(
+        type=node["Node Type"],
+        table=node.get("Relation Name"),
+        index=node.get("Index Name"),
+        rows=round(sum(node.get(name, 0) for name in read) * node["Actual Loops"]),
+        heap_fetches=node.get("Heap Fetches", 0),
+    )

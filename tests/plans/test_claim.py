@@ -1,0 +1,114 @@
+"""Claiming: what a worker asks of the queue again and again, whatever it holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+import pytest
+
+from tasks import sql
+from tasks.worker import claimer
+from tests.plans import rows
+from tests.plans.databases import Databases, Moment, Statistics
+from tests.plans.explain import ReadsTooMuch, explain, guard
+from tests.plans.worker import claim_params
+from tests.queue_rows import execute
+
+pytestmark = pytest.mark.xdist_group("plans")
+
+LIMIT = 200
+At = Callable[[Moment], None]
+Planned = Literal["custom", "generic"]
+
+# Each lane is probed, read up to the limit, and for what waits below the highest priority read
+# again, up to the low share. What is chosen is looked up by key three times: to lock the task, to
+# change it and to change the job; a bitmap scan counts its index entries and its rows.
+CLAIM_ROWS = rows.LANES * (LIMIT + int(LIMIT * claimer.LOW_SHARE) + 1) + 3 * 2 * LIMIT
+# Each lane is probed, and counted up to the limit.
+LANES_ROWS = rows.LANES * (claimer.LANE_LIMIT + 1)
+# What is due, and the next that will be.
+STAGE_ROWS = 1
+
+MISLED = pytest.mark.xfail(
+    raises=ReadsTooMuch,
+    strict=True,
+    reason="where the planner believes that next to nothing waits, it reads all that waits through"
+    " some other index, and sorts it",
+)
+PLANNED: tuple[Planned, ...] = ("custom", "generic")
+
+
+def cases(*misled: tuple[Moment, Statistics]) -> Any:
+    """Combine what the tables hold with what the planner believes."""
+    return pytest.mark.parametrize(
+        ("moment", "statistics"),
+        [
+            pytest.param(
+                moment,
+                statistics,
+                id=f"{moment}, statistics {statistics}",
+                marks=[MISLED] if (moment, statistics) in misled else [],
+            )
+            for moment in Moment
+            for statistics in Statistics
+        ],
+    )
+
+
+@cases((Moment.WAITING, Statistics.IDLE), (Moment.FINISHED, Statistics.IDLE))
+def test_a_claim_reads_what_it_may_take_and_no_more(
+    at: At, seeded: Databases, moment: Moment, statistics: Statistics
+) -> None:
+    at(moment)
+    params = claim_params(limit=LIMIT)
+    seeded.use(statistics)
+    # Claims are never prepared.
+    guard(explain(sql.CLAIM, params), rows=0 if moment == Moment.IDLE else CLAIM_ROWS)
+
+
+def test_a_claim_reads_nothing_of_other_queues(at: At) -> None:
+    at(Moment.WAITING)
+    plan = explain(sql.CLAIM, claim_params(limit=LIMIT, queues=["callbacks"]))
+    guard(plan, rows=rows.LANES)
+
+
+@pytest.mark.parametrize("planned", PLANNED)
+@cases((Moment.WAITING, Statistics.IDLE))
+def test_counting_the_lanes_reads_up_to_its_limit(
+    at: At, seeded: Databases, moment: Moment, statistics: Statistics, planned: Planned
+) -> None:
+    at(moment)
+    seeded.use(statistics)
+    guard(explain(sql.LANES, {"limit": claimer.LANE_LIMIT}, plan=planned), rows=LANES_ROWS)
+
+
+@pytest.mark.parametrize("planned", PLANNED)
+@cases((Moment.WAITING, Statistics.IDLE), (Moment.FINISHED, Statistics.IDLE))
+def test_looking_for_due_jobs_does_not_read_what_is_scheduled_for_later(
+    at: At, seeded: Databases, moment: Moment, statistics: Statistics, planned: Planned
+) -> None:
+    at(moment)
+    seeded.use(statistics)
+    guard(explain(sql.STAGE, {"limit": claimer.STAGE_LIMIT}, plan=planned), rows=STAGE_ROWS)
+
+
+@pytest.mark.parametrize(
+    ("statement", "params", "index", "bound"),
+    [
+        pytest.param(sql.CLAIM, None, "tasks_waiting", CLAIM_ROWS, id="claim"),
+        pytest.param(
+            sql.LANES, {"limit": claimer.LANE_LIMIT}, "tasks_waiting", LANES_ROWS, id="lanes"
+        ),
+        pytest.param(
+            sql.STAGE, {"limit": claimer.STAGE_LIMIT}, "tasks_scheduled", STAGE_ROWS, id="stage"
+        ),
+    ],
+)
+def test_the_guard_sees_a_missing_index(
+    at: At, statement: str, params: dict[str, Any] | None, index: str, bound: int
+) -> None:
+    at(Moment.WAITING)
+    execute(f"DROP INDEX {index}")
+    with pytest.raises(ReadsTooMuch):
+        guard(explain(statement, params or claim_params(limit=LIMIT)), rows=bound)

@@ -1,0 +1,51 @@
+"""Finishing: 500 endings in one statement, while as many other tasks run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import pytest
+
+from tasks import sql
+from tasks.ending import parameters
+from tasks.worker.finisher import GROUP_LIMIT
+from tests.plans.databases import SUBMITTED, Databases, Moment, Statistics
+from tests.plans.explain import ReadsTooMuch, explain, guard
+from tests.plans.worker import claim, endings
+from tests.queue_rows import execute
+
+pytestmark = pytest.mark.xdist_group("plans")
+
+At = Callable[[Moment], None]
+# Each is looked up by key three times: to hold the task, to change it, and to delete or change the
+# job; a bitmap counts its index entries, also those of the job before it was claimed, and its rows.
+BOUND = 3 * 3 * GROUP_LIMIT
+
+
+@pytest.mark.parametrize("planned", ["custom", "generic"])
+@pytest.mark.parametrize("statistics", Statistics)
+@pytest.mark.parametrize("moment", [Moment.WAITING, Moment.FINISHED])
+def test_a_finish_reads_its_own_tasks_and_jobs(
+    at: At,
+    seeded: Databases,
+    moment: Moment,
+    statistics: Statistics,
+    planned: Literal["custom", "generic"],
+) -> None:
+    at(moment)
+    running = claim(limit=SUBMITTED)
+    seeded.use(statistics)
+    params = parameters(endings(running[::2]), worker="plans")
+    guard(explain(sql.FINISH, params, plan=planned), rows=BOUND)
+
+
+def test_the_guard_sees_a_missing_key(at: At) -> None:
+    at(Moment.FINISHED)
+    params = parameters(endings(claim(limit=SUBMITTED)[::2]), worker="plans")
+    execute("SET CONSTRAINTS ALL IMMEDIATE")
+    execute("ALTER TABLE tasks_task DROP CONSTRAINT tasks_task_pkey CASCADE")
+    # PostgreSQL 18 would skip through the owners.
+    execute("DROP INDEX task_owner_newest")
+    with pytest.raises(ReadsTooMuch):
+        guard(explain(sql.FINISH, params), rows=BOUND)

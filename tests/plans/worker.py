@@ -1,0 +1,44 @@
+"""What a worker process sends, with the parameters that it sends."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import connection
+
+from tasks import kinds, sql
+from tasks.ending import Claim, Ending, completed, raised, released
+from tasks.stats import RETRY_SHARE
+from tasks.worker.claimer import LOW_SHARE
+from tests.factories import make_worker
+
+
+def claim_params(*, limit: int, queues: list[str] | None = None) -> dict[str, Any]:
+    """Return the parameters of a claim, as `Claimer` makes them."""
+    return {
+        "worker": make_worker("plans"),
+        "queues": queues,
+        "limit": limit,
+        "retry_share": int(limit * RETRY_SHARE),
+        "low_share": int(limit * LOW_SHARE),
+        "task_names": [f"task:{name}" for name in kinds.all_kinds()],
+    }
+
+
+def claim(*, limit: int) -> list[Claim]:
+    """Claim tasks."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql.CLAIM, claim_params(limit=limit))
+        names = [column.name for column in cursor.description]
+        return [Claim(**dict(zip(names, row, strict=True))) for row in cursor.fetchall()]
+
+
+def endings(claims: list[Claim]) -> list[Ending]:
+    """End claims in three ways: well, with an error that is tried again, and unbegun."""
+    kind = kinds.get("test.script")
+    ways = (
+        lambda claim: completed(claim, {"done": True}),
+        lambda claim: raised(claim, kind, ValueError("as told")),
+        released,
+    )
+    return [ways[n % 3](claim) for n, claim in enumerate(claims)]
