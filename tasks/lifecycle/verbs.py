@@ -148,7 +148,7 @@ def forget_workers() -> None:
     dead = Worker.objects.filter(~Exists(holding), heartbeat_at__lt=dead_since)
     if workers := list(dead.values_list("pk", flat=True)):
         with connection.cursor() as cursor:
-            cursor.execute(sql.UNREGISTER, {"workers": workers})
+            cursor.execute(sql.DEREGISTER, {"workers": workers})
 
 
 def prune() -> int:

@@ -1,1 +1,1 @@
-"""Django's backend for PostgreSQL, asking less of the server."""
+"""PostgreSQL backend of Django, with fewer round trips to the server."""

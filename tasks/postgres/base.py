@@ -1,4 +1,4 @@
-"""The backend that `DATABASES` names: Django's own, with two round trips less in a request."""
+"""Database backend: Django's own for PostgreSQL, with two round trips less in a request."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from django.db.backends.utils import CursorWrapper
 
 
 class PreparedCursor(psycopg.Cursor[Any]):
-    """Has each statement parsed and planned once on its connection; for few and short ones."""
+    """A cursor that prepares each statement on its connection; for few, short statements."""
 
     def execute(self, query: Any, params: Any = None, **options: Any) -> Self:
         """Run a statement, preparing it unless the connection is to a pooler."""
-        # Always on, psycopg would keep the last statements of Django's cursors too, values and all.
+        # If always on, psycopg would also keep Django's statements, with their values.
         self.connection.prepare_threshold = 0
         try:
             return super().execute(query, params, **options)
@@ -29,12 +29,12 @@ class DatabaseOperations(operations.DatabaseOperations):
 
     def last_executed_query(self, cursor: Any, sql: Any, params: Any) -> str:
         """Return a statement with its parameters, for DEBUG and tests."""
-        found: str | None = super().last_executed_query(cursor, sql, params)
-        return found or str(self.compose_sql(sql, params))
+        statement: str | None = super().last_executed_query(cursor, sql, params)
+        return statement or str(self.compose_sql(sql, params))
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """A connection that is known to have ended without asking."""
+    """A connection that notices without a query that the server has ended it."""
 
     ops_class = DatabaseOperations
 
@@ -42,7 +42,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         """Return a cursor for a statement that is run in many requests."""
         self.close_if_health_check_failed()
         self.ensure_connection()
-        # Django's word for a pooler in transaction mode, behind which nothing stays prepared.
+        # Django's setting for a pooler in transaction mode, where no statement stays prepared.
         pooled = self.settings_dict.get("DISABLE_SERVER_SIDE_CURSORS")
         cursor = psycopg.Cursor if pooled else PreparedCursor
         with self.wrap_database_errors:
@@ -52,10 +52,12 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def close_if_health_check_failed(self) -> None:
         """Drop a connection that the server, or what lies between, has ended.
 
-        The server speaks unasked to say goodbye, and hardly ever otherwise: where nothing has
-        come it lives, and where something has, Django asks it.
+        The server sends data without a query when it ends a connection, and hardly ever
+        otherwise: only a connection with such data is checked by Django's query.
         """
-        if not (self.connection is None or self.connection.closed or _has_news(self.connection)):
+        if not (
+            self.connection is None or self.connection.closed or _has_unread_data(self.connection)
+        ):
             self.health_check_done = True
         super().close_if_health_check_failed()
 
@@ -65,7 +67,7 @@ def prepared_cursor() -> CursorWrapper:
     return cast(DatabaseWrapper, connections["default"]).prepared_cursor()
 
 
-def _has_news(connection: psycopg.Connection[Any]) -> bool:
-    news = select.poll()
-    news.register(connection.fileno(), select.POLLIN)
-    return bool(news.poll(0))
+def _has_unread_data(connection: psycopg.Connection[Any]) -> bool:
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    return bool(poll.poll(0))

@@ -1,4 +1,4 @@
-"""The statements that move a task: together they are the state machine."""
+"""SQL statements that change the status of tasks: together they are the state machine."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Row = tuple[Any, ...]
 
 
 def _read(name: str) -> LiteralString:
-    # As literal as if it stood here: nothing of a request is ever put into it.
+    # As literal as a string in this file: nothing of a request is ever put into it.
     return (Path(__file__).parent / f"{name}.sql").read_text(encoding="utf-8")
 
 
@@ -25,7 +25,7 @@ def _calling_back(name: str, *, moved: LiteralString) -> LiteralString:
 
 
 def _by_queue_lane(name: str) -> LiteralString:
-    """Return a statement that goes through the lanes of the queues one by one."""
+    """Return a statement that reads the lanes of the queues one by one."""
     return _read(name).replace("-- queue_lanes\n", _read("queue_lanes"))
 
 
@@ -47,13 +47,13 @@ STAGE = _read("stage")
 HEARTBEAT = _read("heartbeat")
 PROGRESS = _read("progress")
 REGISTER = _read("register")
-UNREGISTER = _read("unregister")
+DEREGISTER = _read("deregister")
 
 
-def run(statement: LiteralString, wanted: dict[str, Any], *, prepared: bool = False) -> list[Row]:
+def run(statement: LiteralString, params: dict[str, Any], *, prepared: bool = False) -> list[Row]:
     """Run a statement on this thread's connection; return its rows."""
     with prepared_cursor() if prepared else connection.cursor() as cursor:
-        cursor.execute(statement, wanted)
+        cursor.execute(statement, params)
         return list(cursor.fetchall())
 
 

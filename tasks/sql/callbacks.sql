@@ -1,9 +1,10 @@
--- callbacks: no statement of its own; finish, cancel and rescue have it where they say `-- callbacks`
--- For each task that has just ended, and whose owner wants to be told so, a task of the engine's own
--- kind comes with its job, or neither the end nor the callback does. The name, the queue and the
--- number of attempts are those in `tasks/callbacks/`. Each receiver of each owner has turns of its own,
--- so that nobody waits behind all that another's receiver is told.
-wanted AS MATERIALIZED (
+-- callbacks: no statement of its own; inserted in finish, cancel and rescue at `-- callbacks`
+-- For each task that has just ended and has a callback address, submits a task of the engine's own
+-- kind with its job, in the same statement: the end and its callback are committed together. The
+-- kind, the queue and the number of attempts are those in `tasks/callbacks/`. Each receiver of each
+-- owner has its own turns (`submit.sql`), so that it need not wait for all callbacks of another
+-- receiver.
+notification AS MATERIALIZED (
     SELECT
         tasks_uuid7() AS id, nextval('procrastinate_jobs_id_seq') AS job_id, owner_id,
         tasks_receiver(owner_id, callback_url) AS receiver,
@@ -19,10 +20,10 @@ wanted AS MATERIALIZED (
     SELECT
         id, owner_id, 'callback.deliver', 'callbacks', 0, 'PENDING', input, '{}'::jsonb, 0, 10, 0,
         0, 0, 0, '', false, '', clock_timestamp(), job_id
-    FROM wanted
+    FROM notification
 ), callback_turns AS MATERIALIZED (
     SELECT receiver, tasks_last_turn('callbacks', 0, receiver) AS last
-    FROM (SELECT DISTINCT receiver FROM wanted) AS receivers
+    FROM (SELECT DISTINCT receiver FROM notification) AS receivers
 ), called_back_jobs AS (
     INSERT INTO procrastinate_jobs (
         id, queue_name, task_name, priority, args, tasks_owner, tasks_turn
@@ -30,6 +31,6 @@ wanted AS MATERIALIZED (
     SELECT
         job_id, 'callbacks', 'task:callback.deliver', 0, jsonb_build_object('task_id', id), receiver,
         last + row_number() OVER (PARTITION BY receiver ORDER BY job_id)
-    FROM wanted
+    FROM notification
     JOIN callback_turns USING (receiver)
 ),

@@ -1,9 +1,10 @@
--- cancel: PENDING → CANCELLED at once; PROCESSING is asked to stop
--- The worker of a running task is told (NOTIFY) and ends it as CANCELLED when it heeds.
--- Whoever holds a task row never waits for a job row: one that somebody holds this moment is left, and
--- its id returned, to be discarded after the commit.
--- `target` is as fresh as its lock, while the row that is updated may first be an older version, of
--- which PostgreSQL checks the constraints before it sees that it is old: hence the worker.
+-- cancel: PENDING → CANCELLED at once; for PROCESSING a stop is requested
+-- The worker of a running task is notified (NOTIFY); the task ends as CANCELLED when its handler
+-- stops.
+-- A transaction that holds a task row never waits for a job row: a job that another transaction has
+-- locked is left, and its id returned, to be discarded after the commit.
+-- `target` is as new as its lock. The row that is updated may at first be an older version, and
+-- PostgreSQL checks the constraints on it before it finds that out: so worker_id is set too.
 WITH target AS MATERIALIZED (
     SELECT id, job_id, status
     FROM tasks_task
@@ -40,5 +41,5 @@ SELECT
     CASE
         WHEN status = 'CANCELLED' AND job_id NOT IN (SELECT id FROM gone) THEN job_id
     END AS left_job,
-    CASE status WHEN 'PROCESSING' THEN pg_notify('tasks_cancel', id::text)::text END AS told
+    CASE status WHEN 'PROCESSING' THEN pg_notify('tasks_cancel', id::text)::text END AS notified
 FROM cancelled

@@ -1,17 +1,18 @@
 -- claim: PENDING → PROCESSING
 -- Takes up to `limit` due jobs (those not scheduled, or staged by now: `stage.sql`), and with them
--- their tasks. Guards: the job is nobody else's (SKIP LOCKED), its kind is one this worker knows
--- (others stay parked), its queue is open, and the task still waits for this very job. A job that
--- its task no longer names is a second delivery or left behind: it is deleted and nothing runs.
--- Highest priority first; among equals the queues alternate, and in a queue the owners, by turns
--- (`submit.sql`). `low_share` of a full claim goes to what waits below the highest priority, so that
--- a flood of that cannot starve the rest. Of a full claim the retry lane (jobs with attempts behind
--- them) gets `retry_share`, and what the primary lane leaves, so that a retry storm cannot starve new
--- work, nor new work the retries.
--- Each lane of each queue (`queue_lane`) is read through its own range of one index: a queue that is paused,
--- or not this worker's, may hold a million jobs and costs nothing.
--- Tasks are locked in the order of their ids, as by everybody who locks several: nobody deadlocks.
--- Attempts are counted here, so that a task that kills its process cannot do so for ever.
+-- their tasks. Guards: no other transaction has locked the job (SKIP LOCKED), this worker knows its
+-- kind (jobs of other kinds stay), its queue is not paused, and the task still names this job. A
+-- job that its task no longer names is a duplicate or left over: it is deleted and nothing runs.
+-- Highest priority first; at equal priority the queues alternate, and in a queue the owners, by
+-- their turns (`submit.sql`). `low_share` of a full claim goes to jobs below the highest priority,
+-- so that very many jobs of that priority cannot starve the others. Of a full claim the retry lane
+-- (jobs that were attempted before) gets `retry_share` and what the primary lane leaves, so that
+-- many retries cannot starve new work, nor new work the retries.
+-- Each lane of each queue (`queue_lane`) is read through its own range of one index: a queue that
+-- is paused, or not one of this worker's, may hold a million jobs and costs nothing.
+-- Tasks are locked in the order of their ids, as in every statement that locks several, so that
+-- they cannot deadlock. Attempts are counted here, so that a task that kills its process cannot do
+-- so without limit.
 WITH RECURSIVE
 -- queue_lanes
 open AS MATERIALIZED (
@@ -55,7 +56,7 @@ open AS MATERIALIZED (
         row_number() OVER (
             PARTITION BY queue_name, tried, priority ORDER BY turn, id
         ) AS place
-    FROM (SELECT * FROM first UNION SELECT * FROM below) AS found
+    FROM (SELECT * FROM first UNION SELECT * FROM below) AS job
 ), ranked AS MATERIALIZED (
     SELECT
         id, tried, priority, place, args,
@@ -81,9 +82,9 @@ open AS MATERIALIZED (
         LIMIT %(limit)s - (SELECT count(*) FROM tried)
     )
 ), chosen AS (
-    -- Through arrays, of whose length the planner expects little: so it looks the tasks up by their
-    -- ids. It may believe the candidates to be thousands, and read all tasks; or, but for the words
-    -- for the status (IS NOT DISTINCT FROM), that few wait, and read all those.
+    -- Through arrays, which the planner expects to be short, so that it looks the tasks up by their
+    -- ids. Otherwise it may expect thousands of candidates and read all tasks. IS NOT DISTINCT FROM
+    -- keeps it from expecting that few tasks are PENDING and reading all of those.
     SELECT chosen.*
     FROM (
         SELECT

@@ -1,6 +1,6 @@
 -- delete: any status but PROCESSING → –
--- A running task is never deleted under its worker. A job that somebody holds this moment is left,
--- and its id returned, to be discarded after the commit.
+-- A running task is never deleted. A job that another transaction has locked is left, and its id
+-- returned, to be discarded after the commit.
 WITH target AS MATERIALIZED (
     SELECT id, kind, attempt, status, job_id
     FROM tasks_task

@@ -1,7 +1,8 @@
--- discard: no arrow; deletes jobs that a cancel or a delete had to leave
--- A claim that chose such a job deletes it; one that held it and chose others does not, nor does a
--- stage. So this waits for them, which nobody may who holds a task row: it runs after the commit.
--- Guard: no task names the job. Locked in the order of their ids, lest two of these deadlock.
+-- discard: no change of status; deletes jobs that a cancel or a delete had to leave
+-- A claim that chose such a job deletes it; a claim that locked it and chose others does not, nor
+-- does a stage. So this statement waits for their locks. A transaction that holds a task row must
+-- not do that, so it runs after the commit. Guard: no task names the job. The jobs are locked in
+-- the order of their ids, so that two discards cannot deadlock.
 WITH target AS MATERIALIZED (
     SELECT job.id
     FROM procrastinate_jobs AS job

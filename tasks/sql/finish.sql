@@ -1,14 +1,15 @@
 -- finish: PROCESSING → COMPLETED | FAILED | CANCELLED, or back to PENDING
--- Ends any number of attempts at once. The fence: only a row that is PROCESSING under this very
--- lease is written; whoever lost the claim writes nothing, and is not among the rows returned.
--- In the same statement the old job goes, a job for the next attempt comes, and the attempt enters
--- the history. An attempt handed back (snooze, release, interruption) is not counted (`refund`), and
--- keeps its job, so that the task keeps its place in the queue; waiting workers are told by hand,
--- since procrastinate notifies of new jobs only.
--- A task that was asked to stop is not started again: it becomes CANCELLED instead.
--- Rows are locked in the order of their ids, as by everybody who locks several: nobody deadlocks.
--- They are looked up by their ids: the words for the status (IS NOT DISTINCT FROM) keep the planner
--- from the index of what runs, which it believes to be empty and would read for each ending.
+-- Ends any number of attempts at once. The fence: only a row that is PROCESSING under the same
+-- claim number (`lease`) is written; a lost claim writes nothing, and is not among the rows
+-- returned.
+-- The same statement deletes the old job, inserts a job for the next attempt, and writes the
+-- attempt to the history. An attempt handed back (snooze, release, interruption) is not counted
+-- (`refund`), and keeps its job, so that the task keeps its place in the queue; idle workers are
+-- notified here, because procrastinate notifies only of new jobs.
+-- A task for which a cancel was requested is not started again: it becomes CANCELLED instead.
+-- Rows are locked in the order of their ids, as in every statement that locks several, so that they
+-- cannot deadlock. They are looked up by their ids: IS NOT DISTINCT FROM keeps the planner from the
+-- index of running tasks, which it expects to be empty and would read for each ending.
 WITH ended AS (
     SELECT *
     FROM unnest(

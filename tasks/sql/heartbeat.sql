@@ -1,7 +1,7 @@
--- heartbeat: renews a lease that no rescue has ended
--- An ended lease stays ended: others have its tasks already. No clock is asked, so that one that is
--- set forward ends nobody's lease. Also tells which of the worker's running tasks should stop, for
--- the case that the notification was lost.
+-- heartbeat: no change of status; renews a lease that no rescue has ended
+-- An ended lease stays ended: other workers have its tasks already. No clock decides it, so that
+-- setting one forward ends no lease. Also returns which of the worker's running tasks should stop,
+-- in case the notification was lost.
 WITH renewed AS (
     UPDATE tasks_worker
     SET heartbeat_at = clock_timestamp(),

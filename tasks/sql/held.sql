@@ -1,4 +1,4 @@
--- held: no arrow; what is claimed in a worker's name
+-- held: no change of status; the tasks that a worker has claimed
 SELECT id, job_id, kind, owner_id, '{}'::jsonb, attempt, max_attempts, lease, losses + crashes
 FROM tasks_task
 WHERE status = 'PROCESSING' AND worker_id = %(worker)s

@@ -1,7 +1,8 @@
--- lanes: no arrow; how many due jobs wait in the primary and in the retry lane, each queue up to `limit`
+-- lanes: no change of status; how many due jobs wait in the primary and the retry lane
+-- In each lane of each queue at most `limit` jobs are counted.
 WITH RECURSIVE
 -- queue_lanes
-held AS (
+lane_size AS (
     SELECT queue_lane.tried, counted.jobs
     FROM queue_lane
     CROSS JOIN LATERAL (
@@ -16,4 +17,4 @@ held AS (
 SELECT
     coalesce(sum(jobs) FILTER (WHERE NOT tried), 0)::bigint AS fresh,
     coalesce(sum(jobs) FILTER (WHERE tried), 0)::bigint AS tried
-FROM held
+FROM lane_size

@@ -1,5 +1,5 @@
 -- prune: COMPLETED, FAILED, CANCELLED → –
--- Deletes up to `limit` tasks that ended more than so many days before `start`, with their history.
+-- Deletes up to `limit` tasks that ended more than `days` days before `start`, with their history.
 -- `start` is a value, not clock_timestamp(): with a volatile function no index could be used.
 WITH target AS MATERIALIZED (
     SELECT id

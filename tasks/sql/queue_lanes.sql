@@ -1,6 +1,5 @@
--- queue_lanes: no statement of its own; claim and lanes have it where they say `-- queue_lanes`
--- Each lane of each queue in which anything is due: found by a probe of the index for each, however
--- many jobs it holds.
+-- queue_lanes: no statement of its own; inserted in claim and lanes at `-- queue_lanes`
+-- Each lane of each queue that has a due job: one index probe for each, however many jobs it holds.
 queue_lane AS (
     (
         SELECT queue_name, attempts > 0 AS tried

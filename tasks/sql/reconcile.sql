@@ -1,5 +1,5 @@
--- reconcile: no arrow; mends what only a hand in the database can break
--- A waiting task without its job gets one again; a job that no living task names goes.
+-- reconcile: no change of status; repairs what only a manual change in the database can break
+-- A waiting task without its job gets it again; a job that no task names is deleted.
 WITH jobless AS (
     SELECT task.id
     FROM tasks_task AS task

@@ -1,5 +1,5 @@
--- register: a worker process takes its seat, under the key of procrastinate's own worker row
-WITH seat AS (
+-- register: inserts the row of a worker process, with the key of procrastinate's own worker row
+WITH registered AS (
     INSERT INTO procrastinate_workers DEFAULT VALUES RETURNING id
 )
 INSERT INTO tasks_worker (
@@ -9,5 +9,5 @@ INSERT INTO tasks_worker (
 SELECT
     id, %(name)s, %(host)s, %(pid)s, %(queues)s::text[], %(concurrency)s, 'running',
     clock_timestamp(), clock_timestamp(), 0, 0, 0
-FROM seat
+FROM registered
 RETURNING id

@@ -1,13 +1,14 @@
--- rescue: PROCESSING → PENDING; FAILED when it was lost too often, CANCELLED when that was asked for
--- For tasks whose worker's lease has ended, or whose worker is gone. A lease has ended when it was
--- not renewed for its length by the database's clock; where that clock was just set (not `steady`),
--- or tells of the future, only if the caller has also seen a renewal missed (`silent`) by his own
--- clock, which nobody sets. A renewal that is being written wins.
--- The attempt is not counted, since nobody knows whether this task or a neighbour killed the worker,
--- or the machine did; but the loss is, and the next attempt runs in a process of its own, where a
--- death can be laid at the right door. The task keeps its job, and with it its place in the queue;
--- workers are told by hand, since procrastinate notifies of new jobs only. Rows that somebody is
--- just writing are left for the next round, so that rescuing waits for nobody.
+-- rescue: PROCESSING → PENDING; FAILED when it was lost too often, CANCELLED when requested
+-- For tasks of a worker that is gone or has a lease that ended. A lease has ended when it was not
+-- renewed for its length by the database's clock. When that clock was just set (not `steady`), or a
+-- renewal lies in its future, a lease ends only if the caller has also seen a renewal missed
+-- (`silent`) by its own monotonic clock. A renewal that is being written wins.
+-- The attempt is not counted, because it is unknown whether this task, another one or the machine
+-- ended the worker. The loss is counted, and the next attempt runs in a process of its own, where a
+-- death is certain to be caused by this task. The task keeps its job, and so its place in the
+-- queue; idle workers are notified here, because procrastinate notifies only of new jobs. Rows that
+-- another transaction has locked are left for the next round, so that a rescue never waits for a
+-- lock.
 WITH dead AS MATERIALIZED (
     SELECT id, name
     FROM tasks_worker
@@ -84,5 +85,5 @@ gone AS (
 )
 SELECT
     id, kind, attempt + 1, status,
-    CASE status WHEN 'PENDING' THEN pg_notify('procrastinate_any_queue_v1', '{}')::text END AS told
+    CASE status WHEN 'PENDING' THEN pg_notify('procrastinate_any_queue_v1', '{}')::text END
 FROM rescued

@@ -1,7 +1,8 @@
 -- reset: any status → –
--- Deletes all work there is or was, with what operators switched on its account. The tables are
--- taken whole, before the jobs: whoever moves a task meanwhile comes before or after, never between.
--- Workers live on: what they run loses its claim, and can write nothing. Jobs of other applications
--- stay.
+-- Deletes all tasks, their history, and the operators' pauses and circuit breakers. Whole tables
+-- are locked, before the jobs: a statement that changes a task at the same time runs before or
+-- after.
+-- Workers continue: what they run loses its claim, and can write nothing. Jobs of other
+-- applications stay.
 TRUNCATE tasks_attempt, tasks_task, tasks_batch, tasks_queue, tasks_breaker, tasks_census;
 DELETE FROM procrastinate_jobs WHERE task_name LIKE 'task:%'

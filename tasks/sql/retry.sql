@@ -1,5 +1,5 @@
 -- retry: FAILED, CANCELLED → PENDING
--- Somebody wants it tried again: at least one more attempt is granted, and a new job made.
+-- Requested by hand: grants at least one more attempt, and inserts a new job.
 WITH retried AS (
     UPDATE tasks_task
     SET status = 'PENDING',

@@ -1,7 +1,8 @@
--- stage: no arrow; scheduled jobs whose time has come join those that are claimed
--- Returns in how many seconds the next one's time comes: 0 when more are due than `limit`.
--- Claims look only at jobs without a schedule, through an index that holds no others, so that two
--- hundred thousand tasks scheduled for later cost them nothing. Only now do they take their turns.
+-- stage: no change of status; scheduled jobs that are due join those that can be claimed
+-- Returns the seconds until the next one is due: 0 when `limit` or more were due now.
+-- Claims read only jobs without a schedule, through an index that holds no others, so that two
+-- hundred thousand tasks scheduled for later cost them nothing. Only here do such jobs get their
+-- turns.
 WITH due AS MATERIALIZED (
     SELECT id, queue_name, priority, tasks_owner, scheduled_at
     FROM procrastinate_jobs
@@ -15,7 +16,7 @@ WITH due AS MATERIALIZED (
     SELECT
         queue_name, priority, tasks_owner,
         tasks_last_turn(queue_name, priority, tasks_owner) AS last
-    FROM (SELECT DISTINCT queue_name, priority, tasks_owner FROM due) AS asked
+    FROM (SELECT DISTINCT queue_name, priority, tasks_owner FROM due) AS owners
 ), numbered AS (
     SELECT
         id,

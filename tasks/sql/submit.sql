@@ -1,10 +1,11 @@
 -- submit: – → PENDING
 -- One statement writes the tasks and their jobs, so that neither is ever seen without the other.
--- A repetition of a request (same owner, same idempotency key) writes nothing and returns no row.
--- It joins the transaction it is called in. The job's id is drawn here, not by the job table,
--- so that the task can name its job without being written twice. A job's turn, by which it is claimed
--- among those of its queue and priority, comes after those that its owner waits for already, and for
--- a new owner at once: nobody waits behind all of somebody else's.
+-- A repeated request (same owner, same idempotency key) writes nothing and returns no row. It joins
+-- the caller's transaction. The job's id is drawn from the sequence here, so that the task can name
+-- its job without being written twice.
+-- The turn (start-time fair queueing) is the position of a job in its queue and priority: after the
+-- waiting jobs of the same owner, but for a new owner at the current position, so that no owner
+-- waits behind all the jobs of another.
 WITH submitted AS (
     INSERT INTO tasks_task (
         id, owner_id, batch_id, kind, queue, priority, status, input, metadata,
@@ -30,7 +31,7 @@ WITH submitted AS (
         id, kind, queue, priority, coalesce(owner_id, 0) AS owner, job_id, created_at, scheduled_at
 ), turns AS MATERIALIZED (
     SELECT queue, priority, owner, tasks_last_turn(queue, priority, owner) AS last
-    FROM (SELECT DISTINCT queue, priority, owner FROM submitted) AS asked
+    FROM (SELECT DISTINCT queue, priority, owner FROM submitted) AS owners
 ), enqueued AS (
     INSERT INTO procrastinate_jobs (
         id, queue_name, task_name, priority, args, scheduled_at, tasks_owner, tasks_turn

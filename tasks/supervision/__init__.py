@@ -1,1 +1,1 @@
-"""Keeping processes alive: the supervisor, the watchdog and the fork server; none knows a task."""
+"""Supervision of processes: supervisor, watchdog and fork server; none of them knows of tasks."""

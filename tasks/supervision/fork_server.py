@@ -80,11 +80,11 @@ def _run_server(control: socket.socket, child_main: ChildMain, *, parent: int) -
     # A signal to the worker's process group reaches this process too; the worker decides.
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    wake, woken = os.pipe()
-    os.set_blocking(woken, False)
+    wake, wake_writer = os.pipe()
+    os.set_blocking(wake_writer, False)
     os.set_blocking(wake, False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
-    signal.set_wakeup_fd(woken, warn_on_full_buffer=False)
+    signal.set_wakeup_fd(wake_writer, warn_on_full_buffer=False)
     adopt_orphans()
     living: set[int] = set()
     while True:

@@ -1,4 +1,4 @@
-"""One child process: what it is, how it is forked, and that it dies with its parent."""
+"""Child processes: their description, how they are forked, and how they die with their parent."""
 
 from __future__ import annotations
 
@@ -49,11 +49,11 @@ class Child:
     stop_signal: Signals = signal.SIGTERM
     kill_signal: Signals = signal.SIGKILL
     parent_death_signal: Signals = signal.SIGTERM
-    # Seconds between the two; None is the supervisor's, which a second request cuts short.
+    # Seconds between the two signals; None for the supervisor's, which a second request cuts short.
     stop_grace: float | None = None
     # Seconds without a sign of life after which it is killed; None for a child without a watchdog.
     watchdog_timeout: float | None = None
-    # Whether all that it started, in whatever group or session, is killed when it has ended.
+    # Whether everything that it started, in any group or session, is killed when it has ended.
     leaves_nothing: bool = False
 
 
@@ -100,7 +100,7 @@ def fork(child: Child, *, counter: WatchdogCounter | None = None) -> int:
 def die_with_parent(signum: Signals, *, parent: int) -> None:
     """Have the kernel send the calling process a signal when its parent dies (Linux).
 
-    A change of user disarms it, so it comes after.
+    A change of user cancels this, so the user is changed first.
     """
     if _LIBC is not None:
         _LIBC.prctl(PR_SET_PDEATHSIG, int(signum), 0, 0, 0)
@@ -115,7 +115,7 @@ def adopt_orphans() -> None:
 
 
 def living_children() -> set[int]:
-    """Return the process ids of the calling process's children (none where no /proc tells)."""
+    """Return the process ids of the calling process's children (none without /proc)."""
     pid = os.getpid()
     try:
         return {int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}
@@ -141,7 +141,7 @@ def reaped() -> Iterator[tuple[int, int]]:
 def _become(child: Child, *, parent: int, mask: set[signal.Signals | int]) -> NoReturn:
     code = 1
     try:
-        _take_own_place(child, parent=parent)
+        _separate_from_parent(child, parent=parent)
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         code = child.start()
     except SystemExit as error:
@@ -152,11 +152,11 @@ def _become(child: Child, *, parent: int, mask: set[signal.Signals | int]) -> No
         _leave(code)
 
 
-def _take_own_place(child: Child, *, parent: int) -> None:
+def _separate_from_parent(child: Child, *, parent: int) -> None:
     signal.set_wakeup_fd(-1)
     for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
         signal.signal(signum, signal.SIG_DFL)
-    # Ctrl-C reaches the supervisor alone, which asks the children in order.
+    # Ctrl-C reaches only the supervisor, which stops the children in order.
     os.setpgid(0, 0)
     _redirect(Path(os.devnull), os.O_RDONLY, 0)
     if child.log is not None:
@@ -180,6 +180,6 @@ def _leave(code: int) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
-        except OSError:  # nobody reads it any more
+        except OSError:  # the reader has ended
             code = code or 1
     os._exit(code)

@@ -1,4 +1,4 @@
-"""Keep child processes alive, and stop them in order: the one supervisor of `up` and `worker`."""
+"""Supervisor: keeps child processes alive and stops them in order, for `up` and `worker`."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from tasks.supervision.watchdog import Watchdog
 
 logger = logging.getLogger(__name__)
 
-# A child's exit code for "I was asked to make room for a fresh process".
+# The exit code of a child that requests to be replaced at once.
 RECYCLE = 75
 
-# Who dies sooner has hardly begun, and may do so each time: it is restarted later and later.
+# A child that dies sooner may do so at every start: each restart is delayed longer.
 LONG_LIFE = 3.0
 FIRST_DELAY = 0.2
 LONGEST_DELAY = 10.0
 READY_POLL = 0.05
-# How often the children's watchdogs are checked.
-LOOK = 1.0
-# `make` and a process group pass one request on twice; a person's second one comes later.
+# Seconds between two checks of the children's watchdogs.
+WATCHDOG_POLL = 1.0
+# `make` and a process group deliver one request twice; a person's second one comes later.
 SAME_REQUEST = 0.5
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 @dataclass
 class _Place:
-    """A child's place: the process in it now, if any, and how its predecessors fared."""
+    """A child with its current process, if any, and how its earlier processes ended."""
 
     child: Child
     pid: int | None = None
@@ -54,10 +54,10 @@ class _Place:
 class Supervisor:
     """Start children tier by tier, restart the dead, stop the highest tier first.
 
-    `stop_grace`: seconds from the polite signal to SIGKILL; a second stop request leaves
-    `hurried_grace`. `give_up_after`: deaths of one child before everything is ready that end the
-    whole; None tries for ever. Runs in the main thread of a process that has no other threads and
-    no other children: all it finds are reaped, and killed at the end.
+    `stop_grace`: seconds from the stop signal to SIGKILL; a second stop request leaves
+    `hurried_grace`. `give_up_after`: after so many deaths of one child before everything is ready,
+    all children are stopped; None for no limit. Runs in the main thread of a process that has no
+    other threads and no other children: every child is reaped, and killed at the end.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class Supervisor:
         self._sweeping = False
 
     def run(self) -> int:
-        """Supervise until asked to stop; 0, or 1 with the reason in `failure`."""
+        """Supervise until asked to stop; return 0, or 1 with the reason in `failure`."""
         adopt_orphans()
         with self._signals() as wake:
             while not self._stop_requests and self.failure is None:
@@ -100,14 +100,14 @@ class Supervisor:
         read_end, write_end = os.pipe()
         for end in (read_end, write_end):
             os.set_blocking(end, False)
-        kept = {signum: signal.getsignal(signum) for signum in (*STOP_SIGNALS, signal.SIGCHLD)}
+        handlers = {signum: signal.getsignal(signum) for signum in (*STOP_SIGNALS, signal.SIGCHLD)}
         kept_wakeup = signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
-        for signum in kept:
+        for signum in handlers:
             signal.signal(signum, self._on_signal)
         try:
             yield read_end
         finally:
-            for signum, handler in kept.items():
+            for signum, handler in handlers.items():
                 signal.signal(signum, handler)
             signal.set_wakeup_fd(kept_wakeup)
             os.close(read_end)
@@ -126,9 +126,9 @@ class Supervisor:
             os.read(wake, 65536)
 
     def _start(self) -> float:
-        """Start what is due; how long to wait before looking again."""
+        """Start the children that are due; return the seconds until the next check."""
         now = time.monotonic()
-        self._look_whether_ready(now)
+        self._check_readiness(now)
         waiting = [place for place in self._places if not place.ready]
         self._started = self._started or not waiting
         tier = waiting[0].child.tier if waiting else self._places[-1].child.tier
@@ -147,21 +147,21 @@ class Supervisor:
             pause = READY_POLL
         return pause
 
-    def _look_whether_ready(self, now: float) -> None:
+    def _check_readiness(self, now: float) -> None:
         for place in self._places:
             child = place.child
             if place.ready or place.pid is None or child.once:
                 continue
             place.ready = child.ready is None or child.ready()
-            late = now - place.started_at > child.ready_timeout
-            if not place.ready and late and self._give_up_after is not None:
+            overdue = now - place.started_at > child.ready_timeout
+            if not place.ready and overdue and self._give_up_after is not None:
                 self.failure = f"{child.name} was not ready within {child.ready_timeout:g} s"
 
     def _check_watchdogs(self) -> float:
         """Kill the children that missed their watchdog; return the seconds until the next check."""
         now = time.monotonic()
-        # What kept this process from looking may have kept them from beating: a sleeping machine.
-        was_away, self._looked_at = now - self._looked_at > 3 * LOOK, now
+        # When this process did not run, its children may not have either: the machine slept.
+        was_away, self._looked_at = now - self._looked_at > 3 * WATCHDOG_POLL, now
         watched = [(p, p.watchdog) for p in self._places if p.pid is not None and p.watchdog]
         for place, watchdog in watched:
             if was_away:
@@ -174,13 +174,13 @@ class Supervisor:
                 )
                 _signal(place.pid, signal.SIGKILL)
                 watchdog.restart(now)
-        return LOOK if watched else 3600.0
+        return WATCHDOG_POLL if watched else 3600.0
 
     def _sweep(self) -> float:
-        """Kill what ended children left behind; how long to wait before looking again.
+        """Kill what ended children have started; return the seconds until the next check.
 
-        What they started is adopted one generation after the other, as the parents end: a sweep
-        goes on until there is nothing left to adopt.
+        Their descendants are adopted one generation after the other, as the parents end, so a
+        sweep goes on until there is nothing left to adopt.
         """
         if not self._sweeping:
             return 3600.0
@@ -191,7 +191,7 @@ class Supervisor:
         return READY_POLL
 
     def _reap(self) -> None:
-        """Take note of every child that has ended, adopted ones included."""
+        """Note every child that has ended, adopted ones included."""
         for pid, code in reaped():
             for place in self._places:
                 if place.pid == pid:
@@ -200,7 +200,7 @@ class Supervisor:
     def _note_end(self, place: _Place, code: int) -> None:
         child, now = place.child, time.monotonic()
         lived = now - place.started_at
-        # What a dead leader leaves of its process group has nobody to answer to.
+        # Its process group would go on without a parent.
         if place.pid is not None:
             _signal_group(place.pid, signal.SIGKILL)
         place.pid = None
@@ -214,7 +214,7 @@ class Supervisor:
         how = f"ended with exit code {code}" if code >= 0 else f"was killed by {_name(-code)}"
         recycled = code == RECYCLE and lived > FIRST_DELAY
         place.early_deaths = 0 if recycled or lived >= LONG_LIFE else place.early_deaths + 1
-        if child.once or self._is_hopeless(place):
+        if child.once or self._must_give_up(place):
             self.failure = f"{child.name} {how} at the start"
             return
         delay = _delay(place.early_deaths)
@@ -228,13 +228,13 @@ class Supervisor:
             f"in {delay:.1f} s" if delay else "at once",
         )
 
-    def _is_hopeless(self, place: _Place) -> bool:
+    def _must_give_up(self, place: _Place) -> bool:
         if self._started or self._give_up_after is None:
             return False
         return place.early_deaths >= self._give_up_after
 
     def _stop(self, tier: int) -> float:
-        """Ask, then force, the tier's children to end; how long to wait, 0 when all have."""
+        """Ask, then force, the tier's children to end; return the seconds to wait, 0 for none."""
         now = time.monotonic()
         hurry = self._stop_requests > 1 and not self._hurried
         self._hurried = self._hurried or hurry
@@ -267,7 +267,7 @@ class Supervisor:
         return self._hurried_grace if self._hurried else self._stop_grace
 
     def _kill_strays(self, tier: int) -> None:
-        """End the descendants that outlived the stopped tiers' children."""
+        """Kill the descendants that outlived the stopped tiers' children."""
         kept = {place.pid for place in self._places if place.child.tier < tier}
         while strays := living_children() - kept:
             for pid in strays:

@@ -1,4 +1,4 @@
-"""One attempt: calls the handler and turns whatever it does into an ending."""
+"""Attempt: calls the handler and turns what it does into an ending."""
 
 from __future__ import annotations
 
@@ -17,15 +17,18 @@ log = logging.getLogger(__name__)
 
 
 def attempt(kind: Kind, claim: Claim, context: Context, *, worker: str) -> Ending | None:
-    """Run the handler; None when the claim was lost meanwhile and there is nothing to record."""
+    """Run the handler; return None when the claim was lost and there is nothing to record."""
     try:
         if kind.transactional:
             return _attempt_in_transaction(kind, claim, context, worker=worker)
         return completed(claim, kind.handler(claim.input, context), context.follow_ups)
     except LostClaim:
-        log.warning("claim lost, effects rolled back", extra={"task_id": str(claim.id)})
+        log.warning(
+            "task lost its claim; its handler's writes are rolled back",
+            extra={"task_id": str(claim.id)},
+        )
         return None
-    except BaseException as error:  # whatever a handler raises ends its attempt only
+    except BaseException as error:  # any error of a handler ends only its own attempt
         return raised(claim, kind, error)
 
 

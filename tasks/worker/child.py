@@ -1,4 +1,4 @@
-"""The inside of a child: runs one attempt after another, each told over a channel."""
+"""Child process: runs one attempt after another, each received over a channel."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Work:
 
 @dataclass(frozen=True)
 class Progress:
-    """What the handler told on the way."""
+    """The progress that a handler reported."""
 
     percent: float
     message: str
@@ -48,19 +48,19 @@ class Done:
 
 
 class ChildContext(Context):
-    """A context whose progress goes to the worker, and whose soft limit rings."""
+    """A context that sends the handler's progress to the worker."""
 
     channel: Connection
 
     def progress(self, percent: float, message: str = "") -> None:
-        """Tell the worker, which writes the latest."""
+        """Send the progress to the worker, which writes the latest."""
         self.channel.send(Progress(percent, message))
 
 
 def run_child(channel_socket: socket.socket) -> int:
-    """Run what comes over the channel until it is closed; the body of a child process."""
+    """Run the attempts that come over the channel until it is closed: the child's main loop."""
     channel = Connection(channel_socket.detach())
-    signal.signal(signal.SIGALRM, _ring)
+    signal.signal(signal.SIGALRM, _raise_soft_limit)
     while True:
         try:
             work: Work = channel.recv()
@@ -91,12 +91,12 @@ def _run(work: Work, channel: Connection) -> Ending | None:
         close_old_connections()
 
 
-def _ring(signum: int, frame: FrameType | None) -> NoReturn:
-    raise SoftTimeLimitExceeded("Ran longer than its soft limit.")
+def _raise_soft_limit(signum: int, frame: FrameType | None) -> NoReturn:
+    raise SoftTimeLimitExceeded("The attempt ran longer than its soft time limit.")
 
 
 def _limit_memory(mebibytes: int) -> None:
-    """Let the child grow by so much beyond what it has: an allocation past it fails inside."""
+    """Limit how much the process may grow; an allocation beyond it raises MemoryError."""
     if sys.platform != "linux":
         return
     pages = int(Path("/proc/self/statm").read_text().split()[0])

@@ -1,4 +1,4 @@
-"""Takes tasks from the queue in batches and hands them out as units."""
+"""Claimer: takes tasks from the queue in batches and hands them out as units."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from tasks.worker.units import Pace, Unit
 
 log = logging.getLogger(__name__)
 
-# A claim that has not begun after this long is given back for others to take.
+# Seconds after which a claim that has not begun is handed back to the queue.
 BUFFER_LIMIT = 1.0
 COUNT_LANES_SECONDS = 1.0
-# What waits below the highest priority has this part of a full claim.
+# The share of a full claim for jobs below the highest priority.
 LOW_SHARE = 0.05
 STAGE_LIMIT = 1_000
-# Jobs that are scheduled later than this are looked for again after it. Seconds.
+# The most seconds between two looks for scheduled jobs that are due.
 STAGE_EVERY = 0.25
-# The worker is woken for the next scheduled job, but not more often than this. Seconds.
+# The fewest seconds between two looks for scheduled jobs that are due.
 SOON = 0.005
-# Nothing was left: what was committed at that moment, unannounced since it saw something wait, is
-# looked for once more. Seconds.
+# Seconds after which a claim that came back empty is repeated once: a job that was committed at
+# that moment may not have been announced, because other jobs still waited.
 LOOK_AGAIN = 0.02
-# Counting further would cost more than it tells.
+# The lanes are counted only so far: a larger number would hardly change the share.
 LANE_LIMIT = 10_000
 
 
@@ -69,16 +69,16 @@ class Claimer:
         self._buffer: deque[Claim] = deque()
         self._claimed_at = 0.0
         self._uncertain = False
-        self._had_some = False
+        self._claimed_some = False
         self._retry_ratio = RETRY_SHARE
         self._count_lanes_at = 0.0
         self._notified = False
         self._closed = False
 
     async def next_unit(self, *, free: int) -> Unit | None:
-        """Return work for one slot, None if there is none.
+        """Return work for one slot, or None when nothing waits.
 
-        Claims when the buffer is empty, and ahead, while the slots are busy with the rest of it.
+        Claims when the buffer is empty, or ahead, while the slots run the rest of it.
         """
         if self._ahead and (self._ahead.done() or not self._buffer):
             await self._await_ahead()
@@ -92,11 +92,11 @@ class Claimer:
         return unit
 
     def notify(self) -> None:
-        """Take note that something new has come."""
+        """Note that new jobs may wait."""
         self._notified = True
 
     async def stop(self) -> None:
-        """Claim nothing more, and hand back what has not begun."""
+        """Claim nothing more, and hand back the claims that have not begun."""
         self._closed = True
         await self._await_ahead()
         await self.release()
@@ -108,7 +108,7 @@ class Claimer:
         await self._session.close()
 
     def give_back(self, claims: Sequence[Claim]) -> None:
-        """Put claims that have not begun in front again."""
+        """Put claims that have not begun back at the front of the buffer."""
         self._buffer.extendleft(reversed(claims))
 
     async def release(self) -> None:
@@ -117,7 +117,7 @@ class Claimer:
         await self._finisher.finish([released(claim) for claim in claims])
 
     async def release_overdue(self) -> None:
-        """Hand back what has waited too long behind slower work."""
+        """Hand back claims that have waited too long behind slower work."""
         if self._buffer and time.monotonic() - self._claimed_at > BUFFER_LIMIT:
             self._prefetch.reset()
             await self.release()
@@ -128,7 +128,7 @@ class Claimer:
         kind = kinds.get(first.kind)
         claims = [first]
         if first.deaths:
-            # A suspect shares its hand-over with nobody.
+            # A task that may have ended a worker runs alone.
             return Unit(kind, claims)
         size = self._pace.unit_size(kind.name, batchable=kind.batchable)
         while self._buffer and len(claims) < size and _may_share(first, self._buffer[0]):
@@ -142,13 +142,15 @@ class Claimer:
             if self._uncertain:
                 await self._release_unknown()
             claims = await self._look(limit)
-            # What came while the empty answer was on its way has woken nobody.
+            # A notification that came during an empty claim has woken no slot.
             while not claims and self._notified and not self._closed:
                 claims = await self._look(limit)
         except psycopg.Error as error:
-            # The claim may have been committed although its answer was lost.
+            # The claim may have been committed although its result was lost.
             self._uncertain = True
-            log.warning("claim failed", extra={"error": type(error).__name__})
+            log.warning(
+                "could not claim tasks; trying again", extra={"error": type(error).__name__}
+            )
             return
         self._claimed_at = time.monotonic()
         self._prefetch.claimed(
@@ -158,15 +160,15 @@ class Claimer:
             processed=self._finisher.processed,
         )
         self._buffer.extend(claims)
-        if self._had_some and not claims:
+        if self._claimed_some and not claims:
             asyncio.get_running_loop().call_later(LOOK_AGAIN, self._on_due)
-        self._had_some = bool(claims)
+        self._claimed_some = bool(claims)
         if self._closed:
             await self.release()
 
     async def _look(self, limit: int) -> list[Claim]:
-        told, self._notified = self._notified, False
-        if told or time.monotonic() >= self._stage_at:
+        notified, self._notified = self._notified, False
+        if notified or time.monotonic() >= self._stage_at:
             await self._stage()
         return await self._claim(limit)
 
@@ -178,7 +180,7 @@ class Claimer:
             ahead.result()
 
     async def _stage(self) -> None:
-        """Let in scheduled jobs whose time has come, and be woken for the next of them."""
+        """Stage scheduled jobs that are due, and set a timer for the next one."""
         ((due_in,),) = await self._session.rows(sql.STAGE, {"limit": STAGE_LIMIT})
         wait = STAGE_EVERY if due_in is None else min(max(due_in, SOON), STAGE_EVERY)
         self._stage_at = time.monotonic() + wait
@@ -189,16 +191,16 @@ class Claimer:
             self._waking = loop.call_later(max(due_in, SOON), self._on_due)
 
     async def _retry_share(self, limit: int) -> int:
-        """Return how much of a full claim is the retry lane's."""
+        """Return how many jobs of a full claim come from the retry lane."""
         now = time.monotonic()
         if now > self._count_lanes_at:
             self._count_lanes_at = now + COUNT_LANES_SECONDS
-            ((fresh, tried),) = await self._session.rows(sql.LANES, {"limit": LANE_LIMIT})
-            self._retry_ratio = retry_share(primary=fresh, retry=tried)
+            ((primary, retry),) = await self._session.rows(sql.LANES, {"limit": LANE_LIMIT})
+            self._retry_ratio = retry_share(primary=primary, retry=retry)
         return _by_chance(limit * self._retry_ratio)
 
     async def _claim(self, limit: int) -> list[Claim]:
-        wanted = {
+        params = {
             "worker": self._worker_id,
             "queues": self._queues,
             "limit": limit,
@@ -206,15 +208,15 @@ class Claimer:
             "low_share": _by_chance(limit * LOW_SHARE),
             "task_names": [f"task:{name}" for name in kinds.all_kinds()],
         }
-        # Planned each time, for 2 ms: a plan made while little waited, or without knowing the
-        # limit, reads all that waits.
-        rows = await self._session.rows(sql.CLAIM, wanted, prepare=False)
+        # Planned each time, which costs 2 ms: a plan made while few jobs waited, or without
+        # knowing the limit, reads every waiting job.
+        rows = await self._session.rows(sql.CLAIM, params, prepare=False)
         claims = [_claim(row) for row in rows]
         self._held.update(claim.key for claim in claims)
         return claims
 
     async def _release_unknown(self) -> None:
-        """Hand back what a claim without an answer took in our name: it never began."""
+        """Hand back what a claim took although its result was lost: none of it has begun."""
         rows = await self._session.rows(sql.HELD, {"worker": self._worker_id})
         unknown = [claim for row in rows if (claim := _claim(row)).key not in self._held]
         await self._finisher.finish([released(claim) for claim in unknown])
@@ -231,13 +233,13 @@ def _may_share(first: Claim, other: Claim) -> bool:
 
 
 def _claim(row: Sequence[Any]) -> Claim:
-    task_id, job_id, kind, owner_id, given, attempt, max_attempts, claim_number, deaths = row
+    task_id, job_id, kind, owner_id, task_input, attempt, max_attempts, claim_number, deaths = row
     return Claim(
         id=task_id,
         job_id=job_id,
         kind=kind,
         owner_id=owner_id,
-        input=given,
+        input=task_input,
         attempt=attempt,
         max_attempts=max_attempts,
         claim_number=claim_number,

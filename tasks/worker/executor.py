@@ -1,4 +1,4 @@
-"""Runs handlers in threads, one unit a slot, and turns whatever they do into endings."""
+"""Executor: runs handlers in threads, one unit a slot, and turns what they do into endings."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ from tasks.worker.finisher import Finisher
 from tasks.worker.isolation import Isolation
 from tasks.worker.units import Pace, Running, Unit
 
-# A unit that takes longer gives up the members that have not begun.
-PATIENCE = 0.25
+# Seconds after which a running unit gives back the members that have not begun.
+GIVE_BACK_SECONDS = 0.25
+# Seconds past its hard limit after which a child counts as impossible to kill.
 KILL_MARGIN = 15.0
 
 
@@ -52,7 +53,7 @@ class Executor:
         self.units[unit.job_id] = unit
         work = asyncio.get_running_loop().run_in_executor(self._threads, self._work, unit)
         while not work.done():
-            await asyncio.wait({work}, timeout=PATIENCE)
+            await asyncio.wait({work}, timeout=GIVE_BACK_SECONDS)
             if not work.done():
                 await self._look_after(unit)
             if self._is_overdue(unit):
@@ -62,13 +63,13 @@ class Executor:
         work.result()
 
     async def close(self, unit: Unit) -> None:
-        """Hand over what the unit ended, and what it did not; the slot need not wait for it."""
+        """Pass the endings of the unit, and the claims that have not begun, to the finisher."""
         endings = [released(claim) for claim in unit.take_back()]
         running, unit.current = unit.current, None
         endings += unit.take_endings()
-        if running and not any(one.claim.key == running.claim.key for one in endings):
-            late, claim = running.is_overdue(), running.claim
-            endings.append(timed_out(claim, unit.kind) if late else interrupted(claim))
+        if running and not any(ending.claim.key == running.claim.key for ending in endings):
+            overdue, claim = running.is_overdue(), running.claim
+            endings.append(timed_out(claim, unit.kind) if overdue else interrupted(claim))
         self.units.pop(unit.job_id, None)
         await self._finisher.add(endings)
 
@@ -77,23 +78,23 @@ class Executor:
         return [unit.current for unit in list(self.units.values()) if unit.current]
 
     def cancel(self, task_ids: set[uuid.UUID]) -> None:
-        """Tell these tasks to stop, also those that are claimed but have not begun."""
+        """Request that these tasks stop, also those that are claimed but have not begun."""
         self._to_cancel = task_ids
         for running in self.running():
             if running.claim.id in task_ids:
                 running.context.cancelled.set()
 
     def cancel_one(self, task_id: uuid.UUID) -> None:
-        """Tell one more task to stop."""
+        """Request that one more task stops."""
         self.cancel(self._to_cancel | {task_id})
 
     def interrupt(self) -> None:
-        """Tell every running handler that the worker must stop."""
+        """Notify every running handler that the worker must stop."""
         for running in self.running():
             running.context.interrupted.set()
 
     async def _look_after(self, unit: Unit) -> None:
-        """Free the members that wait behind a slow one, and record those that have ended."""
+        """Give back the members that wait behind a slow one, and record those that have ended."""
         if waiting := unit.take_back():
             self._give_back(waiting)
         if endings := unit.take_endings():
@@ -103,7 +104,7 @@ class Executor:
         running = unit.current
         if running is None:
             return False
-        # A child is killed at its limit; only when that fails is its slot as lost as a thread's.
+        # A child is killed at its limit; its slot is lost only when that fails.
         return running.is_overdue(margin=KILL_MARGIN if running.isolated else 0.0)
 
     def _work(self, unit: Unit) -> None:
@@ -122,7 +123,7 @@ class Executor:
             unit.current = running = Running(kind, claim, context, isolated)
             ending = self._attempt(running)
             self._pace.note(kind.name, running.seconds())
-            # The ending comes first: whoever closes the unit meanwhile must see one of the two.
+            # The ending comes first: `close` may run meanwhile, and must see one of the two.
             if ending and ending.recorded:
                 self._finisher.count([ending])
             elif ending:

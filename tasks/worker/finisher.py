@@ -1,4 +1,4 @@
-"""Records endings in groups: those that come while one statement runs share the next."""
+"""Finisher: records endings in groups; those that come while one statement runs share the next."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from tasks.worker.session import Session
 log = logging.getLogger(__name__)
 
 GROUP_LIMIT = 500
-# More endings than this make those wait that bring others.
-ROOM = 1_000
+# While more endings than this wait, adding others waits too.
+WAITING_LIMIT = 1_000
 
 
 class Finisher:
-    """One process's door out of PROCESSING."""
+    """Records the endings of one worker process."""
 
     def __init__(self, *, session: Session, worker: str, held: set[ClaimKey]) -> None:
         self._session = session
@@ -41,25 +41,25 @@ class Finisher:
         self.failed = 0
 
     async def add(self, endings: Sequence[Ending]) -> None:
-        """Take endings to be recorded soon; waits only when too many wait already."""
+        """Add endings to be recorded soon; wait only when too many wait already."""
         self._put(endings)
-        if self._added - self._done > ROOM:
-            await self.flush(but=ROOM)
+        if self._added - self._done > WAITING_LIMIT:
+            await self.flush(except_last=WAITING_LIMIT)
 
     async def finish(self, endings: Sequence[Ending]) -> None:
-        """Record endings; returns when they are committed, or found to be nobody's business."""
+        """Record endings; return when committed, or discarded because the claim was lost."""
         self._put(endings)
         if endings:
             await self.flush()
 
-    async def flush(self, *, but: int = 0) -> None:
-        """Return when what was given so far, but for so many, is recorded."""
-        wanted = self._added - but
+    async def flush(self, *, except_last: int = 0) -> None:
+        """Return when the endings added so far are recorded, except the last so many."""
+        target = self._added - except_last
         async with self._written:
-            await self._written.wait_for(lambda: self._done >= wanted)
+            await self._written.wait_for(lambda: self._done >= target)
 
     async def run(self) -> None:
-        """Record what waits, group after group, for ever."""
+        """Record what waits, group after group; never returns."""
         while True:
             await self._wake.wait()
             group, self._waiting = self._waiting[:GROUP_LIMIT], self._waiting[GROUP_LIMIT:]
@@ -77,8 +77,8 @@ class Finisher:
     def count(self, endings: Sequence[Ending]) -> None:
         """Count recorded endings for the worker's row; called from any thread."""
         with self._counting:
-            self.processed += sum(one.outcome != RELEASED for one in endings)
-            self.failed += sum(one.status == Status.FAILED for one in endings)
+            self.processed += sum(ending.outcome != RELEASED for ending in endings)
+            self.failed += sum(ending.status == Status.FAILED for ending in endings)
 
     def _put(self, endings: Sequence[Ending]) -> None:
         if endings:
@@ -95,13 +95,16 @@ class Finisher:
                 for ending in endings:
                     await self._record([ending])
                 return
-            log.exception("an ending was refused", extra={"task_id": str(endings[0].claim.id)})
+            log.exception(
+                "ending cannot be stored; the task fails",
+                extra={"task_id": str(endings[0].claim.id)},
+            )
             endings = [unstorable(endings[0], error)]
             finished = await self._write(endings)
-        recorded = [one for one in endings if one.claim.key in finished]
+        recorded = [ending for ending in endings if ending.claim.key in finished]
         self.count(recorded)
-        # Ours no longer, whether this was recorded or found to be another's.
-        self._held.difference_update(one.claim.key for one in endings)
+        # No longer held, whether recorded or discarded because the claim was lost.
+        self._held.difference_update(ending.claim.key for ending in endings)
         for ending in recorded:
             emit_ended(ending)
 
@@ -109,11 +112,12 @@ class Finisher:
         """Run the finish until the database answers: the fence makes a second run harmless."""
 
         async def write(connection: psycopg.AsyncConnection[Any]) -> set[ClaimKey]:
-            if not any(one.follow_ups for one in endings):
+            if not any(ending.follow_ups for ending in endings):
                 return await self._finish(connection, endings)
             async with connection.transaction():
                 finished = await self._finish(connection, endings)
-                if new := follow_ups(one for one in endings if one.claim.key in finished):
+                recorded = (ending for ending in endings if ending.claim.key in finished)
+                if new := follow_ups(recorded):
                     await connection.execute(sql.SUBMIT, submit_params(new))
             return finished
 
@@ -122,6 +126,6 @@ class Finisher:
     async def _finish(
         self, connection: psycopg.AsyncConnection[Any], endings: list[Ending]
     ) -> set[ClaimKey]:
-        wanted = parameters(endings, worker=self._worker)
-        cursor = await connection.execute(sql.FINISH, wanted, prepare=True)
+        params = parameters(endings, worker=self._worker)
+        cursor = await connection.execute(sql.FINISH, params, prepare=True)
         return {(task_id, claim_number) for task_id, claim_number, *_ in await cursor.fetchall()}

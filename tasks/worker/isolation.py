@@ -1,4 +1,4 @@
-"""Runs attempts in children that can be killed: a crash there costs that attempt alone."""
+"""Isolation: runs attempts in child processes, so that a crash costs only that attempt."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from tasks.worker.units import Running
 
 log = logging.getLogger(__name__)
 
-# How soon a request to stop is noticed, in seconds.
-_LOOK = 0.1
-# How long a child without work is kept, in seconds: it holds memory and a connection, and another
+# Seconds within which a request to stop is noticed.
+_POLL_SECONDS = 0.1
+# Seconds for which a child without work is kept: it holds memory and a connection, and another
 # takes milliseconds to fork.
 IDLE_SECONDS = 15.0
 
@@ -38,22 +38,22 @@ class Child:
         self.idle_since = 0.0
 
     def is_gone(self) -> bool:
-        """Say whether it has ended while it had nothing to do: only its end makes it heard then."""
+        """Return whether the idle child has exited (its pipe is then readable: at EOF)."""
         return self.channel.poll()
 
     def kill(self) -> int:
-        """Kill it with whatever it started; return its exit code."""
+        """Kill the child and what it started; return its exit code."""
         kill_group(self.pid)
         self.channel.close()
         return self._fork_server.exit_code(self.pid)
 
     def is_spent(self) -> bool:
-        """Say whether it has run enough, or grown too large, to be replaced."""
-        most = settings.WORKER_MAX_TASKS_PER_CHILD
-        if most and self.attempts >= most:
+        """Return whether the child must be replaced: it has run enough, or grown too large."""
+        max_attempts = settings.WORKER_MAX_TASKS_PER_CHILD
+        if max_attempts and self.attempts >= max_attempts:
             return True
-        largest = settings.WORKER_MAX_MEMORY_PER_CHILD
-        return bool(largest) and resident_kib(self.pid) > largest
+        max_kib = settings.WORKER_MAX_MEMORY_PER_CHILD
+        return bool(max_kib) and resident_kib(self.pid) > max_kib
 
 
 class Isolation:
@@ -79,7 +79,7 @@ class Isolation:
             child.kill()
             return killed.ending
         if child.is_spent() or not _ended_well(ending):
-            # Whatever a failed attempt left behind in its process goes with it.
+            # What a failed attempt left in its process must not affect the next.
             child.kill()
         else:
             self._keep(child)
@@ -90,7 +90,7 @@ class Isolation:
             with self._lock:
                 if not self._idle:
                     break
-                # The last one used: those that are not needed grow old.
+                # The child used last, so that those not needed stay idle and are ended.
                 child = self._idle.pop()
             if not child.is_gone():
                 return child
@@ -106,7 +106,7 @@ class Isolation:
             threading.Thread(target=self._retire, name="retire", daemon=True).start()
 
     def _retire(self) -> None:
-        """End the children that nobody has needed for long, until none is left."""
+        """End the children that have been idle for long, until none is left."""
         while True:
             time.sleep(IDLE_SECONDS / 4)
             with self._lock:
@@ -121,9 +121,9 @@ class Isolation:
                 return
 
     def _follow(self, child: Child, running: Running) -> Ending | None:
-        """Pass on what the child tells until it is done; raise _Killed when it must not go on."""
+        """Pass on the child's progress until it is done; raise _Killed when it must stop."""
         while True:
-            if child.channel.poll(_LOOK):
+            if child.channel.poll(_POLL_SECONDS):
                 match child.channel.recv():
                     case Progress(percent, message):
                         running.context.progress(percent, message)
@@ -135,12 +135,15 @@ class Isolation:
     def _crashed(self, child: Child, running: Running) -> Ending:
         code = child.kill()
         how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-        log.warning("child died", extra={"task_id": str(running.claim.id), "how": how})
+        log.warning(
+            "child process died; its attempt counts as a crash",
+            extra={"task_id": str(running.claim.id), "how": how},
+        )
         return crashed(running.claim, running.kind, how)
 
 
 class _Killed(Exception):
-    """The child must be killed; says how its attempt ended."""
+    """The child must be killed; `ending` is that of its attempt."""
 
     def __init__(self, ending: Ending) -> None:
         super().__init__()
@@ -163,7 +166,7 @@ def _reason_to_kill(running: Running) -> Ending | None:
 
 
 def resident_kib(pid: int) -> int:
-    """Return the memory of a process that is resident, in KiB; 0 when it is gone."""
+    """Return the resident memory of a process in KiB; 0 when the process has ended."""
     try:
         status = Path(f"/proc/{pid}/status").read_text()
     except OSError:

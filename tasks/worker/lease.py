@@ -1,4 +1,4 @@
-"""The lease: a thread that tells the database that this worker lives."""
+"""Lease: a thread that renews this worker's lease in the database."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ _RETRY_SECONDS = 0.5
 class Lease(threading.Thread):
     """Renews a worker's lease on a connection of its own, also while the worker drains.
 
-    When it could not for two thirds of the lease, or the database says that it has ended,
-    `on_lost` is called: others may be given the tasks, so this process must stop touching them.
+    Calls `on_lost` when the lease was not renewed for two thirds of its length, or a rescue has
+    ended it: other workers may take the tasks, so this process must stop working on them.
     """
 
     def __init__(
         self,
         *,
         worker_id: int,
-        vitals: Callable[[], dict[str, Any]],
+        heartbeat_fields: Callable[[], dict[str, Any]],
         on_cancel: Callable[[set[uuid.UUID]], None],
         on_lost: Callable[[str], None],
     ) -> None:
         super().__init__(name="lease", daemon=True)
         self._worker_id = worker_id
-        self._vitals = vitals
+        self._heartbeat_fields = heartbeat_fields
         self._on_cancel = on_cancel
         self._on_lost = on_lost
         self._stopped = threading.Event()
@@ -52,14 +52,16 @@ class Lease(threading.Thread):
                 self._renew()
                 pause = settings.HEARTBEAT_SECONDS
             except psycopg.Error as error:
-                log.warning("heartbeat failed", extra={"error": type(error).__name__})
+                log.warning(
+                    "could not renew the lease; trying again", extra={"error": type(error).__name__}
+                )
                 self._disconnect()
                 pause = _RETRY_SECONDS
                 self.check()
         self._disconnect()
 
     def check(self) -> None:
-        """Give up when the last renewal is too old; also called by the event loop."""
+        """Call `on_lost` when the last renewal is too old; also called by the event loop."""
         if self.age() > settings.LEASE_SECONDS * 2 / 3 and not self._stopped.is_set():
             self._on_lost(f"not renewed for {self.age():.0f} s")
 
@@ -68,21 +70,21 @@ class Lease(threading.Thread):
         return time.monotonic() - self._renewed_at
 
     def stop(self) -> None:
-        """Renew no more."""
+        """Stop renewing."""
         self._stopped.set()
 
     def _renew(self) -> None:
         if self._connection is None:
             self._connection = psycopg.connect(**connection_parameters(), autocommit=True)
-        asked_at = time.monotonic()
-        wanted = {"worker": self._worker_id, **self._vitals()}
-        row = self._connection.execute(sql.HEARTBEAT, wanted).fetchone()
-        held, to_cancel = row or (False, [])
-        if not held:
-            self._on_lost("the database says that it has ended")
+        sent_at = time.monotonic()
+        params = {"worker": self._worker_id, **self._heartbeat_fields()}
+        row = self._connection.execute(sql.HEARTBEAT, params).fetchone()
+        is_held, to_cancel = row or (False, [])
+        if not is_held:
+            self._on_lost("a rescue has ended it")
             return
-        # The lease runs from before the question, so that a slow answer does not lengthen it.
-        self._renewed_at = asked_at
+        # The lease counts from before the statement, so that a slow one does not lengthen it.
+        self._renewed_at = sent_at
         self._on_cancel(set(to_cancel))
 
     def _disconnect(self) -> None:

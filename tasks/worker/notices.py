@@ -1,4 +1,4 @@
-"""Listens for what the database announces; a hint only, polling finds everything too."""
+"""Notifications: listens to the database. They only save time: polling finds everything too."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ async def listen(
     on_job: Callable[[], Awaitable[None]],
     on_cancel: Callable[[uuid.UUID], None],
 ) -> None:
-    """Call back for every notice, for ever; a lost connection is opened again."""
+    """Call back for every notification, reconnecting when necessary; never returns."""
     session = Session("listen")
 
-    async def hear(connection: psycopg.AsyncConnection[Any]) -> None:
+    async def receive(connection: psycopg.AsyncConnection[Any]) -> None:
         await connection.execute(f'LISTEN "{JOBS}"')
         await connection.execute(f'LISTEN "{CANCEL}"')
-        # What came while nobody listened.
+        # Jobs may have come while this worker did not listen.
         await on_job()
-        async for notice in connection.notifies():
-            if notice.channel == CANCEL:
-                on_cancel(uuid.UUID(notice.payload))
+        async for notification in connection.notifies():
+            if notification.channel == CANCEL:
+                on_cancel(uuid.UUID(notification.payload))
             else:
                 await on_job()
 
     while True:
-        await session.run_until_answered(hear)
+        await session.run_until_answered(receive)

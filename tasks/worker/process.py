@@ -1,4 +1,4 @@
-"""One worker process: puts the parts together and runs the stock loop on them."""
+"""Worker process: puts the parts together and runs the stock loop on them."""
 
 from __future__ import annotations
 
@@ -35,18 +35,18 @@ from tasks.worker.units import Pace
 
 log = logging.getLogger(__name__)
 
-# Exit codes that the supervisor understands: replace me at once; my lease is lost.
+# Exit codes for the supervisor: to be replaced at once; the lease is lost.
 EXIT_RECYCLE = 75
 EXIT_LEASE_LOST = 76
 
 _TICK = 0.25
-# How long handlers that heed an interruption have to end before they are abandoned.
-_COURTESY = 1.0
+# Seconds that interrupted handlers, and threads, have to end before they are abandoned.
+_END_SECONDS = 1.0
 
 
 def run_worker(*, queues: Sequence[str] | None, concurrency: int, grace: float) -> int:
-    """Run one worker process until it is told to stop; return its exit code."""
-    # Before anything starts a thread: from then on forking would not be safe.
+    """Run one worker process until it is asked to stop; return its exit code."""
+    # Before any thread starts: afterwards forking is not safe.
     fork_server = ForkServer(run_child)
     try:
         process = WorkerProcess(
@@ -54,13 +54,13 @@ def run_worker(*, queues: Sequence[str] | None, concurrency: int, grace: float) 
         )
         return asyncio.run(process.run())
     except Exception:
-        # A defect of ours: better dead and replaced than alive and deaf.
-        log.critical("worker failed", exc_info=True)
+        # A defect of ours: without the loop the process would work no more, so it is replaced.
+        log.critical("worker process failed; exiting to be replaced", exc_info=True)
         os._exit(1)
 
 
 class WorkerProcess:
-    """The engine under procrastinate's loop."""
+    """The engine that procrastinate's stock loop runs on."""
 
     worker_id: int
 
@@ -83,7 +83,7 @@ class WorkerProcess:
         self.name = f"{socket.gethostname()}:{os.getpid()}"
 
     async def run(self) -> int:
-        """Work until told to stop, then drain and leave."""
+        """Work until asked to stop, then drain and deregister."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
@@ -99,32 +99,32 @@ class WorkerProcess:
         )
         for thread in (self._scheduler, self._rescuer, self._lease):
             thread.stop()
-            await asyncio.to_thread(thread.join, _COURTESY)
+            await asyncio.to_thread(thread.join, _END_SECONDS)
         await self._deregister(session)
         await self._finisher.close()
         await self._claimer.close()
         return self._exit_code
 
     def stop(self) -> None:
-        """Drain and leave."""
+        """Drain and end."""
         self._stopping.set()
 
-    async def _beside(self, main: Awaitable[None], *standing: Coroutine[Any, Any, None]) -> None:
-        """Await the main work beside work that stands as long; a failure of either is fatal."""
+    async def _beside(self, main: Awaitable[None], *loops: Coroutine[Any, Any, None]) -> None:
+        """Await the main work, and run loops beside it; a failure of either ends the process."""
         # The main work first: the stock loop forgets a request to stop that came before it began.
-        ending = asyncio.ensure_future(main)
-        tasks = [asyncio.create_task(work) for work in standing]
-        waiting: set[asyncio.Future[None]] = {ending, *tasks}
-        while not ending.done():
+        main_task = asyncio.ensure_future(main)
+        tasks = [asyncio.create_task(loop) for loop in loops]
+        waiting: set[asyncio.Future[None]] = {main_task, *tasks}
+        while not main_task.done():
             done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-            for one in done:
-                one.result()
+            for future in done:
+                future.result()
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
 
     async def _work(self) -> None:
-        """Run the stock loop, then record what is left to be recorded."""
+        """Run the stock loop, then record the endings that are left."""
         await self._stock.run()
         await self._claimer.stop()
         await self._finisher.flush()
@@ -143,11 +143,11 @@ class WorkerProcess:
         await self._executor.run(self._executor.units[job_id])
 
     async def close_unit(self, job_id: int) -> None:
-        """Record how a unit ended, and hand back what is left of it."""
+        """Record how the members of a unit ended, and hand back the others."""
         await self._executor.close(self._executor.units[job_id])
 
     async def listen(self, wake: Any) -> None:
-        """Wake the loop for jobs, tell running handlers of cancellations."""
+        """Wake the loop for jobs, and pass cancellations to running handlers."""
 
         async def on_job() -> None:
             self._claimer.notify()
@@ -190,7 +190,7 @@ class WorkerProcess:
         loop = asyncio.get_running_loop()
         self._lease = Lease(
             worker_id=self.worker_id,
-            vitals=self._vitals,
+            heartbeat_fields=self._heartbeat_fields,
             on_cancel=lambda ids: _call_soon(loop, self._executor.cancel, ids),
             on_lost=self._abandon,
         )
@@ -198,7 +198,7 @@ class WorkerProcess:
         self._scheduler = Scheduler()
 
     async def _register(self, session: Session) -> bool:
-        """Register, waiting for the database; False when told to stop meanwhile."""
+        """Register, waiting for the database; return False when asked to stop meanwhile."""
         params = {
             "name": self.name,
             "host": socket.gethostname(),
@@ -220,7 +220,7 @@ class WorkerProcess:
 
     async def _deregister(self, session: Session) -> None:
         try:
-            await session.rows(sql.UNREGISTER, {"workers": [self.worker_id]})
+            await session.rows(sql.DEREGISTER, {"workers": [self.worker_id]})
         except psycopg.Error as error:
             log.warning(
                 "could not deregister worker; its lease will expire",
@@ -229,7 +229,7 @@ class WorkerProcess:
         await session.close()
 
     async def _tick(self) -> None:
-        """Look after what time alone brings."""
+        """Check at intervals what no event reports: lease, overdue claims, size of the process."""
         while True:
             await asyncio.sleep(_TICK)
             self._lease.check()
@@ -238,17 +238,20 @@ class WorkerProcess:
                 self._recycle()
 
     def _is_spent(self) -> bool:
-        """Say whether this process has run enough, or grown too large, to be replaced."""
-        most, largest = settings.WORKER_MAX_TASKS_PER_CHILD, settings.WORKER_MAX_MEMORY_PER_CHILD
-        if most and self._finisher.processed >= most:
+        """Return whether this process must be replaced: it has run enough, or grown too large."""
+        max_tasks, max_kib = (
+            settings.WORKER_MAX_TASKS_PER_CHILD,
+            settings.WORKER_MAX_MEMORY_PER_CHILD,
+        )
+        if max_tasks and self._finisher.processed >= max_tasks:
             return True
-        return bool(largest) and resident_kib(os.getpid()) > largest
+        return bool(max_kib) and resident_kib(os.getpid()) > max_kib
 
     async def _report(self) -> None:
         await report_progress(self._executor.running)
 
     async def _drain(self) -> None:
-        """When told to stop: take nothing new, finish what runs, hand back what is left."""
+        """When asked to stop: claim nothing more, finish what runs, hand back what is left."""
         await self._stopping.wait()
         self._state = WorkerState.DRAINING
         deadline = time.monotonic() + self._grace
@@ -256,7 +259,7 @@ class WorkerProcess:
         await self._until_idle(deadline)
         if self._executor.units:
             self._executor.interrupt()
-            await self._until_idle(time.monotonic() + _COURTESY)
+            await self._until_idle(time.monotonic() + _END_SECONDS)
         self._stock.stop()
 
     async def _until_idle(self, deadline: float) -> None:
@@ -265,16 +268,18 @@ class WorkerProcess:
             await asyncio.sleep(0.02)
 
     def _recycle(self) -> None:
-        """Ask for this process to be replaced: it is spent, or holds a thread that never ends."""
+        """Have this process replaced: it has run enough, or holds a thread that never ends."""
         self._exit_code = EXIT_RECYCLE
         self._stopping.set()
 
     def _abandon(self, reason: str) -> None:
-        """Stop dead, whatever runs: the tasks may be another worker's by now."""
-        log.critical("lease lost, stopping", extra={"worker": self.name, "reason": reason})
+        """Exit at once, with tasks running: another worker may have claimed them by now."""
+        log.critical(
+            "worker lost its lease; exiting", extra={"worker": self.name, "reason": reason}
+        )
         os._exit(EXIT_LEASE_LOST)
 
-    def _vitals(self) -> dict[str, Any]:
+    def _heartbeat_fields(self) -> dict[str, Any]:
         return {
             "state": str(self._state),
             "running": len(self._executor.running()),
@@ -293,5 +298,5 @@ async def _register(connection: psycopg.AsyncConnection[Any], params: dict[str, 
 def _call_soon(
     loop: asyncio.AbstractEventLoop, call: Callable[[set[uuid.UUID]], None], ids: set[uuid.UUID]
 ) -> None:
-    """Call in the event loop's thread, which alone touches the executor's books."""
+    """Call in the event loop's thread, which alone changes the executor's state."""
     loop.call_soon_threadsafe(call, ids)

@@ -1,4 +1,4 @@
-"""Writes the progress that handlers tell, a few times a second, in one statement."""
+"""Reporter: writes the progress of all running handlers, twice a second, in one statement."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ INTERVAL = 0.5
 
 
 async def report_progress(running: Callable[[], Sequence[Running]]) -> None:
-    """Write the latest progress of what runs, for ever; a report that fails is not repeated."""
+    """Write the latest progress of what runs; a failed write is not repeated. Never returns."""
     session = Session("progress")
     try:
         while True:
@@ -26,19 +26,24 @@ async def report_progress(running: Callable[[], Sequence[Running]]) -> None:
             try:
                 await _write(session, running())
             except psycopg.Error as error:
-                log.warning("progress not written", extra={"error": type(error).__name__})
+                log.warning(
+                    "could not write progress; the next report replaces it",
+                    extra={"error": type(error).__name__},
+                )
     finally:
         await session.close()
 
 
 async def _write(session: Session, running: Sequence[Running]) -> None:
-    told = [(one.claim, *report) for one in running if (report := one.context.take_report())]
-    if not told:
+    reports = [
+        (attempt.claim, *report) for attempt in running if (report := attempt.context.take_report())
+    ]
+    if not reports:
         return
-    wanted = {
-        "task_ids": [claim.id for claim, _, _ in told],
-        "claim_numbers": [claim.claim_number for claim, _, _ in told],
-        "percents": [percent for _, percent, _ in told],
-        "messages": [message for _, _, message in told],
+    params = {
+        "task_ids": [claim.id for claim, _, _ in reports],
+        "claim_numbers": [claim.claim_number for claim, _, _ in reports],
+        "percents": [percent for _, percent, _ in reports],
+        "messages": [message for _, _, message in reports],
     }
-    await session.rows(sql.PROGRESS, wanted)
+    await session.rows(sql.PROGRESS, params)

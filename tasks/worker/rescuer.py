@@ -1,4 +1,4 @@
-"""The rescuer: a thread in every worker process, of which one at a time does the work."""
+"""Rescuer: a thread in every worker process; one of them at a time does the work."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from tasks.models import Worker
 log = logging.getLogger(__name__)
 
 RECONCILE_SECONDS = 10.0
-# Reconciling reads all that waits: it may take this share of the time, no more.
+# Reconciling reads every waiting task: it may take at most this share of the time.
 RECONCILE_SHARE = 0.05
 PRUNE_SECONDS = 3600.0
 # Heartbeats without a renewal after which a worker counts as silent.
 MISSED = 1.5
-# Seconds between two looks by which the database's clock may differ from ours.
+# Seconds by which the database's clock may move against ours between two comparisons.
 STEP = 1.0
 
 
-class Watch:
-    """Sees which workers renew nothing, by this process's own clock, which nobody sets."""
+class HeartbeatObserver:
+    """Observes which workers renew their lease, by this process's monotonic clock."""
 
     def __init__(self) -> None:
         self._seen: dict[int, tuple[dt.datetime, float]] = {}
@@ -37,61 +37,66 @@ class Watch:
         self._stepped_at = -math.inf
 
     def is_steady(self) -> bool:
-        """Look at the database's clock; say whether it has gone with ours for a lease."""
+        """Return whether the database's clock has agreed with ours for the length of a lease."""
         with connection.cursor() as cursor:
             cursor.execute("SELECT extract(epoch FROM clock_timestamp())::float8")
-            ((told,),) = cursor.fetchall()
+            ((database_time,),) = cursor.fetchall()
         now = time.monotonic()
-        offset, self._offset = self._offset, told - now
+        offset, self._offset = self._offset, database_time - now
         if offset is not None and abs(self._offset - offset) > STEP:
             self._stepped_at = now
         return now - self._stepped_at > settings.LEASE_SECONDS
 
     def silent(self) -> list[int]:
-        """Look again; return the workers that have missed a renewal since first seen so."""
+        """Read the heartbeats; return the workers that have missed a renewal since."""
         now = time.monotonic()
-        found = dict(Worker.objects.values_list("id", "heartbeat_at"))
+        heartbeats = dict(Worker.objects.values_list("id", "heartbeat_at"))
         self._seen = {
-            worker: seen if (seen := self._seen.get(worker)) and seen[0] == beat else (beat, now)
-            for worker, beat in found.items()
+            worker: seen
+            if (seen := self._seen.get(worker)) and seen[0] == heartbeat
+            else (heartbeat, now)
+            for worker, heartbeat in heartbeats.items()
         }
         longest = settings.HEARTBEAT_SECONDS * MISSED
         return [worker for worker, (_, since) in self._seen.items() if now - since >= longest]
 
 
 class Rescuer(threading.Thread):
-    """Looks every few seconds for what dead workers left behind, and hourly for what is too old."""
+    """Rescues the tasks of dead workers every few seconds, and prunes old tasks every hour."""
 
     def __init__(self) -> None:
         super().__init__(name="rescuer", daemon=True)
         self._stopped = threading.Event()
-        self._watch = Watch()
-        # Not at the first look, when workers have just begun on what waits.
+        self._observer = HeartbeatObserver()
+        # Not in the first round, when workers have just begun on what waits.
         self._reconcile_at = time.monotonic() + settings.RESCUE_SECONDS
         self._prune_at = time.monotonic() + PRUNE_SECONDS * random.random()  # noqa: S311
 
     def run(self) -> None:
-        """Rescue until stopped; the database's absences are waited out."""
+        """Rescue until stopped; a round that fails for want of a database is repeated."""
         with suppress(Error):
-            self._watch.is_steady()
-        # Jitter, so that the processes take turns instead of asking all at once. The first look
-        # comes early: where processes die young, none of them may live to see a later one.
+            self._observer.is_steady()
+        # Jitter, so that the processes do not query all at once. The first round comes early:
+        # where processes soon die, none of them may live until a later one.
         pause = settings.RESCUE_SECONDS * random.random()  # noqa: S311
         while not self._stopped.wait(pause):
             pause = settings.RESCUE_SECONDS * (0.8 + 0.4 * random.random())  # noqa: S311
             try:
                 self._round()
             except Error as error:
-                log.warning("rescue failed", extra={"error": type(error).__name__})
+                log.warning(
+                    "rescue failed; trying again in the next round",
+                    extra={"error": type(error).__name__},
+                )
                 connection.close()
         connection.close()
 
     def stop(self) -> None:
-        """Look no more."""
+        """Stop after the current round."""
         self._stopped.set()
 
     def _round(self) -> None:
-        silent, steady = self._watch.silent(), self._watch.is_steady()
+        silent, steady = self._observer.silent(), self._observer.is_steady()
         while lifecycle.rescue(silent, steady=steady) == lifecycle.RESCUE_LIMIT:
             pass
         lifecycle.forget_workers()

@@ -1,4 +1,4 @@
-"""The scheduler: a thread in every worker process that fires what the schedules have due."""
+"""Scheduler: a thread in every worker process that fires the schedules that are due."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from tasks import schedules
 
 log = logging.getLogger(__name__)
 
-# Within so many seconds a schedule that was made or changed is noticed.
+# Seconds within which a new or changed schedule is noticed.
 LONGEST_PAUSE = 5.0
-# What is due but in another scheduler's hands is not asked for without end.
+# A due schedule that another scheduler has locked is not queried without a pause.
 SHORTEST_PAUSE = 0.2
 
 
 class Scheduler(threading.Thread):
-    """Sleeps until the next tick; of all that wake for it, one fires."""
+    """Sleeps until the next tick; of all schedulers that wake for it, one fires it."""
 
     def __init__(self) -> None:
         super().__init__(name="scheduler", daemon=True)
         self._stopped = threading.Event()
 
     def run(self) -> None:
-        """Fire until stopped; the database's absences are waited out."""
+        """Fire until stopped; a round that fails is repeated."""
         pause = SHORTEST_PAUSE
         while not self._stopped.wait(pause):
             pause = self._round()
         connection.close()
 
     def stop(self) -> None:
-        """Fire no more."""
+        """Stop after the current round."""
         self._stopped.set()
 
     def _round(self) -> float:
@@ -40,10 +40,13 @@ class Scheduler(threading.Thread):
             schedules.fire_due()
             left = schedules.seconds_until_next()
         except Error as error:
-            log.warning("scheduling failed", extra={"error": type(error).__name__})
+            log.warning(
+                "could not fire schedules; trying again in the next round",
+                extra={"error": type(error).__name__},
+            )
         except Exception:
-            # A defect in one round must not stop the clock for good, unnoticed.
-            log.exception("scheduling failed")
+            # A defect in one round must not end the scheduler unnoticed.
+            log.exception("could not fire schedules; trying again in the next round")
         else:
             return LONGEST_PAUSE if left is None else min(LONGEST_PAUSE, max(SHORTEST_PAUSE, left))
         connection.close()

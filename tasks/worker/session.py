@@ -1,4 +1,4 @@
-"""A database connection that outlives the database's absences."""
+"""Session: a database connection that is opened again after the database was away."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 2.0
 
-# The database is away, or has become a standby: another connection may find it, or its successor.
+# The database is away, or has become a standby: a new connection may reach it or its successor.
 _AWAY = (psycopg.OperationalError, psycopg.InterfaceError, psycopg.errors.ReadOnlySqlTransaction)
 
 Answer = TypeVar("Answer")
@@ -26,13 +26,13 @@ Answer = TypeVar("Answer")
 
 def connection_parameters() -> dict[str, Any]:
     """Return what psycopg needs to reach Django's default database."""
-    wanted = dict(connections["default"].get_connection_params())
+    params = dict(connections["default"].get_connection_params())
     for django_only in ("cursor_factory", "context", "prepare_threshold"):
-        wanted.pop(django_only, None)
+        params.pop(django_only, None)
     if connections["default"].settings_dict.get("DISABLE_SERVER_SIDE_CURSORS"):
-        # Django's word for a pooler in transaction mode, behind which nothing stays prepared.
-        wanted["prepare_threshold"] = None
-    return wanted
+        # Django's setting for a pooler in transaction mode, where no statement stays prepared.
+        params["prepare_threshold"] = None
+    return params
 
 
 class Session:
@@ -46,12 +46,12 @@ class Session:
         self._connection: psycopg.AsyncConnection[Any] | None = None
 
     async def rows(
-        self, statement: LiteralString, wanted: dict[str, Any], *, prepare: bool = True
+        self, statement: LiteralString, params: dict[str, Any], *, prepare: bool = True
     ) -> list[Any]:
         """Run one statement once; raise psycopg.Error, dropping a broken connection."""
 
         async def run(connection: psycopg.AsyncConnection[Any]) -> list[Any]:
-            cursor = await connection.execute(statement, wanted, prepare=prepare)
+            cursor = await connection.execute(statement, params, prepare=prepare)
             return await cursor.fetchall() if cursor.description else []
 
         return await self.run(run)
@@ -79,10 +79,10 @@ class Session:
                 return await self.run(work)
             except _AWAY as error:
                 log.warning(
-                    "database away, trying again",
+                    "database is not available; trying again",
                     extra={"purpose": self.purpose, "error": str(error).strip()},
                 )
-            # Jitter, so that workers do not all come back in the same moment.
+            # Jitter, so that the workers do not all reconnect at the same moment.
             await asyncio.sleep(pause * (0.5 + random.random() / 2))  # noqa: S311
             pause = min(pause * 2, _LONGEST_PAUSE)
 

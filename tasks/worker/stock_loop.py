@@ -1,4 +1,4 @@
-"""The one seam to procrastinate: its stock worker runs on our job manager, unmodified.
+"""Stock loop: procrastinate's own worker, unmodified, runs on our job manager.
 
 Written against procrastinate 3.10.0, pinned exactly. The stock loop calls only `fetch_job`,
 `finish_job`, `register_worker`, `unregister_worker`, `prune_stalled_workers`,
@@ -29,16 +29,16 @@ class Engine(Protocol):
     worker_id: int
 
     async def next_unit(self) -> int | None:
-        """Return the name of a unit to run, or None when nothing waits."""
+        """Return the number of a unit to run, or None when nothing waits."""
 
     async def run_unit(self, job_id: int) -> None:
-        """Run it."""
+        """Run the unit."""
 
     async def close_unit(self, job_id: int) -> None:
-        """Record how its members ended."""
+        """Record how the members of the unit ended."""
 
     async def listen(self, wake: Any) -> None:
-        """Await `wake()` whenever something may have come, for ever."""
+        """Await `wake()` whenever jobs may have come; never returns."""
 
 
 class TaskJobManager(manager.JobManager):
@@ -65,17 +65,17 @@ class TaskJobManager(manager.JobManager):
         return self._engine.worker_id
 
     async def unregister_worker(self, worker_id: int) -> None:
-        """Leave it to the engine, which deregisters last of all."""
+        """Leave it to the engine, which deregisters at its very end."""
 
     async def prune_stalled_workers(self, seconds_since_heartbeat: float) -> list[int]:
         """Leave it to the rescuer, which takes back the tasks of a dead worker."""
         return []
 
     async def update_heartbeat(self, worker_id: int) -> None:
-        """Leave it to the lease, which also beats while the worker drains."""
+        """Leave it to the lease, which is renewed while the worker drains too."""
 
     async def listen_for_jobs(self, *, on_notification: Any, queues: Any = None) -> None:
-        """Wake the loop whenever something may have come."""
+        """Wake the loop whenever jobs may have come."""
 
         async def wake() -> None:
             await on_notification(channel="", notification={"type": "job_inserted", "job_id": 0})
@@ -88,7 +88,7 @@ class TaskJobManager(manager.JobManager):
 
 
 def register(app: procrastinate.App) -> None:
-    """Register the one procrastinate task there is; called when the Django app is ready."""
+    """Register our only procrastinate task; called when the Django app is ready."""
 
     async def run_unit(context: JobContext) -> None:
         engine: Engine = context.additional_context["engine"]

@@ -1,4 +1,4 @@
-"""A unit: what one slot of a worker runs in one hand-over, a single task or a mini-batch."""
+"""Unit: what one slot of a worker runs in one hand-over, a single task or a mini-batch."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tasks.kinds import Kind
 from tasks.kinds.context import Context
 from tasks.lifecycle.ending import Claim, Ending
 
-_names = itertools.count(1)
+_numbers = itertools.count(1)
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Running:
     began: float = field(default_factory=time.monotonic)
 
     def seconds(self) -> float:
-        """Return for how long it has run."""
+        """Return for how many seconds the attempt has run."""
         return time.monotonic() - self.began
 
     def is_overdue(self, *, margin: float = 0.0) -> bool:
@@ -46,9 +46,9 @@ class Unit:
         self.waiting = deque(claims)
         self.endings: deque[Ending] = deque()
         self.current: Running | None = None
-        # The unit's name to the stock worker loop. Not the job of a member: a task that is handed
-        # back keeps its job, and may be claimed again before this unit is closed.
-        self.job_id = next(_names)
+        # The unit's number for the stock loop. Not the job of a member: a task that is handed back
+        # keeps its job, and may be claimed again before this unit is closed.
+        self.job_id = next(_numbers)
 
     def take(self) -> Claim | None:
         """Take the next claim to run, or None when none is left."""
@@ -73,24 +73,27 @@ class Unit:
 
 
 class Pace:
-    """How long tasks of each kind take, to tell which are fast enough to share a hand-over."""
+    """How long tasks of each kind take: only fast ones share a hand-over."""
 
-    FAST = 0.005
-    BATCHABLE = 0.05
-    HAND_OVER = 0.05
-    LARGEST = 100
+    # Kinds that take longer on average have each task handed over alone.
+    LONGEST_SHARED_SECONDS = 0.005
+    LONGEST_BATCHABLE_SECONDS = 0.05
+    # A unit takes about this long.
+    UNIT_SECONDS = 0.05
+    LARGEST_UNIT = 100
 
     def __init__(self) -> None:
         self._mean: dict[str, float] = {}
 
     def note(self, kind: str, seconds: float) -> None:
-        """Take one run into the kind's moving average."""
+        """Add one run to the kind's moving average."""
         mean = self._mean.get(kind)
         self._mean[kind] = seconds if mean is None else mean + (seconds - mean) * 0.1
 
     def unit_size(self, kind: str, *, batchable: bool) -> int:
         """Return how many tasks of the kind may share a hand-over; 1 until its pace is known."""
         mean = self._mean.get(kind)
-        if mean is None or mean > (self.BATCHABLE if batchable else self.FAST):
+        longest = self.LONGEST_BATCHABLE_SECONDS if batchable else self.LONGEST_SHARED_SECONDS
+        if mean is None or mean > longest:
             return 1
-        return max(1, min(self.LARGEST, int(self.HAND_OVER / max(mean, 1e-6))))
+        return max(1, min(self.LARGEST_UNIT, int(self.UNIT_SECONDS / max(mean, 1e-6))))

@@ -161,7 +161,7 @@ class TaskLives(RuleBasedStateMachine):
         """Have a worker keep its tasks and be silent; a frozen one goes on as a zombie."""
         seat = self.seats[which]
         if how == "leaves":
-            execute(sql.UNREGISTER, {"workers": [seat]})
+            execute(sql.DEREGISTER, {"workers": [seat]})
             assert not _can_claim(seat)
         else:
             execute(

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from tasks import lifecycle
 from tasks.models import Outcome, Status, Task, Worker
-from tasks.worker.rescuer import Watch
+from tasks.worker.rescuer import HeartbeatObserver
 from tests.factories import make_task, make_worker
 from tests.lifecycle.claiming import heartbeat
 from tests.queue_rows import execute, job_of, jobs
@@ -75,23 +75,23 @@ def test_a_clock_set_back_does_not_keep_the_tasks_of_a_worker_that_was_seen_to_b
 def test_a_watch_tells_the_silent_from_those_that_renew(settings):
     settings.HEARTBEAT_SECONDS = 0.2
     silent, alive = make_worker("silent:1"), make_worker("alive:1")
-    watch = Watch()
-    assert watch.silent() == []
+    observer = HeartbeatObserver()
+    assert observer.silent() == []
 
     def seen() -> bool:
         heartbeat(alive)
-        return watch.silent() == [silent]
+        return observer.silent() == [silent]
 
     wait_until(seen, what="the silent worker to be noticed")
 
 
 def test_a_watch_notices_a_clock_that_was_set(monkeypatch):
-    watch = Watch()
-    assert watch.is_steady()
-    assert watch.is_steady()
+    observer = HeartbeatObserver()
+    assert observer.is_steady()
+    assert observer.is_steady()
     monotonic = time.monotonic
     monkeypatch.setattr(time, "monotonic", lambda: monotonic() + 600)
-    assert not watch.is_steady()
+    assert not observer.is_steady()
 
 
 def test_a_worker_whose_row_is_gone_has_lost_its_tasks():

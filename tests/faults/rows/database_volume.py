@@ -80,9 +80,9 @@ def rich_worker(system: System, dice: Dice) -> Measured:
         what="forgotten",
     )
     # The row of the dead is deleted by whoever's round it is: written down when it is committed.
-    wait_until(lambda: durations.of("unregister"), within=10, what="deletion written down")
+    wait_until(lambda: durations.of("deregister"), within=10, what="deletion written down")
     ms, name = durations.longest()
-    rescues, deletions = durations.of("rescue"), durations.of("unregister")
+    rescues, deletions = durations.of("rescue"), durations.of("deregister")
     return Measured(
         f"longest statement {ms:.0f} ms ({name}); rescue of 200 {max(rescues):.0f} ms, deletion of "
         f"its row {max(deletions):.0f} ms; {system.recovery()}",
