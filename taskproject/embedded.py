@@ -1,4 +1,4 @@
-"""PostgreSQL from PyPI, run as a child of ours, for machines that have none."""
+"""Embedded PostgreSQL: the server from PyPI, run as a child process, for machines without one."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ PARAMETERS: Mapping[str, str] = {
     "unix_socket_permissions": "0700",
     # The web's threads and the workers' processes grow with the cores.
     "max_connections": str(max(200, 100 + 40 * (os.cpu_count() or 1))),
-    # Durable: what was answered is on the disk.
+    # Durable: what was committed is on the disk.
     "fsync": "on",
     "synchronous_commit": "on",
     "full_page_writes": "on",
@@ -63,8 +63,8 @@ PARAMETERS: Mapping[str, str] = {
 class EmbeddedPostgres:
     """A PostgreSQL server that keeps all its files below one directory.
 
-    Making one touches nothing. Whoever starts the server holds the directory from `prepare()` to
-    `release()`; others only ask where it is.
+    Creating the object touches no file. The process that starts the server holds the directory from
+    `prepare()` to `release()`; others only read its address.
     """
 
     def __init__(self, data_dir: Path, *, parameters: Mapping[str, str] | None = None) -> None:
@@ -76,12 +76,12 @@ class EmbeddedPostgres:
 
     @property
     def socket_dir(self) -> Path:
-        """Return the directory of the socket: a short one elsewhere when ours is too deep."""
+        """Return the directory of the socket: a short one elsewhere when ours is too long."""
         inside = self.root / "socket"
         if len(os.fsencode(inside / f".s.PGSQL.{PORT}")) <= LONGEST_SOCKET_PATH:
             return inside
         name = hashlib.sha256(os.fsencode(self.root)).hexdigest()[:20]
-        # Not the TMPDIR of one process: all of them must come to the same place.
+        # Not the TMPDIR of one process: all processes must use the same directory.
         return Path("/tmp", f"tasks-postgres-{name}")  # noqa: S108
 
     def connection_settings(self) -> dict[str, str]:
@@ -105,7 +105,7 @@ class EmbeddedPostgres:
             self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._take_lock()
             user = cluster.server_user(self.cluster)
-            cluster.open_way(self.root, user)
+            cluster.grant_access(self.root, user)
             cluster.make_socket_dir(self.socket_dir, user)
             self._end_orphan()
             if not self.cluster.exists():
@@ -125,7 +125,7 @@ class EmbeddedPostgres:
             raise
 
     def release(self) -> None:
-        """Let go of the directory, when the server has ended."""
+        """Release the directory, after the server has ended."""
         if self._lock is not None:
             if self.socket_dir.parent != self.root:
                 with suppress(OSError):
@@ -157,7 +157,7 @@ class EmbeddedPostgres:
         )
 
     def is_ready(self) -> bool:
-        """Tell whether the server accepts connections."""
+        """Return whether the server accepts connections."""
         lines = self._pid_file_lines()
         return len(lines) > 7 and lines[7].strip() == "ready" and self._postmaster() is not None
 
@@ -166,10 +166,10 @@ class EmbeddedPostgres:
         deadline = time.monotonic() + timeout
         while not self.is_ready():
             if process.poll() is not None or time.monotonic() > deadline:
-                raise EmbeddedError(f"PostgreSQL did not start: {self.last_words()}")
+                raise EmbeddedError(f"PostgreSQL did not start: {self.last_log_lines()}")
             time.sleep(POLL)
 
-    def last_words(self, count: int = 5) -> str:
+    def last_log_lines(self, count: int = 5) -> str:
         """Return the last lines of the server's log."""
         try:
             return "\n".join(self.log.read_text(errors="replace").splitlines()[-count:])
@@ -178,7 +178,7 @@ class EmbeddedPostgres:
 
     @contextmanager
     def running(self, *, timeout: float = 60.0) -> Iterator[Self]:
-        """Run the server for a while, outside any supervisor; it ends with the calling thread."""
+        """Run the server without a supervisor; it ends with the calling thread."""
         self.prepare()
         try:
             process = self._popen()
@@ -226,10 +226,10 @@ class EmbeddedPostgres:
         self._lock = lock
 
     def _end_orphan(self) -> None:
-        """Stop a server whose supervisor was killed; nobody else can be using the directory."""
+        """Stop a server that a killed supervisor left; the lock keeps other processes out."""
         pid = self._postmaster()
         if pid is None:
-            # A process id that has gone to a stranger since would stop PostgreSQL from starting.
+            # PostgreSQL would not start while another process has the old server's process id.
             if _is_alive(next(iter(self._pid_file_lines()), "")):
                 (self.cluster / "postmaster.pid").unlink()
             return
@@ -237,7 +237,9 @@ class EmbeddedPostgres:
         deadline = time.monotonic() + STOP_TIMEOUT
         while self._postmaster() == pid:
             if time.monotonic() > deadline:
-                raise EmbeddedError(f"A PostgreSQL left behind (process {pid}) does not end.")
+                raise EmbeddedError(
+                    f"The PostgreSQL of an earlier run (process {pid}) does not end."
+                )
             time.sleep(POLL)
 
     def _postmaster(self) -> int | None:

@@ -1,4 +1,4 @@
-"""Readers of environment values that refuse a wrong one with a sentence that names it."""
+"""Environment values: readers that refuse an invalid one with a sentence that names it."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ def number(
     env: environ.Env, name: str, default: int, *, low: int, high: int, also: str | None = None
 ) -> int:
     """Read a whole number between `low` and `high`, under `name` or its other spelling."""
-    raw, found = _raw(env, name, str(default), also)
+    raw, source = _raw(env, name, str(default), also)
     if not re.fullmatch(r"-?\d{1,18}", raw) or not low <= int(raw) <= high:
         raise ImproperlyConfigured(
-            f"{found}={raw!r} is not a whole number between {low} and {high}."
+            f"{source}={raw!r} is not a whole number between {low} and {high}."
         )
     return int(raw)
 
@@ -40,11 +40,11 @@ def seconds(
     env: environ.Env, name: str, default: str, *, low: float, also: str | None = None
 ) -> float:
     """Read a duration in seconds: "30", "0.5", "30s", "5m", "1h"."""
-    raw, found = _raw(env, name, default, also)
+    raw, source = _raw(env, name, default, also)
     match = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m|h|)", raw)
     if not match or (value := float(match[1]) * _UNITS[match[2]]) < low:
         raise ImproperlyConfigured(
-            f"{found}={raw!r} is not a duration of at least {low:g} s, such as 30, 30s or 5m."
+            f"{source}={raw!r} is not a duration of at least {low:g} s, such as 30, 30s or 5m."
         )
     return value
 
@@ -71,20 +71,20 @@ def http_url(env: environ.Env, name: str, default: str) -> str:
     # A password in it would end up in logs.
     if not usable or parts.username or parts.query or parts.fragment:
         example = default or "https://example.org/path"
-        raise ImproperlyConfigured(f"{name} is no plain address such as {example}.")
+        raise ImproperlyConfigured(f"{name} is not a plain address such as {example}.")
     return raw.rstrip("/")
 
 
 def api_key(env: environ.Env, name: str) -> str:
-    """Read the key of a service, empty for none; a wrong one is not repeated in the sentence."""
+    """Read the key of a service, empty for none; an invalid one is not repeated in the sentence."""
     key = str(env.str(name, default="")).strip()
     if not re.fullmatch(r"[!-~]*", key):
-        raise ImproperlyConfigured(f"{name} holds characters that no key has.")
+        raise ImproperlyConfigured(f"{name} has characters that a key cannot have.")
     return key
 
 
 def webhook_secret(env: environ.Env, name: str) -> str:
-    """Read a secret of Standard Webhooks, empty for none; a wrong one is not repeated."""
+    """Read a secret of Standard Webhooks, empty for none; an invalid one is not repeated."""
     secret = api_key(env, name)
     try:
         key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
@@ -92,7 +92,7 @@ def webhook_secret(env: environ.Env, name: str) -> str:
         key = b""
     if secret and len(key) < _SHORTEST_SECRET:
         raise ImproperlyConfigured(
-            f"{name} is no secret such as whsec_ and at least {_SHORTEST_SECRET} bytes in base64."
+            f"{name} is not a secret: whsec_ and at least {_SHORTEST_SECRET} bytes in base64."
         )
     return secret
 
@@ -104,24 +104,24 @@ def cache_from_url(env: environ.Env, name: str, default: str) -> dict[str, Any]:
     except (ImproperlyConfigured, ValueError, KeyError) as error:
         # The URL may hold a password and stays out of the sentence.
         raise ImproperlyConfigured(
-            f"{name} is no cache that is known here, such as {default} or redis://host:6379/0."
+            f"{name} is not a known cache such as {default} or redis://host:6379/0."
         ) from error
 
 
 def secret_key(env: environ.Env, data_dir: Path) -> str:
     """Return SECRET_KEY, or one generated once and kept under the data directory."""
-    given = str(env.str("SECRET_KEY", default=""))
-    if given:
-        return given
-    kept = data_dir / "secret_key"
-    if not kept.exists():
+    secret = str(env.str("SECRET_KEY", default=""))
+    if secret:
+        return secret
+    file = data_dir / "secret_key"
+    if not file.exists():
         try:
             data_dir.mkdir(parents=True, exist_ok=True)
-            fresh = data_dir / f".secret_key.{secrets.token_hex(8)}"
-            fresh.touch(mode=0o600)
-            fresh.write_text(secrets.token_urlsafe(64))
+            new = data_dir / f".secret_key.{secrets.token_hex(8)}"
+            new.touch(mode=0o600)
+            new.write_text(secrets.token_urlsafe(64))
             # Two processes that start at once agree: the first link wins.
-            kept.hardlink_to(fresh)
+            file.hardlink_to(new)
         except FileExistsError:
             pass
         except OSError as error:
@@ -129,8 +129,8 @@ def secret_key(env: environ.Env, data_dir: Path) -> str:
                 f"DATA_DIR={str(data_dir)!r} cannot be written ({error.strerror}): "
                 "name another directory, or set SECRET_KEY and DATABASE_URL."
             ) from error
-        fresh.unlink()
-    return kept.read_text()
+        new.unlink()
+    return file.read_text()
 
 
 def database_from_url(url: str) -> dict[str, Any]:
@@ -141,12 +141,12 @@ def database_from_url(url: str) -> dict[str, Any]:
     try:
         parsed: dict[str, Any] = dict(environ.Env.db_url_config(url))
     except (ValueError, KeyError, TypeError) as error:
-        raise ImproperlyConfigured(_wrong_url()) from error
+        raise ImproperlyConfigured(_invalid_url()) from error
     if parsed.pop("ENGINE", None) != "django.db.backends.postgresql" or not parsed.get("NAME"):
-        raise ImproperlyConfigured(_wrong_url())
+        raise ImproperlyConfigured(_invalid_url())
     return parsed
 
 
-def _wrong_url() -> str:
+def _invalid_url() -> str:
     # The URL itself holds a password and stays out of the sentence.
     return "DATABASE_URL is not of the form postgres://user:password@host:5432/database."

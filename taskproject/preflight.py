@@ -1,4 +1,4 @@
-"""What has to hold before anything is started; whatever does not is one sentence."""
+"""Preflight checks: what prevents a start is reported in one sentence, before anything runs."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ DATABASE_POLL = 0.2
 
 
 class NotReady(Exception):
-    """Something outside stands in the way; the message is a sentence that says what to do."""
+    """Something outside prevents a start; the message is a sentence that says what to do."""
 
 
 def check_port(host: str, port: int) -> None:
-    """See that the web server can listen. Raises NotReady."""
+    """Check that the web server can listen. Raises NotReady."""
     try:
         family, kind, _, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -38,7 +38,7 @@ def check_port(host: str, port: int) -> None:
 
 
 def check_directory(directory: Path) -> None:
-    """See that files can be kept in a directory below DATA_DIR. Raises NotReady."""
+    """Check that files can be written to a directory below DATA_DIR. Raises NotReady."""
     try:
         directory.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=directory):
@@ -51,7 +51,7 @@ def check_directory(directory: Path) -> None:
 
 
 def check_database(parameters: dict[str, Any], *, timeout: float = DATABASE_TIMEOUT) -> None:
-    """See that the database of DATABASE_URL answers and is recent enough. Raises NotReady.
+    """Check that the database of DATABASE_URL answers and is recent enough. Raises NotReady.
 
     `parameters` are those of psycopg. A server that is only just starting is waited for.
     """
@@ -70,7 +70,7 @@ def check_database(parameters: dict[str, Any], *, timeout: float = DATABASE_TIME
 
 
 def check_version(server_version: int) -> None:
-    """See that a server, by libpq's number, is recent enough. Raises NotReady."""
+    """Check that a server, by libpq's version number, is recent enough. Raises NotReady."""
     if server_version < OLDEST_POSTGRES * 10_000:
         raise NotReady(
             f"The database of DATABASE_URL is PostgreSQL {server_version // 10_000}: "
@@ -79,13 +79,13 @@ def check_version(server_version: int) -> None:
 
 
 def _is_final(reason: str) -> bool:
-    """Tell a server that refuses us from one that has only just been started."""
+    """Return whether the server rejects us, rather than is still starting."""
     return "FATAL" in reason and "the database system is" not in reason
 
 
 def _why_not_bound(error: OSError, host: str, port: int) -> str:
     if error.errno == errno.EADDRINUSE:
-        return f"Port {port} on {host} is taken: end what uses it, or choose another with PORT=…"
+        return f"Port {port} on {host} is in use: choose another with PORT=…"
     if error.errno in (errno.EACCES, errno.EPERM):
-        return f"Port {port} may not be used by this user: choose one above 1023 with PORT=…"
-    return f"HOST={host!r} cannot be listened on ({os.strerror(error.errno or 0)})."
+        return f"Port {port} cannot be used by this user: choose one above 1023 with PORT=…"
+    return f"The web server cannot listen on HOST={host!r} ({os.strerror(error.errno or 0)})."

@@ -1,6 +1,6 @@
-"""Every setting, read from the environment (and `.env`) by django-environ.
+"""Settings, read from the environment (and `.env`) by django-environ.
 
-`.env.example` lists them with their defaults. A wrong value stops the start with a sentence.
+`.env.example` lists them with their defaults. An invalid value stops the start with a sentence.
 Importing this module starts nothing and touches no file but `.env` and the generated secret.
 """
 
@@ -46,12 +46,12 @@ PORT = number(env, "PORT", 8000, low=1, high=65535)
 HTTPS = env.bool("HTTPS", default=False)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
 SECURE_SSL_REDIRECT = HTTPS
-# A probe comes to the port itself.
+# Health probes call the port itself, without HTTPS.
 SECURE_REDIRECT_EXEMPT = [r"^health(/|$)"]
 SECURE_HSTS_SECONDS = 365 * 86_400 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
-# Being in the browsers' preload list is for the owner of the domain to decide.
+# Whether it is in the browsers' preload list is a decision of the domain's owner.
 SILENCED_SYSTEM_CHECKS = ["security.W021"]
 
 # An API without keys is for a developer's own machine.
@@ -121,7 +121,7 @@ TEMPLATES: list[dict[str, Any]] = [
     },
 ]
 
-# PostgreSQL: ours, under DATA_DIR, unless a URL names another.
+# PostgreSQL: the embedded server under DATA_DIR, unless a URL names another.
 DATABASE_URL = env.str("DATABASE_URL", default="")
 EMBEDDED: EmbeddedPostgres | None = None if DATABASE_URL else EmbeddedPostgres(DATA_DIR)
 DATABASES: dict[str, dict[str, Any]] = {
@@ -132,7 +132,7 @@ DATABASES: dict[str, dict[str, Any]] = {
         "CONN_HEALTH_CHECKS": True,
     }
 }
-# A network that swallows packets is noticed in seconds, not by the kernel's fifteen minutes.
+# A network that drops packets is noticed in seconds, not after the kernel's fifteen minutes.
 DATABASES["default"]["OPTIONS"] = {
     "connect_timeout": 3,
     "keepalives_idle": 5,
@@ -147,7 +147,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "jobs"
 PROCRASTINATE_ON_APP_READY = "tasks.worker.stock_loop.register"
 
-# Workers. The Celery spellings of the documents are accepted where there is one.
+# Workers. Celery's names in the documents are accepted too.
 CORES = os.cpu_count() or 1
 WORKER_PROCESSES = number(env, "WORKER_PROCESSES", CORES, low=1, high=256)
 WORKER_CONCURRENCY = number(
@@ -173,27 +173,27 @@ HEARTBEAT_SECONDS = 5.0
 RESCUE_SECONDS = 5.0
 POLL_SECONDS = 1.0
 
-# The provider of language models; without a key embedded methods take its place.
+# The provider of language models; without a key embedded methods are used.
 OPENROUTER_API_KEY = api_key(env, "OPENROUTER_API_KEY")
 OPENROUTER_BASE_URL = http_url(env, "OPENROUTER_BASE_URL", "https://openrouter.ai/api/v1")
 OPENROUTER_MODEL = env.str("OPENROUTER_MODEL", default="meta-llama/llama-3.2-90b-text-preview")
 OPENROUTER_TIMEOUT = seconds(env, "OPENROUTER_TIMEOUT", "120", low=1)
 
-# So many failures in a row open a circuit; after so many seconds one call tries it.
+# So many failures in a row open a circuit; after so many seconds one call tries the service.
 CIRCUIT_BREAKER_FAILURE_THRESHOLD = number(
     env, "CIRCUIT_BREAKER_FAILURE_THRESHOLD", 5, low=1, high=1000
 )
 CIRCUIT_BREAKER_RECOVERY_TIMEOUT = seconds(env, "CIRCUIT_BREAKER_RECOVERY_TIMEOUT", "60", low=0.1)
 
-# Answers worth keeping; the table is made by a migration.
+# The cache of answers; a migration creates its table.
 CACHES = {"default": cache_from_url(env, "CACHE_URL", "dbcache://tasks_cache?max_entries=10000")}
 
-# Callbacks are signed with secrets derived from these, and go to the public Internet only, unless
-# the network is one's own.
+# Callbacks are signed with secrets derived from these, and go only to public addresses unless
+# private ones are allowed.
 CALLBACK_SECRETS = words(env, "CALLBACK_SECRET", "") or [SECRET_KEY]
 CALLBACK_ALLOW_PRIVATE = env.bool("CALLBACK_ALLOW_PRIVATE", default=False)
 
-# The platforms on which conversations are held. What is not set here is refused, not waved through.
+# The platforms on which conversations are held. Requests of one that is not set up are refused.
 FACEBOOK_APP_SECRET = api_key(env, "FACEBOOK_APP_SECRET")
 FACEBOOK_VERIFY_TOKEN = api_key(env, "FACEBOOK_VERIFY_TOKEN")
 FACEBOOK_PAGE_ACCESS_TOKEN = api_key(env, "FACEBOOK_PAGE_ACCESS_TOKEN")
@@ -203,7 +203,7 @@ GOOGLE_SERVICE_ACCOUNT_FILE = env.str("GOOGLE_SERVICE_ACCOUNT_FILE", default="")
 GOOGLE_RCS_URL = http_url(env, "GOOGLE_RCS_URL", "https://rcsbusinessmessaging.googleapis.com")
 GENERIC_WEBHOOK_SECRET = webhook_secret(env, "GENERIC_WEBHOOK_SECRET")
 GENERIC_RESPONSE_URL = http_url(env, "GENERIC_RESPONSE_URL", "")
-# How long a request that wants its reply at once waits for it.
+# How long a synchronous request waits for its reply.
 CONVERSATION_SYNC_SECONDS = seconds(env, "CONVERSATION_SYNC_SECONDS", "30", low=0)
 
 # The documented pause of the text analysis, in seconds: "0" or "5-10".
@@ -225,12 +225,12 @@ CONTENT_SECURITY_POLICY = PAGES_POLICY
 UNFOLD = CONSOLE_THEME
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 
-# More than the parser's own limit, which answers 413 in our shape before this one is reached.
+# More than the parser's own limit, which is reached first and returns 413 as a problem document.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 11 * 1024 * 1024
 
 REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        # First: it gives the 401 its challenge.
+        # First: a 401 response has its challenge.
         "tasks.api.authentication.ApiKeyAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],

@@ -1,4 +1,4 @@
-"""Every route: the canonical API, the five systems' own, the pages, the console."""
+"""Routes: the canonical API, those of the five documented systems, the pages, the console."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The web server's command: `python -m taskproject.web` becomes it."""
+"""Web server: its command, which `python -m taskproject.web` runs in its place."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tasks.api.wsgi import Application
 
 # Each may wait for a task on behalf of a client, and holds a connection to the database.
 THREADS = 16
-# Seconds for the requests under way when it stops; longer ones are those that only wait.
+# Seconds that requests have to end when it stops; longer ones only wait for a task.
 STOP_TIMEOUT = 10
 
 
@@ -25,7 +25,7 @@ def command() -> list[str]:
         "port": settings.PORT,
         "workers": settings.CORES,
         "blocking-threads": THREADS,
-        # A thread that ends takes its connection to the database along.
+        # A thread that ends also closes its connection to the database.
         "blocking-threads-idle-timeout": 600,
         "workers-kill-timeout": STOP_TIMEOUT,
         "log-level": "error",
@@ -41,12 +41,12 @@ def command() -> list[str]:
 
 def load() -> Application:
     """Load the site in one of the server's processes."""
-    # The server minds signals only after this: one to stop would be lost meanwhile.
+    # The server handles signals only after this: a stop signal would be lost until then.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     # Imported late: it is the import that loads the site.
     from taskproject.wsgi import application
 
-    # What is there now stays: the collector need not go through it every few requests.
+    # What is loaded now stays: the collector need not scan it every few requests.
     gc.collect()
     gc.freeze()
     return application

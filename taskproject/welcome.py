@@ -1,4 +1,4 @@
-"""What `up` shows once everything runs: a first task and its result, and where to go."""
+"""Welcome: `up` shows a first task, its result and the addresses once everything runs."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ import tasks
 from tasks.models import Task
 
 SAMPLE = (
-    "A queue is a promise. Whoever puts a task into the queue is promised that the task is kept, "
-    "that a worker takes the task from the queue, and that the result of the task is written down "
-    "once. Workers may stop, machines may stop; the promise stays, because the queue and the "
-    "result live in one database, and the database keeps its promise."
+    "A queue is a promise. Each task that is put into the queue is kept, a worker takes the task "
+    "from the queue, and the result of the task is written down once. Workers may stop, machines "
+    "may stop; the promise stays, because the queue and the result live in one database, and the "
+    "database keeps its promise."
 )
 READY_TIMEOUT = 60.0
 RESULT_TIMEOUT = 30.0
@@ -31,13 +31,13 @@ Answer = dict[str, Any]
 
 
 def welcome() -> int:
-    """Show that it works, and where; the exit code of a child that does nothing else."""
+    """Show that the system works, and its addresses; return the exit code of the child."""
     with requests.Session() as session:
-        # Proxies of the environment are not for our own machine.
+        # A proxy of the environment is not used for our own machine.
         session.trust_env = False
         session.headers["Host"] = _host_header()
         if not _becomes_ready(session):
-            _say(f"Not ready within {READY_TIMEOUT:g} s: see {_base()}/health")
+            _print(f"Not ready within {READY_TIMEOUT:g} s: see {_base()}/health")
             return 1
         _show_sample(session)
     _show_addresses(ensure_superuser())
@@ -45,12 +45,12 @@ def welcome() -> int:
 
 
 def ensure_superuser() -> str | None:
-    """Make the superuser `admin` when there is none; the generated password, shown only now."""
+    """Create the superuser `admin` when there is none; return its password, shown only now."""
     users = get_user_model()._default_manager
     if users.filter(is_superuser=True, is_active=True).exists():
         return None
     if users.filter(username="admin").exists():
-        _say("There is no superuser, and `admin` is somebody else: manage.py createsuperuser")
+        _print("There is no superuser, and `admin` is another user: run manage.py createsuperuser")
         return None
     password = secrets.token_urlsafe(12)
     users.create_superuser(username="admin", email="", password=password)
@@ -71,23 +71,23 @@ def _becomes_ready(session: requests.Session) -> bool:
 
 def _show_sample(session: requests.Session) -> None:
     if settings.API_ALLOW_ANONYMOUS:
-        _say('\n  POST /v1/tasks {"text": "A queue is a promise. …"}')
+        _print('\n  POST /v1/tasks {"text": "A queue is a promise. …"}')
         accepted = session.post(f"{_base()}/v1/tasks", json={"text": SAMPLE}, timeout=10)
         accepted.raise_for_status()
         url = f"{_base()}/v1/tasks/{accepted.json()['task_id']}"
         answer = _follow(lambda: session.get(url, timeout=10).json())
     else:
-        _say('\n  tasks.submit("text.analyze", {"text": "A queue is a promise. …"})')
+        _print('\n  tasks.submit("text.analyze", {"text": "A queue is a promise. …"})')
         task = tasks.submit("text.analyze", {"text": SAMPLE})
         answer = _follow(lambda: _answer(Task.objects.get(pk=task.pk)))
     outcome = answer["result"] or answer["error"]
-    late = f"after {RESULT_TIMEOUT:g} s: see {_base()}/health for what waits and who works"
-    _say(f"  {answer['status']} {json.dumps(outcome) if outcome else late}")
+    timed_out = f"after {RESULT_TIMEOUT:g} s: see {_base()}/health for queues and workers"
+    _print(f"  {answer['status']} {json.dumps(outcome) if outcome else timed_out}")
 
 
-def _follow(ask: Callable[[], Answer]) -> Answer:
+def _follow(fetch: Callable[[], Answer]) -> Answer:
     deadline = time.monotonic() + RESULT_TIMEOUT
-    while (answer := ask())["status"] in UNFINISHED and time.monotonic() < deadline:
+    while (answer := fetch())["status"] in UNFINISHED and time.monotonic() < deadline:
         time.sleep(POLL)
     return answer
 
@@ -98,7 +98,7 @@ def _answer(task: Task) -> Answer:
 
 def _show_addresses(password: str | None) -> None:
     once = f"   admin / {password}   (shown only this once)" if password else ""
-    _say(
+    _print(
         f"\n  API      {_base()}/api/v1/tasks/"
         f"\n  Docs     {_base()}/docs"
         f"\n  Pages    {_base()}/"
@@ -113,12 +113,12 @@ def _base() -> str:
 
 
 def _host_header() -> str:
-    """Return a name under which the site answers, whatever address it is reached at."""
-    own = _base().removeprefix("http://")
-    name = own.rsplit(":", 1)[0]
+    """Return a host name that ALLOWED_HOSTS accepts, for any address of the site."""
+    address = _base().removeprefix("http://")
+    name = address.rsplit(":", 1)[0]
     allowed: list[str] = settings.ALLOWED_HOSTS
-    return own if validate_host(name, allowed) else allowed[0].lstrip(".")
+    return address if validate_host(name, allowed) else allowed[0].lstrip(".")
 
 
-def _say(text: str) -> None:
+def _print(text: str) -> None:
     print(text, flush=True)  # noqa: T201

@@ -1,4 +1,4 @@
-"""Rows that are consistent for the status asked for, written without the verbs under test."""
+"""Factories: rows that are consistent with a status, written without the verbs under test."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ ERROR = {"type": "ValueError", "title": "Value error", "detail": "as told"}
 def make_worker(name: str = "test:1", *, silent_for: float = 0.0) -> int:
     """Register a worker whose last heartbeat was so many seconds ago; return its id."""
     with connection.cursor() as cursor:
-        wanted: dict[str, Any] = {
+        params: dict[str, Any] = {
             "name": name, "host": "test", "pid": 1, "queues": [], "concurrency": 4,
         }  # fmt: skip
-        cursor.execute(sql.REGISTER, wanted)
+        cursor.execute(sql.REGISTER, params)
         worker_id = int(cursor.fetchone()[0])
         cursor.execute(
             "UPDATE tasks_worker SET heartbeat_at = now() - %s * interval '1 second' WHERE id = %s",
@@ -46,22 +46,22 @@ def make_context(**fields: Any) -> Context:
 def make_task(status: Status | str = Status.PENDING, **fields: Any) -> Task:
     """Write a task of this status with its job, its worker and its times."""
     now = timezone.now()
-    given = {"kind": "test.script", "input": {"do": "return"}, **fields}
+    values = {"kind": "test.script", "input": {"do": "return"}, **fields}
     if status != Status.PENDING:
-        given.setdefault("attempt", 1)
-        given.setdefault("started_at", now - dt.timedelta(seconds=2))
-    given.setdefault("claim_number", given.get("attempt", 0))
+        values.setdefault("attempt", 1)
+        values.setdefault("started_at", now - dt.timedelta(seconds=2))
+    values.setdefault("claim_number", values.get("attempt", 0))
     if status in TERMINAL:
-        given.setdefault("finished_at", now)
+        values.setdefault("finished_at", now)
     if status == Status.COMPLETED:
-        given.setdefault("result", {"done": True})
-        given.setdefault("progress", 100)
+        values.setdefault("result", {"done": True})
+        values.setdefault("progress", 100)
     if status == Status.FAILED:
-        given.setdefault("error", ERROR)
-        given.setdefault("max_attempts", given["attempt"])
-    if status == Status.PROCESSING and "worker_id" not in given:
-        given["worker_id"] = make_worker()
-    task = Task(status=status, **given)
+        values.setdefault("error", ERROR)
+        values.setdefault("max_attempts", values["attempt"])
+    if status == Status.PROCESSING and "worker_id" not in values:
+        values["worker_id"] = make_worker()
+    task = Task(status=status, **values)
     if status in (Status.PENDING, Status.PROCESSING):
         task.job_id = _make_job(task)
     task.save(force_insert=True)
@@ -72,7 +72,7 @@ def make_task(status: Status | str = Status.PENDING, **fields: Any) -> Task:
 
 def make_attempt(task: Task, outcome: str = Outcome.FAILED, **fields: Any) -> Attempt:
     """Write one ended attempt of a task."""
-    given = {
+    values = {
         "number": task.attempt,
         "claim_number": task.claim_number,
         "worker": "test:1",
@@ -80,7 +80,7 @@ def make_attempt(task: Task, outcome: str = Outcome.FAILED, **fields: Any) -> At
         "finished_at": task.finished_at or timezone.now(),
         **fields,
     }
-    return Attempt.objects.create(task=task, outcome=outcome, **given)
+    return Attempt.objects.create(task=task, outcome=outcome, **values)
 
 
 def _make_job(task: Task) -> int:

@@ -22,7 +22,7 @@ IS_XDIST_WORKER = "PYTEST_XDIST_WORKER" in os.environ
 if not IS_XDIST_WORKER:
     # Directly under the system's directory for temporary files: a socket's path must be short.
     os.environ["DATA_DIR"] = tempfile.mkdtemp(prefix="tasks-test-")
-    # Root's server runs as another user, who must be able to get there.
+    # Root's server runs as another user, who must be able to enter it.
     Path(os.environ["DATA_DIR"]).chmod(0o755)
     # Where collected static files would be; whitenoise warns when it is not there.
     (Path(os.environ["DATA_DIR"]) / "static").mkdir()
@@ -43,14 +43,14 @@ def pytest_configure() -> None:
     """Start the server, and make passwords cheap."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     if not IS_XDIST_WORKER:
-        # What is tested here is not the disk: the durability tests have a cluster of their own.
+        # These tests need no durability: the durability tests have a cluster of their own.
         fast = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
         server = EmbeddedPostgres(Path(os.environ["DATA_DIR"]), parameters=fast)
         _running.enter_context(server.running())
 
 
 def pytest_unconfigure() -> None:
-    """Stop it and leave nothing behind."""
+    """Stop the server and delete its directory."""
     if not IS_XDIST_WORKER:
         _running.close()
         shutil.rmtree(os.environ["DATA_DIR"], ignore_errors=True)

@@ -1,4 +1,4 @@
-"""procrastinate's job rows, as the tests look at them."""
+"""Job rows of procrastinate, read by tests."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ def jobs() -> list[JobRow]:
 
 def job_of(task: Task) -> JobRow:
     """Return the job that the stored task names."""
-    wanted = Task.objects.values_list("job_id", flat=True).get(pk=task.pk)
-    (job,) = [job for job in jobs() if job.id == wanted]
+    job_id = Task.objects.values_list("job_id", flat=True).get(pk=task.pk)
+    (job,) = [job for job in jobs() if job.id == job_id]
     return job
 
 
-def execute(statement: str, wanted: Any = None) -> list[tuple[Any, ...]]:
+def execute(statement: str, params: Any = None) -> list[tuple[Any, ...]]:
     """Run a statement of the test's own; return its rows."""
     with connection.cursor() as cursor:
-        cursor.execute(statement, wanted)
+        cursor.execute(statement, params)
         return list(cursor.fetchall()) if cursor.description else []

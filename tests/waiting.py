@@ -1,4 +1,4 @@
-"""Waiting on a condition, never on the clock."""
+"""Waiting for a condition, never for a fixed time."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-Found = TypeVar("Found")
+Value = TypeVar("Value")
 
 
-def wait_until(condition: Callable[[], Found], *, within: float = 40.0, what: str = "") -> Found:
+def wait_until(condition: Callable[[], Value], *, within: float = 40.0, what: str = "") -> Value:
     """Return the first true value of a condition; fail when there is none within the seconds."""
     end = time.monotonic() + within
-    while not (found := condition()):
+    while not (value := condition()):
         if time.monotonic() > end:
             raise AssertionError(f"not within {within:g} s: {what or condition}")
         time.sleep(0.02)
-    return found
+    return value

@@ -20,9 +20,9 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def database_url() -> str:
-    """Return the URL of this test's database, for processes of their own."""
-    wanted = connection.settings_dict
-    return f"postgresql://{wanted['USER']}@/{wanted['NAME']}?host={wanted['HOST']}"
+    """Return the URL of this test's database, for separate processes."""
+    database = connection.settings_dict
+    return f"postgresql://{database['USER']}@/{database['NAME']}?host={database['HOST']}"
 
 
 def run_until_idle(*, within: float = 30.0, **options: Any) -> None:
@@ -102,7 +102,7 @@ class WorkerCommand:
         return self.log.read()
 
     def end(self) -> None:
-        """Stop it, by force if need be."""
+        """Stop the command, and kill it when it does not end."""
         for pid in self.pids():
             os.kill(pid, signal.SIGCONT)
         if self.popen.poll() is None:
@@ -119,7 +119,7 @@ class WorkerCommand:
 
 
 def is_running(pid: int) -> bool:
-    """Say whether a process exists and is no zombie."""
+    """Return whether a process exists and is not a zombie."""
     try:
         return _stat(pid)[0] not in ("Z", "X")
     except OSError:

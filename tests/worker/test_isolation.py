@@ -1,4 +1,4 @@
-"""R05, R11 to R14: what a handler does to its process costs its own attempt, and nothing else."""
+"""Isolation (R05, R11 to R14): a handler that harms its process costs only its own attempt."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_an_isolated_task_runs_in_a_process_of_its_own_that_is_kept(worker):
     assert not pids & set(command.pids())
 
 
-def test_a_child_that_nobody_needs_any_more_is_ended(worker):
+def test_an_idle_child_is_ended(worker):
     task = lifecycle.submit("test.isolated", {"do": "tell pid"})
     worker(concurrency=1)
     child = _ended(task).result["pid"]
@@ -42,7 +42,7 @@ def test_a_child_that_nobody_needs_any_more_is_ended(worker):
     assert not again.attempts.exists()
 
 
-def test_a_child_that_died_without_work_costs_the_next_task_nothing(worker):
+def test_an_idle_child_that_died_costs_the_next_task_nothing(worker):
     first = lifecycle.submit("test.isolated", {"do": "tell pid"})
     worker(concurrency=1)
     child = _ended(first).result["pid"]
@@ -62,7 +62,7 @@ def test_a_task_that_kills_its_process_fails_after_three_runs(worker, do, how):
     task = _ended(task)
     assert (task.status, task.crashes) == (Status.FAILED, 3)
     assert how in task.error["detail"]
-    assert [one.outcome for one in history_of(task)] == [Outcome.CRASHED] * 3
+    assert [attempt.outcome for attempt in history_of(task)] == [Outcome.CRASHED] * 3
     assert command.pids() == [pid]
 
 
@@ -77,13 +77,13 @@ def test_a_child_that_holds_the_gil_is_killed_at_its_hard_limit(worker):
     neighbour = lifecycle.submit("test.script")
     worker()
     task = _ended(task, within=10)
-    assert [one.outcome for one in history_of(task)] == [Outcome.TIMED_OUT]
-    took = task.finished_at - task.started_at
-    assert 2 <= took.total_seconds() <= 7
+    assert [attempt.outcome for attempt in history_of(task)] == [Outcome.TIMED_OUT]
+    duration = task.finished_at - task.started_at
+    assert 2 <= duration.total_seconds() <= 7
     assert _ended(neighbour).status == Status.COMPLETED
 
 
-def test_the_soft_limit_rings_inside_and_may_be_used_to_clean_up(worker):
+def test_a_handler_in_a_child_can_clean_up_at_its_soft_limit(worker):
     task = lifecycle.submit("test.isolated", {"do": "clean up"})
     worker()
     assert _ended(task).result == {"cleaned": True}
@@ -95,14 +95,14 @@ def test_a_stopped_child_is_killed_at_its_hard_limit(worker, tmp_path):
     worker()
     pid = _pid_in(file)
     os.kill(pid, signal.SIGSTOP)
-    assert [one.outcome for one in history_of(_ended(task))] == [Outcome.TIMED_OUT]
+    assert [attempt.outcome for attempt in history_of(_ended(task))] == [Outcome.TIMED_OUT]
     wait_until(lambda: not is_running(pid), what="killed")
 
 
-def test_what_a_handler_started_is_killed_with_it(worker, tmp_path):
+def test_processes_that_a_handler_started_are_killed_with_its_child(worker, tmp_path):
     file = tmp_path / "pid"
-    given = {"do": "leave a grandchild", "file": str(file)}
-    lifecycle.submit("test.isolated", given, max_attempts=1)
+    task_input = {"do": "leave a grandchild", "file": str(file)}
+    lifecycle.submit("test.isolated", task_input, max_attempts=1)
     worker()
     pid = _pid_in(file)
     wait_until(lambda: not is_running(pid), within=10, what="grandchild killed")
@@ -121,8 +121,8 @@ def test_daemons_that_a_handler_left_are_killed_with_its_child(worker, tmp_path)
 
 def test_daemons_live_as_long_as_the_attempt_that_left_them(worker, tmp_path):
     file, go_on = tmp_path / "daemons", tmp_path / "go on"
-    given = {"do": "leave daemons", "file": str(file), "go on": str(go_on)}
-    task = lifecycle.submit("test.isolated_effect", given)
+    task_input = {"do": "leave daemons", "file": str(file), "go on": str(go_on)}
+    task = lifecycle.submit("test.isolated_effect", task_input)
     command = worker()
     daemons = _daemons_in(file)
     neighbour = lifecycle.submit("test.isolated", {"do": "exit"}, max_attempts=1)
@@ -136,13 +136,13 @@ def test_daemons_live_as_long_as_the_attempt_that_left_them(worker, tmp_path):
 
 def test_daemons_die_with_a_killed_worker(worker, tmp_path):
     file = tmp_path / "daemons"
-    given = {"do": "leave daemons", "file": str(file), "go on": str(tmp_path / "never")}
-    lifecycle.submit("test.isolated_effect", given)
+    task_input = {"do": "leave daemons", "file": str(file), "go on": str(tmp_path / "never")}
+    lifecycle.submit("test.isolated_effect", task_input)
     command = worker()
     daemons = _daemons_in(file)
     (parent,) = command.pids()
     os.kill(parent, signal.SIGKILL)
-    wait_until(lambda: not any(map(is_running, daemons)), within=2, what="no daemon left")
+    wait_until(lambda: not any(map(is_running, daemons)), within=2, what="daemons killed")
 
 
 def test_a_cancelled_child_is_killed_at_once(worker, tmp_path):
@@ -162,13 +162,15 @@ def test_children_die_with_their_worker(worker, tmp_path):
     child = _pid_in(file)
     (parent,) = command.pids()
     os.kill(parent, signal.SIGKILL)
-    wait_until(lambda: not is_running(child), within=2, what="no orphan")
+    wait_until(lambda: not is_running(child), within=2, what="child killed")
 
 
-def test_progress_comes_out_of_the_child(worker):
+def test_the_progress_of_a_child_is_recorded(worker):
     lifecycle.submit("test.isolated", {"do": "progress"})
     worker()
-    wait_until(lambda: Task.objects.filter(progress_message="getting there").exists(), what="told")
+    wait_until(
+        lambda: Task.objects.filter(progress_message="getting there").exists(), what="progress"
+    )
 
 
 def test_a_child_is_replaced_when_it_has_run_enough(worker):
@@ -193,10 +195,10 @@ def _pid_in(file: Path) -> int:
 
 
 def _daemons_in(file: Path) -> list[int]:
-    """Return the process ids of both daemons and of what each started, once all are told."""
+    """Return the process ids of both daemons and of what each started, once all are written."""
 
-    def told() -> list[int]:
+    def pids() -> list[int]:
         files = [file.with_suffix(f".{number}") for number in range(2)]
-        return [int(word) for one in files if one.exists() for word in one.read_text().split()]
+        return [int(word) for path in files if path.exists() for word in path.read_text().split()]
 
-    return wait_until(lambda: len(told()) == 4 and told(), what="daemons started") or []
+    return wait_until(lambda: len(pids()) == 4 and pids(), what="daemons started") or []

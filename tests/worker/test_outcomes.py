@@ -1,4 +1,4 @@
-"""What a handler may do, run by a real worker in this process."""
+"""Outcomes: how a task ends, by what its handler does, on a real worker."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ pytestmark = pytest.mark.django_db(transaction=True)
         ("return a NUL", Status.FAILED, [Outcome.FAILED]),
     ],
 )
-def test_what_a_handler_does_decides_the_end(run_tasks, do, status, attempts):
+def test_a_handler_decides_how_its_task_ends(run_tasks, do, status, attempts):
     tasks.submit("test.script", {"do": do})
     run_tasks()
     task = Task.objects.get()
     assert task.status == status
-    assert [one.outcome for one in history_of(task)] == attempts
-    assert [one.number for one in history_of(task)] == list(range(1, len(attempts) + 1))
+    assert [attempt.outcome for attempt in history_of(task)] == attempts
+    assert [attempt.number for attempt in history_of(task)] == list(range(1, len(attempts) + 1))
     assert jobs() == []
 
 
@@ -62,7 +62,7 @@ def _snoozed_thrice() -> bool:
         connection.close()
 
 
-def test_a_follow_up_comes_with_the_finish(run_tasks):
+def test_a_follow_up_is_submitted_with_the_finish(run_tasks):
     tasks.submit("test.script", {"do": "follow up", "value": 7})
     run_tasks()
     assert [task.result for task in Task.objects.order_by("id")] == [{"done": True}, {"echo": 7}]
@@ -74,12 +74,12 @@ def test_the_worker_logs_each_follow_up_as_submitted(worker):
     wait_until(lambda: Task.objects.filter(status=Status.COMPLETED).count() == 2, what="two ends")
     follow_up = Task.objects.exclude(pk=first.id).get()
     lines = [json.loads(line) for line in command.output().splitlines() if "submitted" in line]
-    assert [(one["task_id"], one["kind"], one["status"]) for one in lines] == [
+    assert [(line["task_id"], line["kind"], line["status"]) for line in lines] == [
         (str(follow_up.id), "test.script", "PENDING")
     ]
 
 
-def test_a_follow_up_of_a_failed_attempt_never_comes(run_tasks):
+def test_a_failed_attempt_submits_no_follow_up(run_tasks):
     tasks.submit("test.script", {"do": "follow up", "value": 7, "then": "raise"})
     run_tasks()
     assert Task.objects.get().status == Status.FAILED
@@ -99,7 +99,7 @@ def test_a_transactional_handlers_writes_commit_with_the_finish(run_tasks):
     assert list(Effect.objects.values_list("task_id", flat=True)) == [task.id]
 
 
-def test_a_transactional_handlers_writes_go_when_it_fails(run_tasks):
+def test_a_transactional_handlers_writes_roll_back_when_it_fails(run_tasks):
     tasks.submit("test.effect", {"do": "raise"})
     run_tasks()
     assert Task.objects.get().status == Status.FAILED
@@ -114,7 +114,7 @@ def test_many_small_tasks_all_end_and_share_hand_overs(run_tasks):
     assert jobs() == []
 
 
-def test_a_member_that_fails_costs_its_neighbours_nothing(run_tasks):
+def test_a_failed_task_of_a_mini_batch_costs_the_others_nothing(run_tasks):
     def numbers(n: int) -> list[object]:
         return ["not a number"] if n % 10 == 3 else [n]
 
@@ -126,13 +126,13 @@ def test_a_member_that_fails_costs_its_neighbours_nothing(run_tasks):
     assert Task.objects.filter(status=Status.COMPLETED).count() == 270
 
 
-def test_past_the_soft_limit_a_heeding_handler_fails(run_tasks, tmp_path):
+def test_a_handler_that_heeds_its_soft_limit_fails(run_tasks, tmp_path):
     tasks.submit("test.overdue", {"file": str(tmp_path / "never"), "heed": True})
     run_tasks()
     assert Task.objects.get().error["type"] == "SoftTimeLimitExceeded"
 
 
-def test_a_worker_leaves_no_row_behind(run_tasks):
+def test_a_stopped_worker_leaves_no_row(run_tasks):
     tasks.submit("test.script")
     run_tasks()
     assert not Worker.objects.exists()
@@ -147,7 +147,7 @@ def test_a_worker_wakes_when_the_next_task_is_due_and_not_by_its_poll(run_tasks)
     assert Task.objects.get().status == Status.COMPLETED
 
 
-def test_an_idle_worker_is_told_of_what_will_soon_be_due(run_tasks, tmp_path):
+def test_an_idle_worker_wakes_for_a_task_that_is_due_soon(run_tasks, tmp_path):
     file = tmp_path / "there"
     tasks.submit("test.script", {"do": "wait for file", "file": str(file)})
 

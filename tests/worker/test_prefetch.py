@@ -1,4 +1,4 @@
-"""How much a worker claims, and when."""
+"""Prefetch: how many tasks a worker claims, and when."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def worked(*, per_second: float, claims: int = 20, least: int = 1) -> tuple[Pref
     return prefetch, prefetch.size(least=least, now=now, processed=processed)
 
 
-def test_the_first_claim_is_as_large_as_told_or_as_there_are_free_slots() -> None:
+def test_the_first_claim_has_the_configured_size_or_that_of_the_free_slots() -> None:
     prefetch = Prefetch(first_claim=4)
     assert prefetch.size(least=1, now=0, processed=0) == 4
     assert prefetch.size(least=8, now=0, processed=0) == 8
@@ -59,7 +59,7 @@ def test_a_slow_database_makes_claims_larger_up_to_a_bound() -> None:
     assert prefetch.size(least=1, now=now, processed=20_000) == 60
 
 
-def test_what_was_slow_before_is_forgotten() -> None:
+def test_a_reset_discards_the_measured_rate() -> None:
     prefetch, _ = worked(per_second=20_000)
     prefetch.reset()
     assert prefetch.size(least=1, now=300.0, processed=0) == 4

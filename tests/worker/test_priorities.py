@@ -1,4 +1,4 @@
-"""High, medium, low: the documented queues put their work in order under load."""
+"""Priorities: the three documented queues are worked off in order under load."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ BY_PRIORITY = {
 
 
 def test_the_three_queues_have_three_priorities() -> None:
-    found = [(kinds.get(name).queue, kinds.get(name).priority) for name in BY_PRIORITY.values()]
-    assert found == [("conversations", 10), ("webhooks", 5), ("analytics", 0)]
+    queues = [(kinds.get(name).queue, kinds.get(name).priority) for name in BY_PRIORITY.values()]
+    assert queues == [("conversations", 10), ("webhooks", 5), ("analytics", 0)]
 
 
-def test_one_slot_takes_what_waits_in_three_queues_by_priority(
+def test_one_slot_takes_the_tasks_of_three_queues_by_priority(
     run_tasks: Callable[..., None],
 ) -> None:
     # The lowest first, and then in turn: nothing but the priority puts them in order.
@@ -41,8 +41,8 @@ def test_one_slot_takes_what_waits_in_three_queues_by_priority(
     lifecycle.submit_many(waiting)
     run_tasks(concurrency=1, within=60)
     queue_of = {task.pk: task.queue for task in Task.objects.filter(status=Status.COMPLETED)}
-    run = [queue_of[id] for id in Effect.objects.order_by("id").values_list("task_id", flat=True)]
-    # A twentieth of the work is what waits below: nothing starves, and little is out of order.
-    assert Counter(run[:EACH])["conversations"] >= 0.9 * EACH
-    assert Counter(run[EACH : 2 * EACH])["webhooks"] >= 0.8 * EACH
-    assert Counter(run[2 * EACH :])["analytics"] >= 0.8 * EACH
+    order = [queue_of[id] for id in Effect.objects.order_by("id").values_list("task_id", flat=True)]
+    # A twentieth of each claim has a lower priority: nothing starves, and little is out of order.
+    assert Counter(order[:EACH])["conversations"] >= 0.9 * EACH
+    assert Counter(order[EACH : 2 * EACH])["webhooks"] >= 0.8 * EACH
+    assert Counter(order[2 * EACH :])["analytics"] >= 0.8 * EACH

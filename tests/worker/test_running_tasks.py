@@ -1,4 +1,4 @@
-"""What can be done to a task while it runs, on a real worker."""
+"""Running tasks: cancellation, progress, limits and replacement, on a real worker."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _ended(within: float = 20.0) -> Task:
     return Task.objects.get()
 
 
-def test_a_heeding_task_is_cancelled_within_moments(worker, tmp_path):
+def test_a_running_task_that_heeds_its_cancellation_ends_soon(worker, tmp_path):
     lifecycle.submit("test.script", {"do": "wait for file", "file": str(tmp_path / "never")})
     worker()
     (task,) = wait_until(_running, what="running")
@@ -29,10 +29,10 @@ def test_a_heeding_task_is_cancelled_within_moments(worker, tmp_path):
     assert _ended(within=3).status == Status.CANCELLED
 
 
-def test_a_deaf_task_that_completes_is_told_to_have_completed(worker, tmp_path):
+def test_a_running_task_that_ignores_its_cancellation_completes(worker, tmp_path):
     file = tmp_path / "go on"
-    given = {"do": "wait for file", "file": str(file), "heed": False}
-    lifecycle.submit("test.script", given)
+    task_input = {"do": "wait for file", "file": str(file), "heed": False}
+    lifecycle.submit("test.script", task_input)
     worker()
     (task,) = wait_until(_running, what="running")
     lifecycle.cancel(task)
@@ -53,13 +53,13 @@ def test_progress_is_seen_while_the_task_runs(worker, tmp_path):
     assert _ended().progress == 100
 
 
-def test_past_the_hard_limit_the_attempt_ends_and_the_process_is_replaced(worker, tmp_path):
+def test_an_attempt_past_its_hard_limit_ends_and_its_process_is_replaced(worker, tmp_path):
     lifecycle.submit("test.overdue", {"file": str(tmp_path / "never"), "heed": False})
     command = worker(WORKER_STOP_GRACE_PERIOD="5s")
     (pid,) = command.pids()
     task = _ended(within=10)
     assert (task.status, task.error["type"]) == (Status.FAILED, "TimeoutError")
-    assert [one.outcome for one in history_of(task)] == [Outcome.TIMED_OUT]
+    assert [attempt.outcome for attempt in history_of(task)] == [Outcome.TIMED_OUT]
     wait_until(lambda: command.pids() and command.pids() != [pid], what="replaced")
     next_task = lifecycle.submit("test.script")
     wait_until(lambda: Task.objects.get(pk=next_task.pk).is_terminal, what="works again")
@@ -92,7 +92,7 @@ def _three_in_two_processes() -> set[int]:
     return set(workers) if len(workers) == 3 and len(set(workers)) == 2 else set()
 
 
-def test_a_process_that_has_run_enough_is_replaced_without_losing_anything(worker):
+def test_a_process_that_has_run_enough_is_replaced_without_losing_a_task(worker):
     for _ in range(100):
         lifecycle.submit("test.script")
     command = worker(concurrency=2, WORKER_MAX_TASKS_PER_CHILD="20")

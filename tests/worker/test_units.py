@@ -1,4 +1,4 @@
-"""Units and how the stock loop tells them apart."""
+"""Units: each has a number of its own for the stock loop."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ class Command(BaseCommand):
     requires_system_checks = []
 
     def handle(self, *args: Any, **options: Any) -> None:
-        # Nothing to clean up yet: an interruption before the supervisor's just ends it.
+        # Nothing to clean up yet: until the supervisor runs, Ctrl-C simply ends the process.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         server = settings.EMBEDDED
         try:
@@ -56,10 +56,10 @@ class Command(BaseCommand):
 
 
 def _explain(failure: str, server: EmbeddedPostgres | None) -> str:
-    """Say why it ended; the database's own words are in its log, the others' on the screen."""
+    """Explain why it ended; the database's output is in its log, the others' on the screen."""
     if server and failure.startswith("postgres"):
-        return f"Stopped: {failure}. Its last words, in {server.log}:\n{server.last_words()}"
-    return f"Stopped: {failure}. Its last words are above."
+        return f"Stopped: {failure}. The end of {server.log}:\n{server.last_log_lines()}"
+    return f"Stopped: {failure}. Its last output is above."
 
 
 def _children() -> list[Child]:

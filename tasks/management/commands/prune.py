@@ -1,4 +1,4 @@
-"""Delete what ended longer ago than its retention."""
+"""Delete tasks that ended longer ago than their retention period."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Show what waits, what runs, and who works."""
+"""Show the lanes, the statuses, the queues and the workers."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ class Command(BaseCommand):
 
 
 def _document() -> dict[str, Any]:
-    found = stats.queues_status(exact=True)
+    status = stats.queues_status(exact=True)
     return {
-        **found.document(),
+        **status.document(),
         "workers": [
             {
                 "name": worker.name,
@@ -58,7 +58,7 @@ def _document() -> dict[str, Any]:
             }
             for worker in stats.workers()
         ],
-        "timestamp": found.now,
+        "timestamp": status.now,
     }
 
 

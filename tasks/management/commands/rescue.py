@@ -1,4 +1,4 @@
-"""Take back what dead workers held."""
+"""Rescue the tasks of dead workers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tasks import lifecycle
 
 
 class Command(BaseCommand):
-    help = "Queue again what dead workers held; the workers do it by themselves every few seconds."
+    help = "Queue the tasks of dead workers again; workers do it by themselves every few seconds."
 
     def handle(self, *args: Any, **options: Any) -> None:
         self.stdout.write(f"{lifecycle.rescue()} tasks rescued")

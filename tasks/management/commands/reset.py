@@ -1,4 +1,4 @@
-"""Show what is there; delete it all when told so."""
+"""Show how much the engine holds; delete all of it with --confirm."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tasks import lifecycle, stats
 
 
 class Command(BaseCommand):
-    help = "Show what the engine holds, and delete all of it when told so by --confirm."
+    help = "Show how much the engine holds, and delete all of it with --confirm."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
@@ -24,13 +24,13 @@ class Command(BaseCommand):
             self.stdout.write("Nothing was deleted. To delete all of it: reset --confirm")
             return
         lifecycle.reset()
-        self.stdout.write(self.style.WARNING("All tasks were deleted. What is there now:"))
+        self.stdout.write(self.style.WARNING("All tasks were deleted. What is left:"))
         self._show()
 
     def _show(self) -> None:
         for status, count in stats.queues_status(exact=True).states.items():
             self.stdout.write(f"{count:>10,}  tasks {status}")
-        for what, count in stats.holdings().items():
-            self.stdout.write(f"{count:>10,}  {what}")
+        for name, count in stats.holdings().items():
+            self.stdout.write(f"{count:>10,}  {name}")
         for state, count in stats.worker_counts().items():
             self.stdout.write(f"{count:>10,}  workers {state}")

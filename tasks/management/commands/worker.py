@@ -30,8 +30,8 @@ class Command(BaseCommand):
         queues = [name.strip() for name in options["queues"].split(",") if name.strip()]
         if processes < 1 or concurrency < 1:
             raise CommandError("--processes and --concurrency must be at least 1.")
-        if wrong := [name for name in queues if not QUEUE_NAME.fullmatch(name)]:
-            raise CommandError(f"{wrong[0]!r} is not a name for a queue.")
+        if invalid := [name for name in queues if not QUEUE_NAME.fullmatch(name)]:
+            raise CommandError(f"{invalid[0]!r} is not a valid queue name.")
         host_limits.set_capacity(concurrency)
         run = partial(
             run_worker,

@@ -1,4 +1,4 @@
-"""Tell whether this machine's workers are alive, for a container's health check."""
+"""Report whether this machine's workers are alive, for a container's health check."""
 
 from __future__ import annotations
 
