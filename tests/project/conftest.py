@@ -19,7 +19,7 @@ Supervise = Callable[[str], "Supervised"]
 
 
 class Supervised:
-    """A supervisor of toys at work."""
+    """A running supervisor of test children."""
 
     def __init__(self, name: str, journal: Path) -> None:
         self.journal = journal
@@ -35,18 +35,16 @@ class Supervised:
     def lines(self, name: str, event: str) -> list[list[str]]:
         if not self.journal.exists():
             return []
-        found = [line.split() for line in self.journal.read_text().splitlines()]
-        return [words for words in found if words[:2] == [name, event]]
+        return [words for words in self._journal_lines() if words[:2] == [name, event]]
 
     def pids(self, name: str) -> list[int]:
         return [int(words[2]) for words in self.lines(name, "began")]
 
     def order(self, event: str) -> list[str]:
-        found = [line.split() for line in self.journal.read_text().splitlines()]
-        return [words[0] for words in found if words[1] == event]
+        return [words[0] for words in self._journal_lines() if words[1] == event]
 
     def began(self, name: str, *, times: int = 1) -> int:
-        """Wait until a child has been started; its process id."""
+        """Wait until a child has been started; return its process id."""
         wait_until(lambda: len(self.pids(name)) >= times)
         return self.pids(name)[-1]
 
@@ -58,10 +56,13 @@ class Supervised:
         main = psutil.Process(self.process.pid)
         return [main, *main.children(recursive=True)]
 
+    def _journal_lines(self) -> list[list[str]]:
+        return [line.split() for line in self.journal.read_text().splitlines()]
+
 
 @pytest.fixture
 def supervise(tmp_path: Path) -> Iterator[Supervise]:
-    """Start supervisors of toys, and end what they leave."""
+    """Return a starter of supervisors of test children, which are ended after the test."""
     started: list[Supervised] = []
 
     def start(name: str) -> Supervised:
@@ -83,7 +84,7 @@ def supervise(tmp_path: Path) -> Iterator[Supervise]:
 @contextmanager
 def open_directory() -> Iterator[Path]:
     """Make a directory that PostgreSQL's own user may enter, unlike pytest's."""
-    directory = Path(tempfile.mkdtemp(prefix="platform-"))
+    directory = Path(tempfile.mkdtemp(prefix="project-"))
     directory.chmod(0o755)
     try:
         yield directory

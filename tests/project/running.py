@@ -55,7 +55,7 @@ class Up:
         return self.log.read_text()
 
     def wait_until_started(self) -> None:
-        """Wait for the addresses."""
+        """Wait until it has shown its addresses."""
         wait_until(
             lambda: STARTED in self.output or self.popen.poll() is not None,
             within=60,
@@ -64,7 +64,7 @@ class Up:
         assert STARTED in self.output, self.output
 
     def processes(self) -> list[int]:
-        """Return the process ids of all there is of it."""
+        """Return the process ids of the command and its descendants."""
         main = psutil.Process(self.popen.pid)
         return [main.pid, *(child.pid for child in main.children(recursive=True))]
 
@@ -83,15 +83,15 @@ class Up:
         return ""
 
     def submit(self, text: str) -> str:
-        """Submit a text over HTTP; the task's id."""
-        return str(self._ask("/v1/tasks", {"text": text})["task_id"])
+        """Submit a text over HTTP; return the task's id."""
+        return str(self._request("/v1/tasks", {"text": text})["task_id"])
 
     def task(self, task_id: str) -> dict[str, Any]:
-        """Return a task, as told over HTTP."""
-        return self._ask(f"/v1/tasks/{task_id}")
+        """Return a task, read over HTTP."""
+        return self._request(f"/v1/tasks/{task_id}")
 
     def completes(self, text: str) -> bool:
-        """Say whether a text is accepted now and analysed soon; False while it is not accepted."""
+        """Wait until a text is analysed; return False when it is not accepted."""
         try:
             task_id = self.submit(text)
         except OSError:
@@ -101,11 +101,11 @@ class Up:
 
     def password(self) -> str | None:
         """Return the console's password, if it was shown."""
-        found = re.search(r"admin / (\S+)", self.output)
-        return found[1] if found else None
+        match = re.search(r"admin / (\S+)", self.output)
+        return match[1] if match else None
 
     def stop(self, signum: signal.Signals = signal.SIGTERM) -> int:
-        """Ask it to stop; its exit code."""
+        """Ask it to stop; return its exit code."""
         self.popen.send_signal(signum)
         return self.popen.wait(45)
 
@@ -118,19 +118,19 @@ class Up:
             return str(self.task(task_id)["status"])
         return "unknown"
 
-    def _ask(self, path: str, body: dict[str, str] | None = None) -> dict[str, Any]:
+    def _request(self, path: str, body: dict[str, str] | None = None) -> dict[str, Any]:
         request = urllib.request.Request(
             f"http://127.0.0.1:{self.port}{path}",
             data=json.dumps(body).encode() if body else None,
             headers={"Content-Type": "application/json"},
         )
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            return dict(json.load(answer))
+        with urllib.request.urlopen(request, timeout=10) as response:
+            return dict(json.load(response))
 
 
 @contextmanager
 def up(data_dir: Path, **environment: str) -> Iterator[Up]:
-    """Run `manage.py up`, and see that it has ended afterwards."""
+    """Run `manage.py up`, and end it afterwards."""
     running = Up(data_dir, **environment)
     try:
         yield running
@@ -143,6 +143,6 @@ def up(data_dir: Path, **environment: str) -> Iterator[Up]:
 
 
 def free_port() -> int:
-    """Return a port nobody listens on."""
+    """Return a port that is not in use."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])

@@ -1,6 +1,6 @@
 """An embedded PostgreSQL held by a process: `python -m tests.project.serving DIRECTORY`.
 
-With `--orphan` it leaves the server running, as a kill did where no kernel ends the children.
+With `--orphan` it leaves the server running, as a kill does where the kernel ends no children.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A supervisor of toy children, run as a program: `python -m tests.project.supervised NAME FILE`.
+"""A supervisor of test children, run as a program: `python -m tests.project.supervised NAME FILE`.
 
 Each child writes what it does into the file: a line `name event pid time`.
 """
@@ -52,21 +52,21 @@ def short_lived(name: str, *, code: int, lives: float = 0.0) -> int:
     return code
 
 
-def parent_of_a_runaway(name: str) -> int:
-    """Have a child that leaves the group and heeds nothing."""
+def parent_of_a_stray(name: str) -> int:
+    """Start a process that leaves the group and ignores SIGTERM."""
     if os.fork() == 0:
         os.setsid()
-        stubborn("runaway")
+        stubborn("stray")
     return polite(name)
 
 
-def quiet(name: str) -> int:
-    """Beat for as long as there is no file, then hold the interpreter's lock for ever."""
+def blocking(name: str) -> int:
+    """Count for the watchdog until the file `block` exists, then block the interpreter."""
     start_watchdog_thread()
     write(name, "began")
-    while not JOURNAL.with_name("be mute").exists():
+    while not JOURNAL.with_name("block").exists():
         time.sleep(0.02)
-    write(name, "mute")
+    write(name, "blocked")
     return sum(range(10**12))
 
 
@@ -78,7 +78,7 @@ def child(name: str, *, tier: int = 0, takes: float = 0.0) -> Child:
     return Child(name, partial(polite, name, takes=takes), tier=tier)
 
 
-def obstinate(name: str) -> Child:
+def stubborn_child(name: str) -> Child:
     return Child(name, partial(stubborn, name))
 
 
@@ -90,42 +90,44 @@ SUPERVISORS: dict[str, Callable[[], Supervisor]] = {
     "three": lambda: Supervisor(
         [child("top", tier=2), child("middle", tier=1), child("bottom", takes=0.2)], stop_grace=5
     ),
-    "stubborn": lambda: Supervisor([obstinate("mule")], stop_grace=0.5),
+    "stubborn": lambda: Supervisor([stubborn_child("stubborn")], stop_grace=0.5),
     "patient": lambda: Supervisor(
-        [obstinate("mule"), child("slow", takes=1.5)], stop_grace=60, hurried_grace=0.2
+        [stubborn_child("stubborn"), child("slow", takes=1.5)], stop_grace=60, hurried_grace=0.2
     ),
     "slow": lambda: Supervisor([child("slow", takes=1.0)], stop_grace=60, hurried_grace=0.2),
     "failing": lambda: Supervisor(
-        [child("steady"), Child("dud", partial(short_lived, "dud", code=3))],
+        [child("steady"), Child("failing", partial(short_lived, "failing", code=3))],
         stop_grace=5,
         give_up_after=3,
     ),
     "flapping": lambda: Supervisor(
-        [Child("moth", partial(short_lived, "moth", code=1))], stop_grace=5
+        [Child("short-lived", partial(short_lived, "short-lived", code=1))], stop_grace=5
     ),
     "recycled": lambda: Supervisor(
-        [Child("moth", partial(short_lived, "moth", code=RECYCLE, lives=0.3))], stop_grace=5
+        [Child("short-lived", partial(short_lived, "short-lived", code=RECYCLE, lives=0.3))],
+        stop_grace=5,
     ),
-    "mayfly": lambda: Supervisor(
-        [Child("moth", partial(short_lived, "moth", code=1, lives=LONG_LIFE))], stop_grace=5
+    "long-lived": lambda: Supervisor(
+        [Child("short-lived", partial(short_lived, "short-lived", code=1, lives=LONG_LIFE))],
+        stop_grace=5,
     ),
-    "runaway": lambda: Supervisor(
-        [Child("careless", partial(parent_of_a_runaway, "careless"))], stop_grace=5
+    "stray": lambda: Supervisor(
+        [Child("parent", partial(parent_of_a_stray, "parent"))], stop_grace=5
     ),
-    "mute": lambda: Supervisor(
-        [Child("mole", partial(quiet, "mole"), watchdog_timeout=1.5)], stop_grace=5
+    "blocking": lambda: Supervisor(
+        [Child("blocking", partial(blocking, "blocking"), watchdog_timeout=1.5)], stop_grace=5
     ),
     "starting": lambda: Supervisor(
         [Child("starter", partial(polite, "starter"), watchdog_timeout=0.2)], stop_grace=5
     ),
     "tidy": lambda: Supervisor(
-        [Child("careless", partial(parent_of_a_runaway, "careless"), leaves_nothing=True)],
+        [Child("parent", partial(parent_of_a_stray, "parent"), leaves_nothing=True)],
         stop_grace=5,
     ),
     "ordered": lambda: Supervisor(
         [
             Child("first", partial(polite, "first"), ready=written("go")),
-            Child("errand", partial(short_lived, "errand", code=0, lives=0.2), tier=1, once=True),
+            Child("once", partial(short_lived, "once", code=0, lives=0.2), tier=1, once=True),
             child("last", tier=2),
         ],
         stop_grace=5,
@@ -134,7 +136,7 @@ SUPERVISORS: dict[str, Callable[[], Supervisor]] = {
     "hopeless": lambda: Supervisor(
         [
             child("first"),
-            Child("errand", partial(short_lived, "errand", code=4), tier=1, once=True),
+            Child("once", partial(short_lived, "once", code=4), tier=1, once=True),
             child("never", tier=2),
         ],
         stop_grace=5,

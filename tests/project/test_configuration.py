@@ -1,4 +1,4 @@
-"""What is written about settings agrees with what reads them."""
+"""Configuration: the files that list settings agree with the code that reads them."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def names_in_compose() -> set[str]:
 def settings_with(environment: dict[str, str]) -> str:
     """Return the plain settings that an environment makes."""
     system = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    shown = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", SHOW_SETTINGS],
         cwd=ROOT,
         env={**system, "SECRET_KEY": "tests only", **environment},
@@ -52,7 +52,7 @@ def settings_with(environment: dict[str, str]) -> str:
         text=True,
         check=True,
     )
-    return shown.stdout
+    return process.stdout
 
 
 def test_the_example_holds_the_defaults() -> None:

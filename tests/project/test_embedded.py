@@ -1,4 +1,4 @@
-"""PostgreSQL from PyPI: durable, private, and starting again whatever happened to it."""
+"""Embedded PostgreSQL: durable, private, and able to start after every kind of end."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from tests.waiting import wait_until
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[EmbeddedPostgres]:
-    """Return a server that several tests look at."""
+    """Return a server that several tests share."""
     with open_directory() as directory, EmbeddedPostgres(directory).running() as running:
         yield running
 
 
-def ask(server: EmbeddedPostgres, question: str) -> object:
+def query(server: EmbeddedPostgres, statement: str) -> object:
     with psycopg.connect(server.url()) as connection:
-        cursor = connection.execute(question.encode())
+        cursor = connection.execute(statement.encode())
         row = cursor.fetchone() if cursor.description else None
         return row[0] if row else None
 
@@ -49,33 +49,35 @@ def serving(data_dir: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-def test_it_is_durable(server: EmbeddedPostgres) -> None:
+def test_the_server_is_durable(server: EmbeddedPostgres) -> None:
     for setting in ("fsync", "synchronous_commit", "full_page_writes", "data_checksums"):
-        assert ask(server, f"SHOW {setting}") == "on"
+        assert query(server, f"SHOW {setting}") == "on"
 
 
-def test_it_is_the_same_on_every_machine(open_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_server_is_independent_of_the_environment(
+    open_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("LC_ALL", "xx_XX.nonsense")
     monkeypatch.setenv("PGOPTIONS", "")
     monkeypatch.setenv("TZ", "Asia/Tokyo")
     with EmbeddedPostgres(open_dir).running() as server:
-        assert ask(server, "SHOW server_encoding") == "UTF8"
-        assert ask(server, "SHOW timezone") == "UTC"
-        assert ask(server, "SELECT upper('éß')") == "Éß"
+        assert query(server, "SHOW server_encoding") == "UTF8"
+        assert query(server, "SHOW timezone") == "UTC"
+        assert query(server, "SELECT upper('éß')") == "Éß"
         provider = "SELECT datlocprovider FROM pg_database WHERE datname = current_database()"
-        assert ask(server, provider) == "b"
+        assert query(server, provider) == "b"
 
 
-def test_only_its_owner_reaches_it(server: EmbeddedPostgres) -> None:
+def test_only_the_owner_can_reach_the_server(server: EmbeddedPostgres) -> None:
     assert stat.S_IMODE(server.socket_dir.stat().st_mode) == 0o700
     assert stat.S_IMODE(server.cluster.stat().st_mode) == 0o700
-    assert ask(server, "SHOW listen_addresses") == ""
+    assert query(server, "SHOW listen_addresses") == ""
 
 
-def test_its_log_shows_nobodys_input(server: EmbeddedPostgres) -> None:
-    ask(server, "CREATE TABLE t (v text UNIQUE)")
+def test_the_log_of_the_server_contains_no_input(server: EmbeddedPostgres) -> None:
+    query(server, "CREATE TABLE t (v text UNIQUE)")
     with pytest.raises(psycopg.errors.UniqueViolation):
-        ask(server, "INSERT INTO t VALUES ('sesame'), ('sesame')")
+        query(server, "INSERT INTO t VALUES ('sesame'), ('sesame')")
     log = server.log.read_text()
     assert "duplicate key value" in log
     assert "sesame" not in log
@@ -83,28 +85,28 @@ def test_its_log_shows_nobodys_input(server: EmbeddedPostgres) -> None:
 
 def test_a_second_start_finds_the_data(open_dir: Path) -> None:
     with EmbeddedPostgres(open_dir).running() as server:
-        ask(server, "CREATE TABLE kept AS SELECT 42 AS v")
+        query(server, "CREATE TABLE kept AS SELECT 42 AS v")
     with EmbeddedPostgres(open_dir).running() as server:
-        assert ask(server, "SELECT v FROM kept") == 42
+        assert query(server, "SELECT v FROM kept") == 42
 
 
 def test_parameters_can_be_chosen(open_dir: Path) -> None:
     with EmbeddedPostgres(open_dir, parameters={"fsync": "off"}).running() as server:
-        assert ask(server, "SHOW fsync") == "off"
+        assert query(server, "SHOW fsync") == "off"
 
 
-def test_asking_where_it_is_touches_nothing(open_dir: Path) -> None:
+def test_reading_the_address_touches_no_file(open_dir: Path) -> None:
     server = EmbeddedPostgres(open_dir / "data")
     assert server.connection_settings()["HOST"] == str(server.socket_dir)
     assert not server.is_ready()
     assert list(open_dir.iterdir()) == []
 
 
-def test_a_directory_too_deep_for_a_socket_is_no_obstacle(open_dir: Path) -> None:
+def test_a_directory_too_deep_for_a_socket_can_be_used(open_dir: Path) -> None:
     deep = open_dir / ("d" * 60) / ('e, "f" ' * 8)
     with EmbeddedPostgres(deep).running() as server:
         assert server.root not in server.socket_dir.parents
-        assert ask(server, "SELECT 1") == 1
+        assert query(server, "SELECT 1") == 1
     assert not server.socket_dir.exists()
 
 
@@ -112,19 +114,19 @@ def test_a_second_server_on_the_same_directory_is_refused(open_dir: Path) -> Non
     with EmbeddedPostgres(open_dir).running() as server:
         with pytest.raises(EmbeddedError, match=f"already run by process {os.getpid()}"):
             EmbeddedPostgres(open_dir).prepare()
-        assert ask(server, "SELECT 1") == 1
+        assert query(server, "SELECT 1") == 1
 
 
 def test_a_killed_server_starts_again(open_dir: Path) -> None:
     with EmbeddedPostgres(open_dir).running() as server:
-        ask(server, "CREATE TABLE kept AS SELECT 42 AS v")
+        query(server, "CREATE TABLE kept AS SELECT 42 AS v")
         os.kill(postmaster(server), signal.SIGKILL)
     assert (server.cluster / "postmaster.pid").exists()
     with EmbeddedPostgres(open_dir).running() as server:
-        assert ask(server, "SELECT v FROM kept") == 42
+        assert query(server, "SELECT v FROM kept") == 42
 
 
-def test_a_stranger_with_the_process_id_of_the_killed_server_is_no_obstacle(
+def test_a_server_starts_when_another_process_has_its_old_process_id(
     open_dir: Path,
 ) -> None:
     with EmbeddedPostgres(open_dir).running() as server:
@@ -132,10 +134,10 @@ def test_a_stranger_with_the_process_id_of_the_killed_server_is_no_obstacle(
     stale = pid_file.replace(pid_file.split("\n")[0], str(os.getpid()), 1)
     (server.cluster / "postmaster.pid").write_text(stale)
     with EmbeddedPostgres(open_dir).running() as server:
-        assert ask(server, "SELECT 1") == 1
+        assert query(server, "SELECT 1") == 1
 
 
-def test_it_dies_with_its_parent(open_dir: Path) -> None:
+def test_the_server_dies_with_its_parent(open_dir: Path) -> None:
     with serving(open_dir) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
@@ -146,21 +148,21 @@ def test_it_dies_with_its_parent(open_dir: Path) -> None:
 
 def test_a_server_left_behind_is_ended_and_replaced(open_dir: Path) -> None:
     with serving(open_dir, "--orphan") as process:
-        said, _ = process.communicate(timeout=60)
-    orphan = int(said)
+        output, _ = process.communicate(timeout=60)
+    orphan = int(output)
     with EmbeddedPostgres(open_dir).running() as server:
         assert postmaster(server) != orphan
         wait_gone([orphan])
 
 
-def test_a_start_killed_halfway_leaves_nothing_half_made(open_dir: Path) -> None:
+def test_a_start_that_was_killed_leaves_no_incomplete_cluster(open_dir: Path) -> None:
     with serving(open_dir) as process:
         wait_until(lambda: bool(list(open_dir.glob("postgres/new-*/base"))))
         process.kill()
         process.wait()
     assert not EmbeddedPostgres(open_dir).cluster.exists()
     with EmbeddedPostgres(open_dir).running() as server:
-        assert ask(server, "SELECT 1") == 1
+        assert query(server, "SELECT 1") == 1
     assert not list(open_dir.glob("postgres/new-*"))
 
 
@@ -171,7 +173,7 @@ def test_a_directory_that_cannot_be_written_is_named(open_dir: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root needs another user for PostgreSQL")
-def test_root_opens_no_directory_but_its_own(open_dir: Path) -> None:
+def test_root_changes_no_directory_but_its_own(open_dir: Path) -> None:
     open_dir.chmod(0o700)
     (open_dir / "data").mkdir(mode=0o700)
     with pytest.raises(EmbeddedError, match=r"user nobody cannot enter .*: set DATA_DIR"):
@@ -180,6 +182,6 @@ def test_root_opens_no_directory_but_its_own(open_dir: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root needs another user for PostgreSQL")
-def test_root_runs_it_under_an_unprivileged_user(server: EmbeddedPostgres) -> None:
+def test_root_runs_the_server_as_an_unprivileged_user(server: EmbeddedPostgres) -> None:
     assert Path(f"/proc/{postmaster(server)}").stat().st_uid != 0
-    assert ask(server, "SELECT 1") == 1
+    assert query(server, "SELECT 1") == 1

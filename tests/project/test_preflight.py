@@ -1,4 +1,4 @@
-"""What stands in the way of a start is said in one sentence, before anything is started."""
+"""Preflight checks: what prevents a start is reported in one sentence, before anything runs."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from taskproject.preflight import (
 
 
 @pytest.fixture
-def taken() -> Iterator[int]:
-    """Return a port that somebody listens on."""
+def port_in_use() -> Iterator[int]:
+    """Return a port that is in use."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         yield listener.getsockname()[1]
 
 
-def test_a_port_in_use_is_named(taken: int) -> None:
-    with pytest.raises(NotReady, match=f"Port {taken} on 127.0.0.1 is taken"):
-        check_port("127.0.0.1", taken)
+def test_a_port_in_use_is_named(port_in_use: int) -> None:
+    with pytest.raises(NotReady, match=f"Port {port_in_use} on 127.0.0.1 is in use"):
+        check_port("127.0.0.1", port_in_use)
 
 
-def test_a_port_just_left_can_be_used_again(taken: int) -> None:
+def test_a_port_just_left_can_be_used_again(port_in_use: int) -> None:
     # The side that closes first keeps the port in TIME_WAIT.
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
@@ -57,7 +57,7 @@ def test_a_database_that_answers_is_accepted() -> None:
     check_database(connection.get_connection_params())
 
 
-def test_a_database_nobody_serves_is_given_up_after_the_timeout() -> None:
+def test_a_missing_database_server_is_reported_after_the_timeout() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     began = time.monotonic()
@@ -66,18 +66,18 @@ def test_a_database_nobody_serves_is_given_up_after_the_timeout() -> None:
     assert 0.2 < time.monotonic() - began < 5
 
 
-def test_a_server_that_refuses_us_is_not_asked_again() -> None:
-    wrong = {**connection.get_connection_params(), "dbname": "nonsense"}
+def test_a_server_that_rejects_us_is_not_tried_again() -> None:
+    parameters = {**connection.get_connection_params(), "dbname": "nonsense"}
     began = time.monotonic()
     with pytest.raises(NotReady, match='database "nonsense" does not exist'):
-        check_database(wrong, timeout=60)
+        check_database(parameters, timeout=60)
     assert time.monotonic() - began < 5
 
 
-def test_a_password_stays_out_of_the_sentence() -> None:
-    wrong = {**connection.get_connection_params(), "dbname": "nonsense", "password": "sesame"}
+def test_a_password_is_not_in_the_message() -> None:
+    parameters = {**connection.get_connection_params(), "dbname": "nonsense", "password": "sesame"}
     with pytest.raises(NotReady) as caught:
-        check_database(wrong, timeout=1)
+        check_database(parameters, timeout=1)
     assert "sesame" not in str(caught.value)
 
 

@@ -1,3 +1,5 @@
+"""Settings of services: keys, secrets, addresses and the cache."""
+
 from __future__ import annotations
 
 import environ
@@ -14,7 +16,7 @@ def test_a_key_that_cannot_be_sent_is_refused_and_not_repeated(
     monkeypatch: pytest.MonkeyPatch, key: str
 ) -> None:
     monkeypatch.setattr(env, "ENVIRON", {"A_KEY": key})
-    with pytest.raises(ImproperlyConfigured, match=r"^A_KEY holds") as refused:
+    with pytest.raises(ImproperlyConfigured, match=r"^A_KEY has characters") as refused:
         api_key(env, "A_KEY")
     assert key not in str(refused.value)
 
@@ -28,13 +30,15 @@ def test_a_key_may_be_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     "address",
     ["", "openrouter.ai", "ftp://a.b", "https://", "http://u:p@a.b", "http://a:x", "http://a?b"],
 )
-def test_what_is_no_plain_address_is_refused(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+def test_an_address_that_is_not_plain_is_refused(
+    monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
     monkeypatch.setattr(env, "ENVIRON", {"A_URL": address})
-    with pytest.raises(ImproperlyConfigured, match=r"^A_URL is no plain address"):
+    with pytest.raises(ImproperlyConfigured, match=r"^A_URL is not a plain address"):
         http_url(env, "A_URL", "https://openrouter.ai/api/v1")
 
 
-def test_a_slash_at_the_end_of_an_address_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slash_at_the_end_of_an_address_is_removed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(env, "ENVIRON", {"A_URL": "http://127.0.0.1:8099/api/v1/"})
     assert http_url(env, "A_URL", "") == "http://127.0.0.1:8099/api/v1"
 
@@ -44,12 +48,12 @@ def test_an_unknown_cache_is_refused_and_not_repeated(
     monkeypatch: pytest.MonkeyPatch, url: str
 ) -> None:
     monkeypatch.setattr(env, "ENVIRON", {"A_CACHE": url})
-    with pytest.raises(ImproperlyConfigured, match=r"^A_CACHE is no cache") as refused:
+    with pytest.raises(ImproperlyConfigured, match=r"^A_CACHE is not a known cache") as refused:
         cache_from_url(env, "A_CACHE", "dbcache://tasks_cache")
     assert "secret" not in str(refused.value)
 
 
-def test_an_address_may_be_missing_where_nothing_stands_for_it(
+def test_an_address_without_a_default_may_be_missing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(env, "ENVIRON", {"A_URL": " "})
@@ -57,11 +61,9 @@ def test_an_address_may_be_missing_where_nothing_stands_for_it(
 
 
 @pytest.mark.parametrize("secret", ["whsec_", "secret", "whsec_c2hvcnQ=", "whsec_ö"])
-def test_a_secret_that_signs_nothing_is_refused(
-    monkeypatch: pytest.MonkeyPatch, secret: str
-) -> None:
+def test_an_invalid_secret_is_refused(monkeypatch: pytest.MonkeyPatch, secret: str) -> None:
     monkeypatch.setattr(env, "ENVIRON", {"A_SECRET": secret})
-    with pytest.raises(ImproperlyConfigured, match=r"^A_SECRET (is no secret|holds)"):
+    with pytest.raises(ImproperlyConfigured, match=r"^A_SECRET (is not a secret|has characters)"):
         webhook_secret(env, "A_SECRET")
 
 

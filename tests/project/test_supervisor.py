@@ -1,4 +1,4 @@
-"""A supervisor restarts what dies, and stops everything in order."""
+"""Supervisor: restarts children that die, and stops all of them in order."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def test_a_killed_child_is_started_again(supervise: Supervise) -> None:
     os.kill(first, signal.SIGKILL)
     assert supervised.began("top", times=2) != first
     assert supervised.stop() == 0
-    _, said = supervised.process.communicate()
-    assert said.count("top was killed by SIGKILL") == 1
+    _, output = supervised.process.communicate()
+    assert output.count("top was killed by SIGKILL") == 1
 
 
 def test_a_killed_child_leaves_no_zombie(supervise: Supervise) -> None:
@@ -34,12 +34,12 @@ def test_a_killed_child_leaves_no_zombie(supervise: Supervise) -> None:
     assert psutil.STATUS_ZOMBIE not in states
 
 
-def test_a_child_that_dies_young_is_started_again_more_and_more_slowly(
+def test_a_child_that_dies_early_is_restarted_with_growing_delays(
     supervise: Supervise,
 ) -> None:
     supervised = supervise("flapping")
-    supervised.began("moth", times=4)
-    times = [float(words[3]) for words in supervised.lines("moth", "began")]
+    supervised.began("short-lived", times=4)
+    times = [float(words[3]) for words in supervised.lines("short-lived", "began")]
     pauses = [later - earlier for earlier, later in pairwise(times)]
     assert pauses[0] >= 0.2
     assert pauses[1] >= 0.4
@@ -47,17 +47,17 @@ def test_a_child_that_dies_young_is_started_again_more_and_more_slowly(
 
 
 def test_a_child_that_has_lived_for_a_while_is_started_again_at_once(supervise: Supervise) -> None:
-    supervised = supervise("mayfly")
-    supervised.began("moth", times=3)
+    supervised = supervise("long-lived")
+    supervised.began("short-lived", times=3)
     supervised.stop()
     assert supervised.process.stderr
     assert supervised.process.stderr.read().count("restarted at once") == 2
 
 
-def test_a_child_that_asks_to_be_recycled_is_back_at_once(supervise: Supervise) -> None:
+def test_a_child_that_requests_to_be_replaced_is_restarted_at_once(supervise: Supervise) -> None:
     supervised = supervise("recycled")
-    supervised.began("moth", times=4)
-    times = [float(words[3]) for words in supervised.lines("moth", "began")]
+    supervised.began("short-lived", times=4)
+    times = [float(words[3]) for words in supervised.lines("short-lived", "began")]
     # Each lived 0.3 s; a back-off would have added 1.4 s by now.
     assert times[3] - times[0] < 2
 
@@ -90,27 +90,29 @@ def test_a_signal_to_the_process_group_reaches_the_supervisor_alone(supervise: S
     assert supervised.order("ended") == ["top", "middle", "bottom"]
 
 
-def test_a_child_that_heeds_no_request_is_killed_after_the_grace(supervise: Supervise) -> None:
+def test_a_child_that_ignores_its_stop_signal_is_killed_after_the_grace(
+    supervise: Supervise,
+) -> None:
     supervised = supervise("stubborn")
-    pid = supervised.began("mule")
-    asked = time.monotonic()
+    pid = supervised.began("stubborn")
+    stopped_at = time.monotonic()
     assert supervised.stop() == 0
-    assert 0.5 <= time.monotonic() - asked < 5
+    assert 0.5 <= time.monotonic() - stopped_at < 5
     assert not is_running(pid)
 
 
-def test_a_second_request_leaves_little_grace(supervise: Supervise) -> None:
+def test_a_second_stop_request_shortens_the_grace(supervise: Supervise) -> None:
     supervised = supervise("patient")
-    pids = [supervised.began("mule"), supervised.began("slow")]
+    pids = [supervised.began("stubborn"), supervised.began("slow")]
     supervised.process.terminate()
     wait_until(lambda: bool(supervised.lines("slow", "ended")))
-    asked = time.monotonic()
+    stopped_at = time.monotonic()
     assert supervised.stop() == 0
-    assert time.monotonic() - asked < 5
+    assert time.monotonic() - stopped_at < 5
     assert not any(is_running(pid) for pid in pids)
 
 
-def test_a_request_passed_on_twice_is_one_request(supervise: Supervise) -> None:
+def test_a_stop_request_delivered_twice_counts_once(supervise: Supervise) -> None:
     supervised = supervise("slow")
     supervised.began("slow")
     supervised.process.terminate()
@@ -133,44 +135,44 @@ def test_commands_die_with_a_killed_supervisor(supervise: Supervise) -> None:
     wait_gone([command.pid], within=2)
 
 
-def test_what_outlives_its_parent_is_ended_too(supervise: Supervise) -> None:
-    supervised = supervise("runaway")
-    runaway = supervised.began("runaway")
-    os.kill(supervised.began("careless"), signal.SIGKILL)
-    supervised.began("careless", times=2)
-    runaways = [runaway, supervised.began("runaway", times=2)]
+def test_a_process_that_outlives_its_parent_is_ended_at_the_stop(supervise: Supervise) -> None:
+    supervised = supervise("stray")
+    stray = supervised.began("stray")
+    os.kill(supervised.began("parent"), signal.SIGKILL)
+    supervised.began("parent", times=2)
+    strays = [stray, supervised.began("stray", times=2)]
     assert supervised.stop() == 0
-    assert not any(is_running(pid) for pid in runaways)
+    assert not any(is_running(pid) for pid in strays)
 
 
-def test_what_a_child_leaves_is_ended_before_the_others_when_so_wanted(
+def test_a_process_left_by_a_child_that_leaves_nothing_is_ended_at_once(
     supervise: Supervise,
 ) -> None:
     supervised = supervise("tidy")
-    runaway = supervised.began("runaway")
-    os.kill(supervised.began("careless"), signal.SIGKILL)
-    wait_gone([runaway], within=2)
-    assert is_running(supervised.began("careless", times=2))
+    stray = supervised.began("stray")
+    os.kill(supervised.began("parent"), signal.SIGKILL)
+    wait_gone([stray], within=2)
+    assert is_running(supervised.began("parent", times=2))
 
 
-def test_a_mute_child_is_killed_and_started_again(supervise: Supervise) -> None:
-    supervised = supervise("mute")
-    mole = supervised.began("mole")
-    asked = supervised.journal.with_name("be mute")
-    asked.touch()
-    wait_until(lambda: bool(supervised.lines("mole", "mute")))
-    asked.unlink()
-    wait_gone([mole], within=5)
-    assert supervised.began("mole", times=2) != mole
+def test_a_child_that_misses_its_watchdog_is_killed_and_restarted(supervise: Supervise) -> None:
+    supervised = supervise("blocking")
+    child = supervised.began("blocking")
+    trigger = supervised.journal.with_name("block")
+    trigger.touch()
+    wait_until(lambda: bool(supervised.lines("blocking", "blocked")))
+    trigger.unlink()
+    wait_gone([child], within=5)
+    assert supervised.began("blocking", times=2) != child
     assert supervised.stop() == 0
-    _, said = supervised.process.communicate()
-    assert (
-        said.count("mole missed its watchdog for 1.5 s (interpreter blocked?), sending SIGKILL")
-        == 1
-    )
+    _, output = supervised.process.communicate()
+    warning = "blocking missed its watchdog for 1.5 s (interpreter blocked?), sending SIGKILL"
+    assert output.count(warning) == 1
 
 
-def test_a_child_that_has_not_begun_to_beat_is_not_mute(supervise: Supervise) -> None:
+def test_a_child_that_has_not_begun_to_count_does_not_miss_its_watchdog(
+    supervise: Supervise,
+) -> None:
     supervised = supervise("starting")
     starter = supervised.began("starter")
     since = time.monotonic()
@@ -179,64 +181,66 @@ def test_a_child_that_has_not_begun_to_beat_is_not_mute(supervise: Supervise) ->
     assert is_running(starter)
 
 
-def test_a_child_that_was_frozen_with_its_supervisor_is_not_mute(supervise: Supervise) -> None:
-    supervised = supervise("mute")
-    mole = supervised.began("mole")
+def test_a_child_frozen_with_its_supervisor_does_not_miss_its_watchdog(
+    supervise: Supervise,
+) -> None:
+    supervised = supervise("blocking")
+    child = supervised.began("blocking")
     os.kill(supervised.process.pid, signal.SIGSTOP)
-    os.kill(mole, signal.SIGSTOP)
+    os.kill(child, signal.SIGSTOP)
     since = time.monotonic()
     wait_until(lambda: time.monotonic() > since + 4)
-    # The supervisor looks first.
+    # The supervisor checks first.
     os.kill(supervised.process.pid, signal.SIGCONT)
     wait_until(lambda: time.monotonic() > since + 4.5)
-    os.kill(mole, signal.SIGCONT)
-    # And it goes on beating for longer than the limit.
+    os.kill(child, signal.SIGCONT)
+    # The child goes on counting for longer than the limit.
     wait_until(lambda: time.monotonic() > since + 7)
-    assert supervised.pids("mole") == [mole]
-    assert is_running(mole)
+    assert supervised.pids("blocking") == [child]
+    assert is_running(child)
 
 
 def test_a_child_that_keeps_dying_at_the_start_ends_everything(supervise: Supervise) -> None:
     supervised = supervise("failing")
     assert supervised.process.wait(20) == 1
-    said, _ = supervised.process.communicate()
-    assert said == "dud ended with exit code 3 at the start\n"
-    assert len(supervised.pids("dud")) == 3
+    output, _ = supervised.process.communicate()
+    assert output == "failing ended with exit code 3 at the start\n"
+    assert len(supervised.pids("failing")) == 3
     assert supervised.order("ended") == ["steady"]
 
 
 def test_a_command_that_does_not_exist_ends_everything(supervise: Supervise) -> None:
     supervised = supervise("missing")
     assert supervised.process.wait(20) == 1
-    _, warned = supervised.process.communicate()
-    assert "/no/such/program cannot be run: No such file or directory." in warned
+    _, output = supervised.process.communicate()
+    assert "/no/such/program cannot be run: No such file or directory." in output
 
 
 def test_a_tier_waits_until_the_one_below_is_ready(supervise: Supervise) -> None:
     supervised = supervise("ordered")
     supervised.began("first")
-    assert not supervised.pids("errand")
+    assert not supervised.pids("once")
     with supervised.journal.open("a") as journal:
         journal.write("test go 0 0\n")
     supervised.began("last")
-    assert supervised.order("began") == ["first", "errand", "last"]
-    wait_gone(supervised.pids("errand"))
+    assert supervised.order("began") == ["first", "once", "last"]
+    wait_gone(supervised.pids("once"))
     assert supervised.stop() == 0
-    assert len(supervised.pids("errand")) == 1
+    assert len(supervised.pids("once")) == 1
 
 
-def test_an_errand_that_fails_ends_everything(supervise: Supervise) -> None:
+def test_a_child_that_runs_once_and_fails_ends_everything(supervise: Supervise) -> None:
     supervised = supervise("hopeless")
     assert supervised.process.wait(20) == 1
-    said, _ = supervised.process.communicate()
-    assert said == "errand ended with exit code 4 at the start\n"
+    output, _ = supervised.process.communicate()
+    assert output == "once ended with exit code 4 at the start\n"
     assert not supervised.pids("never")
 
 
-def test_a_request_at_any_moment_of_the_start_stops_everything(supervise: Supervise) -> None:
-    for wanted in range(4):
+def test_a_stop_request_at_any_moment_of_the_start_stops_everything(supervise: Supervise) -> None:
+    for count in range(4):
         supervised = supervise("three")
-        wait_until(lambda: len(supervised.everything()) > wanted)  # noqa: B023
+        wait_until(lambda: len(supervised.everything()) > count)  # noqa: B023
         begun = supervised.everything()[1:]
         assert supervised.stop() in (0, -signal.SIGTERM)
         assert not any(is_running(process.pid) for process in begun)

@@ -1,4 +1,4 @@
-"""Everything on one machine: it starts, shows that it works, survives kills, leaves nothing."""
+"""`manage.py up`: starts everything, shows that it works, survives kills, leaves no process."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.waiting import wait_until
 pytestmark = pytest.mark.xdist_group("up")
 
 
-def test_it_shows_a_result_keeps_the_data_and_leaves_nothing(open_dir: Path) -> None:
+def test_up_shows_a_result_keeps_the_data_and_leaves_no_process(open_dir: Path) -> None:
     with up(open_dir / "data") as first:
         first.wait_until_started()
         assert 'COMPLETED {"' in first.output
@@ -27,20 +27,20 @@ def test_it_shows_a_result_keeps_the_data_and_leaves_nothing(open_dir: Path) -> 
         assert first.password()
         task_id = first.submit("to be or not to be")
         wait_until(lambda: first.task(task_id)["status"] == "COMPLETED")
-        told = first.task(task_id)
+        task = first.task(task_id)
         processes = first.processes()
         assert first.stop() == 0
         wait_gone(processes, within=1)
         assert first.sockets() == []
     with up(open_dir / "data") as second:
         second.wait_until_started()
-        assert second.task(task_id) == told
+        assert second.task(task_id) == task
         assert second.password() is None
         assert second.stop(signal.SIGINT) == 0
         assert "Traceback" not in second.output
 
 
-def test_killed_it_takes_everything_along_and_starts_again(open_dir: Path) -> None:
+def test_a_killed_up_ends_every_process_and_can_start_again(open_dir: Path) -> None:
     with up(open_dir / "data") as first:
         first.wait_until_started()
         processes = first.processes()
@@ -51,7 +51,7 @@ def test_killed_it_takes_everything_along_and_starts_again(open_dir: Path) -> No
         assert second.stop() == 0
 
 
-def test_a_killed_part_comes_back(open_dir: Path) -> None:
+def test_a_killed_child_is_restarted(open_dir: Path) -> None:
     with up(open_dir / "data") as running:
         running.wait_until_started()
         for part in ("bin/postgres", "granian", "manage.py worker"):
@@ -66,7 +66,7 @@ def test_a_killed_part_comes_back(open_dir: Path) -> None:
 
 
 @pytest.mark.parametrize("moment", ["postgres -D", "granian", "POST /v1/tasks"])
-def test_ctrl_c_during_the_start_leaves_nothing(open_dir: Path, moment: str) -> None:
+def test_ctrl_c_during_the_start_leaves_no_process(open_dir: Path, moment: str) -> None:
     with up(open_dir / "data") as running:
         wait_until(lambda: moment in running.commands() + running.output, what=moment)
         processes = running.processes()
@@ -76,7 +76,7 @@ def test_ctrl_c_during_the_start_leaves_nothing(open_dir: Path, moment: str) -> 
         assert running.sockets() == []
 
 
-def test_where_keys_are_required_the_sample_goes_round_the_api(open_dir: Path) -> None:
+def test_the_sample_does_not_use_the_api_when_keys_are_required(open_dir: Path) -> None:
     with up(open_dir / "data", API_ALLOW_ANONYMOUS="false") as running:
         running.wait_until_started()
         assert 'tasks.submit("text.analyze"' in running.output
@@ -95,7 +95,7 @@ def test_a_web_server_that_keeps_dying_ends_everything(open_dir: Path) -> None:
         assert running.sockets() == []
 
 
-def test_a_database_that_keeps_dying_is_quoted(open_dir: Path) -> None:
+def test_a_database_that_keeps_dying_is_reported_with_its_log(open_dir: Path) -> None:
     with up(open_dir / "data") as first:
         first.wait_until_started()
         first.stop()
@@ -110,29 +110,31 @@ def test_a_database_that_keeps_dying_is_quoted(open_dir: Path) -> None:
 @pytest.mark.parametrize(
     ("environment", "sentence"),
     [
-        ({"HOST": "192.0.2.1"}, "HOST='192.0.2.1' cannot be listened on"),
+        ({"HOST": "192.0.2.1"}, "The web server cannot listen on HOST='192.0.2.1'"),
         ({"DATABASE_URL": "postgres://a:b@127.0.0.1:1/x"}, "does not answer"),
         ({"DATA_DIR": "/dev/null/data", "SECRET_KEY": "x"}, "cannot be written"),
     ],
 )
-def test_what_stands_in_the_way_is_one_line(environment: dict[str, str], sentence: str) -> None:
-    said = _refused({"PORT": str(free_port()), **environment})
-    assert sentence in said
-    assert said.startswith("CommandError: ")
-    assert said.count("\n") == 1
+def test_what_prevents_a_start_is_reported_in_one_line(
+    environment: dict[str, str], sentence: str
+) -> None:
+    output = _refused({"PORT": str(free_port()), **environment})
+    assert sentence in output
+    assert output.startswith("CommandError: ")
+    assert output.count("\n") == 1
 
 
-def test_a_port_in_use_is_one_line(open_dir: Path) -> None:
+def test_a_port_in_use_is_reported_in_one_line(open_dir: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-        said = _refused({"PORT": str(port), "DATA_DIR": str(open_dir)})
-    assert said.startswith(f"CommandError: Port {port} on 127.0.0.1 is taken")
-    assert said.count("\n") == 1
+        output = _refused({"PORT": str(port), "DATA_DIR": str(open_dir)})
+    assert output.startswith(f"CommandError: Port {port} on 127.0.0.1 is in use")
+    assert output.count("\n") == 1
 
 
 def _refused(environment: dict[str, str]) -> str:
-    """Return what a start that fails says."""
-    ended = subprocess.run(
+    """Return the output of a start that fails."""
+    process = subprocess.run(
         [sys.executable, "manage.py", "up"],
         cwd=ROOT,
         env={**os.environ, **environment},
@@ -141,5 +143,5 @@ def _refused(environment: dict[str, str]) -> str:
         check=False,
         timeout=60,
     )
-    assert ended.returncode == 1
-    return ended.stdout + ended.stderr
+    assert process.returncode == 1
+    return process.stdout + process.stderr

@@ -1,4 +1,4 @@
-"""A container's health check sees whether its workers hold their leases."""
+"""Worker health: a container's health check succeeds while its workers renew their leases."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from tasks.models import Worker
 pytestmark = pytest.mark.django_db
 
 
-def seat(*, host: str, silent: float) -> None:
-    """Make a worker that renewed its lease so many seconds ago."""
+def add_worker(*, host: str, silent: float) -> None:
+    """Add a worker that renewed its lease so many seconds ago."""
     renewed = timezone.now() - dt.timedelta(seconds=silent)
     Worker.objects.create(
         id=Worker.objects.count() + 1,
@@ -29,18 +29,18 @@ def seat(*, host: str, silent: float) -> None:
 
 
 def test_a_worker_that_renewed_its_lease_is_healthy(capsys: pytest.CaptureFixture[str]) -> None:
-    seat(host=socket.gethostname(), silent=1)
+    add_worker(host=socket.gethostname(), silent=1)
     call_command("worker_health")
     assert capsys.readouterr().out == f"1 alive on {socket.gethostname()}\n"
 
 
-def test_a_worker_that_went_silent_is_not(db: None) -> None:
-    seat(host=socket.gethostname(), silent=60)
+def test_a_worker_that_renewed_no_lease_for_long_is_not_healthy(db: None) -> None:
+    add_worker(host=socket.gethostname(), silent=60)
     with pytest.raises(CommandError, match="is alive"):
         call_command("worker_health")
 
 
-def test_a_worker_of_another_machine_says_nothing_about_this_one(db: None) -> None:
-    seat(host="elsewhere", silent=1)
+def test_a_worker_of_another_host_is_not_counted(db: None) -> None:
+    add_worker(host="elsewhere", silent=1)
     with pytest.raises(CommandError, match="is alive"):
         call_command("worker_health")

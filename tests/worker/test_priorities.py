@@ -1,4 +1,4 @@
-"""Priorities: the three documented queues are worked off in order under load."""
+"""Priorities: the three documented queues are processed in order under load."""
 
 from __future__ import annotations
 
