@@ -167,7 +167,7 @@ TASK_RETRY_DELAY = seconds(env, "TASK_RETRY_DELAY", "1", low=0.001)
 RETENTION_COMPLETED_DAYS = number(env, "RETENTION_COMPLETED_DAYS", 30, low=0, high=36500)
 RETENTION_FAILED_DAYS = number(env, "RETENTION_FAILED_DAYS", 90, low=0, high=36500)
 
-# How long a worker may be silent before its tasks are given to others; seconds.
+# How long a worker may be silent before its tasks go to other workers; seconds.
 LEASE_SECONDS = 15.0
 HEARTBEAT_SECONDS = 5.0
 RESCUE_SECONDS = 5.0

@@ -1,9 +1,9 @@
 -- postpone: no change of status; callbacks to a receiver that is busy or down are scheduled later
--- Behind one attempt that found its receiver busy or down thousands may wait that would find the
--- same, one by one, and keep the workers from receivers that answer. Postpones those that have not
--- been tried: the others have a retry schedule of their own. No attempt is used. With `coming`,
--- also those scheduled before the first ones of this call (at `start`) are due again; so no
--- callback is postponed twice by one call, although its later statements postpone to a later time.
+-- When a receiver is busy or down, thousands of callbacks may wait for it: each would be tried in
+-- vain and keep a worker from receivers that answer. Postpones those that have not been tried: the
+-- others have a retry schedule of their own. No attempt is used. With `coming`, also those that are
+-- scheduled before the first ones of this call (at `start`) are due again; so no callback is
+-- postponed twice by one call, although its later statements postpone to a later time.
 -- They are due again in groups, at whole seconds, so that the first of each group tries the
 -- receiver for the others.
 -- Guards: no other transaction has locked the job or the task, and the task still waits for this
