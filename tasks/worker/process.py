@@ -35,7 +35,7 @@ from tasks.worker.units import Pace
 
 log = logging.getLogger(__name__)
 
-# Exit codes for the supervisor: to be replaced at once; the lease is lost.
+# Exit codes for the supervisor: replace the process at once; the lease is lost.
 EXIT_RECYCLE = 75
 EXIT_LEASE_LOST = 76
 
@@ -54,7 +54,7 @@ def run_worker(*, queues: Sequence[str] | None, concurrency: int, grace: float) 
         )
         return asyncio.run(process.run())
     except Exception:
-        # A defect of ours: without the loop the process would work no more, so it is replaced.
+        # A defect of ours: a process without its loop does no work, so it is replaced.
         log.critical("worker process failed; exiting to be replaced", exc_info=True)
         os._exit(1)
 
@@ -239,10 +239,8 @@ class WorkerProcess:
 
     def _is_spent(self) -> bool:
         """Return whether this process must be replaced: it has run enough, or grown too large."""
-        max_tasks, max_kib = (
-            settings.WORKER_MAX_TASKS_PER_CHILD,
-            settings.WORKER_MAX_MEMORY_PER_CHILD,
-        )
+        max_tasks = settings.WORKER_MAX_TASKS_PER_CHILD
+        max_kib = settings.WORKER_MAX_MEMORY_PER_CHILD
         if max_tasks and self._finisher.processed >= max_tasks:
             return True
         return bool(max_kib) and resident_kib(os.getpid()) > max_kib

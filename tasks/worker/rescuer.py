@@ -48,7 +48,7 @@ class HeartbeatObserver:
         return now - self._stepped_at > settings.LEASE_SECONDS
 
     def silent(self) -> list[int]:
-        """Read the heartbeats; return the workers that have missed a renewal since."""
+        """Read the heartbeats; return the workers that have not renewed for too long."""
         now = time.monotonic()
         heartbeats = dict(Worker.objects.values_list("id", "heartbeat_at"))
         self._seen = {
@@ -73,7 +73,7 @@ class Rescuer(threading.Thread):
         self._prune_at = time.monotonic() + PRUNE_SECONDS * random.random()  # noqa: S311
 
     def run(self) -> None:
-        """Rescue until stopped; a round that fails for want of a database is repeated."""
+        """Rescue until stopped; an error of the database ends only its round."""
         with suppress(Error):
             self._observer.is_steady()
         # Jitter, so that the processes do not query all at once. The first round comes early:

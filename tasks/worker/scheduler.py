@@ -25,7 +25,7 @@ class Scheduler(threading.Thread):
         self._stopped = threading.Event()
 
     def run(self) -> None:
-        """Fire until stopped; a round that fails is repeated."""
+        """Fire until stopped; an error ends only its round."""
         pause = SHORTEST_PAUSE
         while not self._stopped.wait(pause):
             pause = self._round()
