@@ -1,4 +1,4 @@
-"""Run ours and the peers side by side: `python -m benchmarks [--row P3] [--quick]`."""
+"""Benchmarks of this project beside its peers: `python -m benchmarks [--row P3] [--quick]`."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ QUICK_SCALE, QUICK_REPEAT = 0.15, 1
 
 
 def main() -> int:
-    """Measure the rows asked for, keep the figures, print the tables."""
+    """Measure the selected rows, keep the figures, print the tables."""
     options = _options()
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)
     about, began = machine.describe(), time.monotonic()
     if about["load_before"] > IDLE_LOAD:
-        _tell(f"load average {about['load_before']} before the start: figures are unreliable")
+        _log(f"load average {about['load_before']} before the start: the figures are unreliable")
     groups = [group for group in GROUPS if set(group.ids) & set(options.row or IDS)]
     with TemporaryDirectory(prefix="benchmark-") as scratch:
         try:
             with running_cluster(Path(scratch)) as cluster:
                 about["versions"]["PostgreSQL"] = cluster.version()
-                bench = Bench(cluster, options.repeat, options.scale, _tell)
+                bench = Bench(cluster, options.repeat, options.scale, _log)
                 rows = [row for group in groups for row in _measure(bench, group)]
         except BenchmarkError as error:
-            _tell(f"The benchmark failed: {error}")
+            _log(f"The benchmark failed: {error}")
             return 1
-    missing = [one for one in IDS if one not in {row.id for row in rows}]
-    found = {
+    missing = [id for id in IDS if id not in {row.id for row in rows}]
+    run = {
         **about,
         "complete": not missing and not bench.skipped and options.scale >= 1,
         "missing": missing,
@@ -49,27 +49,27 @@ def main() -> int:
         "skipped": bench.skipped,
         "rows": [as_json(row) for row in rows],
     }
-    kept = report.keep(found)
-    sys.stdout.write(report.tables(found))
-    _tell(f"written to {kept}, after {found['seconds']} s")
+    kept = report.keep(run)
+    sys.stdout.write(report.tables(run))
+    _log(f"written to {kept}, after {run['seconds']} s")
     if (len(groups) == len(GROUPS) and options.scale >= 1) or options.document:
-        _tell(f"written to {report.document(found)}")
+        _log(f"written to {report.document(run)}")
     return 0
 
 
 def _measure(bench: Bench, group: Group) -> list[Row]:
-    bench.tell(f"--- {', '.join(group.ids)}")
+    bench.log(f"--- {', '.join(group.ids)}")
     return group.measure(bench)
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--row", choices=IDS, nargs="*", help="what to measure (default: all)")
-    parser.add_argument("--quick", action="store_true", help="less of everything, once")
+    parser.add_argument("--row", choices=IDS, nargs="*", help="rows to measure (default: all)")
+    parser.add_argument("--quick", action="store_true", help="do less, and measure once")
     parser.add_argument("--repeat", type=int, help="runs of each system (3; quick: 1)")
-    parser.add_argument("--scale", type=float, help="how much to do (1; quick: 0.15)")
+    parser.add_argument("--scale", type=float, help="amount of work (1; quick: 0.15)")
     parser.add_argument(
-        "--document", action="store_true", help="write docs/performance.md whatever was left out"
+        "--document", action="store_true", help="write docs/performance.md even if it is incomplete"
     )
     options = parser.parse_args()
     options.repeat = options.repeat or (QUICK_REPEAT if options.quick else 3)
@@ -77,12 +77,12 @@ def _options() -> argparse.Namespace:
     return options
 
 
-def _tell(line: str) -> None:
+def _log(line: str) -> None:
     sys.stderr.write(f"{line}\n")
 
 
 def _stop(number: int, _frame: object) -> None:
-    # An exit like any other: every child is ended on the way out.
+    # An exception, so that every child is ended on the way out.
     sys.exit(128 + number)
 
 

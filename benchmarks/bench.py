@@ -1,4 +1,4 @@
-"""What the rows of a benchmark share: the server, how much to do, and what was left out."""
+"""State that the rows of a benchmark share: the server, the scale, and what was skipped."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from tempfile import TemporaryDirectory
 from typing import TypeVar
 
 from benchmarks.children import run
-from benchmarks.cluster import Cluster, reach
+from benchmarks.cluster import Cluster, driver_environment
 from benchmarks.systems.system import Site, System
 
 SCHEMA_SECONDS = 120.0
 
-One = TypeVar("One", System, Site)
+Measured = TypeVar("Measured", System, Site)
 
 
 @dataclass
@@ -25,64 +25,66 @@ class Bench:
     cluster: Cluster
     repeat: int
     scale: float
-    tell: Callable[[str], None]
+    log: Callable[[str], None]
     skipped: dict[str, str] = field(default_factory=dict)
 
     def count(self, full: int, *, least: int = 1) -> int:
-        """Return how many of something a run of this scale takes."""
+        """Return a count for a run of this scale."""
         return max(int(full * self.scale), least)
 
     def seconds(self, full: float) -> float:
-        """Return how long something is measured in a run of this scale."""
+        """Return a duration for a run of this scale."""
         return max(full * self.scale, 1.0)
 
-    def present(self, systems: Sequence[One]) -> list[One]:
-        """Return those that can run, and note why the others cannot."""
-        found = []
-        for one in systems:
-            if why := one.missing():
-                if one.name not in self.skipped:
-                    self.tell(f"skipped: {one.name}: {why}")
-                self.skipped[one.name] = why
+    def present(self, systems: Sequence[Measured]) -> list[Measured]:
+        """Return the systems that can run, and record why the others cannot."""
+        present = []
+        for system in systems:
+            if reason := system.missing():
+                if system.name not in self.skipped:
+                    self.log(f"skipped: {system.name}: {reason}")
+                self.skipped[system.name] = reason
             else:
-                found.append(one)
-        return found
+                present.append(system)
+        return present
 
     @contextmanager
     def template(self, system: System | Site) -> Iterator[str]:
-        """Make a database with a system's tables, to be copied for each run; its name."""
+        """Create a database with a system's tables, to copy for each run; yield its name."""
         name = "template_" + "".join(c if c.isalnum() else "_" for c in system.name.lower())
         with self.cluster.database(name) as url:
             with running_services(system) as (environment, scratch):
                 run(
                     system.create_schema(),
-                    environment={**environment, **reach(url)},
+                    environment={**environment, **driver_environment(url)},
                     log=scratch / "schema.log",
                     limit=SCHEMA_SECONDS,
                 )
             yield name
 
     @contextmanager
-    def templates(self, systems: Sequence[One]) -> Iterator[dict[str, str]]:
-        """Make every system's template; the databases by the systems' names."""
+    def templates(self, systems: Sequence[Measured]) -> Iterator[dict[str, str]]:
+        """Create every system's template; yield the databases by the systems' names."""
         with ExitStack() as databases:
-            yield {one.name: databases.enter_context(self.template(one)) for one in systems}
+            yield {
+                system.name: databases.enter_context(self.template(system)) for system in systems
+            }
 
     @contextmanager
     def fresh(
         self, system: System | Site, template: str, *, name: str = "run"
     ) -> Iterator[tuple[dict[str, str], Path]]:
-        """Copy the template and run the system's services; environment and scratch directory."""
+        """Copy the template, run the system's services; yield environment and scratch directory."""
         with (
             self.cluster.database(name, template=template) as url,
             running_services(system) as (services, scratch),
         ):
-            yield {**services, **reach(url)}, scratch
+            yield {**services, **driver_environment(url)}, scratch
 
 
 @contextmanager
 def running_services(system: System | Site) -> Iterator[tuple[Mapping[str, str], Path]]:
-    """Run what a system needs beside Postgres, in scratch that goes with it."""
+    """Run what a system needs beside Postgres; yield its environment and a scratch directory."""
     with TemporaryDirectory(prefix="benchmark-") as directory:
         scratch = Path(directory)
         with system.services(scratch) as environment:

@@ -1,4 +1,4 @@
-"""The processes of a benchmark: started in groups of their own, bounded in time, ended by pid."""
+"""Processes of a benchmark: each in its own group, with a time limit, ended by pid."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LOG_TAIL = 2_000
 def running(
     argv: Sequence[str], *, environment: Mapping[str, str], log: Path
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a command beside the benchmark, its output in `log`, and end it afterwards."""
+    """Run a command with its output in `log` during the block, and end it afterwards."""
     with log.open("ab") as output:
         child = subprocess.Popen(
             argv,
@@ -33,7 +33,7 @@ def running(
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            # Nothing gentler: Celery's graceful stop waits for a broker that is gone as well.
+            # SIGKILL, because Celery's graceful stop waits for a broker that has ended too.
             preexec_fn=partial(die_with_parent, signal.SIGKILL, parent=os.getpid()),
         )
     try:
@@ -66,7 +66,7 @@ def wait_until(
     limit: float,
     every: float,
 ) -> None:
-    """Ask every `every` seconds until `condition` holds, while `child` lives.
+    """Check every `every` seconds until `condition` holds, while `child` lives.
 
     Raises BenchmarkError when the child ends first or `limit` seconds have passed.
     """
@@ -79,11 +79,11 @@ def wait_until(
         except subprocess.TimeoutExpired:
             continue
         raise BenchmarkError(f"{child.args!r} ended with exit code {code}.\n{tail(log)}")
-    raise BenchmarkError(f"{child.args!r} was not done after {limit:g} s.\n{tail(log)}")
+    raise BenchmarkError(f"{child.args!r} was not done within {limit:g} s.\n{tail(log)}")
 
 
 def tail(log: Path) -> str:
-    """Return the end of what a command printed."""
+    """Return the end of a command's output."""
     return log.read_text(errors="replace")[-LOG_TAIL:]
 
 

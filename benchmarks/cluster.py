@@ -1,4 +1,4 @@
-"""The PostgreSQL server of a benchmark: its own, in scratch, as durable as in production."""
+"""PostgreSQL server of a benchmark: temporary, and as durable as in production."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class Cluster:
 
     @contextmanager
     def database(self, name: str, *, template: str = "template1") -> Iterator[str]:
-        """Make a database for a while; its URL."""
+        """Create a database for the block; yield its URL."""
         create = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
         drop = sql.SQL("DROP DATABASE {} WITH (FORCE)")
-        # A checkpoint first, so that no run pays for what the one before it wrote.
+        # A checkpoint first, so that no run pays for the writes of the one before.
         self._execute(sql.SQL("CHECKPOINT"))
         self._execute(create.format(sql.Identifier(name), sql.Identifier(template)))
         try:
@@ -52,7 +52,7 @@ class Cluster:
 
 @contextmanager
 def running_cluster(directory: Path) -> Iterator[Cluster]:
-    """Run a server of the benchmark's own; raises BenchmarkError where none can run."""
+    """Run a server during the block; raises BenchmarkError where none can run."""
     try:
         with EmbeddedPostgres(directory).running() as server:
             yield Cluster(url=server.url())
@@ -60,8 +60,8 @@ def running_cluster(directory: Path) -> Iterator[Cluster]:
         raise BenchmarkError(str(error)) from error
 
 
-def reach(url: str) -> dict[str, str]:
-    """Return the environment in which every driver finds the database."""
+def driver_environment(url: str) -> dict[str, str]:
+    """Return the environment variables by which every driver connects to the database."""
     parts = urlsplit(url)
     query = {name: values[0] for name, values in parse_qs(parts.query).items()}
     return {

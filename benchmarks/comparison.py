@@ -1,4 +1,4 @@
-"""Several systems on one server: warmed up, then run in turns."""
+"""Comparison of several systems on one server: warmed up, then run in turns."""
 
 from __future__ import annotations
 
@@ -7,32 +7,33 @@ from typing import TypeVar
 
 from benchmarks.bench import Bench
 
-Named = TypeVar("Named")
-Found = TypeVar("Found")
+Contender = TypeVar("Contender")
+Result = TypeVar("Result")
 
 
 def take_turns(
     bench: Bench,
-    contenders: Sequence[Named],
-    once: Callable[[Named], Found],
+    contenders: Sequence[Contender],
+    once: Callable[[Contender], Result],
     *,
-    warm_up: Callable[[Named], object] | None = None,
-    show: Callable[[Found], str],
-    name: Callable[[Named], str],
-) -> dict[str, list[Found]]:
-    """Warm each contender up, then run it as often as asked; what was found, by name.
+    warm_up: Callable[[Contender], object] | None = None,
+    show: Callable[[Result], str],
+    name: Callable[[Contender], str],
+) -> dict[str, list[Result]]:
+    """Warm each contender up, then run it `repeat` times; return the results by name.
 
-    The order turns round after each round, so that a drift of the machine meets all alike.
+    The order is reversed after each round, so that a drift of the machine affects all equally.
     """
-    found: dict[str, list[Found]] = {name(one): [] for one in contenders}
+    results: dict[str, list[Result]] = {name(contender): [] for contender in contenders}
     if warm_up and bench.scale >= 1:
-        for one in contenders:
-            bench.tell(f"warming up: {name(one)}")
-            warm_up(one)
+        for contender in contenders:
+            bench.log(f"warming up: {name(contender)}")
+            warm_up(contender)
     order = list(contenders)
     for turn in range(bench.repeat):
-        for one in order:
-            found[name(one)].append(once(one))
-            bench.tell(f"{turn + 1}/{bench.repeat} {name(one)}: {show(found[name(one)][-1])}")
+        for contender in order:
+            result = once(contender)
+            results[name(contender)].append(result)
+            bench.log(f"{turn + 1}/{bench.repeat} {name(contender)}: {show(result)}")
         order.reverse()
-    return found
+    return results

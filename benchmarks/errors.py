@@ -2,4 +2,4 @@ from __future__ import annotations
 
 
 class BenchmarkError(Exception):
-    """A run that cannot count: a system that failed, hung or gave a wrong result."""
+    """An invalid run: a system failed, hung or returned a wrong result."""

@@ -1,4 +1,4 @@
-"""Load over HTTP: `wrk` from a process of its own, or a few requests one after another."""
+"""HTTP load: `wrk` in its own process, or a few requests one after another."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SCRIPT = Path(__file__).resolve().parent / "wrk.lua"
 
 @dataclass(frozen=True, kw_only=True)
 class Load:
-    """What `wrk` saw."""
+    """The measurements of `wrk`."""
 
     requests: int
     seconds: float
@@ -36,34 +36,34 @@ class Load:
 
     @property
     def rate(self) -> float:
-        """Requests answered a second."""
+        """Return how many requests were answered a second."""
         return self.requests / self.seconds
 
 
 def missing() -> str | None:
-    """Name the program that is not there."""
+    """Return what is not installed, or None."""
     return None if shutil.which("wrk") else "wrk is not installed"
 
 
 def load(
     url: str, scratch: Path, *, seconds: float, body: str | None = None, etag: str | None = None
 ) -> Load:
-    """Send requests over 16 connections for a while; raises BenchmarkError for a refusal."""
+    """Send requests over 16 connections; raises BenchmarkError for a refusal."""
     environment = {"BENCHMARK_METHOD": "POST" if body else "GET"}
     environment |= {"BENCHMARK_BODY": body} if body else {}
     environment |= {"BENCHMARK_ETAG": etag} if etag else {}
     argv = ["wrk", f"-t{THREADS}", f"-c{CONNECTIONS}", f"-d{max(round(seconds), 1)}s"]
     argv += ["--timeout", "10s", "-s", str(SCRIPT), url]
-    said = run(argv, environment=environment, log=scratch / "wrk.log", limit=seconds + 60)
-    found = Load(**json.loads(said))
-    if found.refused or found.broken or not found.requests:
-        raise BenchmarkError(f"{url}: {found}")
-    return found
+    output = run(argv, environment=environment, log=scratch / "wrk.log", limit=seconds + 60)
+    result = Load(**json.loads(output))
+    if result.refused or result.broken or not result.requests:
+        raise BenchmarkError(f"{url} refused requests or broke connections: {result}")
+    return result
 
 
 @contextmanager
 def serving(site: Site, environment: Mapping[str, str], scratch: Path) -> Iterator[str]:
-    """Run a site on a free loopback port; its URL."""
+    """Run a site on a free loopback port; yield its URL."""
     port, log = free_port(), scratch / "site.log"
     argv = site.serve(port)
     environment = {**environment, "HOST": "127.0.0.1", "PORT": str(port)}
@@ -72,12 +72,12 @@ def serving(site: Site, environment: Mapping[str, str], scratch: Path) -> Iterat
         yield f"http://127.0.0.1:{port}"
 
 
-def ask(
+def send(
     url: str, *, body: bytes | None = None, headers: Mapping[str, str] | None = None
 ) -> tuple[float, bytes, Mapping[str, str]]:
-    """Send one request; its seconds, the body and the headers of its answer."""
-    wanted = {"Content-Type": "application/json", **(headers or {})}
-    request = urllib.request.Request(url, data=body, headers=wanted)
+    """Send one request; return its seconds, and the body and headers of the answer."""
+    all_headers = {"Content-Type": "application/json", **(headers or {})}
+    request = urllib.request.Request(url, data=body, headers=all_headers)
     began = time.perf_counter()
     with urllib.request.urlopen(request, timeout=60) as answer:
         content = answer.read()

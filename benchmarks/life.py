@@ -1,4 +1,4 @@
-"""The whole life of a task, from PENDING to COMPLETED with its result, of many tasks."""
+"""Whole life of many tasks, from PENDING to COMPLETED with a result."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from benchmarks.resources import cpu_seconds, memory_mib
 from benchmarks.systems.system import System
 
 START_SECONDS = 60.0
-# Slower than this is not slow but stuck.
+# A slower run counts as stuck.
 LEAST_TASKS_PER_SECOND = 50.0
-# Rare enough that looking costs the database nothing; the rates come from the rows' own times.
+# Rare enough to cost the database nothing; the rates come from the rows' own times.
 LOOK_SECONDS = 0.25
-# Often enough that a share of a per cent of the CPU time is missed.
+# Often enough that less than one per cent of the CPU time is missed.
 START_LOOK_SECONDS = 0.02
 WEIGH_SECONDS = 1.0
 
 
 def live(bench: Bench, system: System, *, template: str, tasks: int) -> Measurement:
-    """Submit the tasks, then start the workers and let them drain, in a fresh database."""
+    """Submit the tasks in a fresh database, then let workers finish them."""
     with (
         bench.fresh(system, template) as (environment, scratch),
         psycopg.connect(environment["DATABASE_URL"], autocommit=True) as connection,
@@ -51,12 +51,12 @@ def live(bench: Bench, system: System, *, template: str, tasks: int) -> Measurem
 
 
 def time_limit(tasks: int) -> float:
-    """Return how long so many tasks may take."""
+    """Return how many seconds this many tasks may take."""
     return START_SECONDS + tasks / LEAST_TASKS_PER_SECOND
 
 
 def submit(system: System, environment: dict[str, str], scratch: Path, *, tasks: int) -> float:
-    """Submit the tasks; the seconds it took."""
+    """Submit the tasks; return the seconds it took."""
     seconds = run(
         system.submit("many", tasks),
         environment=environment,
@@ -66,7 +66,9 @@ def submit(system: System, environment: dict[str, str], scratch: Path, *, tasks:
     try:
         return float(seconds)
     except ValueError as error:
-        raise BenchmarkError(f"Submitting printed {seconds!r}, not its seconds.") from error
+        raise BenchmarkError(
+            f"The submitter printed {seconds!r} instead of its seconds."
+        ) from error
 
 
 def _drain(
@@ -77,7 +79,7 @@ def _drain(
     *,
     limit: float,
 ) -> tuple[float, float]:
-    """Run the workers until nothing is left; CPU seconds from the first claim, MiB at most."""
+    """Run the workers to the end; return CPU seconds from the first claim, and most MiB."""
     log = scratch / "workers.log"
     most, weigh_at = 0.0, 0.0
 

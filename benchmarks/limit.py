@@ -1,4 +1,4 @@
-"""The limit: the claiming and the finishing statement alone, with nobody in between."""
+"""Limit: the claiming and the finishing statement alone, without a worker between them."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from benchmarks.systems.ours.system import Ours
 BATCH = 100
 TASKS = 20_000
 START_SECONDS = 60.0
-# Held by the benchmark until every connection is ready, so that all begin at once.
+# The benchmark holds this lock until every connection is ready, so that all start at once.
 GATE = 1
 WAITING = "SELECT count(*) = %s FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
 
 
 def measure(bench: Bench, template: str) -> list[Figure]:
-    """Measure batches of a hundred on one connection and on two."""
+    """Measure batches of 100 on one connection and on two."""
     figures = []
     for connections in (1, 2):
         name = f"limit: claim and finish alone, {connections} connection(s)"
@@ -35,13 +35,13 @@ def measure(bench: Bench, template: str) -> list[Figure]:
             rates.append(
                 limit_rate(bench, template, connections=connections, batch=BATCH, tasks=tasks)
             )
-            bench.tell(f"{turn + 1}/{bench.repeat} {name}: {rates[-1]:,.0f} tasks/s")
+            bench.log(f"{turn + 1}/{bench.repeat} {name}: {rates[-1]:,.0f} tasks/s")
         figures.append(Figure(name=name, runs=rates, too_short=tasks < JUDGED_FROM))
     return figures
 
 
 def limit_rate(bench: Bench, template: str, *, connections: int, batch: int, tasks: int) -> float:
-    """Return how many tasks a second the statements alone take through their life."""
+    """Return how many tasks a second the two statements alone claim and finish."""
     ours = Ours()
     argv = [sys.executable, "-m", "benchmarks.systems.ours.statements", str(batch), str(GATE)]
     with (

@@ -1,4 +1,4 @@
-"""Where and when a run took place, and with which versions of everything."""
+"""Machine, time and versions of a run."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ PROGRAMS = {
 
 
 def describe() -> dict[str, Any]:
-    """Return date, commit, load, machine and versions, as they go into the file."""
+    """Return date, commit, load, machine and versions for the result file."""
     return {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": _commit(),
@@ -56,8 +56,8 @@ def describe() -> dict[str, Any]:
 
 
 def _commit() -> str:
-    """Return the commit, with a mark where files differ from it."""
-    return _said(["git", "describe", "--always", "--dirty", "--abbrev=12"]) or "unknown"
+    """Return the commit, marked "-dirty" where files differ from it."""
+    return _first_line(["git", "describe", "--always", "--dirty", "--abbrev=12"]) or "unknown"
 
 
 def _processor() -> str:
@@ -68,24 +68,24 @@ def _processor() -> str:
 
 
 def _packages() -> dict[str, str]:
-    found = {}
+    versions = {}
     for name in PACKAGES:
         try:
-            found[name] = metadata.version(name)
+            versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
     manifest = NODE_MODULES / "graphile-worker" / "package.json"
     if manifest.exists():
-        found["graphile-worker"] = loads(manifest.read_text())["version"]
-    return found
+        versions["graphile-worker"] = loads(manifest.read_text())["version"]
+    return versions
 
 
 def _programs() -> dict[str, str]:
-    return {name: said for name, argv in PROGRAMS.items() if (said := _said(argv))}
+    return {name: line for name, argv in PROGRAMS.items() if (line := _first_line(argv))}
 
 
-def _said(argv: list[str]) -> str:
-    """Return the first line that a program prints, or nothing where there is no such program."""
+def _first_line(argv: list[str]) -> str:
+    """Return the first line that a program prints, or "" where it is not installed."""
     if not shutil.which(argv[0]):
         return ""
     done = subprocess.run(argv, cwd=PROJECT, capture_output=True, text=True, check=False)

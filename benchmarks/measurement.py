@@ -1,4 +1,4 @@
-"""What a run took, read from the tasks' own rows."""
+"""Measurements of a run, read from the rows of the tasks."""
 
 from __future__ import annotations
 
@@ -39,16 +39,16 @@ class Measurement:
     memory_mib: float
     """The most that workers and broker held."""
     wal_bytes: float
-    """Written to Postgres' log for the whole life, submit included."""
+    """Written to PostgreSQL's write-ahead log, from the submit to the last finish."""
 
     @property
     def submit_rate(self) -> float:
-        """Tasks submitted a second."""
+        """Return how many tasks were submitted a second."""
         return self.tasks / self.submit_seconds
 
     @property
     def drain_rate(self) -> float:
-        """Whole lives a second."""
+        """Return how many tasks were finished a second."""
         return self.tasks / self.drain_seconds
 
 
@@ -57,29 +57,29 @@ Runs = dict[str, list[Measurement]]
 
 
 def is_drained(connection: psycopg.Connection[Any], table: str) -> bool:
-    """Tell whether no task is left to finish."""
+    """Return whether every task has finished."""
     return not _is(connection, OPEN, table)
 
 
 def has_begun(connection: psycopg.Connection[Any], table: str) -> bool:
-    """Tell whether a worker has taken a task."""
+    """Return whether a worker has started a task."""
     return _is(connection, STARTED, table)
 
 
 def wal_position(connection: psycopg.Connection[Any]) -> float:
-    """Return how many bytes the server has written to its log so far."""
+    """Return how many bytes the server has written to its write-ahead log so far."""
     row = connection.execute("SELECT pg_current_wal_lsn() - '0/0'::pg_lsn").fetchone()
     assert row is not None
     return float(row[0])
 
 
 def drain_seconds(connection: psycopg.Connection[Any], table: str, *, tasks: int) -> float:
-    """Read a finished run; raises BenchmarkError unless every task has its right result."""
+    """Return how long a run took; raises BenchmarkError unless every result is right."""
     row = connection.execute(sql.SQL(OUTCOME).format(sql.Identifier(table))).fetchone()
     if row is None or row[:2] != (tasks, tasks):
-        raise BenchmarkError(f"{tasks} tasks were submitted; rows, right results: {row}.")
+        raise BenchmarkError(f"{tasks} tasks were submitted; rows and right results differ: {row}.")
     return float(row[3] - row[2])
 
 
-def _is(connection: psycopg.Connection[Any], question: LiteralString, table: str) -> bool:
-    return connection.execute(sql.SQL(question).format(sql.Identifier(table))).fetchone() == (True,)
+def _is(connection: psycopg.Connection[Any], query: LiteralString, table: str) -> bool:
+    return connection.execute(sql.SQL(query).format(sql.Identifier(table))).fetchone() == (True,)

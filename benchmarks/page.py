@@ -1,4 +1,4 @@
-"""docs/performance.md, made from a run's file: `python -m benchmarks.page FILE`."""
+"""Page docs/performance.md, written from a result file: `python -m benchmarks.page FILE`."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ HEAD = """\
 # Performance
 
 Written by `make benchmark`; do not edit. What is measured, and how each system is set up:
-[benchmarks/README.md](../benchmarks/README.md). Everything ran on one machine, which client,
-server, workers and database shared: compare within the page, as ratios. Each figure is the median
-of the runs beside it.
+[benchmarks/README.md](../benchmarks/README.md). Client, server, workers and database shared one
+machine: compare figures within the page, as ratios. Each figure is the median of the runs beside
+it.
 
 | | |
 |---|---|
@@ -33,17 +33,17 @@ of the runs beside it.
 | took | {seconds} s; {repeat} runs of each, scale {scale:g} |
 """
 INCOMPLETE = """\
-**This page is not complete**: rows are missing, systems were skipped, or the runs were shorter than
-they should be; see the table.
+**This page is not complete**: rows are missing, systems were skipped, or the runs were too
+short; see the table.
 """
 
 
-def write(found: Mapping[str, Any]) -> Path:
-    """Write the page and its plots; the page."""
+def write(run: Mapping[str, Any]) -> Path:
+    """Write the page and its plots; return the file of the page."""
     DOCS.mkdir(exist_ok=True)
-    incomplete = [] if found["complete"] else [INCOMPLETE]
-    sections = [_head(found), *incomplete, _summary(found["rows"])]
-    for row in found["rows"]:
+    incomplete = [] if run["complete"] else [INCOMPLETE]
+    sections = [_head(run), *incomplete, _summary(run["rows"])]
+    for row in run["rows"]:
         picture = plots.draw(row, DOCS / "images") if row["curves"] else None
         sections.append(_section(row, picture))
     PAGE.write_text("\n".join(sections))
@@ -51,33 +51,33 @@ def write(found: Mapping[str, Any]) -> Path:
 
 
 def number(value: float) -> str:
-    """Return a figure with as many digits as it has meaning."""
+    """Return a figure as text, with its significant digits."""
     if value >= 100 or value == int(value):
         return f"{value:,.0f}"
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
-def _head(found: Mapping[str, Any]) -> str:
-    machine = found["machine"]
-    versions = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
-    skipped = "; ".join(f"{name}: {why}" for name, why in found["skipped"].items())
+def _head(run: Mapping[str, Any]) -> str:
+    machine = run["machine"]
+    versions = ", ".join(f"{name} {version}" for name, version in run["versions"].items())
+    skipped = "; ".join(f"{name}: {reason}" for name, reason in run["skipped"].items())
     return HEAD.format(
-        at=found["at"],
-        commit=f"`{found['commit']}`",
+        at=run["at"],
+        commit=f"`{run['commit']}`",
         machine=f"{machine['cores']} cores ({machine['processor']}), {machine['memory_gib']} GiB, "
         f"{machine['platform']}",
-        load=found["load_before"],
+        load=run["load_before"],
         versions=versions,
-        missing=", ".join(found["missing"]) or "none",
+        missing=", ".join(run["missing"]) or "none",
         skipped=skipped or "none",
-        seconds=found["seconds"],
-        repeat=found["repeat"],
-        scale=found["scale"],
+        seconds=run["seconds"],
+        repeat=run["repeat"],
+        scale=run["scale"],
     )
 
 
 def _summary(rows: list[dict[str, Any]]) -> str:
-    lines = ["## What is wanted", "", "| | what | wanted | measured | |", "|---|---|---|---|---|"]
+    lines = ["## Targets", "", "| | what | target | measured | |", "|---|---|---|---|---|"]
     lines += [
         f"| {row['id']} | {row['title']}: {check['what']} | {check['wanted']} "
         f"| {number(check['got'])} | {verdict(check).replace('not met', '**not met**')} |"
@@ -90,21 +90,21 @@ def _summary(rows: list[dict[str, Any]]) -> str:
 def _section(row: Mapping[str, Any], picture: Path | None) -> str:
     figures = row["figures"]
     ours = figures[0]["median"] if figures else 0.0
-    more = list(dict.fromkeys(name for one in figures for name in one["more"]))
+    more = list(dict.fromkeys(name for figure in figures for name in figure["more"]))
     lines = [f"## {row['id']}: {row['title']}", ""]
     if figures:
         head = ["system", row["unit"], "runs", "first ÷ this", *more]
         lines += [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
-    for one in figures:
-        ratio = f"{ours / one['median']:.2f}" if one["median"] else "–"
-        if one["too_short"] or figures[0]["too_short"]:
+    for figure in figures:
+        ratio = f"{ours / figure['median']:.2f}" if figure["median"] else "–"
+        if figure["too_short"] or figures[0]["too_short"]:
             ratio = "too short to judge"
         cells = [
-            one["name"],
-            number(one["median"]),
-            " ".join(number(run) for run in one["runs"]),
+            figure["name"],
+            number(figure["median"]),
+            " ".join(number(run) for run in figure["runs"]),
             ratio,
-            *(number(one["more"][name]) if name in one["more"] else "" for name in more),
+            *(number(figure["more"][name]) if name in figure["more"] else "" for name in more),
         ]
         lines.append(f"| {' | '.join(cells)} |")
     if figures:

@@ -1,4 +1,4 @@
-"""The plots of docs/performance.md."""
+"""Plots of docs/performance.md."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 
 
 def draw(row: Mapping[str, Any], directory: Path) -> Path:
-    """Draw a row's curves as SVG; the file."""
-    # Heavy, and wanted only here.
+    """Draw a row's curves as SVG; return the file."""
+    # Imported here because it is slow to load and needed only for plots.
     import matplotlib as mpl
 
     mpl.use("svg")
-    # The same figures give the same file.
+    # A fixed salt, so that the same figures give the same file.
     mpl.rcParams.update({"svg.hashsalt": row["id"], "font.size": 9})
     from matplotlib import pyplot
 

@@ -1,4 +1,4 @@
-"""What a run says: a file for programs, tables for a reader, and the page in docs/."""
+"""Report of a run: a JSON file, tables for the terminal, and the page in docs/."""
 
 from __future__ import annotations
 
@@ -13,27 +13,29 @@ from benchmarks.results import verdict
 RESULTS = Path(__file__).resolve().parent / "results"
 
 
-def keep(found: Mapping[str, Any]) -> Path:
-    """Write the run to a file of its own, and to the latest one's name; the file."""
+def keep(run: Mapping[str, Any]) -> Path:
+    """Write the run to its own file and to latest.json; return its own file."""
     RESULTS.mkdir(exist_ok=True)
-    text = json.dumps(found, indent=1) + "\n"
-    kept = RESULTS / f"{found['at'].replace(':', '')}.json"
+    text = json.dumps(run, indent=1) + "\n"
+    kept = RESULTS / f"{run['at'].replace(':', '')}.json"
     for file in (kept, RESULTS / "latest.json"):
         file.write_text(text)
     return kept
 
 
-def tables(found: Mapping[str, Any]) -> str:
+def tables(run: Mapping[str, Any]) -> str:
     """Return the tables for a terminal."""
     lines = []
-    for row in found["rows"]:
+    for row in run["rows"]:
         lines.append(f"\n{row['id']}: {row['title']} ({row['unit']})")
-        width = max((len(one["name"]) for one in row["figures"]), default=0)
-        for one in row["figures"]:
-            runs = " ".join(page.number(run) for run in one["runs"])
-            more = ", ".join(f"{name} {page.number(value)}" for name, value in one["more"].items())
+        width = max((len(figure["name"]) for figure in row["figures"]), default=0)
+        for figure in row["figures"]:
+            runs = " ".join(page.number(value) for value in figure["runs"])
+            more = ", ".join(
+                f"{name} {page.number(value)}" for name, value in figure["more"].items()
+            )
             lines.append(
-                f"  {one['name']:<{width}} {page.number(one['median']):>9}  [{runs}] {more}"
+                f"  {figure['name']:<{width}} {page.number(figure['median']):>9}  [{runs}] {more}"
             )
         for check in row["checks"]:
             got = page.number(check["got"])
@@ -42,6 +44,6 @@ def tables(found: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def document(found: Mapping[str, Any]) -> Path:
-    """Write docs/performance.md and its plots; the file."""
-    return page.write(found)
+def document(run: Mapping[str, Any]) -> Path:
+    """Write docs/performance.md and its plots; return the file."""
+    return page.write(run)

@@ -1,4 +1,4 @@
-"""What a system's processes use: CPU seconds and memory, its database's and broker's included."""
+"""Resources of a system's processes, database and broker included: CPU seconds and memory."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from contextlib import suppress
 import psutil
 
 MIB = 1024 * 1024
-# Shared by all systems, and mostly a buffer of fixed size: it would hide what a worker takes.
+# Mostly a buffer of fixed size, shared by all systems: it would hide a worker's memory.
 DATABASE = "postgres"
 
 
 def cpu_seconds() -> float:
     """Return the CPU time of every process that the benchmark started, ended ones included.
 
-    Of those ended, the ones whose parent still runs: none of a system's processes outlives it.
+    Ended processes count while their parent runs; no process of a system outlives its parent.
     """
     total = 0.0
     for process in psutil.Process().children(recursive=True):
@@ -26,7 +26,7 @@ def cpu_seconds() -> float:
 
 
 def memory_mib() -> float:
-    """Return the memory of every process that the benchmark started, but for Postgres'.
+    """Return the memory of every process that the benchmark started, except PostgreSQL's.
 
     Pages that several processes share count once (PSS): a worker's forks share most of theirs.
     """
@@ -42,7 +42,7 @@ def tree_mib(pid: int) -> list[float]:
 
 
 def resident_mib(pids: Iterable[int]) -> list[float]:
-    """Return what each of these processes holds, pages that it shares included, in MiB."""
+    """Return the resident memory of each of these processes, shared pages included, in MiB."""
     held = []
     for pid in pids:
         with suppress(psutil.NoSuchProcess):

@@ -1,4 +1,4 @@
-"""What a run found, as it is kept in a file: rows of figures, and checks of them."""
+"""Results of a run, as a file keeps them: rows of figures, and checks of them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
-# A run of fewer tasks is over before its rate means anything.
+# A run of fewer tasks is too short for a meaningful rate.
 JUDGED_FROM = 5_000
 
 
@@ -19,24 +19,24 @@ class Figure:
     runs: Sequence[float]
     more: Mapping[str, float] = field(default_factory=dict)
     too_short: bool = False
-    """So few tasks that starting and ending weigh more than the rate: no ratio is made of it."""
+    """Whether start and end dominate the run, so that no ratio is computed from it."""
 
     @property
     def median(self) -> float:
-        """Return what counts."""
+        """Return the median of the runs."""
         return median(self.runs)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """What is wanted, and whether it came."""
+    """A target, and whether it was met."""
 
     what: str
     wanted: str
     got: float
     met: bool
     too_short: bool = False
-    """Made of runs that were too short to judge."""
+    """Whether its runs were too short to judge."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +50,7 @@ class Curve:
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """A row of the table of what is measured."""
+    """A row of the table of measurements."""
 
     id: str
     title: str
@@ -64,48 +64,48 @@ class Row:
 
 
 def at_least(
-    what: str, got: float, wanted: float, unit: str = "", *, too_short: bool = False
+    what: str, got: float, target: float, unit: str = "", *, too_short: bool = False
 ) -> Check:
-    """Check a figure from below."""
-    least = f"≥ {wanted:,g} {unit}".strip()
-    return Check(what=what, wanted=least, got=got, met=got >= wanted, too_short=too_short)
+    """Check a lower bound."""
+    least = f"≥ {target:,g} {unit}".strip()
+    return Check(what=what, wanted=least, got=got, met=got >= target, too_short=too_short)
 
 
-def at_most(what: str, got: float, wanted: float, unit: str = "") -> Check:
-    """Check a figure from above."""
-    return Check(what=what, wanted=f"≤ {wanted:,g} {unit}".strip(), got=got, met=got <= wanted)
+def at_most(what: str, got: float, target: float, unit: str = "") -> Check:
+    """Check an upper bound."""
+    return Check(what=what, wanted=f"≤ {target:,g} {unit}".strip(), got=got, met=got <= target)
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """Return the value below or at which that share of them lies."""
+    """Return the value that at least this share of the values does not exceed."""
     ordered = sorted(values)
     return ordered[min(int(share * len(ordered)), len(ordered) - 1)]
 
 
 def verdict(check: Mapping[str, Any]) -> str:
-    """Return what became of a check, as the file has it."""
+    """Return the verdict of a check from a result file."""
     if check["too_short"]:
         return "too short to judge"
     return "met" if check["met"] else "not met"
 
 
 def as_json(row: Row) -> dict[str, Any]:
-    """Return the row as it is written to the file."""
+    """Return the row for the result file."""
     return {
         "id": row.id,
         "title": row.title,
         "unit": row.unit,
         "figures": [
             {
-                "name": one.name,
-                "median": one.median,
-                "runs": list(one.runs),
-                "more": dict(one.more),
-                "too_short": one.too_short,
+                "name": figure.name,
+                "median": figure.median,
+                "runs": list(figure.runs),
+                "more": dict(figure.more),
+                "too_short": figure.too_short,
             }
-            for one in row.figures
+            for figure in row.figures
         ],
-        "checks": [vars(one) for one in row.checks],
+        "checks": [vars(check) for check in row.checks],
         "notes": list(row.notes),
         "curves": [{"name": c.name, "x": list(c.x), "y": list(c.y)} for c in row.curves],
         "x": row.x,

@@ -1,4 +1,4 @@
-"""A database of ours with a history: finished, scheduled and waiting tasks."""
+"""Seeded database of this project: finished, scheduled and waiting tasks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from benchmarks.life import LOOK_SECONDS, START_SECONDS, time_limit
 from benchmarks.systems.ours.system import Ours
 
 SEED_SECONDS = 240.0
-# Tasks end in the order of their keys, but for those that several processes hold at a time.
+# Tasks end in the order of their keys, except those that several processes hold at once.
 MARGIN = 2_000
 NEXT = "SELECT id FROM tasks_task WHERE status = 'PENDING' AND scheduled_at IS NULL ORDER BY id"
 ENDED = "SELECT finished_at IS NOT NULL FROM tasks_task WHERE id = %s"
@@ -43,13 +43,13 @@ class Backlog:
 def seeded(
     bench: Bench, template: str, backlog: Backlog, *, name: str = "seeded"
 ) -> Iterator[tuple[dict[str, str], Path]]:
-    """Make a database with a backlog; environment and scratch directory."""
+    """Create a database with a backlog; yield environment and scratch directory."""
     counts = (backlog.finished, backlog.scheduled, backlog.waiting)
     argv = [sys.executable, "-m", "benchmarks.systems.ours.seed", *map(str, counts)]
     with bench.fresh(Ours(), template, name=name) as (environment, scratch):
         log = scratch / "seed.log"
         seconds = run(argv, environment=environment, log=log, limit=SEED_SECONDS)
-        bench.tell(f"seeded {sum(counts):,} tasks in {float(seconds):.0f} s")
+        bench.log(f"seeded {sum(counts):,} tasks in {float(seconds):.0f} s")
         with psycopg.connect(environment["DATABASE_URL"], autocommit=True) as connection:
             connection.execute("CHECKPOINT")
         yield environment, scratch
@@ -58,7 +58,7 @@ def seeded(
 def drain_rate(
     environment: dict[str, str], scratch: Path, *, tasks: int, processes: int = 2
 ) -> float:
-    """Let workers take the first of the waiting tasks; how many of them a second."""
+    """Run workers on the first of the waiting tasks; return how many they finish a second."""
     system, log = Ours(processes=processes), scratch / "workers.log"
     with psycopg.connect(environment["DATABASE_URL"], autocommit=True) as connection:
         last = _last(connection, tasks)
@@ -74,13 +74,13 @@ def drain_rate(
         assert row is not None
         ended = connection.execute(RATE, (row[0], tasks)).fetchone()
     if ended is None or ended[0] != tasks:
-        raise BenchmarkError(f"{tasks} tasks were to be finished; were: {ended}.")
+        raise BenchmarkError(f"Workers had to finish {tasks} tasks; rows: {ended}.")
     return tasks / float(ended[1])
 
 
 def _last(connection: psycopg.Connection[Any], tasks: int) -> object:
-    """Return the key of a task that ends when so many before it have, or the last one."""
+    """Return the key of a task that ends after this many tasks."""
     row = connection.execute(f"{NEXT} OFFSET %s LIMIT 1", (tasks + MARGIN,)).fetchone()
     if row is None:
-        raise BenchmarkError(f"Fewer than {tasks + MARGIN} tasks wait.")
+        raise BenchmarkError(f"Fewer than {tasks + MARGIN} tasks are waiting.")
     return row[0]

@@ -1,7 +1,7 @@
-"""Submits the tasks of a run: all at once, or one by one to workers that wait.
+"""Submitter of a run: all tasks at once, or one by one to idle workers.
 
-Runs in a process of its own, which prints its answer as the last line: the seconds that it took
-to submit all, or, one by one, the seconds from each submit to the start of its handler, as
+It runs as its own process and prints its answer as the last line: the seconds that it took to
+submit all, or, one by one, the seconds from each submit to the start of its handler, as
 `{"from_commit": […], "from_call": […]}`.
 """
 
@@ -19,7 +19,7 @@ from psycopg import sql
 
 from benchmarks.work import Input, inputs
 
-# Between two single tasks, in seconds: long enough for a worker to have nothing to do again.
+# Between two single tasks, in seconds: long enough for the worker to become idle.
 LEAST_PAUSE, LONGEST_PAUSE = 0.015, 0.045
 WARM_UP = 10
 LIMIT_SECONDS = 60.0
@@ -29,12 +29,12 @@ One = Callable[[Input], str]
 
 
 def main(many: Many, one: One, *, table: str) -> None:
-    """Do what the command line asks: `many N` or `one N`."""
+    """Run the command line: `many N` or `one N`."""
     mode, count = sys.argv[1], int(sys.argv[2])
     if mode == "many":
-        wanted = inputs(count)
+        all_inputs = inputs(count)
         started = time.perf_counter()
-        many(wanted)
+        many(all_inputs)
         sys.stdout.write(f"{time.perf_counter() - started}\n")
     else:
         _submit_each(one, WARM_UP, table=table)
@@ -43,24 +43,24 @@ def main(many: Many, one: One, *, table: str) -> None:
 
 def _submit_each(one: One, count: int, *, table: str) -> dict[str, list[float]]:
     pauses = random.Random(count)
-    called: dict[str, float] = {}
-    committed: dict[str, float] = {}
+    called_at: dict[str, float] = {}
+    committed_at: dict[str, float] = {}
     for number in range(count):
         before = time.time()
         task_id = one(Input((number, 2 * number, 3), clock=True))
-        committed[task_id] = time.time()
-        called[task_id] = before
+        committed_at[task_id] = time.time()
+        called_at[task_id] = before
         time.sleep(pauses.uniform(LEAST_PAUSE, LONGEST_PAUSE))
-    began = _began(list(called), table=table)
-    # A handler may begin before the submitter has seen its own commit: that is no delay.
+    began_at = _began_at(list(called_at), table=table)
+    # A handler may begin before the submitter sees its own commit: the delay is then 0.
     return {
-        "from_commit": [max(began[one] - committed[one], 0.0) for one in called],
-        "from_call": [began[one] - called[one] for one in called],
+        "from_commit": [max(began_at[id] - committed_at[id], 0.0) for id in called_at],
+        "from_call": [began_at[id] - called_at[id] for id in called_at],
     }
 
 
-def _began(task_ids: list[str], *, table: str) -> dict[str, float]:
-    """Wait until the tasks are done; when their handlers began, by id."""
+def _began_at(task_ids: list[str], *, table: str) -> dict[str, float]:
+    """Wait until the tasks are done; return when their handlers began, by id."""
     statement = sql.SQL(
         "SELECT id::text, (result ->> 'began')::float8 FROM {} "
         "WHERE id = ANY (%s::uuid[]) AND finished_at IS NOT NULL"
@@ -72,4 +72,4 @@ def _began(task_ids: list[str], *, table: str) -> dict[str, float]:
             if len(rows) == len(task_ids):
                 return dict(rows)
             time.sleep(0.1)
-    raise SystemExit(f"{len(task_ids) - len(rows)} tasks were not done in {LIMIT_SECONDS:g} s.")
+    raise SystemExit(f"{len(task_ids) - len(rows)} tasks were not done within {LIMIT_SECONDS:g} s.")

@@ -1,4 +1,4 @@
-"""The work that every system does, told once so that all of them do the same."""
+"""Work that every system does, defined once so that all do the same."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ PROCESSES = 2
 
 @dataclass(frozen=True)
 class Input:
-    """Three numbers that a handler sums; with `clock` it also tells when it began."""
+    """Three numbers that a handler sums; with `clock` it also returns when it began."""
 
     numbers: tuple[int, int, int]
     clock: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """Return the task's input as every system stores it."""
-        given: dict[str, Any] = {"numbers": list(self.numbers)}
-        return {**given, "clock": True} if self.clock else given
+        document: dict[str, Any] = {"numbers": list(self.numbers)}
+        return {**document, "clock": True} if self.clock else document
 
 
 def inputs(tasks: int) -> list[Input]:
@@ -27,6 +27,6 @@ def inputs(tasks: int) -> list[Input]:
 
 
 def sum_numbers(input: dict[str, Any], began: float) -> dict[str, Any]:
-    """Do the work of one task; `began` is the epoch second in which its handler was entered."""
+    """Do the work of one task; `began` is the Unix time at which its handler was entered."""
     result: dict[str, Any] = {"sum": sum(input["numbers"])}
     return {**result, "began": began} if "clock" in input else result

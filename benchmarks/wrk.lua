@@ -1,4 +1,4 @@
--- Sends one request over and over; prints what came as one line of JSON.
+-- Sends one request repeatedly; prints the measurements as one line of JSON.
 wrk.method = os.getenv("BENCHMARK_METHOD")
 wrk.body = os.getenv("BENCHMARK_BODY")
 wrk.headers["Content-Type"] = "application/json"

@@ -1,4 +1,4 @@
-"""P6, P8 and P9: on one database with a long history and a long queue."""
+"""Backlog (P6, P8, P9): one database with a long history and a long queue."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from benchmarks.systems.ours.system import Ours
 HELD = Backlog(finished=1_000_000, scheduled=200_000, waiting=1_000_000)
 DRAINED = 40_000
 SHARE = 0.9
-# Single tasks go to a queue of their own: in the other they would wait for a million.
+# Single tasks go to a separate queue: in the other they would wait for a million tasks.
 LIVE = Ours(queue="live")
 
 
 def measure(bench: Bench) -> list[Row]:
-    """Seed once, then look, pick up, drain and weigh, in this order."""
-    held = Backlog(*(bench.count(one) for one in (HELD.finished, HELD.scheduled, HELD.waiting)))
+    """Seed once, then measure screens, pickup, drain and memory, in this order."""
+    held = Backlog(*(bench.count(size) for size in (HELD.finished, HELD.scheduled, HELD.waiting)))
     with (
         bench.template(Ours()) as template,
         seeded(bench, template, held) as (environment, scratch),
@@ -35,7 +35,7 @@ def measure(bench: Bench) -> list[Row]:
 def _with_backlog(
     bench: Bench, template: str, environment: dict[str, str], scratch: Path, held: Backlog
 ) -> list[Row]:
-    """Compare an empty database with the seeded one, in turns."""
+    """Compare an empty database with the seeded one in turns."""
     tasks = bench.count(DRAINED)
     rates: dict[str, list[float]] = {"empty": [], "seeded": []}
     waits: dict[str, list[Delays]] = {"empty": [], "seeded": []}
@@ -48,7 +48,7 @@ def _with_backlog(
         waits["seeded"].append(_pick_up(bench, {**environment, "BENCHMARK_QUEUE": "live"}, scratch))
         rates["seeded"].append(drain_rate(environment, scratch, tasks=tasks))
         for name in rates:
-            bench.tell(f"{name}: {rates[name][-1]:,.0f} tasks/s; {show(waits[name][-1])}")
+            bench.log(f"{name}: {rates[name][-1]:,.0f} tasks/s; {show(waits[name][-1])}")
     return [_rates_row(rates, tasks, held), _waits_row(waits, held)]
 
 
@@ -71,7 +71,8 @@ def _rates_row(rates: dict[str, list[float]], tasks: int, held: Backlog) -> Row:
         figures=figures,
         checks=[at_least("share of the empty database's rate", ratio, SHARE, too_short=short)],
         notes=[
-            f"Seeded: {_what(held)}. Empty: only what is drained. The first {tasks:,} to end count."
+            f"Seeded: {_sizes(held)}. Empty: only the drained tasks. "
+            f"The first {tasks:,} to end count."
         ],
     )
 
@@ -81,16 +82,16 @@ def _waits_row(waits: dict[str, list[Delays]], held: Backlog) -> Row:
     ratio = figures[0].median / figures[1].median
     return Row(
         id="P6",
-        title="From the commit of a submit to the start of its handler, the same",
+        title="From the commit of a submit to the start of its handler, with the same backlog",
         unit="ms, median",
         figures=figures,
         checks=[at_most("p50, times the empty database's", ratio, round(1 / SHARE, 2))],
         notes=[
-            f"Seeded: {_what(held)}. The workers serve one queue and the single tasks go there; "
-            "all that waits is in another, which nobody serves."
+            f"Seeded: {_sizes(held)}. The workers serve one queue and the single tasks go there; "
+            "the backlog is in another queue, which no worker serves."
         ],
     )
 
 
-def _what(held: Backlog) -> str:
+def _sizes(held: Backlog) -> str:
     return f"{held.finished:,} finished, {held.scheduled:,} scheduled, {held.waiting:,} waiting"

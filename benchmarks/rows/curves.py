@@ -1,4 +1,4 @@
-"""C1 to C3: throughput against batch size, worker processes and backlog."""
+"""Curves (C1 to C3): throughput against batch size, worker processes and backlog."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ def measure(bench: Bench) -> list[Row]:
 def _batches(bench: Bench, template: str) -> Row:
     rates = []
     for batch in BATCHES:
-        # Seconds at every size; the smallest batches are the slowest.
+        # So that every size takes seconds; the smallest batches are the slowest.
         tasks = min(bench.count(TASKS), bench.count(batch * 2_000, least=LEAST_TASKS))
         rates.append(limit_rate(bench, template, connections=1, batch=batch, tasks=tasks))
-        bench.tell(f"batches of {batch}: {rates[-1]:,.0f} tasks/s")
+        bench.log(f"batches of {batch}: {rates[-1]:,.0f} tasks/s")
     return _row(
         "C1", "Claim and finish alone on one connection", "tasks in a claim", BATCHES, rates
     )
@@ -43,17 +43,17 @@ def _processes(bench: Bench, template: str) -> Row:
     with seeded(bench, template, Backlog(0, 0, waiting)) as (environment, scratch):
         for count in PROCESSES:
             rates.append(drain_rate(environment, scratch, tasks=tasks, processes=count))
-            bench.tell(f"{count} worker processes: {rates[-1]:,.0f} tasks/s")
+            bench.log(f"{count} worker processes: {rates[-1]:,.0f} tasks/s")
     return _row("C2", "Whole lives a second", "worker processes", PROCESSES, rates)
 
 
 def _backlogs(bench: Bench, template: str) -> Row:
-    rates, sizes = [], [bench.count(one, least=2 * MARGIN) for one in BACKLOGS]
+    rates, sizes = [], [bench.count(size, least=2 * MARGIN) for size in BACKLOGS]
     for size in sizes:
         tasks = min(bench.count(FIRST), size - MARGIN - 1)
         with seeded(bench, template, Backlog(0, 0, size)) as (environment, scratch):
             rates.append(drain_rate(environment, scratch, tasks=tasks))
-        bench.tell(f"{size:,} tasks waiting: {rates[-1]:,.0f} tasks/s")
+        bench.log(f"{size:,} tasks waiting: {rates[-1]:,.0f} tasks/s")
     return _row("C3", "Whole lives a second, the first of a backlog", "tasks waiting", sizes, rates)
 
 

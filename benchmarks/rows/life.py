@@ -1,4 +1,4 @@
-"""P1 and P2: the whole life of a task, in mini-batches and one handler per hand-over."""
+"""Whole life of a task (P1, P2): in mini-batches, and one handler per hand-over."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ LEAST_TASKS = 100
 
 
 def measure(bench: Bench) -> list[Row]:
-    """Run every system and the bare statements in turns."""
+    """Run every system in turns, then the statements alone."""
     systems = bench.present([OURS, ONE_PER_HOP, *PEERS])
     with bench.templates(systems) as templates:
 
@@ -55,7 +55,7 @@ def measure(bench: Bench) -> list[Row]:
         )
         limits = limit.measure(bench, templates[OURS.name])
     figures = {name: figure(name, measured) for name, measured in runs.items()}
-    peers = [figures[one.name] for one in PEERS if one.name in figures]
+    peers = [figures[peer.name] for peer in PEERS if peer.name in figures]
     ours, one_per_hop = figures[OURS.name], figures[ONE_PER_HOP.name]
     return [
         Row(
@@ -80,7 +80,7 @@ def measure(bench: Bench) -> list[Row]:
 
 
 def figure(name: str, runs: Sequence[Measurement]) -> Figure:
-    """Return a system's figure, with what it cost."""
+    """Return a system's figure with its costs."""
 
     def middle(values: Sequence[float]) -> float:
         return median(values)
@@ -100,7 +100,7 @@ def figure(name: str, runs: Sequence[Measurement]) -> Figure:
 
 
 def _checks(ours: Figure, figures: dict[str, Figure], limits: Sequence[Figure]) -> list[Check]:
-    highest = max(limits, key=lambda one: one.median)
+    highest = max(limits, key=lambda figure: figure.median)
     share = ours.median / highest.median
     short = ours.too_short or highest.too_short
     return [
@@ -111,10 +111,10 @@ def _checks(ours: Figure, figures: dict[str, Figure], limits: Sequence[Figure]) 
     ]
 
 
-def _times(ours: Figure, figures: dict[str, Figure], peer: str, wanted: float) -> list[Check]:
-    """Check the ratio to a peer, where it could run."""
+def _times(ours: Figure, figures: dict[str, Figure], peer: str, target: float) -> list[Check]:
+    """Check the ratio to a peer, if it could run."""
     if peer not in figures:
         return []
     other = figures[peer]
     short = ours.too_short or other.too_short
-    return [at_least(f"times {peer}", ours.median / other.median, wanted, too_short=short)]
+    return [at_least(f"times {peer}", ours.median / other.median, target, too_short=short)]

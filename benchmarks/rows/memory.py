@@ -1,4 +1,4 @@
-"""P9: what worker processes hold, idle and over many tasks."""
+"""Memory of worker processes (P9): idle and over many tasks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from benchmarks.results import Curve, Figure, Row, at_most
 from benchmarks.systems.ours.system import Ours
 
 IDLE_MIB = 80
-# More than an allocator's own swing.
+# More than an allocator's normal variation.
 GROWTH_MIB = 10
 SETTLE_SECONDS = 6.0
 LOOK_SECONDS = 1.0
@@ -32,10 +32,10 @@ OPEN = f"SELECT EXISTS ({LEFT.replace('count(*)', '')})"
 
 
 def measure(bench: Bench, environment: dict[str, str], scratch: Path) -> Row:
-    """Weigh idle workers, then workers that drain all that waits."""
+    """Measure idle workers, then workers that drain the whole queue."""
     with psycopg.connect(environment["DATABASE_URL"], autocommit=True) as connection:
         idle = [_idle(connection, environment, scratch) for _ in range(bench.repeat)]
-        bench.tell(f"idle: {idle} MiB (largest worker, all)")
+        bench.log(f"idle: {idle} MiB (largest worker, all)")
         left = connection.execute(LEFT).fetchone()
         assert left is not None
         done, held = _drain(connection, environment, scratch, tasks=left[0])
@@ -43,8 +43,8 @@ def measure(bench: Bench, environment: dict[str, str], scratch: Path) -> Row:
     late = [mib for tasks, mib in zip(done, held, strict=True) if tasks >= left[0] * 4 / 5]
     largest = Figure(
         name="idle, the largest worker (RSS)",
-        runs=[one for one, _ in idle],
-        more={"both workers, nurseries and supervisor (PSS)": max(total for _, total in idle)},
+        runs=[worker_mib for worker_mib, _ in idle],
+        more={"both workers, fork servers and supervisor (PSS)": max(total for _, total in idle)},
     )
     growth = max(late, default=held[-1]) - max(early, default=held[0])
     return Row(
@@ -72,7 +72,7 @@ def measure(bench: Bench, environment: dict[str, str], scratch: Path) -> Row:
 def _idle(
     connection: psycopg.Connection[Any], environment: dict[str, str], scratch: Path
 ) -> tuple[float, float]:
-    """Start workers of a queue that is empty, and weigh them at rest: the largest, and all."""
+    """Start workers of an empty queue; return the MiB of the largest, and of all."""
     system, log = Ours(queue="empty"), scratch / "idle.log"
     with running(system.work(), environment=environment, log=log) as workers:
         wait_until(
@@ -88,7 +88,7 @@ def _idle(
 
 
 def _look(connection: psycopg.Connection[Any]) -> tuple[int, float]:
-    """Return how many tasks the workers say they have done, and what the largest of them holds."""
+    """Return how many tasks the workers report as done, and the MiB of the largest."""
     row = connection.execute(WORKERS).fetchone()
     assert row is not None
     return row[0], max(resident_mib(row[1]), default=0.0)
@@ -97,7 +97,7 @@ def _look(connection: psycopg.Connection[Any]) -> tuple[int, float]:
 def _drain(
     connection: psycopg.Connection[Any], environment: dict[str, str], scratch: Path, *, tasks: int
 ) -> tuple[list[float], list[float]]:
-    """Drain all that waits; how many were done when, and how much the largest worker held."""
+    """Drain the queue; return tasks done and MiB of the largest worker at each sample."""
     done: list[float] = []
     held: list[float] = []
     log = scratch / "drain.log"
@@ -112,7 +112,7 @@ def _drain(
     with running(Ours().work(), environment=environment, log=log) as workers:
         limit = time_limit(tasks)
         wait_until(drained, child=workers, log=log, limit=limit, every=LOOK_SECONDS)
-        # The count comes with a heartbeat; the last one may be some seconds old.
+        # The count comes with a heartbeat; the last one may be seconds old.
         done.append(tasks)
         held.append(_look(connection)[1])
     return done, held

@@ -1,4 +1,4 @@
-"""P10: short tasks that come steadily beside a flood of slow ones on another queue."""
+"""Mixed load (P10): steady short tasks beside a flood of slow ones on another queue."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ READY = """
 SELECT EXISTS (SELECT FROM tasks_task WHERE status = 'PROCESSING' AND queue = 'flood')
     AND (SELECT count(*) = 2 FROM tasks_worker)
 """
-# What has not begun waits at least until now.
+# A task that has not begun has waited until now.
 WAITS = """
 SELECT
     1000 * (
@@ -75,7 +75,7 @@ POOLS = (
 
 
 def measure(bench: Bench) -> list[Row]:
-    """Flood a queue once, then run each way on a copy."""
+    """Flood a queue once, then run each set of pools on a copy."""
     flood = bench.count(FLOOD)
     with (
         bench.template(Ours()) as template,
@@ -83,14 +83,14 @@ def measure(bench: Bench) -> list[Row]:
     ):
         argv = [*SUBMIT, "flood", str(flood), str(SLOW_SECONDS)]
         run(argv, environment=environment, log=scratch / "flood.log", limit=FLOOD_SECONDS)
-        found = take_turns(
+        results = take_turns(
             bench,
             POOLS,
             lambda pools: _run(bench, pools),
             show=lambda waits: f"p95 {percentile(waits.milliseconds, 0.95):,.0f} ms",
             name=lambda pools: pools.name,
         )
-    figures = [_figure(name, runs) for name, runs in found.items()]
+    figures = [_figure(name, runs) for name, runs in results.items()]
     return [
         Row(
             id="P10",
@@ -100,9 +100,9 @@ def measure(bench: Bench) -> list[Row]:
             checks=[at_most(f"p95, {DEDICATED.name}", figures[0].median, LIMIT_MS, "ms")],
             notes=[
                 f"Short tasks take {1_000 * SHORT_SECONDS:.0f} ms and come at random, slow ones "
-                f"{SLOW_SECONDS:g} s; two worker processes of 8 slots where nothing is said. The "
-                "wait is from the submit to the handler's start, and for what has not begun up to "
-                "the end of the run.",
+                f"{SLOW_SECONDS:g} s; two worker processes of 8 slots unless stated otherwise. "
+                "The wait is from the submit to the handler's start, or to the end of the run for "
+                "a task that has not begun.",
                 "The figure that is checked is that of dedicated pools: one for each queue "
                 "(`--queues`). A shared pool takes tasks in the order they came, and all of the "
                 "flood came first.",
@@ -116,8 +116,8 @@ def _run(bench: Bench, pools: Pools) -> Waits:
     with bench.fresh(Ours(), "flooded") as (environment, scratch), ExitStack() as workers:
         log = scratch / "workers.log"
         started = [
-            workers.enter_context(running(one.work(), environment=environment, log=log))
-            for one in pools.workers
+            workers.enter_context(running(system.work(), environment=environment, log=log))
+            for system in pools.workers
         ]
         with psycopg.connect(environment["DATABASE_URL"], autocommit=True) as connection:
             wait_until(
@@ -140,11 +140,11 @@ def _submit(environment: dict[str, str], scratch: Path, *, seconds: float, prior
 def _figure(name: str, runs: list[Waits]) -> Figure:
     return Figure(
         name=name,
-        runs=[percentile(one.milliseconds, 0.95) for one in runs],
+        runs=[percentile(run.milliseconds, 0.95) for run in runs],
         more={
-            "p50": median(median(one.milliseconds) for one in runs),
-            "p99": median(percentile(one.milliseconds, 0.99) for one in runs),
+            "p50": median(median(run.milliseconds) for run in runs),
+            "p99": median(percentile(run.milliseconds, 0.99) for run in runs),
             "short tasks": len(runs[0].milliseconds),
-            "not begun": max(one.not_begun for one in runs),
+            "not begun": max(run.not_begun for run in runs),
         },
     )

@@ -1,4 +1,4 @@
-"""P5: how soon an idle worker begins a task."""
+"""Pickup (P5): how soon an idle worker begins a task."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ class Delays:
 
     @property
     def p50(self) -> float:
-        """The median from the commit."""
+        """Return the median from the commit."""
         return median(self.from_commit)
 
     @property
     def p99(self) -> float:
-        """The 99th percentile from the commit."""
+        """Return the 99th percentile from the commit."""
         return percentile(self.from_commit, 0.99)
 
 
@@ -49,8 +49,8 @@ def measure(bench: Bench) -> list[Row]:
                 with running(system.work(), environment=environment, log=log):
                     return delays(system, environment, scratch, count=bench.count(TASKS, least=30))
 
-        found = take_turns(bench, systems, once, show=show, name=lambda system: system.name)
-    figures = [figure(name, runs) for name, runs in found.items()]
+        results = take_turns(bench, systems, once, show=show, name=lambda system: system.name)
+    figures = [figure(name, runs) for name, runs in results.items()]
     return [
         Row(
             id="P5",
@@ -63,32 +63,32 @@ def measure(bench: Bench) -> list[Row]:
             ],
             notes=[
                 "One task every 15 to 45 ms. `from the call` counts from before the submit, "
-                "which has the commit and the sending of the message in it."
+                "so it includes the commit and the sending of the message."
             ],
         )
     ]
 
 
 def delays(system: System, environment: dict[str, str], scratch: Path, *, count: int) -> Delays:
-    """Submit one by one to workers that run already."""
-    said = run(
+    """Submit one by one to running workers."""
+    output = run(
         system.submit("one", count),
         environment=environment,
         log=scratch / "submit.log",
         limit=LIMIT_SECONDS + START_SECONDS,
     )
     try:
-        seconds = json.loads(said)
+        seconds = json.loads(output)
     except json.JSONDecodeError as error:
-        raise BenchmarkError(f"Submitting one by one printed {said!r}.") from error
+        raise BenchmarkError(f"Submitting one by one printed {output!r}, not JSON.") from error
     return Delays(
-        from_commit=[1_000 * one for one in seconds["from_commit"]],
-        from_call=[1_000 * one for one in seconds["from_call"]],
+        from_commit=[1_000 * delay for delay in seconds["from_commit"]],
+        from_call=[1_000 * delay for delay in seconds["from_call"]],
     )
 
 
 def show(run: Delays) -> str:
-    """Return a run for the reader who waits."""
+    """Return a run as text for the log."""
     return f"p50 {run.p50:.1f} ms, p99 {run.p99:.1f} ms"
 
 

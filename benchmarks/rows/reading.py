@@ -1,4 +1,4 @@
-"""P4 and P7: many tasks in one request, and reading one of them."""
+"""Batches and reading (P4, P7): many tasks in one request, and GET of one task."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks import http_load
 from benchmarks.bench import Bench
-from benchmarks.http_load import ask, load, serving
+from benchmarks.http_load import load, send, serving
 from benchmarks.results import Figure, Row, at_least
 from benchmarks.systems.ours.site import OurSite
 
@@ -31,32 +31,32 @@ def measure(bench: Bench) -> list[Row]:
         rates = []
         for _ in range(bench.repeat):
             rates.append(_submit_batches(url, requests=bench.count(REQUESTS)))
-            bench.tell(f"batches: {rates[-1]:,.0f} tasks/s")
+            bench.log(f"batches: {rates[-1]:,.0f} tasks/s")
         batches = Row(
             id="P4",
             title=f"Submitting tasks over HTTP, {BATCH:,} in a request",
             unit="tasks/s",
             figures=[Figure(name=OURS.name, runs=rates)],
             checks=[at_least("tasks/s", sorted(rates)[len(rates) // 2], 20_000)],
-            notes=[f"{CLIENTS} clients, each with the next request when the last is answered."],
+            notes=[f"{CLIENTS} clients, each sends the next request when the last is answered."],
         )
-        if why := http_load.missing():
-            bench.skipped["P7"] = why
+        if reason := http_load.missing():
+            bench.skipped["P7"] = reason
             return [batches]
         return [batches, _reading(bench, url, scratch)]
 
 
 def _reading(bench: Bench, url: str, scratch: Path) -> Row:
-    _, content, _ = ask(url + OURS.route, body=OURS.body.encode())
+    _, content, _ = send(url + OURS.route, body=OURS.body.encode())
     task = f"{url}/api/v1/tasks/{json.loads(content)['task_id']}"
-    _, _, headers = ask(task)
+    _, _, headers = send(task)
     etag = next(value for name, value in headers.items() if name.lower() == "etag")
     load(task, scratch, seconds=1)
     whole, unchanged = [], []
     for _ in range(bench.repeat):
         whole.append(load(task, scratch, seconds=bench.seconds(SECONDS)).rate)
         unchanged.append(load(task, scratch, seconds=bench.seconds(SECONDS), etag=etag).rate)
-        bench.tell(f"GET: {whole[-1]:,.0f} requests/s; 304: {unchanged[-1]:,.0f}")
+        bench.log(f"GET: {whole[-1]:,.0f} requests/s; 304: {unchanged[-1]:,.0f}")
     figures = [
         Figure(name="GET of one task", runs=whole),
         Figure(name="the same with If-None-Match: 304", runs=unchanged),
@@ -75,7 +75,7 @@ def _reading(bench: Bench, url: str, scratch: Path) -> Row:
 
 
 def _submit_batches(url: str, *, requests: int) -> float:
-    """Submit batches from several clients at once; tasks a second."""
+    """Submit batches from several clients at once; return tasks a second."""
     task = {"kind": "benchmark.sum", "input": {"numbers": [1, 2, 3]}}
     body = json.dumps([task] * BATCH).encode()
     refused: list[Exception] = []
@@ -83,7 +83,7 @@ def _submit_batches(url: str, *, requests: int) -> float:
     def submit() -> None:
         try:
             for _ in range(requests):
-                ask(f"{url}/api/v1/tasks/batch/", body=body)
+                send(f"{url}/api/v1/tasks/batch/", body=body)
         except OSError as error:
             refused.append(error)
 

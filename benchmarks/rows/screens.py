@@ -1,4 +1,4 @@
-"""P8: what operators look at, in front of a long history."""
+"""Screens of operators (P8), with a long history."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from statistics import median
 
 from benchmarks.bench import Bench
 from benchmarks.children import run
-from benchmarks.http_load import ask, serving
+from benchmarks.http_load import send, serving
 from benchmarks.results import Figure, Row, at_most, percentile
 from benchmarks.seeded import Backlog
 from benchmarks.systems.ours.site import OurSite
@@ -28,7 +28,7 @@ SCREENS = {
 
 
 def measure(bench: Bench, environment: dict[str, str], scratch: Path, held: Backlog) -> Row:
-    """Ask for each screen again and again, one request at a time."""
+    """Request each screen repeatedly, one request at a time."""
     argv = [sys.executable, "-m", "benchmarks.systems.ours.visitor"]
     cookie = run(argv, environment=environment, log=scratch / "visitor.log", limit=60)
     requests = bench.count(REQUESTS, least=LEAST_REQUESTS)
@@ -42,16 +42,18 @@ def measure(bench: Bench, environment: dict[str, str], scratch: Path, held: Back
                 if turn:
                     runs[name].append(times)
                     p95 = percentile(times, 0.95)
-                    bench.tell(f"{turn}/{bench.repeat} {name}: p95 {p95:.0f} ms")
+                    bench.log(f"{turn}/{bench.repeat} {name}: p95 {p95:.0f} ms")
     figures = [_figure(name, times) for name, times in runs.items()]
     return Row(
         id="P8",
-        title=f"What operators look at, {_total(held):,} tasks in the database",
+        title=f"Screens of operators, {_total(held):,} tasks in the database",
         unit="ms, 95th percentile",
         figures=figures,
-        checks=[at_most(f"{one.name}, p95", one.median, LIMIT_MS, "ms") for one in figures],
+        checks=[
+            at_most(f"{figure.name}, p95", figure.median, LIMIT_MS, "ms") for figure in figures
+        ],
         notes=[
-            f"{requests} requests a run, one after another, each on a connection of its own; "
+            f"{requests} requests a run, one after another, each on its own connection; "
             f"{held.finished:,} tasks have ended, {held.scheduled:,} are scheduled, "
             f"{held.waiting:,} wait. Workers are idle."
         ],
@@ -59,7 +61,7 @@ def measure(bench: Bench, environment: dict[str, str], scratch: Path, held: Back
 
 
 def _milliseconds(url: str, cookie: str) -> float:
-    seconds, _, _ = ask(url, headers={"Cookie": cookie})
+    seconds, _, _ = send(url, headers={"Cookie": cookie})
     return 1_000 * seconds
 
 

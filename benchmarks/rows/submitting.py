@@ -1,4 +1,4 @@
-"""P3: submitting one task over HTTP, durably."""
+"""Submitting (P3): one task over HTTP, durably."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ SITES: tuple[Site, ...] = (OURS, TEXT, DURABLE, FastAPI(RabbitMQ(), durable=True
 
 
 def measure(bench: Bench) -> list[Row]:
-    """Serve every site at once, each idle but for its turn."""
-    if why := http_load.missing():
-        bench.skipped["P3"] = why
+    """Serve every site at once, and load them in turns."""
+    if reason := http_load.missing():
+        bench.skipped["P3"] = reason
         return []
     sites = bench.present(SITES)
     with ExitStack() as running:
@@ -46,15 +46,15 @@ def measure(bench: Bench) -> list[Row]:
             )
             url = running.enter_context(serving(site, environment, scratch))
             urls[site.name] = (url + site.route, scratch, environment["DATABASE_URL"])
-        found = take_turns(
+        results = take_turns(
             bench,
             sites,
             lambda site: _load(site, *urls[site.name], seconds=bench.seconds(SECONDS)),
             warm_up=lambda site: _load(site, *urls[site.name], seconds=WARM_UP_SECONDS),
-            show=lambda one: f"{one.rate:,.0f} requests/s, p99 {one.p99_ms:.0f} ms",
+            show=lambda run: f"{run.rate:,.0f} requests/s, p99 {run.p99_ms:.0f} ms",
             name=lambda site: site.name,
         )
-    figures = {name: _figure(name, loads) for name, loads in found.items()}
+    figures = {name: _figure(name, loads) for name, loads in results.items()}
     return [
         Row(
             id="P3",
@@ -63,8 +63,8 @@ def measure(bench: Bench) -> list[Row]:
             figures=list(figures.values()),
             checks=_checks(figures),
             notes=[
-                f"`wrk`, {CONNECTIONS} connections, two server processes each; every accepted task "
-                "of the durable ones was counted in its table afterwards."
+                f"`wrk`, {CONNECTIONS} connections, two server processes each; every task "
+                "that a durable site accepted was counted in its table afterwards."
             ],
         )
     ]
@@ -78,35 +78,38 @@ def _load(site: Site, url: str, scratch: Path, database: str, *, seconds: float)
         connection.execute("CHECKPOINT")
         count = sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(site.table))
         before = connection.execute(count).fetchone()
-        found = load(url, scratch, seconds=seconds, body=site.body)
+        result = load(url, scratch, seconds=seconds, body=site.body)
         after = connection.execute(count).fetchone()
     assert before is not None
     assert after is not None
-    if after[0] - before[0] < found.requests:
-        raise BenchmarkError(f"{site.name} answered {found.requests}, has {after[0] - before[0]}.")
-    return found
+    if after[0] - before[0] < result.requests:
+        raise BenchmarkError(
+            f"{site.name} accepted {result.requests} tasks but has {after[0] - before[0]} rows."
+        )
+    return result
 
 
 def _figure(name: str, loads: list[Load]) -> Figure:
     return Figure(
         name=name,
-        runs=[one.rate for one in loads],
+        runs=[run.rate for run in loads],
         more={
-            "p50 ms": median(one.p50_ms for one in loads),
-            "p99 ms": median(one.p99_ms for one in loads),
-            "worst p99 ms": max(one.p99_ms for one in loads),
+            "p50 ms": median(run.p50_ms for run in loads),
+            "p99 ms": median(run.p99_ms for run in loads),
+            "worst p99 ms": max(run.p99_ms for run in loads),
         },
     )
 
 
 def _checks(figures: dict[str, Figure]) -> list[Check]:
     ours = figures[OURS.name]
-    peers = [(one, wanted) for one, wanted in ((DURABLE, 2), (FLEETING, 1)) if one.name in figures]
+    targets = ((DURABLE, 2), (FLEETING, 1))
+    peers = [(peer, target) for peer, target in targets if peer.name in figures]
     return [
         at_least("requests/s", ours.median, 2_000),
         *(
-            at_least(f"times {peer.name}", ours.median / figures[peer.name].median, wanted)
-            for peer, wanted in peers
+            at_least(f"times {peer.name}", ours.median / figures[peer.name].median, target)
+            for peer, target in peers
         ),
         at_most("p99", ours.more["p99 ms"], 25, "ms"),
     ]

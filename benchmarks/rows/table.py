@@ -1,4 +1,4 @@
-"""Which rows there are, and which are measured together."""
+"""Table of the rows, grouped by those that are measured together."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from benchmarks.rows import backlog, curves, life, mixed, pickup, reading, submi
 
 @dataclass(frozen=True)
 class Group:
-    """Rows that share their preparation."""
+    """Rows with one preparation."""
 
     ids: tuple[str, ...]
     measure: Callable[[Bench], list[Row]]
@@ -27,4 +27,4 @@ GROUPS = (
     Group(("P10",), mixed.measure),
     Group(("C1", "C2", "C3"), curves.measure),
 )
-IDS = tuple(one for group in GROUPS for one in group.ids)
+IDS = tuple(id for group in GROUPS for id in group.ids)

@@ -1,4 +1,4 @@
-"""The message brokers of the peers: servers of the benchmark's own, on loopback."""
+"""Message brokers of the peers: temporary servers on loopback."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from pathlib import Path
 from benchmarks.children import running, wait_until
 
 START_SECONDS = 60.0
-# Debian's `rabbitmq-server` changes the user and forgets the environment; this one does not.
+# Debian's `rabbitmq-server` changes the user and drops the environment; this one does not.
 RABBITMQ = "/usr/lib/rabbitmq/bin/rabbitmq-server"
 
 
 class Redis:
-    """Redis that keeps nothing on disk, which is its fastest; the rows are in Postgres."""
+    """Redis without persistence, its fastest setting; the rows are in Postgres."""
 
     name = "Redis"
 
     def missing(self) -> str | None:
-        """Name the program or package that is not there."""
+        """Return what is not installed, or None."""
         if not shutil.which("redis-server"):
             return "redis-server is not installed"
         if not find_spec("celery") or not find_spec("redis"):
@@ -31,7 +31,7 @@ class Redis:
 
     @contextmanager
     def running(self, scratch: Path) -> Iterator[Mapping[str, str]]:
-        """Run an empty server on a free port."""
+        """Run an empty server on a free port; yield its environment."""
         port, log = free_port(), scratch / "redis.log"
         argv = ["redis-server", "--bind", "127.0.0.1", "--port", str(port), "--dir", str(scratch)]
         argv += ["--save", "", "--appendonly", "no"]
@@ -41,12 +41,12 @@ class Redis:
 
 
 class RabbitMQ:
-    """RabbitMQ with a node and a port mapper of its own."""
+    """RabbitMQ with its own node and port mapper."""
 
     name = "RabbitMQ"
 
     def missing(self) -> str | None:
-        """Name the program or package that is not there."""
+        """Return what is not installed, or None."""
         if not Path(RABBITMQ).exists():
             return f"rabbitmq-server is not installed ({RABBITMQ})"
         if not shutil.which("epmd"):
@@ -55,7 +55,7 @@ class RabbitMQ:
 
     @contextmanager
     def running(self, scratch: Path) -> Iterator[Mapping[str, str]]:
-        """Run an empty server on free ports."""
+        """Run an empty server on free ports; yield its environment."""
         port, mapper, log = free_port(), free_port(), scratch / "rabbitmq.log"
         (scratch / "enabled_plugins").write_text("[].\n")
         environment = {
@@ -71,7 +71,7 @@ class RabbitMQ:
             "RABBITMQ_LOG_BASE": str(scratch),
             "RABBITMQ_CONFIG_FILE": str(scratch / "rabbitmq"),
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(scratch / "enabled_plugins"),
-            # Its own documentation's advice where the cores are shared: idle schedulers sleep.
+            # As its documentation advises for shared cores: idle schedulers sleep.
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+sbwt none +sbwtdcpu none +sbwtdio none",
         }
         with (
@@ -83,7 +83,7 @@ class RabbitMQ:
 
 
 def free_port() -> int:
-    """Return a loopback port that nobody uses."""
+    """Return a free loopback port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -91,6 +91,6 @@ def free_port() -> int:
 
 
 def listens(port: int) -> bool:
-    """Tell whether a server answers on a loopback port."""
+    """Return whether a server answers on a loopback port."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -1,4 +1,4 @@
-"""Runs a command several times side by side: `python -m benchmarks.systems.several 2 COMMAND…`."""
+"""Several copies of a command side by side: `python -m benchmarks.systems.several 2 COMMAND…`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 
 
 def main() -> int:
-    """Run until SIGTERM, or until one of them ends."""
+    """Run until SIGTERM or until the first copy ends."""
     count, argv = int(sys.argv[1]), sys.argv[2:]
     children = [subprocess.Popen(argv) for _ in range(count)]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))

@@ -1,4 +1,4 @@
-"""What a system under measurement tells the benchmark about itself."""
+"""Protocols of the systems and sites that the benchmark measures."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ class System(Protocol):
     name: str
     table: str
     tasks: int
-    """How many tasks make a run of several seconds."""
+    """The number of tasks for a run of several seconds."""
 
     def missing(self) -> str | None:
-        """Return what has to be installed before the system can run."""
+        """Return what must be installed before the system can run, or None."""
 
     def services(self, scratch: Path) -> AbstractContextManager[Mapping[str, str]]:
-        """Run what the system needs beside Postgres; the environment for its commands."""
+        """Run what the system needs beside Postgres; yield the environment for its commands."""
 
     def create_schema(self) -> Sequence[str]:
-        """Return the command that makes the system's tables."""
+        """Return the command that creates the system's tables."""
 
     def submit(self, how: str, tasks: int) -> Sequence[str]:
         """Return the command that submits the tasks, `many` at once or `one` by one."""
@@ -38,22 +38,22 @@ class System(Protocol):
 
 
 class Site(Protocol):
-    """A site that takes tasks over HTTP."""
+    """A site that accepts tasks over HTTP."""
 
     name: str
     route: str
     body: str
     table: str | None
-    """Where each accepted task has its row, or None where nothing is durable."""
+    """The table with a row for each accepted task, or None if tasks are not durable."""
 
     def missing(self) -> str | None:
-        """Return what has to be installed before the site can run."""
+        """Return what must be installed before the site can run, or None."""
 
     def services(self, scratch: Path) -> AbstractContextManager[Mapping[str, str]]:
-        """Run what the site needs beside Postgres; the environment for its commands."""
+        """Run what the site needs beside Postgres; yield the environment for its commands."""
 
     def create_schema(self) -> Sequence[str]:
-        """Return the command that makes the site's tables."""
+        """Return the command that creates the site's tables."""
 
     def serve(self, port: int) -> Sequence[str]:
         """Return the command that serves with two processes on a loopback port until SIGTERM."""

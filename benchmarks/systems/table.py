@@ -1,4 +1,4 @@
-"""The table of the peers that have none of their own: our columns, a key, no other index."""
+"""Task table of the peers: this project's columns, a primary key, no other index."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ INSERT = "INSERT INTO task (id, input) VALUES (%s, %s)"
 
 
 def main() -> None:
-    """Make the table."""
+    """Create the table."""
     with psycopg.connect(os.environ["DATABASE_URL"]) as connection:
         connection.execute(TABLE)
 
 
-def insert(connection: psycopg.Connection[Any], wanted: Sequence[Input]) -> list[str]:
-    """Insert a row for each input in the transaction under way; their ids."""
-    rows = [(uuid.uuid4(), Jsonb(input.as_json())) for input in wanted]
+def insert(connection: psycopg.Connection[Any], inputs: Sequence[Input]) -> list[str]:
+    """Insert a row for each input in the open transaction; return the ids."""
+    rows = [(uuid.uuid4(), Jsonb(input.as_json())) for input in inputs]
     if len(rows) == 1:
         connection.execute(INSERT, rows[0], prepare=True)
     else:

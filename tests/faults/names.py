@@ -1,6 +1,6 @@
-"""An app for workers under test: names below `names.example` lead where an attacker wants them to.
+"""Fake name resolution for workers: names below `names.example` lead to forbidden addresses.
 
-Added by EXTRA_APPS. No name server is asked for them: the first label says what it would answer.
+Added by EXTRA_APPS. No name server is queried: the first label selects the answer.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import socket
 from typing import Any
 
 ZONE = ".names.example"
-# Public by its number, and given to nobody since 6to4 relays are gone (RFC 7526).
+# In a public range, but unassigned since 6to4 relays were withdrawn (RFC 7526).
 PUBLIC = "192.88.99.1"
 ANSWERS = {
     "loopback": [["127.0.0.1"]],
@@ -18,7 +18,7 @@ ANSWERS = {
     "mapped": [["::ffff:127.0.0.1"]],
     "metadata": [["169.254.169.254"]],
     "mixed": [[PUBLIC, "127.0.0.1"]],
-    # Public for whoever checks, private for whoever connects after that.
+    # Public when it is checked, private when it is looked up again to connect.
     "rebinding": [[PUBLIC], ["127.0.0.1"]],
 }
 
@@ -31,9 +31,9 @@ def _answer(host: Any, port: Any, *args: Any, **options: Any) -> Any:
     if name not in _turns or options.get("flags", 0) & socket.AI_NUMERICHOST:
         return _look_up(host, port, *args, **options)
     return [
-        found
+        entry
         for address in next(_turns[name])
-        for found in _look_up(address, port, type=socket.SOCK_STREAM)
+        for entry in _look_up(address, port, type=socket.SOCK_STREAM)
     ]
 
 

@@ -14,11 +14,11 @@ from tests.project.running import Up, up
 from tests.waiting import wait_until
 
 CRASHES = 3
-LIVES = 120
+TASKS_PER_CRASH = 120
 
 
 class Client(threading.Thread):
-    """Submits one text after another and remembers what it was told."""
+    """Submits one text after another and records the answers."""
 
     def __init__(self, running: Up) -> None:
         super().__init__()
@@ -40,8 +40,8 @@ class Client(threading.Thread):
                     self.refusals.append(answer)
 
 
-def test_a_crashed_database_loses_nothing_that_was_accepted():
-    # A cluster of its own, as durable as in production.
+def test_a_database_crash_loses_no_accepted_task():
+    # A separate cluster, as durable as in production.
     with open_directory() as root, up(root / "data", WORKER_PROCESSES="2") as running:
         running.wait_until_started()
         workers = _workers(running)
@@ -49,12 +49,14 @@ def test_a_crashed_database_loses_nothing_that_was_accepted():
         client.start()
         try:
             for crash in range(1, CRASHES + 1):
-                wait_until(lambda n=crash: len(client.accepted) > LIVES * n, what="load")
+                wait_until(lambda n=crash: len(client.accepted) > TASKS_PER_CRASH * n, what="load")
                 refused = client.statuses[503]
                 os.kill(running.pid_of("postgres"), signal.SIGQUIT)
-                wait_until(lambda n=refused: client.statuses[503] > n, what="told with 503")
+                wait_until(lambda n=refused: client.statuses[503] > n, what="answered with 503")
         finally:
-            wait_until(lambda: len(client.accepted) > LIVES * (CRASHES + 1), what="load again")
+            wait_until(
+                lambda: len(client.accepted) > TASKS_PER_CRASH * (CRASHES + 1), what="load again"
+            )
             client.stopped.set()
             client.join()
         assert set(client.statuses) == {202, 503}
@@ -63,7 +65,7 @@ def test_a_crashed_database_loses_nothing_that_was_accepted():
             assert int(answer.headers["Retry-After"]) > 0
         for task_id in client.accepted:
             wait_until(
-                lambda one=task_id: running.task(one)["status"] == "COMPLETED",
+                lambda id=task_id: running.task(id)["status"] == "COMPLETED",
                 within=45,
                 what=f"{task_id} completed",
             )
@@ -71,6 +73,6 @@ def test_a_crashed_database_loses_nothing_that_was_accepted():
 
 
 def _workers(running: Up) -> set[int]:
-    """Return the process ids of the workers that are alive, as health tells them."""
+    """Return the process ids of the workers that /health/workers reports as alive."""
     answer = requests.get(f"http://127.0.0.1:{running.port}/health/workers", timeout=10).json()
     return {worker["pid"] for worker in answer["workers"] if worker["state"] == "alive"}

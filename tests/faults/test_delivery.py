@@ -1,4 +1,4 @@
-"""R38, R39, R43, R44, small: wake-ups too many and too few; cancel and retry of what runs."""
+"""R38, R39, R43, R44, small: extra and missing wake-ups; cancelling and retrying running tasks."""
 
 from __future__ import annotations
 
@@ -30,36 +30,36 @@ def test_a_wake_up_deferred_five_times_in_parallel_has_one_effect(worker):
     with ThreadPoolExecutor(5) as sessions:
         list(sessions.map(_defer_again, range(5)))
     wait_until(lambda: _count(Status.COMPLETED) == 100, what="all completed")
-    wait_until(lambda: not jobs(), what="the deliveries after the first are gone")
+    wait_until(lambda: not jobs(), what="the extra jobs are gone")
     assert Effect.objects.count() == 100
     assert set(Task.objects.values_list("claim_number", flat=True)) == {1}
 
 
-def test_a_queued_task_whose_job_was_deleted_is_found_and_run(worker):
+def test_a_queued_task_gets_a_new_job_and_runs_after_its_job_was_deleted(worker):
     lifecycle.submit_many([prepare("test.effect") for _ in range(10)])
     execute("DELETE FROM procrastinate_jobs")
     worker()
-    wait_until(lambda: _count(Status.COMPLETED) == 10, within=20, what="mended and run")
+    wait_until(lambda: _count(Status.COMPLETED) == 10, within=20, what="all completed")
     assert Effect.objects.count() == 10
 
 
-def test_what_is_said_about_a_cancellation_is_what_becomes_of_the_task(worker):
+def test_a_task_ends_in_the_status_that_its_cancellation_reported(worker):
     worker(processes=2)
-    told = {}
+    reported = {}
     for _ in range(40):
         task = lifecycle.submit("test.effect", {"seconds": 0.02})
         try:
-            told[task.id] = lifecycle.cancel(task).status
-        except WrongStatus as refused:
-            told[task.id] = refused.status
+            reported[task.id] = lifecycle.cancel(task).status
+        except WrongStatus as error:
+            reported[task.id] = error.status
     wait_until(lambda: not Task.objects.exclude(status__in=ENDED).exists(), what="all ended")
-    became = dict(Task.objects.values_list("id", "status"))
-    for task_id, said in told.items():
-        assert said in (became[task_id], Status.PROCESSING)
+    final = dict(Task.objects.values_list("id", "status"))
+    for task_id, status in reported.items():
+        assert status in (final[task_id], Status.PROCESSING)
     assert Effect.objects.count() == _count(Status.COMPLETED)
 
 
-def test_a_task_that_runs_is_not_retried(worker, tmp_path):
+def test_a_running_task_is_not_retried(worker, tmp_path):
     file = tmp_path / "go on"
     task = lifecycle.submit("test.plain_effect", {"file": str(file)})
     worker()

@@ -26,15 +26,15 @@ def test_a_worker_frozen_beyond_its_lease_can_change_nothing(worker, tmp_path):
     _freeze(frozen, zombie)
     worker()
     wait_until(lambda: Effect.objects.count() == 2, within=30, what="second start")
-    # The handler of the frozen process ends the moment it wakes up, before anybody else.
+    # The frozen process's handler ends as soon as the process wakes up.
     file.touch()
     wait_until(lambda: Task.objects.get().status == Status.COMPLETED, what="completed")
     task.refresh_from_db()
     before = Task.objects.values().get()
     os.kill(zombie, signal.SIGCONT)
-    wait_until(lambda: not is_running(zombie), what="the zombie fences itself")
+    wait_until(lambda: not is_running(zombie), what="the zombie stops itself")
     assert Task.objects.values().get() == before
-    assert [one.outcome for one in history_of(task)] == [Outcome.LOST, Outcome.COMPLETED]
+    assert [attempt.outcome for attempt in history_of(task)] == [Outcome.LOST, Outcome.COMPLETED]
     frozen.signal(signal.SIGCONT)
     wait_until(lambda: len(frozen.pids()) == 1, what="the zombie is replaced")
 
@@ -53,7 +53,7 @@ def test_a_frozen_workers_finish_is_refused_while_the_next_attempt_runs(worker, 
     running = Task.objects.values().get()
     first.touch()
     os.kill(zombie, signal.SIGCONT)
-    wait_until(lambda: not is_running(zombie), what="the zombie fences itself")
+    wait_until(lambda: not is_running(zombie), what="the zombie stops itself")
     now = Task.objects.values().get()
     assert (now["status"], now["claim_number"]) == (Status.PROCESSING, running["claim_number"])
     second.touch()
@@ -62,6 +62,6 @@ def test_a_frozen_workers_finish_is_refused_while_the_next_attempt_runs(worker, 
 
 
 def _freeze(command: WorkerCommand, pid: int) -> None:
-    """Freeze a process with its supervisor, who would end it, as a frozen machine does."""
-    for one in (command.popen.pid, pid):
-        os.kill(one, signal.SIGSTOP)
+    """Freeze a process and its supervisor, which would end it; a frozen machine stops both."""
+    for target in (command.popen.pid, pid):
+        os.kill(target, signal.SIGSTOP)

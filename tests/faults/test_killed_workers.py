@@ -51,7 +51,7 @@ def test_a_task_that_kills_its_process_ends_after_three_runs_and_harms_no_neighb
     wait_until(lambda: not Task.objects.filter(status=Status.PROCESSING).exists(), what="idle")
     poison.refresh_from_db()
     assert (poison.status, poison.error["type"]) == (Status.FAILED, "Crashed")
-    assert [one.outcome for one in history_of(poison)] == [
+    assert [attempt.outcome for attempt in history_of(poison)] == [
         Outcome.LOST,
         Outcome.CRASHED,
         Outcome.CRASHED,

@@ -1,4 +1,4 @@
-"""The proxy of the fault harness does to a connection what it says."""
+"""The fault harness's proxy: each of its faults does what its name says."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ Connect = Callable[..., "psycopg.Connection[tuple[int]]"]
 
 @pytest.fixture
 def proxy() -> Iterator[Proxy]:
-    wanted = connection.settings_dict
-    with Proxy(Path(wanted["HOST"], ".s.PGSQL.5432"), random.Random(1)) as one:
-        yield one
+    directory = connection.settings_dict["HOST"]
+    with Proxy(Path(directory, ".s.PGSQL.5432"), random.Random(1)) as running:
+        yield running
 
 
 @pytest.fixture
@@ -40,8 +40,8 @@ def connect(proxy: Proxy) -> Iterator[Connect]:
         direct.execute("CREATE TABLE IF NOT EXISTS proxied (n int)")
         direct.execute("TRUNCATE proxied")
     yield client
-    for one in opened:
-        one.close()
+    for session in opened:
+        session.close()
 
 
 def count() -> int:
@@ -51,7 +51,7 @@ def count() -> int:
         return int(row[0])
 
 
-def test_it_passes_on_what_is_said(connect: Connect):
+def test_the_proxy_passes_statements_and_results_on(connect: Connect):
     client = connect()
     for n in range(20):
         client.execute("INSERT INTO proxied VALUES (%s)", [n], prepare=True)
@@ -81,20 +81,22 @@ def test_a_transaction_is_committed_and_its_answer_cut_off(proxy: Proxy, connect
     assert (count(), proxy.cuts) == (1, 1)
 
 
-def test_a_black_hole_answers_nobody_and_tells_nobody(proxy: Proxy, connect: Connect):
+def test_a_black_hole_lets_statements_and_connections_time_out(proxy: Proxy, connect: Connect):
     client = connect(tcp_user_timeout=1_000, keepalives_idle=1, keepalives_interval=1)
     proxy.swallow()
-    asked = time.monotonic()
+    began = time.monotonic()
     with pytest.raises(psycopg.OperationalError):
         client.execute("SELECT 1")
-    assert 0.9 < time.monotonic() - asked < 10
+    assert 0.9 < time.monotonic() - began < 10
     with pytest.raises(psycopg.errors.ConnectionTimeout):
         connect(connect_timeout=2)
     proxy.heal()
     assert connect().execute("SELECT 1").fetchone() == (1,)
 
 
-def test_a_stalled_proxy_keeps_its_connections_and_passes_on_later(proxy: Proxy, connect: Connect):
+def test_a_stalled_proxy_keeps_its_connections_and_resumes_when_healed(
+    proxy: Proxy, connect: Connect
+):
     client = connect(tcp_user_timeout=1_000)
     proxy.stall()
     with pytest.raises(psycopg.errors.ConnectionTimeout):
@@ -103,12 +105,12 @@ def test_a_stalled_proxy_keeps_its_connections_and_passes_on_later(proxy: Proxy,
     assert client.execute("SELECT 1").fetchone() == (1,)
 
 
-def test_a_slow_proxy_takes_its_time(proxy: Proxy, connect: Connect):
+def test_a_slow_proxy_delays_each_round_trip(proxy: Proxy, connect: Connect):
     client = connect()
     proxy.slow(seconds=0.2)
-    asked = time.monotonic()
+    began = time.monotonic()
     client.execute("SELECT 1")
-    assert time.monotonic() - asked >= 0.2
+    assert time.monotonic() - began >= 0.2
 
 
 def test_a_reset_ends_the_connection(proxy: Proxy, connect: Connect):

@@ -1,4 +1,4 @@
-"""The report of the fault harness: nobody's figures are lost in it, and none are made up."""
+"""The fault harness's report: no figures are lost, and none are invented."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ BEFORE = """\
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """Return where the report is written."""
+    """Return the file of the report."""
     return tmp_path / "reliability.md"
 
 
@@ -34,7 +34,7 @@ def _entry(id: str) -> Entry:
     return Entry(id, Definition(f"fault {id}", "promise", "target"), MEASURED)
 
 
-def test_reports_written_side_by_side_keep_each_others_lines(file: Path):
+def test_reports_written_at_the_same_time_keep_each_others_lines(file: Path):
     ids = [f"R{number}" for number in range(90, 96)]
     environment = {**os.environ, "EXTRA_APPS": "tests.script"}
     writers = []
@@ -45,31 +45,31 @@ def test_reports_written_side_by_side_keep_each_others_lines(file: Path):
             command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, text=True
         )
         assert writer.stdin
-        with writer.stdin as given:
-            given.write(json.dumps(entry))
+        with writer.stdin as pipe:
+            pipe.write(json.dumps(entry))
         writers.append(writer)
     assert [writer.wait(60) for writer in writers] == [0] * len(ids)
-    found = table.parse(file.read_text())
-    assert [found[id] for id in ids] == [_entry(id) for id in ids]
-    # The rows that are defined now are there too, as not run.
-    assert found["R01"].run == table.NOT_RUN
+    entries = table.parse(file.read_text())
+    assert [entries[id] for id in ids] == [_entry(id) for id in ids]
+    # The other defined rows are listed as not run.
+    assert entries["R01"].run == table.NOT_RUN
     assert list(file.parent.iterdir()) == [file]
 
 
-def test_a_line_of_a_row_that_is_defined_nowhere_is_kept(file: Path):
+def test_the_line_of_an_undefined_row_is_kept(file: Path):
     table.write(_entry("R98"), defined={}, file=file)
     table.write(_entry("R97"), defined={"R97": _entry("R97").definition}, file=file)
     assert table.parse(file.read_text()) == {"R97": _entry("R97"), "R98": _entry("R98")}
 
 
-def test_another_rows_line_follows_its_definition_and_keeps_its_run(file: Path):
+def test_another_rows_line_takes_its_new_definition_and_keeps_its_run(file: Path):
     table.write(_entry("R98"), defined={}, file=file)
     renamed = Definition("another fault", "promise", "target")
     table.write(_entry("R97"), defined={"R98": renamed}, file=file)
     assert table.parse(file.read_text())["R98"] == Entry("R98", renamed, MEASURED)
 
 
-def test_lines_from_before_commits_were_told_keep_their_figures(file: Path):
+def test_lines_without_commit_and_load_keep_their_figures(file: Path):
     file.write_text(BEFORE)
     table.write(_entry("R02"), defined={}, file=file)
     assert table.parse(file.read_text())["R01"].run == Run(
@@ -77,20 +77,20 @@ def test_lines_from_before_commits_were_told_keep_their_figures(file: Path):
     )
 
 
-def test_a_run_that_is_stopped_reports_nothing(file: Path, tmp_path: Path):
-    said = tmp_path / "said"
-    # Hypothesis runs that row, which takes much for a failure of what it tries.
+def test_a_stopped_run_writes_no_report(file: Path, tmp_path: Path):
+    log = tmp_path / "log"
+    # Hypothesis runs this row; it treats most exceptions as a failing example.
     command = [sys.executable, "-m", "tests.faults.harness", "R47", "--report", str(file)]
-    with said.open("wb") as output:
+    with log.open("wb") as output:
         harness = subprocess.Popen(
             command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, process_group=0
         )
     try:
-        wait_until(lambda: " examples" in said.read_text() or harness.poll() is not None, within=90)
+        wait_until(lambda: " examples" in log.read_text() or harness.poll() is not None, within=90)
         harness.terminate()
-        assert harness.wait(60) == 128 + signal.SIGTERM, said.read_text()
+        assert harness.wait(60) == 128 + signal.SIGTERM, log.read_text()
     finally:
         harness.kill()
         harness.wait()
     assert not file.exists()
-    assert "the row that ran is not reported" in said.read_text()
+    assert "the running row is not reported" in log.read_text()

@@ -1,4 +1,4 @@
-"""R28, small: whoever wins a row, nobody fails and nobody deadlocks."""
+"""R28, small: verbs that compete for the same rows neither fail nor deadlock."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ WAITING = (
 )
 
 
-def test_a_cancellation_that_waited_for_a_hand_back_cancels():
+def test_a_cancellation_that_waited_for_a_hand_back_cancels_the_task():
     task = lifecycle.submit("test.script")
     worker = make_worker()
-    wanted = {"worker": worker, "queues": None, "limit": 1, "retry_share": 0, "low_share": 0}
-    execute(sql.CLAIM, {**wanted, "task_names": ["task:test.script"]})
+    params = {"worker": worker, "queues": None, "limit": 1, "retry_share": 0, "low_share": 0}
+    execute(sql.CLAIM, {**params, "task_names": ["task:test.script"]})
     task.refresh_from_db()
     claim = Claim(
         id=task.id, job_id=task.job_id or 0, kind=task.kind, owner_id=None, input={},
@@ -52,7 +52,7 @@ def test_a_cancellation_that_waited_for_a_hand_back_cancels():
     assert jobs() == []
 
 
-def test_rivals_for_the_same_rows_neither_fail_nor_deadlock():
+def test_verbs_that_compete_for_the_same_rows_neither_fail_nor_deadlock():
     seed = random.randrange(2**32)
     with Rivals(database_url(), random.Random(seed)) as contest:
         for number in range(60):

@@ -1,4 +1,4 @@
-"""R06 to R08: SIGTERM lets short tasks finish and hands long ones back, unspent."""
+"""R06 to R08: SIGTERM lets short tasks finish and hands long ones back; no attempt is spent."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.workers import is_running
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_short_tasks_finish_and_what_had_not_begun_is_handed_back(worker):
+def test_short_tasks_finish_and_unstarted_tasks_are_handed_back(worker):
     lifecycle.submit_many([prepare("test.effect", {"seconds": 0.2}) for _ in range(200)])
     command = worker(processes=2)
     wait_until(lambda: Effect.objects.count() > 10, what="work under way")
@@ -35,7 +35,7 @@ def test_short_tasks_finish_and_what_had_not_begun_is_handed_back(worker):
     assert not Worker.objects.exists()
 
 
-@pytest.mark.parametrize("heed", [True, False], ids=["heeding", "deaf"])
+@pytest.mark.parametrize("heed", [True, False], ids=["checking", "ignoring"])
 def test_a_long_task_is_handed_back_and_starts_elsewhere_at_once(worker, tmp_path, heed):
     file = tmp_path / "go on"
     lifecycle.submit("test.plain_effect", {"file": str(file), "heed": heed})
@@ -50,7 +50,7 @@ def test_a_long_task_is_handed_back_and_starts_elsewhere_at_once(worker, tmp_pat
     file.touch()
     wait_until(lambda: Task.objects.get().status == Status.COMPLETED, what="completed")
     history = history_of(Task.objects.get())
-    assert [(one.number, one.outcome) for one in history] == [
+    assert [(attempt.number, attempt.outcome) for attempt in history] == [
         (1, Outcome.INTERRUPTED),
         (1, Outcome.COMPLETED),
     ]
@@ -69,8 +69,8 @@ def test_a_draining_worker_keeps_its_lease_however_long_it_drains(worker, tmp_pa
 
     def renewed() -> bool:
         row.refresh_from_db()
-        draining: bool = row.state == "draining"
-        return draining and time.monotonic() - signalled_at > longer_than_the_lease
+        is_draining: bool = row.state == "draining"
+        return is_draining and time.monotonic() - signalled_at > longer_than_the_lease
 
     wait_until(renewed, within=longer_than_the_lease + 10, what="drained beyond a lease")
     assert stats.workers().get(pk=row.pk).liveness == stats.Liveness.DRAINING
@@ -90,4 +90,4 @@ def test_a_second_signal_leaves_no_process_behind(worker, tmp_path):
     wait_until(lambda: Worker.objects.filter(state="draining").exists(), what="draining")
     command.signal(signal.SIGINT)
     command.wait(within=10)
-    wait_until(lambda: not is_running(pid), within=5, what="no orphan")
+    wait_until(lambda: not is_running(pid), within=5, what="the worker process is gone")

@@ -1,4 +1,4 @@
-"""The peer's worker: one message a task, two statements a task, one connection a process."""
+"""Celery worker: one message a task, two statements a task, one connection a process."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from psycopg.types.json import Jsonb
 
 from benchmarks.work import sum_numbers
 
-# A second delivery of a finished task changes nothing, as late acknowledgement asks for.
+# A second delivery of a finished task changes nothing, which late acknowledgement requires.
 CLAIM = """
 UPDATE task SET status = 'PROCESSING', attempt = attempt + 1, started_at = clock_timestamp()
 WHERE id = %s AND status IN ('PENDING', 'PROCESSING')
@@ -28,7 +28,7 @@ app = Celery("benchmarks", broker=os.environ.get("BROKER_URL"))
 app.conf.update(
     task_acks_late=True,
     task_ignore_result=True,
-    # Of 1, 4, 16, 64, 128 and 512 the best, by little: the statements are what takes the time.
+    # Slightly the best of 1, 4, 16, 64, 128 and 512: the statements take most of the time.
     worker_prefetch_multiplier=64,
     worker_enable_remote_control=False,
     broker_connection_retry_on_startup=True,
@@ -44,7 +44,7 @@ def connect(**_signal: object) -> None:
 
 
 def run_task(task_id: str) -> None:
-    """Take one task through its life."""
+    """Claim, run and finish one task."""
     began = time.time()
     claimed = database.execute(CLAIM, (task_id,)).fetchone()
     if claimed is None:

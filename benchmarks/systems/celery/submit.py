@@ -13,18 +13,18 @@ from benchmarks.work import Input
 database = psycopg.connect(os.environ["DATABASE_URL"], autocommit=True)
 
 
-def many(wanted: Sequence[Input]) -> None:
+def many(inputs: Sequence[Input]) -> None:
     """Insert all rows in one transaction, then send their messages over one connection."""
     with database.transaction():
-        task_ids = insert(database, wanted)
+        task_ids = insert(database, inputs)
     with app.producer_or_acquire() as producer:
         for task_id in task_ids:
             run.apply_async((task_id,), producer=producer)
 
 
-def one(wanted: Input) -> str:
-    """Insert a row, then send its message over a connection of the pool."""
-    (task_id,) = insert(database, [wanted])
+def one(input: Input) -> str:
+    """Insert a row, then send its message over a pooled connection."""
+    (task_id,) = insert(database, [input])
     run.apply_async((task_id,))
     return task_id
 

@@ -20,7 +20,7 @@ class Celery:
         self._broker = broker
 
     def missing(self) -> str | None:
-        """Name the program or package that is not there."""
+        """Return what is not installed, or None."""
         return self._broker.missing()
 
     def services(self, scratch: Path) -> AbstractContextManager[Mapping[str, str]]:
@@ -28,7 +28,7 @@ class Celery:
         return self._broker.running(scratch)
 
     def create_schema(self) -> Sequence[str]:
-        """Return the command that makes the table."""
+        """Return the command that creates the table."""
         return [sys.executable, "-m", "benchmarks.systems.table"]
 
     def submit(self, how: str, tasks: int) -> Sequence[str]:
@@ -36,7 +36,7 @@ class Celery:
         return [sys.executable, "-m", "benchmarks.systems.celery.submit", how, str(tasks)]
 
     def work(self) -> Sequence[str]:
-        """Return the command of a prefork worker without its clustering chatter."""
+        """Return the command of a prefork worker without messages between workers."""
         argv = [sys.executable, "-m", "celery", "-A", "benchmarks.systems.celery.app"]
         argv += ["worker", "--pool", "prefork", "--concurrency", str(PROCESSES)]
         argv += ["--without-gossip", "--without-mingle", "--without-heartbeat"]

@@ -1,4 +1,4 @@
-"""The peer's site: a row in Postgres, where there is one, and a message for Celery."""
+"""FastAPI site: a row in Postgres, if durable, and a message for Celery."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ class Numbers(BaseModel):
 
 
 class Submission(BaseModel):
-    """What a client asks for."""
+    """The body of a request."""
 
     kind: str
     input: Numbers
 
 
 class Submitted(BaseModel):
-    """What it is told."""
+    """The body of the answer."""
 
     task_id: uuid.UUID
     status: str
@@ -59,7 +59,7 @@ app = FastAPI(lifespan=lifespan)
 
 @app.post("/tasks", status_code=202)
 async def submit(submission: Submission) -> Submitted:
-    """Write the row, then send the message, which is sent in the event loop."""
+    """Write the row, then send the message (in the event loop)."""
     task_id = uuid.uuid4()
     if DURABLE:
         await pool.execute(INSERT, task_id, json.dumps(submission.input.model_dump()))

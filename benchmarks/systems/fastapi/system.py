@@ -25,7 +25,7 @@ class FastAPI:
         self._broker = broker
 
     def missing(self) -> str | None:
-        """Name the program or package that is not there."""
+        """Return what is not installed, or None."""
         absent = [name for name in NEEDED if not find_spec(name)]
         return f"{', '.join(absent)} not installed" if absent else self._broker.missing()
 
@@ -36,11 +36,11 @@ class FastAPI:
             yield {**environment, "BENCHMARK_DURABLE": "1" if self.table else ""}
 
     def create_schema(self) -> Sequence[str]:
-        """Return the command that makes the table."""
+        """Return the command that creates the table."""
         return [sys.executable, "-m", "benchmarks.systems.table"]
 
     def serve(self, port: int) -> Sequence[str]:
-        """Return the command as its documentation recommends it, without a log of requests."""
+        """Return the command that its documentation recommends, without an access log."""
         argv = [sys.executable, "-m", "uvicorn", "benchmarks.systems.fastapi.app:app"]
         argv += ["--host", "127.0.0.1", "--port", str(port), "--workers", str(PROCESSES)]
         argv += ["--loop", "uvloop", "--http", "httptools"]

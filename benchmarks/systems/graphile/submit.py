@@ -23,17 +23,17 @@ ADD_JOB = "SELECT graphile_worker.add_job('sum', json_build_object('task_id', %s
 database = psycopg.connect(os.environ["DATABASE_URL"], autocommit=True)
 
 
-def many(wanted: Sequence[Input]) -> None:
+def many(inputs: Sequence[Input]) -> None:
     """Insert rows and jobs in batches, each one transaction."""
-    for start in range(0, len(wanted), BATCH):
+    for start in range(0, len(inputs), BATCH):
         with database.transaction():
-            database.execute(ADD_JOBS, (insert(database, wanted[start : start + BATCH]),))
+            database.execute(ADD_JOBS, (insert(database, inputs[start : start + BATCH]),))
 
 
-def one(wanted: Input) -> str:
+def one(input: Input) -> str:
     """Insert a row and its job in one transaction."""
     with database.transaction():
-        (task_id,) = insert(database, [wanted])
+        (task_id,) = insert(database, [input])
         database.execute(ADD_JOB, (task_id,))
     return task_id
 

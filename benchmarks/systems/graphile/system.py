@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmarks.work import PROCESSES
 
 HERE = Path(__file__).resolve().parent
-# Where `make benchmark` installs its packages, unless the variable says otherwise.
+# Where `make benchmark` installs its packages, unless the variable names another place.
 NODE_MODULES = Path(os.environ.get("BENCHMARK_NODE_MODULES", f"{sys.prefix}/node_modules"))
 
 
@@ -22,7 +22,7 @@ class Graphile:
     tasks = 20_000
 
     def missing(self) -> str | None:
-        """Name the program or package that is not there."""
+        """Return what is not installed, or None."""
         if not shutil.which("node"):
             return "node is not installed"
         if not (NODE_MODULES / "graphile-worker").exists():
@@ -31,11 +31,11 @@ class Graphile:
 
     @contextmanager
     def services(self, scratch: Path) -> Iterator[Mapping[str, str]]:
-        """Run nothing beside Postgres."""
+        """Yield the environment; no service but Postgres is needed."""
         yield {"NODE_PATH": str(NODE_MODULES), "NODE_ENV": "production"}
 
     def create_schema(self) -> Sequence[str]:
-        """Return the command that makes the tables."""
+        """Return the command that creates the tables."""
         return [sys.executable, "-m", "benchmarks.systems.graphile.schema", *self._worker()]
 
     def submit(self, how: str, tasks: int) -> Sequence[str]:

@@ -1,5 +1,5 @@
-// The peer's worker, set as its documentation's page on performance sets it: 24 jobs at a time
-// from a local queue of 500, completions in batches; and two statements a task on its own pool.
+// graphile-worker as its documentation's page on performance configures it: 24 jobs at a time
+// from a local queue of 500, completions in batches; two statements a task on its own pool.
 const { run, runMigrations, Logger } = require("graphile-worker");
 const { Pool } = require("pg");
 

@@ -9,7 +9,7 @@ from tasks.kinds import kind
 from tasks.worker.units import Pace
 
 if os.environ.get("BENCHMARK_ONE_PER_HOP"):
-    # What a kind gets whose tasks take longer than a few milliseconds: a slot for each.
+    # As for kinds with tasks of more than a few milliseconds: each task takes its own slot.
     Pace.LARGEST_UNIT = 1
 
 
@@ -21,7 +21,7 @@ def add(input: dict[str, Any], context: object) -> dict[str, Any]:
 
 @kind("benchmark.wait", queue="steady")
 def wait(input: dict[str, Any], context: object) -> dict[str, Any]:
-    """Wait as for somebody else's answer; tell when that began."""
+    """Wait as for an outside service; return when the wait began."""
     began = time.time()
     time.sleep(input["seconds"])
     return {"began": began}

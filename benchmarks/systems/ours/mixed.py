@@ -1,4 +1,4 @@
-"""Submits to two queues: `flood COUNT SECONDS` at once, `steady RATE FOR SECONDS PRIORITY`."""
+"""Submitter for two queues: `flood COUNT SECONDS` at once, `steady RATE FOR SECONDS PRIORITY`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tasks.models import Task  # noqa: E402
 
 KIND = "benchmark.wait"
 BATCH = 5_000
-# What is under way when the last task is submitted may begin yet.
+# Tasks submitted last may still begin within this time.
 REST_SECONDS = 3.0
 
 
@@ -30,7 +30,7 @@ def flood(count: int, seconds: float) -> None:
 
 
 def steady(rate: float, duration: float, seconds: float, priority: int) -> None:
-    """Submit short tasks at random moments, whatever becomes of those before; then wait a little.
+    """Submit short tasks at random moments, then wait up to REST_SECONDS for their end.
 
     A submit that is late does not delay the next.
     """
@@ -47,8 +47,8 @@ def steady(rate: float, duration: float, seconds: float, priority: int) -> None:
 
 
 if __name__ == "__main__":
-    way, *numbers = sys.argv[1:]
-    if way == "flood":
+    mode, *numbers = sys.argv[1:]
+    if mode == "flood":
         flood(int(numbers[0]), float(numbers[1]))
     else:
         rate, duration, seconds, priority = map(float, numbers)

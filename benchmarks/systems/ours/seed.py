@@ -1,7 +1,7 @@
-"""Fills a migrated database with tasks: `… -m benchmarks.systems.ours.seed 1000000 200000 1000000`.
+"""Seeder of a migrated database: `… -m benchmarks.systems.ours.seed 1000000 200000 1000000`.
 
-So many finished, scheduled for later and waiting; the database is that of DATABASE_URL. A task that
-was submitted lends the others every column that is not set here, and is deleted.
+The arguments are the numbers of finished, scheduled and waiting tasks; the database is that of
+DATABASE_URL. Columns that are not set here are copied from a submitted task, which is then deleted.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ MONTH = 29 * 86_400
 CREATED = (
     f"statement_timestamp() - interval '1 second' * ({MONTH} * (1 - n::float8 / %(count)s) + 9)"
 )
-# Of a hundred tasks that ended, one failed and one was cancelled, evenly over a month.
+# Of a hundred ended tasks one failed and one was cancelled, evenly over a month.
 FINISHED = {
     "created_at": CREATED,
     "status": "CASE mod(n, 100) WHEN 0 THEN 'FAILED' WHEN 1 THEN 'CANCELLED' ELSE 'COMPLETED' END",
@@ -62,13 +62,13 @@ NEXT_JOB = "SELECT nextval('procrastinate_jobs_id_seq')"
 
 
 def main() -> None:
-    """Make the tasks in one transaction, tidy the tables, and print the seconds it took."""
+    """Create the tasks in one transaction, vacuum the tables, and print the seconds it took."""
     finished, scheduled, waiting = (int(number) for number in sys.argv[1:])
     began = time.perf_counter()
     model = submit("benchmark.sum", {"numbers": [1, 2, 3]})
     with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
         with connection.transaction():
-            # One statement a job, to tell workers that are not there and keep a second history.
+            # The triggers run a statement for each job: notices and a history, not needed here.
             connection.execute("ALTER TABLE procrastinate_jobs DISABLE TRIGGER USER")
             _insert(connection, model.id, FINISHED, age=MONTH, count=finished)
             _insert(connection, model.id, SCHEDULED, age=7_200, count=scheduled)
@@ -87,13 +87,13 @@ def _insert(
     age: int,
     count: int,
 ) -> None:
-    """Insert tasks like the model but for these columns, and the jobs of those that have one."""
+    """Insert copies of the model with these columns changed, and their jobs."""
     if not count:
         return
     since = int((time.time() - age) * 1_000)
     row = connection.execute(NEXT_JOB).fetchone()
     assert row is not None
-    wanted = {"model": model, "count": count, "job": row[0]}
+    params = {"model": model, "count": count, "job": row[0]}
     changed = {
         "id": ID.format(since=since),
         "input": "jsonb_build_object('numbers', jsonb_build_array(n, 2 * n, 3))",
@@ -101,15 +101,15 @@ def _insert(
         **columns,
     }
     rows = "generate_series(1, %(count)s) AS n, tasks_task AS model WHERE model.id = %(model)s"
-    _fill(connection, "tasks_task", changed, rows, wanted)
+    _fill(connection, "tasks_task", changed, rows, params)
     jobs = (
         "procrastinate_jobs AS model, tasks_task AS task WHERE model.id = (SELECT job_id FROM"
         " tasks_task WHERE id = %(model)s) AND task.job_id > %(job)s ORDER BY task.job_id"
     )
     if columns["job_id"] != "NULL":
-        _fill(connection, "procrastinate_jobs", JOBS, jobs, wanted)
+        _fill(connection, "procrastinate_jobs", JOBS, jobs, params)
         last = "SELECT setval('procrastinate_jobs_id_seq', %(job)s + %(count)s)"
-        connection.execute(last, wanted)
+        connection.execute(last, params)
 
 
 def _fill(
@@ -117,7 +117,7 @@ def _fill(
     table: str,
     changed: dict[str, str],
     rows: str,
-    wanted: dict[str, Any],
+    params: dict[str, Any],
 ) -> None:
     names = [name for (name,) in connection.execute(COLUMNS, (table,)).fetchall()]
     statement = sql.SQL("INSERT INTO {} ({}) SELECT {} FROM {}").format(
@@ -129,7 +129,7 @@ def _fill(
         ),
         sql.SQL(rows),
     )
-    connection.execute(statement, wanted)
+    connection.execute(statement, params)
 
 
 if __name__ == "__main__":

@@ -26,11 +26,11 @@ class OurSite:
         self._system = Ours()
 
     def missing(self) -> str | None:
-        """Name nothing: the project's own requirements are all it takes."""
+        """Return None: the project's own requirements are enough."""
         return None
 
     def services(self, scratch: Path) -> AbstractContextManager[dict[str, str]]:
-        """Run nothing beside Postgres."""
+        """Yield the environment; no service but Postgres is needed."""
         return self._system.services(scratch)
 
     def create_schema(self) -> Sequence[str]:

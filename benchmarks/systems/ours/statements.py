@@ -1,4 +1,4 @@
-"""Takes tasks through their life with the two statements alone, on one connection."""
+"""Claim and finish statements alone, on one connection."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from tasks import sql  # noqa: E402 needs Django set up
 from tasks.lifecycle.ending import completed, parameters  # noqa: E402
 from tasks.worker import claimer  # noqa: E402
 
-SEAT = {"name": "statements", "host": "", "pid": os.getpid(), "queues": [], "concurrency": 1}
+WORKER = {"name": "statements", "host": "", "pid": os.getpid(), "queues": [], "concurrency": 1}
 
 
 def main() -> None:
-    """Wait at the gate, work until nothing waits, and print how much and until when."""
+    """Wait for the gate, work until no task waits, print how many were done and when."""
     batch, gate = int(sys.argv[1]), int(sys.argv[2])
     with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
         set_json_loads(orjson.loads, connection)
-        seat = connection.execute(sql.REGISTER, SEAT).fetchone()
-        assert seat is not None
-        wanted = {
-            "worker": seat[0],
+        worker = connection.execute(sql.REGISTER, WORKER).fetchone()
+        assert worker is not None
+        params = {
+            "worker": worker[0],
             "queues": None,
             "limit": batch,
             "retry_share": 0,
@@ -42,14 +42,14 @@ def main() -> None:
         }
         connection.execute("SELECT pg_advisory_lock_shared(%s)", (gate,))
         done = 0
-        while count := _round(connection, wanted):
+        while count := _round(connection, params):
             done += count
         sys.stdout.write(json.dumps({"tasks": done, "ended": time.time()}) + "\n")
 
 
-def _round(connection: psycopg.Connection[Any], wanted: dict[str, Any]) -> int:
-    """Claim a batch and finish it; how many it were."""
-    rows = connection.execute(sql.CLAIM, wanted, prepare=True).fetchall()
+def _round(connection: psycopg.Connection[Any], params: dict[str, Any]) -> int:
+    """Claim a batch and finish it; return its size."""
+    rows = connection.execute(sql.CLAIM, params, prepare=True).fetchall()
     claims = [claimer._claim(row) for row in rows]
     if not claims:
         return 0

@@ -15,20 +15,20 @@ from tasks.lifecycle import submit, submit_many  # noqa: E402 needs Django set u
 from tasks.lifecycle.preparation import prepare  # noqa: E402
 
 BATCH = 5_000
-# A queue other than the kind's own, where a backlog waits that is not to be touched.
+# A queue other than the kind's own, where the backlog must not be touched.
 QUEUE = os.environ.get("BENCHMARK_QUEUE")
 
 
-def many(wanted: Sequence[Input]) -> None:
+def many(inputs: Sequence[Input]) -> None:
     """Submit the tasks in batches, each one transaction."""
-    submissions = [prepare("benchmark.sum", input.as_json()) for input in wanted]
-    for start in range(0, len(wanted), BATCH):
+    submissions = [prepare("benchmark.sum", input.as_json()) for input in inputs]
+    for start in range(0, len(inputs), BATCH):
         submit_many(submissions[start : start + BATCH])
 
 
-def one(wanted: Input) -> str:
+def one(input: Input) -> str:
     """Submit a single task."""
-    return str(submit("benchmark.sum", wanted.as_json(), queue=QUEUE).id)
+    return str(submit("benchmark.sum", input.as_json(), queue=QUEUE).id)
 
 
 if __name__ == "__main__":

@@ -31,18 +31,18 @@ class Ours:
         self._environment = {**(environment or {}), **({"BENCHMARK_QUEUE": queue} if queue else {})}
 
     def missing(self) -> str | None:
-        """Name nothing: the project's own requirements are all it takes."""
+        """Return None: the project's own requirements are enough."""
         return None
 
     @contextmanager
     def services(self, scratch: Path) -> Iterator[dict[str, str]]:
-        """Run nothing beside Postgres."""
+        """Yield the environment; no service but Postgres is needed."""
         yield {
             "DATA_DIR": str(scratch),
             "DJANGO_SETTINGS_MODULE": "taskproject.settings",
             "EXTRA_APPS": "benchmarks.systems.ours",
             "LOG_LEVEL": "WARNING",
-            # As in `make run`: keys are not what is measured.
+            # As in `make run`: API keys are not measured.
             "API_ALLOW_ANONYMOUS": "true",
             **self._environment,
         }

@@ -1,4 +1,4 @@
-"""Makes an operator of the console and prints the cookie of their session."""
+"""Visitor of the console: create an operator and print the cookie of their session."""
 
 from __future__ import annotations
 

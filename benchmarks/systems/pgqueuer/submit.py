@@ -22,9 +22,9 @@ connection: Any = loop.run_until_complete(asyncpg.connect(os.environ["DATABASE_U
 queries = Queries(AsyncpgDriver(connection))
 
 
-async def submit(wanted: Sequence[Input]) -> list[str]:
-    """Insert rows and jobs in one transaction; the rows' ids."""
-    rows = [(str(uuid.uuid4()), json.dumps(input.as_json())) for input in wanted]
+async def submit(inputs: Sequence[Input]) -> list[str]:
+    """Insert rows and jobs in one transaction; return the rows' ids."""
+    rows = [(str(uuid.uuid4()), json.dumps(input.as_json())) for input in inputs]
     async with connection.transaction():
         await connection.executemany(INSERT, rows)
         await queries.enqueue(
@@ -35,15 +35,15 @@ async def submit(wanted: Sequence[Input]) -> list[str]:
     return [task_id for task_id, _ in rows]
 
 
-def many(wanted: Sequence[Input]) -> None:
+def many(inputs: Sequence[Input]) -> None:
     """Submit in batches, each one transaction."""
-    for start in range(0, len(wanted), BATCH):
-        loop.run_until_complete(submit(wanted[start : start + BATCH]))
+    for start in range(0, len(inputs), BATCH):
+        loop.run_until_complete(submit(inputs[start : start + BATCH]))
 
 
-def one(wanted: Input) -> str:
+def one(input: Input) -> str:
     """Submit a single task."""
-    return loop.run_until_complete(submit([wanted]))[0]
+    return loop.run_until_complete(submit([input]))[0]
 
 
 if __name__ == "__main__":

@@ -12,25 +12,25 @@ HERE = "benchmarks.systems.pgqueuer"
 
 
 class PgQueuer:
-    """PgQueuer on asyncpg and uvloop, jobs fetched by the hundred."""
+    """PgQueuer on asyncpg and uvloop; jobs are fetched in batches of 100."""
 
     name = "PgQueuer"
     table = "task"
     tasks = 15_000
 
     def missing(self) -> str | None:
-        """Name the packages that are not there."""
+        """Return what is not installed, or None."""
         if all(find_spec(name) for name in ("pgqueuer", "asyncpg", "uvloop")):
             return None
         return "pgqueuer, asyncpg and uvloop are not installed (benchmarks/requirements.txt)"
 
     @contextmanager
     def services(self, scratch: Path) -> Iterator[Mapping[str, str]]:
-        """Run nothing beside Postgres."""
+        """Yield no environment; no service but Postgres is needed."""
         yield {}
 
     def create_schema(self) -> Sequence[str]:
-        """Return the command that makes the tables."""
+        """Return the command that creates the tables."""
         return [sys.executable, "-m", f"{HERE}.schema"]
 
     def submit(self, how: str, tasks: int) -> Sequence[str]:

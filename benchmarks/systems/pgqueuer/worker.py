@@ -1,4 +1,4 @@
-"""The peer's worker: batches of jobs, and two statements a task on a pool."""
+"""PgQueuer worker: batches of jobs, and two statements a task on a pool."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ WHERE id = $2 AND status = 'PROCESSING' AND attempt = $3
 """
 
 
-async def speak_json(connection: Any) -> None:
-    """Let a connection of the pool read and write jsonb."""
+async def use_json(connection: Any) -> None:
+    """Make a pooled connection convert jsonb."""
     await connection.set_type_codec(
         "jsonb", encoder=json.dumps, decoder=json.loads, schema="pg_catalog"
     )
 
 
 async def work() -> None:
-    """Run until SIGTERM. The queue has a connection of its own, as its documentation asks."""
+    """Run until SIGTERM; the queue has its own connection, as its documentation requires."""
     url = os.environ["DATABASE_URL"]
-    pool = await asyncpg.create_pool(url, min_size=POOL, max_size=POOL, init=speak_json)
+    pool = await asyncpg.create_pool(url, min_size=POOL, max_size=POOL, init=use_json)
     queue = PgQueuer(AsyncpgDriver(await asyncpg.connect(url)))
 
     @queue.entrypoint("benchmark.sum")
@@ -48,7 +48,7 @@ async def work() -> None:
         began = time.time()
         assert job.payload is not None
         task_id = job.payload.decode()
-        # No connection is held while the handler runs: it might wait for somebody.
+        # No connection is held while the handler runs, because a handler may wait.
         claimed = await pool.fetchrow(CLAIM, task_id)
         if claimed is not None:
             result = sum_numbers(claimed["input"], began)

@@ -12,7 +12,7 @@ from benchmarks.work import sum_numbers
 
 @app.task(name="benchmark.sum")
 def run_task(task_id: str) -> None:
-    """Take one task through its life by updates through the ORM."""
+    """Claim, run and finish one task by updates through the ORM."""
     began = time.time()
     waiting = Task.objects.filter(id=task_id, status__in=["PENDING", "PROCESSING"])
     waiting.update(status="PROCESSING", attempt=F("attempt") + 1, started_at=timezone.now())

@@ -7,7 +7,7 @@ from django.db import models
 
 
 class Task(models.Model):
-    """The task's row, as every system here has it."""
+    """A task's row, with the columns that every system has."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     status = models.CharField(max_length=10, default="PENDING")

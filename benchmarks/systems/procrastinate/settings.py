@@ -1,4 +1,4 @@
-"""A Django project that uses procrastinate as its documentation shows it, and nothing of ours."""
+"""Django project that uses procrastinate as documented, without this project's code."""
 
 from __future__ import annotations
 

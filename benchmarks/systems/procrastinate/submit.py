@@ -19,20 +19,20 @@ from benchmarks.systems.procrastinate.models import Task  # noqa: E402
 BATCH = 1_000
 
 
-def many(wanted: Sequence[Input]) -> None:
+def many(inputs: Sequence[Input]) -> None:
     """Create rows and defer jobs in batches, each one transaction."""
-    for start in range(0, len(wanted), BATCH):
-        tasks = [Task(input=input.as_json()) for input in wanted[start : start + BATCH]]
+    for start in range(0, len(inputs), BATCH):
+        tasks = [Task(input=input.as_json()) for input in inputs[start : start + BATCH]]
         jobs: list[dict[str, Any]] = [{"task_id": str(task.id)} for task in tasks]
         with transaction.atomic():
             Task.objects.bulk_create(tasks)
             run_task.batch_defer(*jobs)
 
 
-def one(wanted: Input) -> str:
+def one(input: Input) -> str:
     """Create a row and defer its job in one transaction."""
     with transaction.atomic():
-        task = Task.objects.create(input=wanted.as_json())
+        task = Task.objects.create(input=input.as_json())
         run_task.defer(task_id=str(task.id))
     return str(task.id)
 

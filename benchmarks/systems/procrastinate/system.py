@@ -8,7 +8,7 @@ from pathlib import Path
 from benchmarks.work import PROCESSES
 
 HERE = "benchmarks.systems.procrastinate"
-# Its tasks are functions that wait for the database: a few of them side by side in each process.
+# Its tasks wait for the database, so each process runs a few of them at the same time.
 CONCURRENCY = 4
 
 
@@ -20,12 +20,12 @@ class Procrastinate:
     tasks = 5_000
 
     def missing(self) -> str | None:
-        """Name nothing: the project's own requirements are all it takes."""
+        """Return None: the project's own requirements are enough."""
         return None
 
     @contextmanager
     def services(self, scratch: Path) -> Iterator[Mapping[str, str]]:
-        """Run nothing beside Postgres."""
+        """Yield no environment; no service but Postgres is needed."""
         yield {}
 
     def create_schema(self) -> Sequence[str]:

@@ -1,4 +1,4 @@
-"""Do to the system what it must survive: `python -m tests.faults.harness [ROW …]`."""
+"""Fault harness: inject faults into a running system, `python -m tests.faults.harness [ROW …]`."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from tests.faults.harness.stopping import Stopped, StopRequest
 
 
 def main() -> int:
-    """Run the rows asked for; 1 when one was not met, 128 and more when told to stop."""
+    """Run the selected rows; return 1 when one was not met, 128 + the signal when stopped."""
     options = _options()
     stop = StopRequest()
     stop.listen()
     try:
         with TemporaryDirectory(prefix="faults-") as scratch:
-            # Root's server runs as another user, who must be able to get there.
+            # Under root the server runs as another user, which needs access to the directory.
             Path(scratch).chmod(0o755)
             failed = _run(options, stop, set_up(Path(scratch)))
     except Stopped as stopped:
-        print(f"stopped by {stopped}: the row that ran is not reported", flush=True)
+        print(f"stopped by {stopped}: the running row is not reported", flush=True)
         return 128 + stopped.number
     if failed:
         print(f"not met: {' '.join(failed)}; repeat with --seed {options.seed}", flush=True)
@@ -33,7 +33,7 @@ def main() -> int:
 
 def _run(options: argparse.Namespace, stop: StopRequest, embedded: EmbeddedPostgres) -> list[str]:
     """Run and report the rows; return those that were not met."""
-    # Importable only now that Django knows its settings.
+    # Importable only after Django is set up.
     from tests.faults.harness import report
     from tests.faults.harness.row import all_rows
     from tests.faults.harness.runner import run_row
@@ -51,7 +51,7 @@ def _run(options: argparse.Namespace, stop: StopRequest, embedded: EmbeddedPostg
         for row in [rows[id] for id in options.rows or rows]:
             print(f"{row.id:<5} runs     {row.title}", flush=True)
             result = run_row(row, server, seed=options.seed, quick=options.quick)
-            # Whoever swallowed the request: what it cut short is no run.
+            # The row may have swallowed the stop request: an interrupted run is not reported.
             stop.check()
             print(report.line(result), flush=True)
             report.write(result, seed=options.seed, file=options.report or report.FILE)
@@ -66,7 +66,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.faults.harness", description=__doc__)
     parser.add_argument("rows", nargs="*", metavar="ROW", help="which rows (default: all)")
     parser.add_argument("--seed", type=int, default=secrets.randbelow(2**32))
-    parser.add_argument("--quick", action="store_true", help="shorten what takes many minutes")
+    parser.add_argument("--quick", action="store_true", help="shorten rows that take many minutes")
     parser.add_argument("--report", type=Path, help="the file to write (docs/reliability.md)")
     return parser.parse_args()
 

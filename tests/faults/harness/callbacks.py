@@ -1,4 +1,4 @@
-"""Callbacks in a run: tasks that want to be told about, and the end of what tells of them."""
+"""Callbacks: submit tasks with a callback URL, start the senders, wait for the end."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ def start_senders(
     )
 
 
-def tell(system: System, url: str, count: int) -> list[uuid.UUID]:
-    """Submit tasks whose end is told to a URL; return their ids."""
+def submit_with_callback(system: System, url: str, count: int) -> list[uuid.UUID]:
+    """Submit tasks with this callback URL; return their ids."""
     with override_settings(CALLBACK_ALLOW_PRIVATE=True):
         tasks = [prepare("test.script", callback_url=url) for _ in range(count)]
         return system.submit(tasks)
 
 
-def wait_until_told(system: System) -> None:
-    """Wait until every callback has ended, each brought forward whenever it waits."""
+def wait_until_callbacks_end(system: System) -> None:
+    """Wait until every callback has ended; make waiting ones due at once."""
 
-    def over() -> bool:
+    def ended() -> bool:
         make_all_due(system.queries, kind=KIND)
         return not Task.objects.filter(status__in=(Status.PENDING, Status.PROCESSING)).exists()
 
-    wait_until(over, within=180, what="all ended")
+    wait_until(ended, within=180, what="all ended")
 
 
 def count_callbacks(status: Status) -> int:

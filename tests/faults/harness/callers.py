@@ -1,4 +1,4 @@
-"""Clients over HTTP, each in a thread: they submit, and write down what they were told."""
+"""HTTP clients, each in a thread: they submit tasks and record the answers."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ import requests
 from tests.faults.harness.ledger import Accepted
 from tests.faults.harness.system import System
 
-# Longer than any answer may take; who waits longer calls the server hung.
+# Longer than any answer may take; after that the server counts as hung.
 PATIENCE = 150.0
 NO_ANSWER = 0
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What one request was told; `at` and `seconds` by the monotonic clock, 0 for no answer."""
+    """The answer to one request; times by the monotonic clock, status 0 for no answer."""
 
     at: float
     seconds: float
@@ -31,7 +31,7 @@ class Answer:
 
 
 class Callers:
-    """So many clients that submit one task after another, `pause` seconds apart."""
+    """`count` clients that submit one task after another, `pause` seconds apart."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class Callers:
         self._accepted = accepted
         self._pause = pause
         self._body = body
-        # Ask again with the same idempotency key until the task is accepted.
+        # Repeat with the same idempotency key until the task is accepted.
         self._repeat = repeat
         self._stopped = threading.Event()
         self._threads = [threading.Thread(target=self._call, daemon=True) for _ in range(count)]
@@ -66,7 +66,9 @@ class Callers:
     def statuses(self, *, since: float = 0.0, until: float = float("inf")) -> Counter[int]:
         """Count the answers that came in a span of the monotonic clock, by status."""
         return Counter(
-            one.status for one in list(self.answers) if since <= one.at + one.seconds <= until
+            answer.status
+            for answer in list(self.answers)
+            if since <= answer.at + answer.seconds <= until
         )
 
     def _call(self) -> None:
@@ -95,7 +97,7 @@ class Callers:
 
 
 def uncompleted(system: System) -> int:
-    """Return how many of the accepted tasks have not completed, whatever else there is."""
+    """Return how many accepted tasks have not completed; other tasks do not count."""
     return int(
         system.queries.value(
             "SELECT count(*) FROM unnest(%(accepted)s::uuid[]) AS accepted (id) WHERE NOT EXISTS ("

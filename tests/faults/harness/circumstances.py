@@ -1,4 +1,4 @@
-"""What figures depend on beside the row: the code that ran, and what else the machine did."""
+"""Circumstances of a run: the commit that ran and the load of the machine."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ ROOT = Path(__file__).resolve().parents[3]
 
 @dataclass(frozen=True)
 class Circumstances:
-    """The commit, "-dirty" when files differed from it, and the load average of a minute."""
+    """The commit ("-dirty" when files differed from it) and the one-minute load average."""
 
     commit: str
     load: float
 
 
 def present() -> Circumstances:
-    """Return those of this moment."""
+    """Return the current commit and load."""
     return Circumstances(commit=_commit(), load=os.getloadavg()[0])
 
 
 def _commit() -> str:
     command = ["git", "--no-optional-locks", "describe", "--always", "--dirty"]
     try:
-        told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
         # An unpacked archive has no history.
         return "unknown"
-    return told.stdout.strip()
+    return done.stdout.strip()

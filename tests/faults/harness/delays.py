@@ -1,4 +1,4 @@
-"""Time brought forward: what waits for its time is due now."""
+"""Delays: make scheduled tasks due at once."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from tests.faults.harness.queries import Queries
 
 
 def make_all_due(queries: Queries, *, kind: str | None = None) -> None:
-    """Let every waiting task, or those of a kind, be due, and tell the workers."""
+    """Make every scheduled task, or those of a kind, due now and notify the workers."""
     queries.rows(
         "UPDATE procrastinate_jobs SET scheduled_at = clock_timestamp()"
         " WHERE status = 'todo' AND scheduled_at > clock_timestamp()"

@@ -1,4 +1,4 @@
-"""How long the statements of the workers took, as the server itself wrote down."""
+"""Statement durations, read from the server's log."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ LINE = re.compile(r"duration: ([\d.]+) ms  (?:execute [^:]*|statement|parse [^:]
 
 
 class Durations:
-    """The server's log of statements, from the moment of making to that of reading."""
+    """The server's log of statements since creation or the last `restart`."""
 
     def __init__(self, system: System) -> None:
         self._log = system.server.embedded.log
-        # Sessions that begin from now on.
+        # Affects only sessions that begin after this.
         system.queries.rows("ALTER DATABASE tasks SET log_min_duration_statement = 0")
         self.restart()
 
     def restart(self) -> None:
-        """Forget what was written until now."""
+        """Ignore what was logged until now."""
         self._from = self._log.stat().st_size
 
     def of(self, name: str) -> list[float]:
         """Return the milliseconds of each run of a named statement, sorted."""
-        return sorted(ms for ms, found in self._read() if found == name)
+        return sorted(ms for ms, statement in self._read() if statement == name)
 
     def longest(self) -> tuple[float, str]:
         """Return the milliseconds and the name of the longest named statement."""

@@ -1,4 +1,4 @@
-"""The settings of a run: known before Django reads them, and the mark that its processes carry."""
+"""Environment of a run: settings for Django, and the mark that its processes carry."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import django
 
 from taskproject.embedded import EmbeddedPostgres
 
-# Whoever carries this in its environment belongs to a run of the harness.
+# Every process of a run has this variable in its environment.
 MARK = "FAULTS_RUN"
 
 
 def set_up(directory: Path) -> EmbeddedPostgres:
-    """Point this process, and all that it starts, to a durable server of the run's own."""
+    """Point this process and its children to a durable server that belongs to the run."""
     server = EmbeddedPostgres(directory)
     (directory / "static").mkdir()
     os.environ.update(

@@ -1,4 +1,4 @@
-"""I1 to I6 as questions to the database: each answers with what broke it, or with nothing."""
+"""Invariants I1 to I6: each is a statement that counts its violations."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ DOUBLED: LiteralString = """
     ) AS counted
 """
 
-# What the history calls clobbers, see there.
+# Changes of ended tasks, marked by the trigger in `ledger`.
 CLOBBERS: LiteralString = "SELECT count(*) FROM faults_history WHERE clobber"
 
-# Must hold at every moment; each statement returns offenders: (what, how many).
+# Must hold at every moment; each statement returns the number of violations.
 ALWAYS: dict[str, LiteralString] = {
-    "I2 an effect of a transactional task came again": DOUBLED,
-    "I2 a transactional task completed without its effect, or has one uncompleted": """
+    "I2 a transactional task has more than one effect": DOUBLED,
+    "I2 a completed transactional task has no effect, or an uncompleted one has": """
         SELECT count(*) FROM tasks_task AS task
         WHERE task.kind = ANY (%(transactional)s)
             AND (status = 'COMPLETED')
                 <> EXISTS (SELECT FROM script_effect AS effect WHERE effect.task_id = task.id)
     """,
-    "I3 a task that had ended was written": CLOBBERS,
-    "I3 a task took a way that is not allowed": """
+    "I3 an ended task was changed": CLOBBERS,
+    "I3 a status change is not allowed": """
         SELECT count(*) FROM faults_history
         WHERE was IS DISTINCT FROM became AND (coalesce(was, '-'), became) NOT IN (
             ('-', 'PENDING'), ('PENDING', 'PROCESSING'), ('PENDING', 'CANCELLED'),
@@ -39,14 +39,14 @@ ALWAYS: dict[str, LiteralString] = {
             ('PROCESSING', 'PENDING'), ('FAILED', 'PENDING'), ('CANCELLED', 'PENDING')
         )
     """,
-    "I4 two claims under one lease, or a lease that fell": """
+    "I4 two claims have one claim number, or a claim number fell": """
         SELECT count(*) FROM (
             SELECT became, lease, lag(lease) OVER (PARTITION BY task_id ORDER BY id) AS before
             FROM faults_history
         ) AS step
         WHERE lease < before OR (became = 'PROCESSING' AND lease <= before)
     """,
-    "I4 an attempt was ended under a lease that was not its own": """
+    "I4 an attempt was ended under another claim's number": """
         SELECT count(*) FROM (
             SELECT was, lease, lag(lease) OVER (PARTITION BY task_id ORDER BY id) AS before
             FROM faults_history
@@ -57,7 +57,7 @@ ALWAYS: dict[str, LiteralString] = {
         SELECT count(*) FROM tasks_task
         WHERE attempt > max_attempts OR losses > 10 OR crashes > 3
     """,
-    "I6 a crash or a loss that was not counted": """
+    "I6 a counted crash or loss has no attempt row": """
         SELECT count(*) FROM (
             SELECT task.id FROM tasks_task AS task
             JOIN tasks_attempt AS attempt ON attempt.task_id = task.id
@@ -92,7 +92,7 @@ AT_THE_END: dict[str, LiteralString] = {
         ) AS task ON task.job_id = job.id
         WHERE job.id IS NULL OR task.job_id IS NULL
     """,
-    "I5 a session sits idle in a transaction": """
+    "I5 a session is idle in a transaction": """
         SELECT count(*) FROM pg_stat_activity
         WHERE datname = current_database() AND state LIKE 'idle in transaction%%'
             AND state_change < clock_timestamp() - interval '5 s'
@@ -101,22 +101,22 @@ AT_THE_END: dict[str, LiteralString] = {
 
 
 def broken_now(queries: Queries) -> list[str]:
-    """Return what is broken that must hold at every moment."""
+    """Return the broken invariants that must hold at every moment."""
     return _broken(queries, ALWAYS, _transactional())
 
 
 def doubled(queries: Queries) -> int:
-    """Return how many effects of transactional tasks came more than once."""
+    """Return how many effects of transactional tasks are duplicates."""
     return int(queries.value(DOUBLED, _transactional()))
 
 
 def clobbers(queries: Queries) -> int:
-    """Return how many writes changed a task that had ended, other than retries."""
+    """Return how many writes, other than retries, changed an ended task."""
     return int(queries.value(CLOBBERS))
 
 
 def broken_at_the_end(queries: Queries, accepted: Sequence[uuid.UUID]) -> list[str]:
-    """Return what is broken that must hold once everything has ended."""
+    """Return all broken invariants, once every task has ended."""
     return broken_now(queries) + _broken(queries, AT_THE_END, {"accepted": list(accepted)})
 
 
@@ -126,7 +126,7 @@ def _transactional() -> dict[str, list[str]]:
 
 
 def _broken(
-    queries: Queries, statements: dict[str, LiteralString], wanted: Mapping[str, Any]
+    queries: Queries, statements: dict[str, LiteralString], params: Mapping[str, Any]
 ) -> list[str]:
-    counted = ((what, queries.value(statement, wanted)) for what, statement in statements.items())
-    return [f"{what}: {count}" for what, count in counted if count]
+    counts = ((name, queries.value(statement, params)) for name, statement in statements.items())
+    return [f"{name}: {count}" for name, count in counts if count]

@@ -1,4 +1,4 @@
-"""Workers that ask a stand-in for the provider of the language model, and the circuit to it."""
+"""Language model: workers that call a fake provider, and the circuit to it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RECOVERY = 6.0
 PROCESSES, CONCURRENCY = 2, 4
 
 
-def start_askers(
+def start_llm_workers(
     system: System,
     fake: Fake,
     *,
@@ -41,14 +41,16 @@ def start_askers(
 def texts(
     what: str, count: int, *, attempts: int = 50, queue: str | None = None
 ) -> list[Submission]:
-    given = [{"content": f"A text about {what}, the {n}th."} for n in range(count)]
-    return [prepare("text.summarize", one, max_attempts=attempts, queue=queue) for one in given]
+    inputs = [{"content": f"A text about {what}, the {n}th."} for n in range(count)]
+    return [
+        prepare("text.summarize", input, max_attempts=attempts, queue=queue) for input in inputs
+    ]
 
 
 def opened_at() -> float | None:
-    """Return when the circuit was opened, None while it is closed."""
-    found = Breaker.objects.values_list("open_until", flat=True).first()
-    return found.timestamp() - RECOVERY if found else None
+    """Return when the circuit opened; None while it is closed."""
+    open_until = Breaker.objects.values_list("open_until", flat=True).first()
+    return open_until.timestamp() - RECOVERY if open_until else None
 
 
 def wait_until_answered(system: System) -> None:

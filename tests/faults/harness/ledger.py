@@ -1,4 +1,4 @@
-"""The books of a run, kept beside the engine: what was accepted, and all that happened to it."""
+"""Ledger of a run, kept beside the engine: accepted tasks and all their status changes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-# `clobbers` are writes to a row that had ended, other than a retry; there must be none.
+# `clobber` marks a change of an ended task, other than a retry; there must be none.
 # The effects themselves are rows of tests.script's Effect, which has no unique key.
 TABLES = """
 CREATE TABLE faults_history (
@@ -60,21 +60,21 @@ CREATE TRIGGER faults_moved
 
 
 def create(connection: BaseDatabaseWrapper) -> None:
-    """Make the tables and the triggers that fill the history."""
+    """Create the tables and the triggers that fill the history."""
     with connection.cursor() as cursor:
         cursor.execute(TABLES)
 
 
 class Accepted:
-    """The client's own file of the ids that it was told are accepted: outside the database."""
+    """A client's own file of the ids of accepted tasks, outside the database."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
         self._opened = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
     def add(self, ids: Iterable[uuid.UUID | str]) -> None:
-        """Write ids down for good; from any thread."""
-        os.write(self._opened, "".join(f"{one}\n" for one in ids).encode())
+        """Append ids and sync the file; safe from any thread."""
+        os.write(self._opened, "".join(f"{task_id}\n" for task_id in ids).encode())
         os.fsync(self._opened)
 
     def ids(self) -> list[uuid.UUID]:

@@ -1,4 +1,4 @@
-"""Debian's PgBouncer in transaction mode before the server of a run."""
+"""PgBouncer (Debian's) in transaction mode in front of the server of a run."""
 
 from __future__ import annotations
 
@@ -39,25 +39,25 @@ logfile = {log}
 
 
 def is_installed() -> bool:
-    """Say whether there is a PgBouncer on this machine."""
+    """Return whether PgBouncer is installed."""
     return Path(PROGRAM).exists()
 
 
 def version() -> str:
-    """Return its version, as it tells."""
-    asked = subprocess.run([PROGRAM, "--version"], capture_output=True, text=True, check=True)
-    return asked.stdout.splitlines()[0]
+    """Return the version that PgBouncer prints."""
+    done = subprocess.run([PROGRAM, "--version"], capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()[0]
 
 
 @contextmanager
 def pgbouncer(server: Server, directory: Path) -> Iterator[str]:
-    """Run one that pools sessions of the server; yield the URL of the database through it."""
+    """Run a pooler in front of the server; yield the database's URL through it."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     host = server.embedded.socket_dir
     log = directory / "pgbouncer.txt"
     file = directory / "pgbouncer.ini"
-    # Any user may come: with this kind of authentication all become the one that is named.
+    # `auth_type = any` accepts every user and connects as the one named here.
     settings = SETTINGS.format(host=f"{host} user=tasks", port=port, log=log)
     file.write_text(settings)
     log.touch()

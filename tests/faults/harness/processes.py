@@ -1,4 +1,4 @@
-"""The processes of a run: started with its mark, looked at by pid, and ended whatever happens."""
+"""Processes of a run: started with its mark, inspected by pid, and always ended."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Command:
         return self.popen.pid
 
     def must_run(self) -> bool:
-        """Fail with its output when it has ended."""
+        """Return true; raise AssertionError with its output when it has ended."""
         assert self.popen.poll() is None, self.output()
         return True
 
@@ -56,7 +56,7 @@ class Command:
         self.popen.send_signal(number)
 
     def wait(self, *, within: float = 30.0) -> int:
-        """Return its exit code, once it has one."""
+        """Wait for it to end and return its exit code."""
         return self.popen.wait(timeout=within)
 
     def output(self) -> str:
@@ -64,13 +64,13 @@ class Command:
         return self.log.read_text(errors="replace")
 
     def descendants(self) -> list[int]:
-        """Return the process ids of all that it started and that still live."""
+        """Return the process ids of its living descendants."""
         with suppress(psutil.NoSuchProcess):
-            return [one.pid for one in psutil.Process(self.pid).children(recursive=True)]
+            return [child.pid for child in psutil.Process(self.pid).children(recursive=True)]
         return []
 
     def end(self) -> None:
-        """End it with all that it started: politely, then by force."""
+        """End it and its descendants: with SIGTERM, after 5 s with SIGKILL."""
         family = [self.pid, *self.descendants()]
         for pid in family:
             send(pid, signal.SIGCONT)
@@ -84,7 +84,7 @@ class Command:
 
 @dataclass(frozen=True)
 class Registered:
-    """A worker process: the row under which it is registered, and its process."""
+    """A registered worker process: the id of its row and its process id."""
 
     id: int
     pid: int
@@ -111,13 +111,13 @@ class Workers(Command):
 
     def registered(self) -> list[Registered]:
         """Return its living processes that are registered, in the order of their ids."""
-        ours = [pid for pid in self._children() if is_running(pid)]
-        found = self._queries.rows(
+        pids = [pid for pid in self._children() if is_running(pid)]
+        rows = self._queries.rows(
             "SELECT id, pid FROM tasks_worker WHERE pid = ANY (%(pids)s) ORDER BY id",
-            {"pids": ours},
+            {"pids": pids},
         )
-        # A process id may have been used before: the latest worker is the living one's.
-        return [Registered(*row) for row in {pid: (id, pid) for id, pid in found}.values()]
+        # A process id may be reused: its latest row belongs to the living process.
+        return [Registered(*row) for row in {pid: (id, pid) for id, pid in rows}.values()]
 
     def wait_until_registered(self, *, within: float = 60.0) -> None:
         """Wait until each of its processes is registered."""
@@ -129,7 +129,7 @@ class Workers(Command):
 
     def _children(self) -> list[int]:
         with suppress(psutil.NoSuchProcess):
-            return [one.pid for one in psutil.Process(self.pid).children()]
+            return [child.pid for child in psutil.Process(self.pid).children()]
         return []
 
 
@@ -140,17 +140,17 @@ def send(pid: int, number: signal.Signals) -> None:
 
 
 def is_running(pid: int) -> bool:
-    """Say whether a process exists and is no zombie."""
+    """Return whether a process exists and is not a zombie."""
     with suppress(psutil.NoSuchProcess):
         return psutil.Process(pid).status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
     return False
 
 
 def marked() -> list[psutil.Process]:
-    """Return the living processes that carry this run's mark, but for the harness itself."""
-    mark, found = os.environ[MARK], []
+    """Return the living processes with this run's mark, except the harness itself."""
+    mark, processes = os.environ[MARK], []
     for process in psutil.process_iter():
         with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
             if process.pid != os.getpid() and process.environ().get(MARK) == mark:
-                found.append(process)
-    return found
+                processes.append(process)
+    return processes

@@ -1,10 +1,10 @@
-"""A TCP proxy before PostgreSQL that can do to connections what networks do.
+"""TCP proxy in front of PostgreSQL that simulates network faults.
 
 with Proxy(socket_path, dice) as proxy:
     proxy.url(system_url)              # the same database, through the proxy
-    proxy.cut_after(is_finish)         # its COMMIT reaches the server, its answer nobody
-    proxy.swallow()                    # a black hole: nothing is answered, not even by TCP
-    proxy.stall()                      # connections live, and nobody says anything
+    proxy.cut_after(is_finish)         # the statement commits, its answer is lost
+    proxy.swallow()                    # a black hole: packets are dropped, TCP does not answer
+    proxy.stall()                      # connections stay open, nothing is passed on
     proxy.slow(seconds=0.2, jitter=0.05, resets=0.01)
     proxy.heal()
 """
@@ -34,7 +34,7 @@ Chooses = Callable[[bytes], bool]
 
 
 class Proxy:
-    """Listens on loopback, connects to a unix socket; its faults hold for all connections."""
+    """Listens on loopback, connects to a unix socket; its faults apply to all connections."""
 
     def __init__(self, target: Path, dice: random.Random) -> None:
         self.target = target
@@ -44,7 +44,7 @@ class Proxy:
         self.resets = 0.0
         self.chooses: Chooses | None = None
         self.cuts = 0
-        self.was_reset = 0
+        self.reset_count = 0
         self.swallowing = False
         self.connections: set[Connection] = set()
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=200)
@@ -64,42 +64,42 @@ class Proxy:
         self._loop.close()
 
     def url(self, direct: str) -> str:
-        """Return a database's URL with this proxy for its host."""
+        """Return a database's URL with this proxy as its host."""
         parts = urlsplit(direct)
         user = parts.username or "tasks"
         return f"postgresql://{user}@127.0.0.1:{self.port}{parts.path}"
 
     def cut_after(self, chooses: Chooses | None) -> None:
-        """Cut the connection of each statement chosen, when the server has ended it."""
+        """Cut the connection of each chosen statement once the server has ended it."""
         self.chooses = chooses
 
     def slow(self, *, seconds: float, jitter: float = 0.0, resets: float = 0.0) -> None:
-        """Make a round trip take so long, and reset this share of those that begin."""
+        """Delay each round trip, and reset this share of them."""
         self.latency, self.jitter, self.resets = seconds, jitter, resets
 
     def stall(self) -> None:
-        """Pass nothing on, of old connections and of new ones."""
+        """Pass nothing on, while connections stay open."""
         self._in_loop(self._stall)
 
     def swallow(self) -> None:
-        """Drop every packet that comes, without a word to whoever sent it."""
+        """Drop every packet without an answer to its sender."""
         self._in_loop(self._swallow)
 
     def heal(self) -> None:
-        """Be a proxy without faults again."""
+        """End all faults."""
         self.chooses = None
         self.slow(seconds=0.0)
         self._in_loop(self._heal)
 
     def reset_all(self) -> None:
-        """Reset every connection there is."""
+        """Reset every connection."""
         self._in_loop(self._reset_all)
 
     def _in_loop(self, work: Callable[[], Any]) -> None:
         async def call() -> None:
-            done = work()
-            if asyncio.iscoroutine(done):
-                await done
+            result = work()
+            if asyncio.iscoroutine(result):
+                await result
 
         asyncio.run_coroutine_threadsafe(call(), self._loop).result(10)
 
@@ -117,13 +117,13 @@ class Proxy:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            theirs = await asyncio.open_unix_connection(str(self.target))
+            server = await asyncio.open_unix_connection(str(self.target))
         except OSError:
-            # No server: refused, as a server's own address would be.
+            # The server is down: refuse the connection, as its own address would.
             _set_abortive(writer)
             writer.close()
             return
-        connection = Connection(self, (reader, writer), theirs)
+        connection = Connection(self, (reader, writer), server)
         self.connections.add(connection)
         try:
             await connection.run()
@@ -143,8 +143,8 @@ class Proxy:
     def _heal(self) -> None:
         if self.swallowing:
             self.swallowing = False
-            for one in (self.listener, *(each.client_socket() for each in self.connections)):
-                one.setsockopt(socket.SOL_SOCKET, SO_DETACH_FILTER, 0)
+            for endpoint in (self.listener, *(each.client_socket() for each in self.connections)):
+                endpoint.setsockopt(socket.SOL_SOCKET, SO_DETACH_FILTER, 0)
         self.open.set()
 
     def _reset_all(self) -> None:
@@ -156,22 +156,26 @@ Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 class Connection:
-    """One client's connection and ours to the server in its name."""
+    """A client's connection and the matching one to the server."""
 
     def __init__(self, proxy: Proxy, client: Streams, server: Streams) -> None:
         self._proxy = proxy
         self._from_client, self._to_client = client
         self._from_server, self._to_server = server
-        self._said = ClientSide()
-        self._answered = ServerSide(self._said)
-        # The round whose end is the moment to cut; its answer is withheld.
+        self._client_side = ClientSide()
+        self._server_side = ServerSide(self._client_side)
+        # The connection is cut when this round ends; its answer is withheld.
         self._cut_at: int | None = None
 
     async def run(self) -> None:
-        """Pass on both ways until either side ends."""
+        """Pass data on both ways until either side ends."""
         pumps = [
-            asyncio.create_task(self._pump(self._from_client, self._to_server, self._told)),
-            asyncio.create_task(self._pump(self._from_server, self._to_client, self._heard)),
+            asyncio.create_task(
+                self._pump(self._from_client, self._to_server, self._on_client_data)
+            ),
+            asyncio.create_task(
+                self._pump(self._from_server, self._to_client, self._on_server_data)
+            ),
         ]
         await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
         for pump in pumps:
@@ -184,7 +188,7 @@ class Connection:
         return self._to_client.get_extra_info("socket")
 
     def reset(self) -> None:
-        """End the client's connection with RST, the server's as that of a client that died."""
+        """End both connections as if the client had died, its own with RST."""
         _set_abortive(self._to_client)
         for writer in (self._to_client, self._to_server):
             writer.transport.abort()
@@ -213,7 +217,7 @@ class Connection:
     async def _deliver(
         self, due: asyncio.Queue[tuple[float, bytes]], writer: asyncio.StreamWriter
     ) -> None:
-        """Pass on what is due, until the empty piece that says that no more will come."""
+        """Pass on what is due, until the empty piece that marks the end."""
         clock = asyncio.get_running_loop().time
         with suppress(ConnectionError):
             while (piece := await due.get())[1]:
@@ -228,37 +232,37 @@ class Connection:
         proxy = self._proxy
         return max(0.0, proxy.latency + proxy.jitter * proxy.dice.uniform(-1, 1)) / 2
 
-    def _told(self, data: bytes) -> bool:
-        """Look at what the client sends; False to keep it from the server."""
+    def _on_client_data(self, data: bytes) -> bool:
+        """Inspect data from the client; return whether to pass it on."""
         proxy = self._proxy
-        for sql, ends_at in self._said.feed(data):
+        for sql, ends_at in self._client_side.feed(data):
             if proxy.chooses and self._cut_at is None and proxy.chooses(sql):
                 self._cut_at = ends_at
             if proxy.resets and proxy.dice.random() < proxy.resets:
-                proxy.was_reset += 1
+                proxy.reset_count += 1
                 self.reset()
                 return False
         return True
 
-    def _heard(self, data: bytes) -> bool:
-        """Look at what the server answers; False to keep it from the client."""
-        self._answered.feed(data)
+    def _on_server_data(self, data: bytes) -> bool:
+        """Inspect data from the server; return whether to pass it on."""
+        self._server_side.feed(data)
         if self._cut_at is None:
             return True
-        if self._answered.rounds >= self._cut_at:
+        if self._server_side.rounds >= self._cut_at:
             self._proxy.cuts += 1
             self.reset()
         return False
 
 
 def _set_abortive(writer: asyncio.StreamWriter) -> None:
-    """Have the connection end with RST instead of a polite FIN."""
+    """Make the connection end with RST instead of FIN."""
     linger = struct.pack("ii", 1, 0)
     with suppress(OSError):
         writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
 
 
-def _attach_filter(one: Any) -> None:
+def _attach_filter(endpoint: Any) -> None:
     instruction = ctypes.create_string_buffer(struct.pack("HBBI", BPF_RETURN, 0, 0, 0))
     program = struct.pack("HL", 1, ctypes.addressof(instruction))
-    one.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, program)
+    endpoint.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, program)

@@ -1,4 +1,4 @@
-"""A session of the harness's own, which waits out the absences of the database."""
+"""Queries of the harness: one session that reconnects after database outages."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ PATIENCE = 60.0
 
 
 class Queries:
-    """Autocommit statements, run again after an outage; not for two threads at once."""
+    """Autocommit statements, repeated after an outage; not thread-safe."""
 
     def __init__(self, url: str) -> None:
         self._url = url
         self._connection: psycopg.Connection[Any] | None = None
 
     def rows(
-        self, statement: LiteralString, wanted: Mapping[str, Any] | None = None
+        self, statement: LiteralString, params: Mapping[str, Any] | None = None
     ) -> list[tuple[Any, ...]]:
         """Return the rows of a statement that may be run twice."""
         end = time.monotonic() + PATIENCE
         while True:
             try:
-                return self._rows(statement, wanted)
+                return self._rows(statement, params)
             except psycopg.OperationalError:
                 self.close()
                 if time.monotonic() > end:
                     raise
             time.sleep(0.2)
 
-    def value(self, statement: LiteralString, wanted: Mapping[str, Any] | None = None) -> Any:
+    def value(self, statement: LiteralString, params: Mapping[str, Any] | None = None) -> Any:
         """Return the one value of a statement."""
-        ((value,),) = self.rows(statement, wanted)
+        ((value,),) = self.rows(statement, params)
         return value
 
     def close(self) -> None:
@@ -44,11 +44,11 @@ class Queries:
             connection.close()
 
     def _rows(
-        self, statement: LiteralString, wanted: Mapping[str, Any] | None
+        self, statement: LiteralString, params: Mapping[str, Any] | None
     ) -> list[tuple[Any, ...]]:
         if self._connection is None or self._connection.closed:
             self._connection = psycopg.connect(
                 self._url, autocommit=True, connect_timeout=3, application_name="faults"
             )
-        cursor = self._connection.execute(statement, wanted)
+        cursor = self._connection.execute(statement, params)
         return cursor.fetchall() if cursor.description else []

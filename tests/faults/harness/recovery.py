@@ -1,4 +1,4 @@
-"""I7: how long the tasks of a killed worker waited for their next start."""
+"""Recovery times (I7): how long the tasks of a killed worker waited for their next start."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tests.faults.harness.queries import Queries
 
-# Held at the fault: claimed before it, and not ended within the moment that a commit takes.
+# Held at the fault: claimed before it, and not ended within 1 s (a commit may be under way).
 RECOVERIES = """
     WITH held AS (
         SELECT fault.at, claim.task_id, claim.id
@@ -31,7 +31,7 @@ RECOVERIES = """
 
 @dataclass(frozen=True)
 class Recovery:
-    """Seconds from a fault to the next start, over all tasks that it hit."""
+    """Seconds from a fault to the next start, for all tasks that it hit."""
 
     seconds: tuple[float, ...]
 
@@ -50,5 +50,5 @@ class Recovery:
 
 
 def recoveries(queries: Queries) -> Recovery:
-    """Return the recovery times of every task that a noted fault hit."""
+    """Return the recovery times of every task that a recorded fault hit."""
     return Recovery(tuple(seconds for (seconds,) in queries.rows(RECOVERIES)))

@@ -1,4 +1,4 @@
-"""The report: a line a row on the screen, and the last run of each in docs/reliability.md."""
+"""Report: a line per row on the screen, and each row's last run in docs/reliability.md."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def write(result: Result, *, seed: int, file: Path) -> None:
         "definition": Definition(row.title, row.promise, row.target),
         "run": _run(result, seed=seed),
     }
-    # In a process of its own, which sees the rows as they are by now: see there.
+    # In a new process, which loads the rows as they are defined now.
     command = [sys.executable, "-m", "tests.faults.harness.table", str(file.resolve())]
     subprocess.run(command, cwd=ROOT, input=json.dumps(entry), text=True, check=True)
 
@@ -37,5 +37,6 @@ def write(result: Result, *, seed: int, file: Path) -> None:
 def _run(result: Result, *, seed: int) -> Run:
     when = dt.datetime.now(dt.UTC).date().isoformat() + (", quick" if result.quick else "")
     met = {True: "yes", False: "**no**", None: "not run"}[result.met]
-    how = result.circumstances
-    return Run(when, str(seed), how.commit, f"{how.load:.1f}", result.figure, met)
+    circumstances = result.circumstances
+    load = f"{circumstances.load:.1f}"
+    return Run(when, str(seed), circumstances.commit, load, result.figure, met)

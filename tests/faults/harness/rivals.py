@@ -1,4 +1,4 @@
-"""Everybody who may write a task, each with a session of his own, let loose on the same rows."""
+"""Rivals: every verb that writes tasks, each in its own session, on the same rows at once."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from tests.factories import make_worker
 
 LEASE = 15.0
 KIND = "test.script"
-# The lease of the tasks' first claim; a later one is somebody else's.
+# The claim number of the tasks' first claim; later claims have higher ones.
 FIRST = 1
 
 Ids = Sequence[uuid.UUID]
 
 
 class Rivals:
-    """Runs rounds: rows under a worker whose lease has ended, and eight rivals for them."""
+    """Runs rounds: tasks of a worker with an ended lease, and nine verbs that compete for them."""
 
     def __init__(self, url: str, dice: random.Random) -> None:
         self._url = url
@@ -54,18 +54,18 @@ class Rivals:
             session.close()
 
     def round(self, *, rows: int) -> None:
-        """Make so many running tasks and let everybody go for them at once."""
+        """Create running tasks and start every verb on them at once."""
         with connection.cursor() as cursor:
             for table in ("procrastinate_jobs", "tasks_attempt", "tasks_task"):
                 cursor.execute(f"DELETE FROM {table}")
             lifecycle.submit_many([prepare(KIND) for _ in range(rows)])
-            cursor.execute(sql.CLAIM, self._wanted_claim())
+            cursor.execute(sql.CLAIM, self._claim_params())
             jobs = {row[0]: row[1] for row in cursor.fetchall()}
-        waits = [
+        futures = [
             self._pool.submit(self._go, rival, self._dice.sample(list(jobs), rows), jobs)
             for rival in self._rivals
         ]
-        self.won += sum(wait.result(60) for wait in waits)
+        self.won += sum(future.result(60) for future in futures)
 
     def _go(
         self,
@@ -79,16 +79,16 @@ class Rivals:
         except psycopg.errors.DeadlockDetected:
             self.deadlocks[rival.__name__.strip("_")] += 1
         except psycopg.Error as error:
-            what = error.diag.constraint_name or type(error).__name__
-            self.errors[f"{rival.__name__.strip('_')}: {what}"] += 1
+            name = error.diag.constraint_name or type(error).__name__
+            self.errors[f"{rival.__name__.strip('_')}: {name}"] += 1
         return 0
 
     def _finish(self, ids: Ids, jobs: dict[uuid.UUID, int]) -> int:
-        endings = [completed(_claim(one, jobs[one]), {}) for one in ids]
+        endings = [completed(_claim(id, jobs[id]), {}) for id in ids]
         return self._run(sql.FINISH, parameters(endings, worker="dead"))
 
     def _hand_back(self, ids: Ids, jobs: dict[uuid.UUID, int]) -> int:
-        endings = [interrupted(_claim(one, jobs[one])) for one in ids]
+        endings = [interrupted(_claim(id, jobs[id])) for id in ids]
         return self._run(sql.FINISH, parameters(endings, worker="dead"))
 
     def _cancel(self, ids: Ids, jobs: dict[uuid.UUID, int]) -> int:
@@ -104,32 +104,32 @@ class Rivals:
         return self._run(sql.RETRY, {"ids": ids})
 
     def _delete(self, ids: Ids, jobs: dict[uuid.UUID, int]) -> int:
-        # Only some of them: what is gone is no rival's any more.
+        # Only half of them: the other verbs cannot compete for deleted tasks.
         return self._run(sql.DELETE, {"ids": ids[: len(ids) // 2]})
 
     def _claim(self, ids: Ids, jobs: dict[uuid.UUID, int]) -> int:
         self._run(sql.STAGE, {"limit": 1_000})
-        return self._run(sql.CLAIM, self._wanted_claim())
+        return self._run(sql.CLAIM, self._claim_params())
 
     def _reconcile(self, ids: Ids, jobs: dict[uuid.UUID, int]) -> int:
         return self._run(sql.RECONCILE, {"limit": 1_000})
 
-    def _wanted_claim(self) -> dict[str, Any]:
+    def _claim_params(self) -> dict[str, Any]:
         names = [f"task:{KIND}"]
         limits = {"limit": 5, "retry_share": 2, "low_share": 1}
         return {"worker": self._worker, "queues": None, "task_names": names, **limits}
 
-    def _run(self, statement: LiteralString, wanted: dict[str, Any]) -> int:
-        if not hasattr(self._sessions, "own"):
-            self._sessions.own = psycopg.connect(self._url, autocommit=True)
-            self._opened.append(self._sessions.own)
-        cursor = self._sessions.own.execute(statement, wanted)
+    def _run(self, statement: LiteralString, params: dict[str, Any]) -> int:
+        if not hasattr(self._sessions, "session"):
+            self._sessions.session = psycopg.connect(self._url, autocommit=True)
+            self._opened.append(self._sessions.session)
+        cursor = self._sessions.session.execute(statement, params)
         return len(cursor.fetchall()) if cursor.description else 0
 
 
-def told(counted: Counter[str]) -> str:
-    """Return a count in words: how often each, or 0."""
-    return ", ".join(f"{times} × {what}" for what, times in sorted(counted.items())) or "0"
+def in_words(counts: Counter[str]) -> str:
+    """Return the counts as text, or "0"."""
+    return ", ".join(f"{times} × {what}" for what, times in sorted(counts.items())) or "0"
 
 
 def _claim(task_id: uuid.UUID, job_id: int) -> Claim:

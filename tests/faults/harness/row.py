@@ -1,4 +1,4 @@
-"""A row of the table of faults: what is done to the system, what must hold, and the run.
+"""Rows of the fault table: the fault, the promise, the target and the run.
 
 How to write one (in `tests/faults/rows/`, any module; all are loaded):
 
@@ -10,24 +10,25 @@ How to write one (in `tests/faults/rows/`, any module; all are loaded):
         ...
         return Measured(figure=f"exit {code} after {took:.1f} s", met=code == 0)
 
-- Each row gets a fresh database in a durable cluster that is its alone (`system.server`: `crash()`,
-  `stop()`, `start()`, `pid`). Django in this process is connected to it: models and verbs work.
+- Each row gets a fresh database in a durable cluster (`system.server`: `crash()`, `stop()`,
+  `start()`, `pid`) that nothing else uses. Django in this process is connected to it: models and
+  verbs work.
 - `system.submit(submissions)` commits them and writes their ids to the file of accepted ones; a
   client over HTTP calls `system.accepted.add(ids)` itself.
 - `system.workers(processes=, concurrency=, queues=, **environment)` starts `manage.py worker` and
   waits until it is registered; `system.web(**environment)` starts the web server. Both are
   processes with `pid`, `signal()`, `wait()`, `output()`, `descendants()`; `DATABASE_URL=` points
-  them to a proxy. All are ended after the row, whatever happens.
-- `system.kill(worker)` sends SIGKILL to a worker process and notes the fault, `system.fault(...)`
-  notes another; `system.recovery()` then tells how long the tasks hit waited for their next start.
+  them to a proxy. All are ended after the row in any case.
+- `system.kill(worker)` sends SIGKILL to a worker process and records the fault, `system.fault(...)`
+  records another; `system.recovery()` then returns how long the tasks waited for their next start.
 - Every figure comes from the run: `system.count(status)`, `system.doubled()` (I2),
-  `system.clobbers()` (I3), your own reads; never a 0 that is written there because it must be.
+  `system.clobbers()` (I3), your own queries; never a constant.
 - `system.queries.rows(sql)` and `.value(sql)` read, also across outages; `system.quick` asks for
   the short version of a row that takes minutes.
 - I1 to I6 are checked by the harness, every 5 s and at the end: a row is met only if they held too.
-  A row after which tasks rightly remain unended says `ends=False`.
-- All chance comes from `dice`, a `random.Random` seeded for the row. A row that cannot run on this
-  machine raises `NotRun` with the reason.
+  A row that leaves unended tasks on purpose sets `ends=False`.
+- All randomness comes from `dice`, a `random.Random` seeded for the row. A row that cannot run on
+  this machine raises `NotRun` with the reason.
 """
 
 from __future__ import annotations
@@ -46,19 +47,19 @@ Dice = random.Random
 
 @dataclass(frozen=True)
 class Measured:
-    """What a run showed, in the words of the report, and whether the target was met."""
+    """The result of a run as text for the report, and whether the target was met."""
 
     figure: str
     met: bool
 
 
 class NotRun(Exception):
-    """The row cannot run here; says why."""
+    """The row cannot run on this machine; the message is the reason."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One fault; `limit` in seconds bounds the run, `ends` says that all its tasks end in it."""
+    """One fault; `limit` is the longest run in seconds, `ends` whether all its tasks end."""
 
     id: str
     title: str
@@ -75,11 +76,11 @@ _rows: dict[str, Row] = {}
 def row(
     id: str, *, title: str, promise: str, target: str, limit: float = 300.0, ends: bool = True
 ) -> Callable[[Callable[[System, Dice], Measured]], Callable[[System, Dice], Measured]]:
-    """Put the decorated run into the table of rows."""
+    """Register the decorated function as the run of a row."""
 
     def register(run: Callable[[System, Dice], Measured]) -> Callable[[System, Dice], Measured]:
         if id in _rows:
-            raise ValueError(f"two rows are called {id}")
+            raise ValueError(f"row {id} is defined twice")
         _rows[id] = Row(
             id=id, title=title, promise=promise, target=target, limit=limit, ends=ends, run=run
         )

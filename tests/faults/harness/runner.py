@@ -1,4 +1,4 @@
-"""Runs one row: a fresh system, the invariants watched, bounded in time, nothing left behind."""
+"""Runner of one row: a fresh system, watched invariants, a time limit and a clean-up."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from tests.faults.harness.server import Server
 from tests.faults.harness.system import System
 
 WATCH_SECONDS = 5.0
-# How long what was ended may need to be gone.
+# How long ended processes may take to exit.
 LEAVE_SECONDS = 5.0
 LOG_TAIL = 3_000
 
 
 @dataclass(frozen=True)
 class Result:
-    """What is to be reported of one run; `met` is None when the row could not run."""
+    """The result of one run; `met` is None when the row could not run."""
 
     row: Row
     figure: str
@@ -44,11 +44,11 @@ class Result:
 
 
 class OutOfTime(BaseException):
-    """The row took longer than its limit; no Exception, for which a row may have an ear."""
+    """The row exceeded its limit; a BaseException, so that no row catches it by accident."""
 
 
-class Watchdog(threading.Thread):
-    """Looks every few seconds whether what must always hold does hold."""
+class InvariantWatch(threading.Thread):
+    """Checks every few seconds the invariants that must always hold."""
 
     def __init__(self, url: str) -> None:
         super().__init__(name="watch", daemon=True)
@@ -57,25 +57,25 @@ class Watchdog(threading.Thread):
         self._stopped = threading.Event()
 
     def run(self) -> None:
-        """Look until stopped, or until something broke."""
+        """Check until stopped or until an invariant is broken."""
         queries = Queries(self._url)
         while not self.broken and not self._stopped.wait(WATCH_SECONDS):
             try:
                 self.broken = invariants.broken_now(queries)
             except psycopg.Error:
-                # The row may be about a database that refuses: the end is looked at in any case.
+                # The row may make the database refuse; the check at the end runs in any case.
                 queries.close()
         queries.close()
 
     def stop(self) -> list[str]:
-        """Stop looking; return what broke."""
+        """Stop; return the broken invariants."""
         self._stopped.set()
         self.join()
         return [f"during the run: {what}" for what in self.broken]
 
 
 def run_row(row: Row, server: Server, *, seed: int, quick: bool) -> Result:
-    """Run a row on a fresh database; what it raises is its failure, not the harness's."""
+    """Run a row on a fresh database; its exceptions are reported as its failure."""
     circumstances = present()
     try:
         measured = _run(row, server, seed=seed, quick=quick)
@@ -92,7 +92,7 @@ def _run(row: Row, server: Server, *, seed: int, quick: bool) -> Measured:
     with TemporaryDirectory(prefix="faults-row-") as scratch:
         Path(scratch).chmod(0o755)
         system = System(server, Path(scratch), quick=quick)
-        watch = Watchdog(server.url)
+        watch = InvariantWatch(server.url)
         watch.start()
         try:
             with _bounded(row.limit):
@@ -118,28 +118,28 @@ def _broken(row: Row, system: System) -> list[str]:
 
 
 def _left_behind() -> list[str]:
-    """Kill what outlived its row, and say what it was."""
+    """Kill the processes that outlived the row; return a line for each."""
     _, left = psutil.wait_procs(marked(), timeout=LEAVE_SECONDS)
-    found = [f"I5 a process was left behind: {' '.join(one.cmdline()[:6])}" for one in left]
+    lines = [f"I5 a process was left behind: {' '.join(child.cmdline()[:6])}" for child in left]
     for process in left:
         process.kill()
-    return found
+    return lines
 
 
 @contextmanager
 def _bounded(seconds: float) -> Iterator[None]:
-    """Raise OutOfTime in the main thread after so many seconds."""
+    """Raise OutOfTime in the main thread after that many seconds."""
 
-    def ring(number: int, frame: FrameType | None) -> NoReturn:
-        raise OutOfTime(f"not over after {seconds:g} s")
+    def expire(number: int, frame: FrameType | None) -> NoReturn:
+        raise OutOfTime(f"not finished after {seconds:g} s")
 
-    kept = signal.signal(signal.SIGALRM, ring)
+    previous = signal.signal(signal.SIGALRM, expire)
     signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, kept)
+        signal.signal(signal.SIGALRM, previous)
 
 
 def _show_logs(directory: Path) -> None:

@@ -1,4 +1,4 @@
-"""The PostgreSQL server of a run: durable as in production, and there to be crashed."""
+"""PostgreSQL server of a run: as durable as in production, and rows may crash it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ STOP_SECONDS = 30.0
 
 
 class Server:
-    """A cluster of its own, with a pristine database from which each row gets its copy."""
+    """A cluster with a pristine database, of which each row gets a copy."""
 
     def __init__(self, embedded: EmbeddedPostgres) -> None:
         self.embedded = embedded
@@ -37,7 +37,7 @@ class Server:
         return self._process.pid
 
     def start(self) -> None:
-        """Start it, recovering if it was crashed; returns when it accepts connections."""
+        """Start it, with recovery after a crash; return when it accepts connections."""
         self.embedded.prepare()
         with self.embedded.log.open("ab") as log:
             self._process = subprocess.Popen(
@@ -58,7 +58,7 @@ class Server:
         self._end(signal.SIGQUIT)
 
     def kill(self) -> None:
-        """End it with SIGKILL, its sessions too: no process gets to say a word."""
+        """End it and its sessions with SIGKILL, so that no process can clean up."""
         assert self._process is not None
         for backend in psutil.Process(self.pid).children():
             with suppress(psutil.NoSuchProcess):
@@ -66,18 +66,18 @@ class Server:
         self._end(signal.SIGKILL)
 
     def stop(self) -> None:
-        """End it in order, its sessions cut off (`-m fast`)."""
+        """Shut it down in order, with its sessions cut off (`-m fast`)."""
         self._end(signal.SIGINT)
 
     def make_pristine(self) -> None:
-        """Migrate a database, with the ledger in it, and keep it as the template of all rows."""
+        """Migrate a database, add the ledger, and keep it as the template for all rows."""
         call_command("migrate", run_syncdb=True, verbosity=0)
         ledger.create(connection)
         connection.close()
         self._administer("ALTER DATABASE tasks RENAME TO pristine")
 
     def renew_database(self) -> None:
-        """Give the next row a database as if nothing had ever run."""
+        """Give the next row a fresh copy of the pristine database."""
         connection.close()
         self._administer("DROP DATABASE IF EXISTS tasks WITH (FORCE)")
         self._administer("CREATE DATABASE tasks TEMPLATE pristine")

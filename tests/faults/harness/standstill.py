@@ -1,4 +1,4 @@
-"""Workers brought to a standstill at one point of their work, and killed there."""
+"""Standstill: workers stopped by a lock at one point of their work, and killed there."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ BLOCKED = """
 def rows_locked(
     system: System, ids: Sequence[uuid.UUID]
 ) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
-    """Hold the rows of these tasks, so that whoever writes them stands still."""
+    """Lock the rows of these tasks, so that every writer of them waits."""
     with psycopg.connect(system.server.url) as session:
         session.execute("SELECT FROM tasks_task WHERE id = ANY (%s) FOR UPDATE", [list(ids)])
         yield session
 
 
 def wait_until_blocked(system: System, session: str, count: int) -> list[int]:
-    """Wait until so many sessions of that name wait for a lock; return their backends."""
+    """Wait until `count` sessions of that name wait for a lock; return their backends."""
 
     def blocked() -> list[int]:
-        found = [pid for (pid,) in system.queries.rows(BLOCKED, {"session": session})]
-        return found if len(found) >= count else []
+        backends = [pid for (pid,) in system.queries.rows(BLOCKED, {"session": session})]
+        return backends if len(backends) >= count else []
 
     return wait_until(blocked, within=60, what=f"{count} × {session} blocked")
 
 
 def cut_off(system: System, backends: list[int]) -> None:
-    """End the sessions of the dead, as the database does once it notices."""
+    """End the sessions of killed workers, as the database does once it notices."""
     system.queries.rows(
         "SELECT pg_terminate_backend(pid) FROM unnest(%(pids)s::int[]) AS pid", {"pids": backends}
     )
@@ -57,7 +57,7 @@ def cut_off(system: System, backends: list[int]) -> None:
 
 
 def kill_all(workers: Workers) -> None:
-    """Kill the processes first: a supervisor that saw it would replace them."""
+    """Freeze the supervisor, which would replace its processes, and kill all of them."""
     os.kill(workers.pid, signal.SIGSTOP)
     for pid in workers.descendants():
         send(pid, signal.SIGKILL)

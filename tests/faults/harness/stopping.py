@@ -1,4 +1,4 @@
-"""A request to stop the harness: nothing that comes after it is reported."""
+"""Stop requests: after one the harness reports no further result."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ REQUESTS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class Stopped(BaseException):
-    """Somebody asked the harness to stop.
+    """A signal requested the end of the harness.
 
-    Neither an Exception nor a SystemExit: Hypothesis takes both for a failure of what it tries.
+    Neither an Exception nor a SystemExit: Hypothesis treats both as a failing example.
     """
 
     def __init__(self, number: int) -> None:
@@ -19,7 +19,7 @@ class Stopped(BaseException):
 
 
 class StopRequest:
-    """The first of the signals that ask for a stop; it is remembered, whoever swallows it."""
+    """The first stop signal, remembered even if a row swallows its exception."""
 
     def __init__(self) -> None:
         self._number: int | None = None
@@ -30,12 +30,12 @@ class StopRequest:
             signal.signal(request, self._note)
 
     def check(self) -> None:
-        """Raise Stopped when the request has come."""
+        """Raise Stopped if a stop was requested."""
         if self._number is not None:
             raise Stopped(self._number)
 
     def _note(self, number: int, frame: object) -> None:
         if self._number is None:
             self._number = number
-            # An exit like any other: every process is ended on the way out.
+            # An exception, so that every process is ended on the way out.
             raise Stopped(number)

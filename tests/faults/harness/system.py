@@ -1,4 +1,4 @@
-"""The system under test: a durable PostgreSQL, workers, the web, and the books about them."""
+"""System under test: a durable PostgreSQL, workers, the web server, and the ledger."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Web:
 
 
 class System:
-    """What a row works on; `directory` is its scratch, gone after the row."""
+    """The system that a row works on; `directory` is deleted after the row."""
 
     def __init__(self, server: Server, directory: Path, *, quick: bool) -> None:
         self.server = server
@@ -80,20 +80,20 @@ class System:
         return Web(command, url)
 
     def submit(self, submissions: Sequence[Submission]) -> list[uuid.UUID]:
-        """Commit them, then write down that they were accepted; return their ids."""
-        ids = [one.id for one in submissions]
+        """Commit the submissions, then record them as accepted; return their ids."""
+        ids = [submission.id for submission in submissions]
         lifecycle.submit_many(submissions)
         self.accepted.add(ids)
         return ids
 
     def kill(self, worker: Registered, number: signal.Signals = signal.SIGKILL) -> None:
-        """Send a deadly signal to a worker process and note the fault."""
+        """Send a signal to a worker process and record the fault."""
         at = time.time()
         send(worker.pid, number)
         self.fault(number.name, worker_id=worker.id, at=at)
 
     def fault(self, what: str, *, worker_id: int | None = None, at: float | None = None) -> None:
-        """Note a fault at a time of the clock, by default now."""
+        """Record a fault at a Unix time, by default now."""
         self.queries.rows(
             "INSERT INTO faults_fault (at, what, worker_id)"
             " VALUES (to_timestamp(%(at)s), %(what)s, %(worker)s)",
@@ -101,23 +101,23 @@ class System:
         )
 
     def recovery(self) -> Recovery:
-        """Return how long the tasks that noted faults hit waited for their next start."""
+        """Return how long the tasks hit by recorded faults waited for their next start."""
         return recoveries(self.queries)
 
     def doubled(self) -> int:
-        """Return how many effects of transactional tasks came more than once."""
+        """Return how many effects of transactional tasks are duplicates."""
         return invariants.doubled(self.queries)
 
     def clobbers(self) -> int:
-        """Return how many writes changed a task that had ended (I3)."""
+        """Return how many writes changed an ended task (I3)."""
         return invariants.clobbers(self.queries)
 
     def count(self, *statuses: Status) -> int:
-        """Return how many tasks stand there."""
+        """Return how many tasks have one of these statuses."""
         return int(
             self.queries.value(
                 "SELECT count(*) FROM tasks_task WHERE status = ANY (%(statuses)s)",
-                {"statuses": [str(one) for one in statuses]},
+                {"statuses": [str(status) for status in statuses]},
             )
         )
 
@@ -126,7 +126,7 @@ class System:
         wait_until(lambda: not self.count(*LIVING), within=within, what="all tasks ended")
 
     def task(self, task_id: uuid.UUID) -> Task:
-        """Return a task as it stands."""
+        """Return a task's current row."""
         return Task.objects.get(pk=task_id)
 
     def end(self) -> None:

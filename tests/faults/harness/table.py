@@ -1,7 +1,7 @@
-"""The table in docs/reliability.md: one run is put beside the last runs of all other rows.
+"""Table in docs/reliability.md: one run is written beside the last runs of all other rows.
 
-Run as a command with one line on standard input: a fresh interpreter knows the rows as they are
-defined now, however long ago the harness was started that measured.
+It runs as a command with one line on standard input: a fresh interpreter loads the rows as they
+are defined now, even if the measuring harness was started long ago.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from typing import NamedTuple
 HEAD = """\
 # Reliability
 
-What is done to the running system, what must hold, and what the last run of each row showed. This
-file is written by `make faults` and by nothing else; `make faults ROW=R01 SEED=7` runs one row with
-a seed of your choice.
+The faults, what must hold under each, and the result of each row's last run. This file is written
+by `make faults` and by nothing else; `make faults ROW=R01 SEED=7` runs one row with a seed of your
+choice.
 
 Each row has a database of its own in a PostgreSQL cluster with `fsync=on`, and real worker
 processes. Besides its own target a row is met only if these held every 5 s and at the end: no
 accepted task is lost (I1), no effect of a transactional task comes twice (I2), nothing writes to a
 task that has ended (I3), one claim at a time (I4), no job, session or process is left over (I5),
-attempts are bounded and counted (I6). "quick" marks a run with shorter times than the row asks for;
+attempts are bounded and counted (I6). "quick" marks a run with shorter times than the row's own;
 "commit" is the one it ran on ("-dirty": with changes), "load" the machine's load average of the
 minute before it.
 
@@ -38,12 +38,12 @@ minute before it.
 |---|---|---|---|---|---|---|---|---|---|
 """
 LINE = re.compile(r"^\| ([RS]\d+) \|.*$", re.MULTILINE)
-# Between bars that are not escaped.
+# Cells are separated by bars that are not escaped.
 CELL = re.compile(r"(?<!\\)\|")
 
 
 class Definition(NamedTuple):
-    """What is said of a row whether or not it has run."""
+    """The columns of a row that do not depend on a run."""
 
     title: str
     promise: str
@@ -51,7 +51,7 @@ class Definition(NamedTuple):
 
 
 class Run(NamedTuple):
-    """What the last run showed, and how it was made."""
+    """The last run: when and how it ran, and its result."""
 
     when: str
     seed: str
@@ -77,12 +77,12 @@ class Entry:
 
 
 def parse(text: str) -> dict[str, Entry]:
-    """Return the lines of a table by row, of one without commits and loads too."""
-    return {found[1]: _parse(found[1], found[0]) for found in LINE.finditer(text)}
+    """Return a table's entries by row id; old tables have no commit and load."""
+    return {match[1]: _parse(match[1], match[0]) for match in LINE.finditer(text)}
 
 
 def write(entry: Entry, *, defined: Mapping[str, Definition], file: Path) -> None:
-    """Replace one row's line; the others keep their runs, also those of rows defined nowhere."""
+    """Replace one row's line; the others, even undefined rows, keep their runs."""
     with _alone(file.parent):
         entries = parse(file.read_text()) if file.exists() else {}
         for id, definition in defined.items():
@@ -94,14 +94,14 @@ def write(entry: Entry, *, defined: Mapping[str, Definition], file: Path) -> Non
 
 
 def main() -> None:
-    """Write the entry on standard input to the file that is named."""
-    given = json.load(sys.stdin)
-    entry = Entry(given["id"], Definition(*given["definition"]), Run(*given["run"]))
+    """Write the entry from standard input to the file named in the arguments."""
+    values = json.load(sys.stdin)
+    entry = Entry(values["id"], Definition(*values["definition"]), Run(*values["run"]))
     write(entry, defined=_defined(), file=Path(sys.argv[1]))
 
 
 def _defined() -> dict[str, Definition]:
-    """Return what the modules say of their rows; nothing, when one of them cannot be loaded."""
+    """Return the definitions of all rows; none when a module cannot be loaded."""
     try:
         import django
 
@@ -110,7 +110,7 @@ def _defined() -> dict[str, Definition]:
 
         rows = all_rows().values()
     except Exception:
-        # Somebody may be writing at one this moment: that must not cost the figures of a run.
+        # A module may be half edited at this moment: the figures of the run must not be lost.
         traceback.print_exc()
         return {}
     return {row.id: Definition(row.title, row.promise, row.target) for row in rows}
@@ -118,20 +118,20 @@ def _defined() -> dict[str, Definition]:
 
 @contextmanager
 def _alone(directory: Path) -> Iterator[None]:
-    """Keep everybody else who writes there out: the directory itself is what is locked."""
-    held = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    """Exclude other writers by a lock on the directory."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        fcntl.flock(held, fcntl.LOCK_EX)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
-        os.close(held)
+        os.close(descriptor)
 
 
 def _replace(file: Path, text: str) -> None:
-    """Put a whole new file in the place of the old one, so that nobody ever finds half of it."""
-    opened, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
+    """Replace the file atomically, so that no reader sees half of it."""
+    descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
     try:
-        with os.fdopen(opened, "w") as new:
+        with os.fdopen(descriptor, "w") as new:
             new.write(text)
             new.flush()
             os.fsync(new.fileno())

@@ -1,4 +1,4 @@
-"""PostgreSQL's protocol, as far as a proxy must understand it to know which statement runs.
+"""PostgreSQL's wire protocol, as far as a proxy needs it to know which statement runs.
 
 https://www.postgresql.org/docs/current/protocol-message-formats.html
 """
@@ -14,7 +14,7 @@ _PROTOCOL = 3
 
 
 class ClientSide:
-    """Follows what a client sends: which statements run, how many answers it is owed."""
+    """Follows what a client sends: which statements run, and how many answers are due."""
 
     def __init__(self) -> None:
         self._buffer = b""
@@ -29,18 +29,18 @@ class ClientSide:
     def feed(self, data: bytes) -> list[tuple[bytes, int]]:
         """Return each statement that begins to run, and the number of the round that ends it."""
         self._buffer += data
-        found: list[bytes] = []
+        started: list[bytes] = []
         rounds: list[tuple[bytes, int]] = []
         while (message := self._next()) is not None:
             kind, body = message
             if sql := self._executed(kind, body):
-                found.append(sql)
+                started.append(sql)
             if kind in (b"Q", b"S"):
                 self.rounds += 1
-                rounds += [(sql, self.rounds) for sql in found]
-                found = []
-        # What has begun without its Sync ends with the next round.
-        return rounds + [(sql, self.rounds + 1) for sql in found]
+                rounds += [(sql, self.rounds) for sql in started]
+                started = []
+        # Statements without a Sync yet end with the next round.
+        return rounds + [(sql, self.rounds + 1) for sql in started]
 
     def _next(self) -> tuple[bytes, bytes] | None:
         skipped = 1 if self._started else 0

@@ -17,8 +17,8 @@ from tests.faults.harness.callbacks import (
     KIND,
     count_callbacks,
     start_senders,
-    tell,
-    wait_until_told,
+    submit_with_callback,
+    wait_until_callbacks_end,
 )
 from tests.faults.harness.delays import make_all_due
 from tests.faults.harness.row import Dice, Measured, row
@@ -28,7 +28,7 @@ from tests.waiting import wait_until
 
 EACH = 20
 ROUNDS = 3
-# What a receiver may do that is no success: a path, or an answer's head. Each has one of its own.
+# How a receiver can fail: a path, or the head of an answer. Each has its own receiver.
 PATHS = ("/500", "/silent", "/drip", "/reset")
 HEADS = ("429 Busy\nRetry-After: 1", "301 Elsewhere\nLocation: /200")
 KILLS = 50
@@ -37,13 +37,13 @@ WAVE = 10
 
 @row(
     "R52",
-    title=f"receivers answer 500, 429, 301, 410, nothing, byte by byte, or hang up, {ROUNDS} times",
-    promise="the schedule is kept, a redirection is not followed, 410 ends it",
+    title=f"receivers answer 500, 429, 301, 410, nothing, byte by byte, or reset, {ROUNDS} times",
+    promise="retries keep the schedule, redirects are not followed, 410 ends the callback",
     target="≥ 1 delivery each under one webhook-id, 0 after 410",
     limit=400,
 )
 def bad_receivers(system: System, dice: Dice) -> Measured:
-    """Let every kind of receiver fail several times, then accept; look at all that came."""
+    """Let every kind of receiver fail several times, then accept; check all requests that came."""
     rounds = 1 if system.quick else ROUNDS
     with ExitStack() as running:
         bad = [(running.enter_context(receiver()), path) for path in PATHS]
@@ -51,29 +51,36 @@ def bad_receivers(system: System, dice: Dice) -> Measured:
             bad.append((running.enter_context(receiver()), "/"))
             bad[-1][0].answers = [head]
         gone = running.enter_context(receiver())
-        told = {id: one for one, path in bad for id in tell(system, one.url(path), EACH)}
-        gone_ids = tell(system, gone.url("/410"), EACH)
+        ids = [
+            id
+            for bad_receiver, path in bad
+            for id in submit_with_callback(system, bad_receiver.url(path), EACH)
+        ]
+        gone_ids = submit_with_callback(system, gone.url("/410"), EACH)
         start_senders(system, processes=2)
         for number in range(1, rounds + 1):
-            _until_failed(system, len(told), times=number)
+            _until_failed(system, len(ids), times=number)
         off = _off_schedule()
-        for one, _ in bad:
-            one.answers = ["200 Yes"]
-            Task.objects.filter(pk__in=told).filter(callback_url__startswith=one.url("")).update(
-                callback_url=one.url("/")
+        for bad_receiver, _ in bad:
+            bad_receiver.answers = ["200 Yes"]
+            tasks = Task.objects.filter(pk__in=ids)
+            tasks.filter(callback_url__startswith=bad_receiver.url("")).update(
+                callback_url=bad_receiver.url("/")
             )
-        wait_until_told(system)
-        ids = _ids_by_task([one for one, _ in bad])
-        followed = sum(came.path == "/200" for one, _ in bad for came in one.received)
+        wait_until_callbacks_end(system)
+        webhook_ids = _ids_by_task([bad_receiver for bad_receiver, _ in bad])
+        followed = sum(
+            request.path == "/200" for bad_receiver, _ in bad for request in bad_receiver.received
+        )
         delivered = count_callbacks(Status.COMPLETED)
-        after = len(gone.received) - len({came.id for came in gone.received})
-    several = sum(len(found) != 1 for found in ids.values())
+        after = len(gone.received) - len({request.id for request in gone.received})
+    several = sum(len(used) != 1 for used in webhook_ids.values())
     return Measured(
-        f"{delivered} of {len(told)} delivered after {rounds} failures each, {several} of "
-        f"{len(ids)} under more than one webhook-id; {off} pauses off the schedule; redirections "
-        f"followed {followed}; {len(gone_ids)} to one that is gone: {len(gone.received)} sent, "
-        f"{after} after its 410",
-        met=delivered == len(told) == len(ids)
+        f"{delivered} of {len(ids)} delivered after {rounds} failures each, {several} of "
+        f"{len(webhook_ids)} under more than one webhook-id; {off} pauses off the schedule; "
+        f"redirects followed {followed}; {len(gone_ids)} to one that is gone: "
+        f"{len(gone.received)} sent, {after} after its 410",
+        met=delivered == len(ids) == len(webhook_ids)
         and not several
         and not off
         and not followed
@@ -84,51 +91,51 @@ def bad_receivers(system: System, dice: Dice) -> Measured:
 
 @row(
     "R53",
-    title=f"SIGKILL ×{KILLS} after a callback was sent, before it is marked",
+    title=f"SIGKILL ×{KILLS} after a callback was sent, before it is recorded",
     promise="at least once, under the same id",
-    target="lost 0, doubles only under an equal id",
+    target="lost 0, duplicates only under the same id",
     limit=400,
 )
 def killed_after_sending(system: System, dice: Dice) -> Measured:
-    """Kill workers whose callbacks were accepted and whose finish stands still."""
+    """Kill workers after their callbacks were accepted, while the finish waits for a lock."""
     kills = 20 if system.quick else KILLS
     crashed: set[uuid.UUID] = set()
-    with receiver() as one:
+    with receiver() as target:
         while len(crashed) < kills:
-            crashed |= _sent_and_killed(system, one)
+            crashed |= _sent_and_killed(system, target)
         start_senders(system, processes=2)
-        wait_until_told(system)
-        ids = _ids_by_task([one])
-        sent = len(one.received)
-    several = sum(len(found) != 1 for found in ids.values())
+        wait_until_callbacks_end(system)
+        webhook_ids = _ids_by_task([target])
+        sent = len(target.received)
+    several = sum(len(used) != 1 for used in webhook_ids.values())
     accepted = len(system.accepted.ids())
     return Measured(
-        f"{len(crashed)} callbacks whose worker died when they had been accepted: {sent} requests "
-        f"for {accepted} callbacks, {several} under more than one webhook-id, "
-        f"lost {accepted - len(ids)}; {count_callbacks(Status.COMPLETED)} completed",
-        met=not several and len(ids) == accepted == count_callbacks(Status.COMPLETED),
+        f"{len(crashed)} callbacks with a worker that died after they were accepted: {sent} "
+        f"requests for {accepted} callbacks, {several} under more than one webhook-id, "
+        f"lost {accepted - len(webhook_ids)}; {count_callbacks(Status.COMPLETED)} completed",
+        met=not several and len(webhook_ids) == accepted == count_callbacks(Status.COMPLETED),
     )
 
 
 def _until_failed(system: System, count: int, *, times: int) -> None:
-    """Wait until so many callbacks have failed so often, each attempt brought forward once."""
+    """Wait until `count` callbacks have failed `times` times; make each retry due at once."""
 
     def failed() -> bool:
         attempts = Attempt.objects.filter(task__kind=KIND, outcome="failed")
-        found = Counter(attempts.values_list("task_id", flat=True))
-        return sum(one >= times for one in found.values()) >= count
+        failures = Counter(attempts.values_list("task_id", flat=True))
+        return sum(number >= times for number in failures.values()) >= count
 
     make_all_due(system.queries, kind=KIND)
 
-    # Those that only waited, for a line or put off, are not counted: they are due again and again.
-    def brought_forward() -> bool:
-        _bring_engaged_forward(system)
+    # Attempts that were only postponed are not failures: they are made due again each time.
+    def failed_or_made_due() -> bool:
+        _make_postponed_due(system)
         return failed()
 
-    wait_until(brought_forward, within=120, what=f"{times} failures each")
+    wait_until(failed_or_made_due, within=120, what=f"{times} failures each")
 
 
-def _bring_engaged_forward(system: System) -> None:
+def _make_postponed_due(system: System) -> None:
     system.queries.rows(
         "UPDATE procrastinate_jobs AS job SET scheduled_at = clock_timestamp()"
         " FROM tasks_task AS task"
@@ -140,40 +147,38 @@ def _bring_engaged_forward(system: System) -> None:
 
 
 def _off_schedule() -> int:
-    """Count the callbacks whose next attempt is not when the schedule wants it."""
+    """Count the callbacks with a next attempt at another time than the schedule's."""
     off = 0
     waiting = Task.objects.filter(kind=KIND, status=Status.PENDING, attempt__gt=0)
     for task in waiting:
         last = task.attempts.filter(outcome="failed").latest("claim_number")
         assert last.finished_at is not None
         assert task.scheduled_at is not None
-        pause, wanted = (
-            (task.scheduled_at - last.finished_at).total_seconds(),
-            PAUSES[last.number - 1],
-        )
-        off += not wanted - 0.5 <= pause <= wanted * 1.1 + 0.5
+        pause = (task.scheduled_at - last.finished_at).total_seconds()
+        planned = PAUSES[last.number - 1]
+        off += not planned - 0.5 <= pause <= planned * 1.1 + 0.5
     return off
 
 
 def _ids_by_task(receivers: Iterable[Receiver]) -> dict[str, set[str]]:
-    """Return the webhook-ids under which each task's end was told."""
-    found: dict[str, set[str]] = defaultdict(set)
-    for one in receivers:
-        for came in one.received:
-            found[came.message["data"]["task_id"]].add(came.id)
-    return found
+    """Return the webhook-ids that were used for each task."""
+    ids: dict[str, set[str]] = defaultdict(set)
+    for target in receivers:
+        for request in target.received:
+            ids[request.message["data"]["task_id"]].add(request.id)
+    return ids
 
 
-def _sent_and_killed(system: System, one: Receiver) -> set[uuid.UUID]:
-    """Kill workers between the answers to their callbacks and the finish of these."""
+def _sent_and_killed(system: System, target: Receiver) -> set[uuid.UUID]:
+    """Kill workers after their callbacks were answered and before their finish."""
     lifecycle.pause_queue("callbacks")
-    tell(system, one.url("/200"), WAVE)
+    submit_with_callback(system, target.url("/200"), WAVE)
     victims = start_senders(system, concurrency=2 * WAVE)
-    wait_until(lambda: count_callbacks(Status.PENDING) >= WAVE, what="all to be told")
-    came = len(one.received)
+    wait_until(lambda: count_callbacks(Status.PENDING) >= WAVE, what="all callbacks submitted")
+    received = len(target.received)
     with _finishes_held(system) as held:
         lifecycle.resume_queue("callbacks")
-        wait_until(lambda: len(one.received) >= came + WAVE, within=60, what="all sent")
+        wait_until(lambda: len(target.received) >= received + WAVE, within=60, what="all sent")
         blocked = wait_until_blocked(system, "worker finish", 1)
         kill_all(victims)
         cut_off(system, blocked)
@@ -184,7 +189,7 @@ def _sent_and_killed(system: System, one: Receiver) -> set[uuid.UUID]:
 
 @contextmanager
 def _finishes_held(system: System) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
-    """Hold the table that every finish writes to, and no claim."""
+    """Lock the table that every finish writes to and no claim does."""
     with psycopg.connect(system.server.url) as session:
         session.execute("LOCK TABLE tasks_attempt IN SHARE MODE")
         yield session

@@ -1,9 +1,9 @@
-"""Workers are killed at every boundary of a task's life: R02.
+"""Crash points: workers killed at every boundary of a task's life: R02.
 
 The engine has no hooks for this. Points inside a handler are reached by handlers that kill their
-own worker; those inside the engine's statements by a lock that the row holds, so that the statement
-stands still in the database while its worker is killed. What then becomes of the statement goes
-either way: cut off, it is rolled back; let go, it commits although nobody awaits its answer.
+own worker; points inside the engine's statements by a lock that the row holds, so that a statement
+waits in the database while its worker is killed. The statement is then either cut off and rolled
+back, or released and committed although no client waits for its answer.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tests.script.models import Effect
 from tests.waiting import wait_until
 
 KILLS = 50
-# Worker processes that are at the point at once.
+# Worker processes at the point at the same time.
 WAVE = 10
 HANDLER_POINTS = ("before the call", "after the call", "after the effect")
 
@@ -31,7 +31,7 @@ HANDLER_POINTS = ("before the call", "after the call", "after the effect")
 @row(
     "R02",
     title=f"SIGKILL ×{KILLS} at each of nine crash points (callbacks: see R53)",
-    promise="every boundary safe",
+    promise="every boundary is safe",
     target="lost 0, doubled 0 at all points",
     limit=900,
 )
@@ -66,18 +66,18 @@ def every_crash_point(system: System, dice: Dice) -> Measured:
 
 
 def _in_the_handler(system: System, point: str, kills: int) -> int:
-    """Run handlers that kill their worker at the point; supervisors bring fresh ones."""
-    given = {"point": point, "scratch": str(system.directory)}
-    ids = system.submit([prepare("test.crash_point", given, queue="handler") for _ in range(kills)])
+    """Run handlers that kill their worker at the point; supervisors start new ones."""
+    input = {"point": point, "scratch": str(system.directory)}
+    ids = system.submit([prepare("test.crash_point", input, queue="handler") for _ in range(kills)])
     victims = system.workers(processes=WAVE, concurrency=1, queues=["handler"], registered=False)
-    died = [system.directory / f"{one}.died" for one in ids]
+    died = [system.directory / f"{id}.died" for id in ids]
     wait_until(lambda: all(file.exists() for file in died), within=180, what=f"{kills} deaths")
     kill_all(victims)
     return kills
 
 
 def _before_the_claim(system: System) -> int:
-    """Kill workers that were woken for tasks but have not asked for them."""
+    """Kill workers that were notified of tasks but have not claimed them."""
     queue = _own_queue()
     victims = system.workers(processes=WAVE, concurrency=1, queues=[queue])
     for worker in victims.registered():
@@ -89,7 +89,7 @@ def _before_the_claim(system: System) -> int:
 
 
 def _inside_the_claim(system: System, *, commit: bool) -> int:
-    """Kill workers whose claim waits for the row of its task."""
+    """Kill workers while their claim waits for the row of its task."""
     queue = _own_queue()
     ids = system.submit([prepare("test.effect", queue=queue) for _ in range(WAVE)])
     with rows_locked(system, ids) as locked:
@@ -103,11 +103,11 @@ def _inside_the_claim(system: System, *, commit: bool) -> int:
 
 
 def _after_the_claim(system: System) -> int:
-    """Kill workers that hold claims of which most have not begun."""
+    """Kill workers that hold claims, most of them not begun."""
     queue = _own_queue()
     file = system.directory / "never"
-    given = {"file": str(file), "within": 1}
-    system.submit([prepare("test.plain_effect", given, queue=queue) for _ in range(4 * WAVE)])
+    input = {"file": str(file), "within": 1}
+    system.submit([prepare("test.plain_effect", input, queue=queue) for _ in range(4 * WAVE)])
     victims = system.workers(
         processes=WAVE,
         concurrency=1,
@@ -121,7 +121,7 @@ def _after_the_claim(system: System) -> int:
 
 
 def _inside_the_finish(system: System, *, commit: bool) -> int:
-    """Kill workers whose finish waits for the row of its task."""
+    """Kill workers while their finish waits for the row of its task."""
     queue = _own_queue()
     file = system.directory / queue
     began = Effect.objects.count()
@@ -141,7 +141,7 @@ def _inside_the_finish(system: System, *, commit: bool) -> int:
 
 
 def _own_queue() -> str:
-    """Return a queue for one wave: what it leaves undone must not be taken by the next."""
+    """Return a queue for one wave, so that the next wave does not take its unfinished tasks."""
     return f"wave-{uuid.uuid4().hex[:12]}"
 
 

@@ -1,4 +1,4 @@
-"""Locks and long transactions stand in the way: R27, R28, R29, R30."""
+"""Locks and long transactions: R27, R28, R29, R30."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import psycopg
 from tasks.lifecycle.preparation import prepare
 from tasks.models import Status
 from tests.faults.harness.durations import Durations, percentile
-from tests.faults.harness.rivals import Rivals, told
+from tests.faults.harness.rivals import Rivals, in_words
 from tests.faults.harness.row import Dice, Measured, row
 from tests.faults.harness.system import System
 from tests.waiting import wait_until
@@ -24,12 +24,12 @@ DRAIN_LIMIT = 60.0
 
 @row(
     "R27",
-    title="a row is locked for 10 s while its task is to be finished, statement_timeout 1 s",
-    promise="the finish is tried again, nothing gets stuck",
+    title="a task's row is locked for 10 s while it should be finished, statement_timeout 1 s",
+    promise="the finish is retried, no task gets stuck",
     target="stuck 0",
 )
 def locked_row(system: System, dice: Dice) -> Measured:
-    """Lock one task of eight that end in the same moment."""
+    """Lock one of eight tasks that end at the same moment."""
     system.workers(concurrency=8, DATABASE_URL=system.server.url + STATEMENT_TIMEOUT)
     file = system.directory / "go on"
     ids = system.submit([prepare("test.plain_effect", {"file": str(file)}) for _ in range(8)])
@@ -60,7 +60,7 @@ def locked_row(system: System, dice: Dice) -> Measured:
     limit=400,
 )
 def rivals(system: System, dice: Dice) -> Measured:
-    """Let every verb go for one row, and for five in different orders, at the same moment."""
+    """Run every verb on one row, and on five in different orders, at the same moment."""
     rounds = 200 if system.quick else 1_000
     with Rivals(system.server.url, dice) as contest:
         for number in range(rounds):
@@ -68,15 +68,15 @@ def rivals(system: System, dice: Dice) -> Measured:
     deadlocks, clobbers = sum(contest.deadlocks.values()), system.clobbers()
     return Measured(
         f"{rounds:,} rounds, {contest.won:,} writes, clobbers {clobbers}; deadlocks "
-        f"{told(contest.deadlocks)}; other errors {told(contest.errors)}",
+        f"{in_words(contest.deadlocks)}; other errors {in_words(contest.errors)}",
         met=not deadlocks and not clobbers and not contest.errors,
     )
 
 
 @row(
     "R29",
-    title="a session sits idle in a transaction for 5 min at 100 tasks/s",
-    promise="degrade gracefully",
+    title="a session is idle in a transaction for 5 min at 100 tasks/s",
+    promise="slower, no failure",
     target="claim p95 ≤ 100 ms; backlog gone ≤ 60 s after",
     limit=600,
 )
@@ -102,8 +102,8 @@ def idle_in_transaction(system: System, dice: Dice) -> Measured:
 
 @row(
     "R30",
-    title="four analysts in REPEATABLE READ",
-    promise="degrade gracefully",
+    title="four analytical sessions in REPEATABLE READ",
+    promise="slower, no failure",
     target="claim p95 ≤ 3 × without them",
     limit=400,
 )
@@ -135,7 +135,7 @@ def analysts(system: System, dice: Dice) -> Measured:
 
 @contextmanager
 def _snapshot(url: str) -> Iterator[None]:
-    # Named as the harness's own: what is idle here is so on purpose.
+    # Named like the harness's sessions, because it is idle on purpose.
     with psycopg.connect(url, application_name="faults") as session:
         session.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         session.execute("SELECT count(*) FROM tasks_task")
@@ -143,7 +143,7 @@ def _snapshot(url: str) -> Iterator[None]:
 
 
 def _submit_steadily(system: System, *, seconds: float, rate: int = 100) -> int:
-    """Submit so many tasks a second, ten times a second; return how many in all."""
+    """Submit `rate` tasks a second in ten portions; return the total."""
     began, submitted = time.monotonic(), 0
     while (now := time.monotonic() - began) < seconds:
         due = int(now * rate) - submitted

@@ -1,4 +1,4 @@
-"""A deploy under way: R37."""
+"""Rolling deploy: R37."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.faults.harness.row import Dice, Measured, row
 from tests.faults.harness.system import System
 from tests.waiting import wait_until
 
-# What a later release may bring: a column with a default, a constraint, an index.
+# What a later release may add: a column with a default, a constraint, an index.
 MIGRATION = """
 from django.db import migrations
 
@@ -34,7 +34,7 @@ class Migration(migrations.Migration):
 @row(
     "R37",
     title="a migration under load, old and new workers side by side",
-    promise="nothing lost, unknown kinds parked",
+    promise="nothing lost, tasks of unknown kinds wait",
     target="lost 0",
 )
 def deploy(system: System, dice: Dice) -> Measured:
@@ -50,7 +50,7 @@ def deploy(system: System, dice: Dice) -> Measured:
         took = time.monotonic() - began
         at = system.count(Status.COMPLETED)
         wait_until(lambda: system.count(Status.COMPLETED) > at + 50, what="old workers go on")
-        parked = system.count(Status.PENDING)
+        waiting = system.count(Status.PENDING)
         touched = _touched(system)
         fresh = system.workers()
         wait_until(lambda: _ended(system, "test.script") > 50, what="new kinds run")
@@ -61,9 +61,9 @@ def deploy(system: System, dice: Dice) -> Measured:
     lost = uncompleted(system)
     statuses = callers.statuses()
     return Measured(
-        f"migrated in {took:.1f} s; {parked} tasks of the new kind parked, {touched} of them "
+        f"migrated in {took:.1f} s; {waiting} tasks of the new kind waiting, {touched} of them "
         f"touched by the old worker; {accepted:,} accepted, lost {lost}; answers {dict(statuses)}",
-        met=not lost and parked > 0 and not touched and set(statuses) == {202},
+        met=not lost and waiting > 0 and not touched and set(statuses) == {202},
     )
 
 

@@ -1,4 +1,4 @@
-"""The network between us and the database misbehaves: R24, R25, R26."""
+"""Network faults between the system and the database: R24, R25, R26."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ CUTS = {b"claim": 170, b"finish": 170, b"submit": 160}
 
 
 class Cutter:
-    """Chooses which statements lose their answer: so many of each, at random."""
+    """Chooses at random which statements lose their answer, up to a number of each."""
 
-    def __init__(self, dice: Dice, wanted: dict[bytes, int]) -> None:
+    def __init__(self, dice: Dice, counts: dict[bytes, int]) -> None:
         self._dice = dice
-        self.left = Counter(wanted)
+        self.left = Counter(counts)
 
     def __call__(self, sql: bytes) -> bool:
-        """Say whether this one does; a transactional handler's finish ends with its COMMIT."""
+        """Return whether this one does; a COMMIT is the finish of a transactional handler."""
         name = b"finish" if sql == b"COMMIT" else sql.partition(b":")[0].removeprefix(b"-- ")
         if self.left[name] <= 0 or self._dice.random() > 0.3:
             return False
@@ -39,7 +39,7 @@ class Cutter:
 @row(
     "R24",
     title="TCP cut after the server committed, before its reply: 500 × claim, finish, submit",
-    promise="the unknown outcome is resolved",
+    promise="unknown outcomes are resolved",
     target="lost 0, doubled 0, one task for a repeated POST with its key",
     limit=500,
 )
@@ -78,18 +78,18 @@ def cut_after_commit(system: System, dice: Dice) -> Measured:
 
 @row(
     "R25",
-    title="black hole without RST for 2 min, between database and workers and web",
-    promise="a deadline, not a hang",
+    title="black hole without RST for 2 min, between the database and both workers and web",
+    promise="a timeout, not a hang",
     target="noticed ≤ 20 s; no process needs a manual kill",
     limit=400,
 )
 def black_hole(system: System, dice: Dice) -> Measured:
-    """Drop every packet; then a server that keeps its connections and says nothing."""
+    """Drop every packet; then keep the connections and pass nothing on."""
     with Proxy(_socket(system), dice) as proxy:
         url = proxy.url(system.server.url)
         web = system.web(DATABASE_URL=url)
         workers = system.workers(processes=2, DATABASE_URL=url)
-        found = []
+        results = []
         with Callers(web.url, system.accepted, count=4) as callers:
             for fail, lasting in ((proxy.swallow, 40 if system.quick else 120), (proxy.stall, 30)):
                 calm = time.monotonic()
@@ -110,13 +110,13 @@ def black_hole(system: System, dice: Dice) -> Measured:
                     what="load again",
                 )
                 workers.wait_until_registered()
-                slowest = max(one.seconds for one in callers.answers if began - 5 < one.at < healed)
-                found.append((noticed, slowest, time.monotonic() - healed))
+                slowest = max(a.seconds for a in callers.answers if began - 5 < a.at < healed)
+                results.append((noticed, slowest, time.monotonic() - healed))
         system.wait_until_ended(within=90)
-    (hole, slowest, back), (stall, hung, _) = found
+    (hole, slowest, back), (stall, hung, _) = results
     return Measured(
-        f"workers noticed after {hole:.1f} s and were replaced, the slowest request was told after "
-        f"{slowest:.1f} s, all back {back:.1f} s after; beyond the row, a server that keeps "
+        f"workers noticed after {hole:.1f} s and were replaced, the slowest request answered "
+        f"after {slowest:.1f} s, all back {back:.1f} s after; beyond the row, a server that keeps "
         f"connections and is silent for 30 s: workers {stall:.1f} s, slowest request {hung:.1f} s",
         met=hole <= DETECTION_LIMIT and slowest <= DETECTION_LIMIT,
     )
@@ -129,7 +129,7 @@ def black_hole(system: System, dice: Dice) -> Measured:
     target="lost 0, doubled 0",
 )
 def slow_and_unreliable(system: System, dice: Dice) -> Measured:
-    """Run 1,000 tasks, half of them submitted over HTTP, over a bad line."""
+    """Run 1,000 tasks, half of them submitted over HTTP, over a slow and unreliable network."""
     with Proxy(_socket(system), dice) as proxy:
         url = proxy.url(system.server.url)
         web = system.web(DATABASE_URL=url)
@@ -141,7 +141,7 @@ def slow_and_unreliable(system: System, dice: Dice) -> Measured:
         with Callers(web.url, system.accepted, count=8, pause=0.0) as callers:
             wait_until(lambda: callers.statuses()[202] >= 500, within=200, what="500 accepted")
         system.wait_until_ended(within=120)
-        took, resets = time.monotonic() - began, proxy.was_reset
+        took, resets = time.monotonic() - began, proxy.reset_count
         replaced = len({*registered_now} - {*workers.registered()})
         proxy.heal()
     accepted = len(system.accepted.ids())
@@ -159,4 +159,4 @@ def _socket(system: System) -> Path:
 
 
 def _children(workers: Workers) -> list[int]:
-    return [one.pid for one in psutil.Process(workers.pid).children()]
+    return [child.pid for child in psutil.Process(workers.pid).children()]

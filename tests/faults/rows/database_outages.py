@@ -1,4 +1,4 @@
-"""The database goes away and comes back: R19, R20, R21."""
+"""Database outages: R19, R20, R21."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ HEARTBEAT_LIMIT = 15.0
 @row(
     "R19",
     title="crash and restart of PostgreSQL every 5–40 s, down 0–2 s, 10 min, 5,000 tasks",
-    promise="survive",
+    promise="everything continues",
     target="lost 0, doubled 0, all workers alive after",
     limit=1_000,
 )
@@ -57,7 +57,7 @@ def monkey(system: System, dice: Dice) -> Measured:
 @row(
     "R20",
     title="outages of 12 s, 45 s and 5 min, all slots busy",
-    promise="a worker resumes, or exits and is restarted; never a zombie without a heartbeat",
+    promise="a worker resumes, or exits and is restarted; none stays without a heartbeat",
     target="heartbeat of every live process ≤ 15 s old, 15 s after the recovery",
     limit=900,
 )
@@ -65,7 +65,7 @@ def outages(system: System, dice: Dice) -> Measured:
     """Stop the server for longer and longer while every slot is in the middle of a task."""
     workers = system.workers(processes=2, concurrency=4)
     file = system.directory / "go on"
-    found = []
+    delays = []
     for down in (12.0, 45.0, 60.0 if system.quick else 300.0):
         file.unlink(missing_ok=True)
         connection.close()
@@ -76,23 +76,23 @@ def outages(system: System, dice: Dice) -> Measured:
         system.server.start()
         up_at = time.monotonic()
         wait_until(lambda: _all_beat(system, workers), within=60, what="all processes beat")
-        found.append((down, time.monotonic() - up_at))
+        delays.append((down, time.monotonic() - up_at))
         file.touch()
         system.wait_until_ended(within=60)
-    told = ", ".join(f"{after:.1f} s after {down:.0f} s" for down, after in found)
+    summary = ", ".join(f"{after:.1f} s after {down:.0f} s" for down, after in delays)
     return Measured(
-        f"every live process renewed its lease {told}",
-        met=all(after <= HEARTBEAT_LIMIT for _, after in found),
+        f"every live process renewed its lease {summary}",
+        met=all(after <= HEARTBEAT_LIMIT for _, after in delays),
     )
 
 
 def _all_beat(system: System, workers: Workers) -> bool:
-    """Say whether each living worker process, registered or not, has a fresh heartbeat."""
+    """Return whether each living worker process, registered or not, has a fresh heartbeat."""
     fresh = system.queries.rows(
         "SELECT pid FROM tasks_worker WHERE heartbeat_at > clock_timestamp() - interval '15 s'"
         " AND heartbeat_at > pg_postmaster_start_time()"
     )
-    living = {one.pid for one in psutil.Process(workers.pid).children()}
+    living = {child.pid for child in psutil.Process(workers.pid).children()}
     return len(living) == workers.processes and living <= {pid for (pid,) in fresh}
 
 
@@ -103,7 +103,7 @@ def _all_beat(system: System, workers: Workers) -> bool:
     target="accepted and committed differ by 0",
 )
 def api_outage(system: System, dice: Dice) -> Measured:
-    """Take the database from under four callers, by a crash and by a stop."""
+    """Crash and stop the database while four callers submit."""
     web = system.web()
     system.workers(processes=1)
     acknowledged = 0
@@ -120,15 +120,18 @@ def api_outage(system: System, dice: Dice) -> Measured:
             wait_until(lambda at=back: callers.statuses(since=at)[202] > 100, what="load again")
     system.wait_until_ended(within=60)
     statuses = callers.statuses()
-    told = [one.retry_after for one in callers.answers if one.status == 503]
+    retry_after = [answer.retry_after for answer in callers.answers if answer.status == 503]
     accepted = set(system.accepted.ids())
     committed = {task for (task,) in system.queries.rows("SELECT id FROM tasks_task")}
-    slowest = max(one.seconds for one in callers.answers)
+    slowest = max(answer.seconds for answer in callers.answers)
     return Measured(
         f"{statuses[202]} × 202, {statuses[503]} × 503, others {_others(statuses)}; acknowledged "
-        f"while away {acknowledged}; accepted but not committed {len(accepted - committed)}, "
-        f"committed but told otherwise {len(committed - accepted)}; slowest {slowest:.1f} s",
-        met=not acknowledged and accepted == committed and all(told) and not _others(statuses),
+        f"meanwhile {acknowledged}; accepted but not committed {len(accepted - committed)}, "
+        f"committed but not accepted {len(committed - accepted)}; slowest {slowest:.1f} s",
+        met=not acknowledged
+        and accepted == committed
+        and all(retry_after)
+        and not _others(statuses),
     )
 
 

@@ -1,4 +1,4 @@
-"""A pooler stands between us and the database: R34."""
+"""Connection pooler between the system and the database: R34."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.faults.harness.row import Dice, Measured, NotRun, row
 from tests.faults.harness.system import System
 from tests.waiting import wait_until
 
-# What each task is told to do, and how it must end: every outcome there is.
+# What each task does, and how it must end: every possible outcome.
 CASES: tuple[tuple[dict[str, Any], Status], ...] = (
     ({"kind": "test.script", "input": {"value": 1}}, Status.COMPLETED),
     ({"kind": "test.script", "input": {"do": "raise"}}, Status.FAILED),
@@ -33,28 +33,28 @@ TIMES = 25
 
 @row(
     "R34",
-    title="PgBouncer in transaction mode before web and workers",
+    title="PgBouncer in transaction mode in front of web and workers",
     promise="everything works",
     target="100 % of the outcomes right",
 )
 def behind_a_pooler(system: System, dice: Dice) -> Measured:
-    """Drive every outcome, over HTTP, and cancel what runs."""
+    """Produce every outcome over HTTP, and cancel running tasks."""
     if not pgbouncer.is_installed():
         raise NotRun("pgbouncer is not installed")
     with pgbouncer.pgbouncer(system.server, system.directory) as pooled:
-        # Django's way to say that a pooler is there.
+        # Django's setting for a pooler.
         url = f"{pooled}?disable_server_side_cursors=true"
         web = system.web(DATABASE_URL=url)
         workers = system.workers(processes=2, DATABASE_URL=url)
         registered_now = workers.registered()
         began = time.monotonic()
-        wanted = _submit_all(web.url, dice) | _cancel_running(system, web.url)
-        system.accepted.add(wanted)
+        expected = _submit_all(web.url, dice) | _cancel_running(system, web.url)
+        system.accepted.add(expected)
         system.wait_until_ended(within=90)
         took = time.monotonic() - began
-        wrong = [id for id, status in wanted.items() if _status(system, id) != status]
+        wrong = [id for id, status in expected.items() if _status(system, id) != status]
         replaced = len({*registered_now} - {*workers.registered()})
-        complaints = workers.output().count('"level":"warning"')
+        warnings = workers.output().count('"level":"warning"')
         heeded = system.queries.value(
             "SELECT extract(epoch FROM max(finished_at - started_at))::float FROM tasks_task"
             " WHERE input ->> 'do' = 'wait for file'"
@@ -62,10 +62,10 @@ def behind_a_pooler(system: System, dice: Dice) -> Measured:
         workers.end()
         web.command.end()
     return Measured(
-        f"{pgbouncer.version()}: {len(wanted) - len(wrong)} of {len(wanted)} outcomes right in "
-        f"{took:.0f} s; {replaced} worker processes replaced, {complaints} warnings; "
+        f"{pgbouncer.version()}: {len(expected) - len(wrong)} of {len(expected)} outcomes right in "
+        f"{took:.0f} s; {replaced} worker processes replaced, {warnings} warnings; "
         f"running tasks cancelled within {heeded:.1f} s of their start",
-        met=not wrong and not replaced and not complaints,
+        met=not wrong and not replaced and not warnings,
     )
 
 
@@ -78,14 +78,14 @@ def _submit_all(url: str, dice: Dice) -> dict[str, Status]:
 
 def _cancel_running(system: System, url: str) -> dict[str, Status]:
     """Submit ten tasks that never end, and cancel each once it runs."""
-    wanted = {}
+    expected = {}
     for number in range(10):
-        given = {"do": "wait for file", "file": str(system.directory / f"never-{number}")}
-        task = _post(url, "", {"kind": "test.script", "input": given})
+        input = {"do": "wait for file", "file": str(system.directory / f"never-{number}")}
+        task = _post(url, "", {"kind": "test.script", "input": input})
         wait_until(lambda id=task: _status(system, id) == "PROCESSING", within=30, what="it runs")
         _post(url, f"{task}/cancel", {})
-        wanted[task] = Status.CANCELLED
-    return wanted
+        expected[task] = Status.CANCELLED
+    return expected
 
 
 def _post(url: str, path: str, body: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""The database answers, and refuses to write: R32, R33."""
+"""Database that refuses writes: R32, R33."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ VOLUME = "320m"
 @row(
     "R32",
     title="the database turns read-only, three times for 20 s (default_transaction_read_only)",
-    promise="errors, then work goes on",
+    promise="errors, then work continues",
     target="lost 0, doubled 0",
 )
 def read_only(system: System, dice: Dice) -> Measured:
-    """Let it refuse every write, as a primary does that has become a standby."""
+    """Make it refuse every write, as a primary that has become a standby does."""
     web = system.web()
     workers = system.workers(processes=2)
     registered_now = workers.registered()
@@ -78,7 +78,7 @@ def _set_read_only(system: System, value: str) -> None:
     target="accepted and durable differ by 0",
 )
 def full_volume(system: System, dice: Dice) -> Measured:
-    """Fill a small volume with a server of its own under load, free it, crash, look."""
+    """Fill the small volume of a second server under load, free it, crash it, compare."""
     with _volume(system.directory / "volume") as volume, _server(volume) as server:
         _manage("migrate", "--verbosity=0", DATABASE_URL=server.url)
         web = system.web(DATABASE_URL=server.url)
@@ -86,8 +86,8 @@ def full_volume(system: System, dice: Dice) -> Measured:
         ballast = volume / "ballast"
         text = "".join(chr(dice.randrange(0x4E00, 0x9FFF)) for _ in range(40_000))
         body = {"kind": "test.script", "input": {"value": text}}
-        # Not the harness's file: it would look for them in the other database.
-        file = Accepted(system.directory / "accepted by the small one")
+        # Not the harness's file: the harness would look for them in its own database.
+        file = Accepted(system.directory / "accepted by the second server")
         with Callers(web.url, file, body=lambda: body) as callers:
             wait_until(lambda: callers.statuses()[202] > 50, what="load")
             _fill(ballast)
@@ -113,7 +113,7 @@ def full_volume(system: System, dice: Dice) -> Measured:
     return Measured(
         f"{statuses[202]} × 202, {statuses[503]} × 503, others "
         f"{sum(statuses.values()) - statuses[202] - statuses[503]}; accepted but not durable after "
-        f"a crash {len(accepted - durable)}; durable but told otherwise {len(durable - accepted)}; "
+        f"a crash {len(accepted - durable)}; durable but not accepted {len(durable - accepted)}; "
         f"accepted again {again:.1f} s after",
         met=accepted <= durable,
     )
@@ -125,7 +125,7 @@ def _volume(directory: Path) -> Iterator[Path]:
     directory.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", f"size={VOLUME},mode=755", "none", str(directory)]
     if os.geteuid() != 0 or subprocess.run(mount, check=False, capture_output=True).returncode:
-        raise NotRun("no right to mount a small file system")
+        raise NotRun("mounting a small file system is not permitted")
     try:
         yield directory
     finally:

@@ -1,4 +1,4 @@
-"""Sessions are ended, or there are none left: R22, R23, R31."""
+"""Database sessions: ended one by one, or all taken: R22, R23, R31."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.waiting import wait_until
 POLL_LIMIT = 2.0
 LISTEN_LIMIT = 5.0
 RECOVERY_LIMIT = 10.0
-# All but the harness's own.
+# All sessions but the harness's own.
 SESSIONS = """
     SELECT pid, application_name = 'web' FROM pg_stat_activity
     WHERE datname = current_database() AND application_name <> 'faults'
@@ -33,7 +33,7 @@ LISTENERS = "SELECT pid FROM pg_stat_activity WHERE application_name = 'worker l
 @row(
     "R22",
     title="random sessions of workers and API are ended, 5/s for 2 min",
-    promise="tried again inside",
+    promise="retried internally",
     target="lost 0, doubled 0, 5xx ≤ ended sessions of the API",
 )
 def ended_sessions(system: System, dice: Dice) -> Measured:
@@ -66,11 +66,11 @@ def ended_sessions(system: System, dice: Dice) -> Measured:
 @row(
     "R23",
     title="only the listening sessions are ended",
-    promise="polling goes on, and they listen again",
+    promise="polling continues, and workers listen again",
     target="p99 of the start ≤ poll + 1 s; listening again ≤ 5 s",
 )
 def ended_listeners(system: System, dice: Dice) -> Measured:
-    """End them before each of 60 submissions, and all the time during 40 more."""
+    """End the listeners before each of 60 submissions, and all the time during 40 more."""
     system.workers(processes=2)
     back = []
     wait_until(lambda: len(system.queries.rows(LISTENERS)) == 2, what="listening")
@@ -82,13 +82,13 @@ def ended_listeners(system: System, dice: Dice) -> Measured:
         back.append(time.monotonic() - at)
         time.sleep(dice.uniform(0, 0.3))
     stopped = threading.Event()
-    deaf = threading.Thread(target=_keep_deaf, args=(system.server.url, stopped))
-    deaf.start()
+    ender = threading.Thread(target=_keep_ending_listeners, args=(system.server.url, stopped))
+    ender.start()
     for _ in range(40):
         system.accepted.add([lifecycle.submit("test.script").id])
         time.sleep(dice.uniform(0.1, 0.5))
     stopped.set()
-    deaf.join()
+    ender.join()
     system.wait_until_ended(within=30)
     waits = system.queries.rows(
         "SELECT extract(epoch FROM started_at - created_at)::float FROM tasks_task ORDER BY 1"
@@ -101,26 +101,26 @@ def ended_listeners(system: System, dice: Dice) -> Measured:
 
 
 def _end_listeners(system: System) -> None:
-    system.queries.rows(f"SELECT pg_terminate_backend(pid) FROM ({LISTENERS}) AS them")
+    system.queries.rows(f"SELECT pg_terminate_backend(pid) FROM ({LISTENERS}) AS listener")
 
 
-def _keep_deaf(url: str, stopped: threading.Event) -> None:
+def _keep_ending_listeners(url: str, stopped: threading.Event) -> None:
     with psycopg.connect(url, autocommit=True, application_name="faults") as session:
         while not stopped.wait(0.02):
-            session.execute(f"SELECT pg_terminate_backend(pid) FROM ({LISTENERS}) AS them")
+            session.execute(f"SELECT pg_terminate_backend(pid) FROM ({LISTENERS}) AS listener")
 
 
 @row(
     "R31",
     title="all connections are taken, for 8 s and for 25 s",
     promise="readiness false, submissions refused, recovery",
-    target="work goes on ≤ 10 s after; lost 0",
+    target="work continues ≤ 10 s after; lost 0",
 )
 def no_connection_left(system: System, dice: Dice) -> Measured:
-    """Take every connection there is from under web and workers, and give them back."""
+    """Take every connection from web and workers, then release all of them."""
     web = system.web()
     system.workers(processes=2)
-    found = []
+    results = []
     with Callers(web.url, system.accepted, count=2) as callers:
         for seconds in (8.0, 25.0):
             wait_until(lambda: callers.statuses()[202] > 50, what="load")
@@ -130,29 +130,29 @@ def no_connection_left(system: System, dice: Dice) -> Measured:
                 ready = requests.get(f"{web.url}/health/ready", timeout=20).status_code
                 while_taken = callers.statuses(since=taken_at)
                 taken = len(hog.sessions)
-            given_back = time.monotonic()
+            released_at = time.monotonic()
             connection.close()
-            one = _accepted(web.url)
-            system.accepted.add([one])
-            wait_until(lambda id=one: system.task(id).is_terminal, within=60, what="ended")
-            found.append((ready, while_taken, taken, time.monotonic() - given_back))
+            task_id = _accepted(web.url)
+            system.accepted.add([task_id])
+            wait_until(lambda id=task_id: system.task(id).is_terminal, within=60, what="ended")
+            results.append((ready, while_taken, taken, time.monotonic() - released_at))
     system.wait_until_ended(within=60)
     lost = uncompleted(system)
-    told = "; ".join(
+    summary = "; ".join(
         f"{taken} taken: readiness {ready}, answers {dict(answers)}, "
         f"a new task completed {after:.1f} s after"
-        for ready, answers, taken, after in found
+        for ready, answers, taken, after in results
     )
     return Measured(
-        f"{told}; lost {lost}",
+        f"{summary}; lost {lost}",
         met=not lost
-        and all(ready == 503 and after <= RECOVERY_LIMIT for ready, _, _, after in found)
-        and not any(answers[202] for _, answers, _, _ in found),
+        and all(ready == 503 and after <= RECOVERY_LIMIT for ready, _, _, after in results)
+        and not any(answers[202] for _, answers, _, _ in results),
     )
 
 
 class Hog:
-    """Takes every connection, those of everybody else included."""
+    """Takes every connection, including those of all other sessions."""
 
     def __init__(self, system: System) -> None:
         self._system = system
@@ -161,7 +161,7 @@ class Hog:
 
     def __enter__(self) -> Hog:
         self._take()
-        # Whoever is ended comes back for the free place: until all places are ours.
+        # An ended session reconnects to its free place: repeat until all places are taken.
         wait_until(lambda: not self._end_others(), what="all connections taken")
         return self
 

@@ -1,4 +1,4 @@
-"""Many rows: R35, R36."""
+"""Large tables: R35, R36."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.waiting import wait_until
 
 STATEMENT_LIMIT = 200.0
 CLAIM_LIMIT = 20.0
-# Written with the triggers of the ledger off: what is in it is no history of the run's.
+# Inserted with the ledger's triggers off: these rows are not part of the run.
 FINISHED = """
     INSERT INTO tasks_task (
         id, kind, queue, priority, status, input, result, metadata, attempt, max_attempts, lease,
@@ -47,20 +47,20 @@ SCHEDULED = """
 
 @row(
     "R35",
-    title="a worker dies that has finished 300,000 tasks and holds 200; its row is deleted",
+    title="a worker that finished 300,000 tasks and holds 200 dies; its row is deleted",
     promise="no long lock",
     target="longest statement ≤ 200 ms",
 )
 def rich_worker(system: System, dice: Dice) -> Measured:
-    """Kill it, have its tasks rescued, and its row forgotten."""
+    """Kill it, and wait until its tasks are rescued and its row is deleted."""
     _write(system, FINISHED)
     durations = Durations(system)
     file = system.directory / "go on"
-    rich = system.workers(concurrency=200)
-    ids = [prepare("test.plain_effect", {"file": str(file)}) for _ in range(200)]
-    system.submit(ids)
+    workers = system.workers(concurrency=200)
+    submissions = [prepare("test.plain_effect", {"file": str(file)}) for _ in range(200)]
+    system.submit(submissions)
     wait_until(lambda: system.count(Status.PROCESSING) == 200, what="200 run")
-    (worker,) = rich.registered()
+    (worker,) = workers.registered()
     system.queries.rows(
         "UPDATE tasks_worker SET processed = 300000 WHERE id = %(id)s", {"id": worker.id}
     )
@@ -77,10 +77,10 @@ def rich_worker(system: System, dice: Dice) -> Measured:
             not system.queries.rows("SELECT FROM tasks_worker WHERE id = %(id)s", {"id": worker.id})
         ),
         within=60,
-        what="forgotten",
+        what="row deleted",
     )
-    # The row of the dead is deleted by whoever's round it is: written down when it is committed.
-    wait_until(lambda: durations.of("deregister"), within=10, what="deletion written down")
+    # Any worker may delete the row; the statement is logged when it commits.
+    wait_until(lambda: durations.of("deregister"), within=10, what="deletion logged")
     ms, name = durations.longest()
     rescues, deletions = durations.of("rescue"), durations.of("deregister")
     return Measured(
@@ -111,7 +111,7 @@ def many_scheduled(system: System, dice: Dice) -> Measured:
     claims, lanes = durations.of("claim"), durations.of("lanes")
     reconciles = durations.of("reconcile")
     p95 = percentile(claims, 95)
-    # They never come due; and no reconciler shall miss them.
+    # They would never end. Without workers no reconciler replaces the deleted jobs.
     workers.end()
     system.queries.rows("TRUNCATE procrastinate_jobs CASCADE")
     system.queries.rows("DELETE FROM tasks_task WHERE status = 'PENDING'")

@@ -1,4 +1,4 @@
-"""What is said about a cancellation, and a retry of what runs: R43, R44."""
+"""Cancellations and their answers, and retries of running tasks: R43, R44."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ REPEATED = 10
 STARTS = """
     SELECT count(*) FROM faults_history WHERE was = 'PENDING' AND became = 'PROCESSING'
 """
-# What a task that was told this may have become in the end.
-TRUTHS: dict[tuple[int, str], set[Status]] = {
+# The final statuses that each answer allows.
+ALLOWED: dict[tuple[int, str], set[Status]] = {
     (200, Status.CANCELLED): {Status.CANCELLED},
     (202, Status.PROCESSING): {Status.CANCELLED, Status.COMPLETED, Status.FAILED},
-    # Asked in time, and completed before the answer was written.
+    # Requested in time, and completed before the answer was written.
     (202, Status.COMPLETED): {Status.COMPLETED},
     (409, Status.COMPLETED): {Status.COMPLETED},
     (409, Status.CANCELLED): {Status.CANCELLED},
@@ -42,48 +42,49 @@ TRUTHS: dict[tuple[int, str], set[Status]] = {
 
 
 class Canceller:
-    """Clients over HTTP who cancel tasks and remember what they were told."""
+    """HTTP clients that cancel tasks and record the answers."""
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._own = threading.local()
-        self.told: dict[uuid.UUID, tuple[int, str]] = {}
+        self._local = threading.local()
+        self.answers: dict[uuid.UUID, tuple[int, str]] = {}
 
     def cancel(self, task_id: uuid.UUID) -> None:
-        """Ask for one cancellation; a refusal is followed by a look at the task."""
-        if not hasattr(self._own, "session"):
-            self._own.session = requests.Session()
+        """Request one cancellation; after a refusal, read the task."""
+        if not hasattr(self._local, "session"):
+            self._local.session = requests.Session()
         task = f"{self._url}/api/v1/tasks/{task_id}"
-        answer = self._own.session.post(f"{task}/cancel", timeout=30)
+        answer = self._local.session.post(f"{task}/cancel", timeout=30)
         code = answer.status_code
         if code == 409:
-            answer = self._own.session.get(task, timeout=30)
-        self.told[task_id] = code, answer.json().get("status", "")
+            answer = self._local.session.get(task, timeout=30)
+        self.answers[task_id] = code, answer.json().get("status", "")
 
     def cancel_all(self, ids: Iterable[uuid.UUID]) -> Counter[tuple[int, str]]:
         """Cancel them, several at a time; count the answers."""
-        wanted = list(ids)
+        task_ids = list(ids)
         with ThreadPoolExecutor(CALLERS) as callers:
-            list(callers.map(self.cancel, wanted))
-        return Counter(self.told[one] for one in wanted)
+            list(callers.map(self.cancel, task_ids))
+        return Counter(self.answers[task_id] for task_id in task_ids)
 
     def contradictions(self) -> int:
-        """Count the tasks that became something else than was told."""
-        became = dict(Task.objects.values_list("id", "status"))
+        """Count the tasks with a final status that contradicts the answer."""
+        final = dict(Task.objects.values_list("id", "status"))
         return sum(
-            became[task_id] not in TRUTHS.get(told, ()) for task_id, told in self.told.items()
+            final[task_id] not in ALLOWED.get(answer, ())
+            for task_id, answer in self.answers.items()
         )
 
 
 @row(
     "R43",
     title="cancel while queued, running, being finished, and ended × 1,000 each",
-    promise="one terminal state, told truthfully",
+    promise="one terminal status, reported truthfully",
     target="contradictions 0",
     limit=400,
 )
 def cancellations(system: System, dice: Dice) -> Measured:
-    """Cancel tasks in each state over HTTP, and compare what was told with what became."""
+    """Cancel tasks in each state over HTTP, and compare the answers with the final statuses."""
     canceller = Canceller(system.web().url)
     each = EACH // 4 if system.quick else EACH
     lifecycle.pause_queue("parked")
@@ -97,11 +98,11 @@ def cancellations(system: System, dice: Dice) -> Measured:
     system.wait_until_ended(within=60)
     ended = canceller.cancel_all(ids)
     contradictions = canceller.contradictions()
-    told = {"queued": queued, "running": running, "being finished": finishing, "ended": ended}
+    phases = {"queued": queued, "running": running, "being finished": finishing, "ended": ended}
     return Measured(
         f"{contradictions} contradictions; "
-        + "; ".join(f"{name}: {_count(answers)}" for name, answers in told.items()),
-        met=contradictions == 0 and len(canceller.told) == 4 * each,
+        + "; ".join(f"{name}: {_count(answers)}" for name, answers in phases.items()),
+        met=contradictions == 0 and len(canceller.answers) == 4 * each,
     )
 
 
@@ -112,8 +113,8 @@ def cancellations(system: System, dice: Dice) -> Measured:
     target="second starts 0",
     limit=180,
 )
-def retries_of_what_runs(system: System, dice: Dice) -> Measured:
-    """Ask for a retry of tasks while they run; each way must refuse, and nothing start twice."""
+def retries_of_running_tasks(system: System, dice: Dice) -> Measured:
+    """Request retries of running tasks; each way must refuse, and no task may start twice."""
     web, file = system.web(), system.directory / "go on"
     ids = system.submit([_waiting_for(file) for _ in range(100)])
     system.workers(processes=2, concurrency=50)
@@ -126,7 +127,7 @@ def retries_of_what_runs(system: System, dice: Dice) -> Measured:
         for task_id in dice.sample(ids, 20):
             answer = requests.post(f"{web.url}/api/v1/tasks/{task_id}/retry", timeout=30)
             answers[f"API {answer.status_code}"] += 1
-        selected = {"action": "retry_selected", "_selected_action": [str(one) for one in ids]}
+        selected = {"action": "retry_selected", "_selected_action": [str(id) for id in ids]}
         code = operator.post(reverse("admin:tasks_task_changelist"), selected).status_code
         answers[f"console {code}"] += 1
     running = system.count(Status.PROCESSING)
@@ -141,25 +142,27 @@ def retries_of_what_runs(system: System, dice: Dice) -> Measured:
 
 
 def _cancel_running(system: System, canceller: Canceller, each: int) -> Counter[tuple[int, str]]:
-    """Cancel tasks that run and heed it, as many at once as there are slots."""
+    """Cancel running tasks that check for it, as many at once as there are slots."""
     never = system.directory / "never"
     answers: Counter[tuple[int, str]] = Counter()
     left = set(system.submit([_waiting_for(never) for _ in range(each)]))
     while left:
-        found = wait_until(lambda: _running() - canceller.told.keys(), within=30, what="some run")
-        answers += canceller.cancel_all(found)
-        left -= found
+        running = wait_until(
+            lambda: _running() - canceller.answers.keys(), within=30, what="some run"
+        )
+        answers += canceller.cancel_all(running)
+        left -= running
     return answers
 
 
 def _cancel_finishing(
     system: System, canceller: Canceller, each: int, dice: Dice
 ) -> Counter[tuple[int, str]]:
-    """Cancel short tasks a few at a time, so that many are asked in the moment of their end."""
+    """Cancel short tasks a few at a time, so that many are cancelled while they end."""
     answers: Counter[tuple[int, str]] = Counter()
     for _ in range(each // AT_ONCE):
-        given = [{"seconds": dice.uniform(0, 0.3)} for _ in range(AT_ONCE)]
-        ids = system.submit([prepare("test.effect", one) for one in given])
+        inputs = [{"seconds": dice.uniform(0, 0.3)} for _ in range(AT_ONCE)]
+        ids = system.submit([prepare("test.effect", input) for input in inputs])
         answers += canceller.cancel_all(ids)
     return answers
 
@@ -174,6 +177,6 @@ def _waiting_for(file: Path) -> Submission:
 
 def _count(answers: Counter[Any]) -> str:
     return ", ".join(
-        f"{count} × {' '.join(map(str, one)) if isinstance(one, tuple) else one}"
-        for one, count in sorted(answers.items(), key=str)
+        f"{count} × {' '.join(map(str, answer)) if isinstance(answer, tuple) else answer}"
+        for answer, count in sorted(answers.items(), key=str)
     )

@@ -1,4 +1,4 @@
-"""Clocks that are wrong: R41."""
+"""Wrong clocks: R41."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.waiting import wait_until
 LIBRARIES = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
 AHEAD, BEHIND, RIGHT = "+10m", "-10m", "+0"
 HELD = 4
-# Longer than a lease with all that is added to it.
+# Longer than a lease with every margin.
 LONG = 35.0
 RECOVERY_LIMIT = 30.0
 # How long a late rescue is waited for.
@@ -37,7 +37,7 @@ LOST = "SELECT count(*) FROM tasks_attempt WHERE outcome = 'lost'"
     "R41",
     title="a worker's clock 10 min ahead, another's 10 min behind; then the database's clock "
     "steps 10 min ahead, and back",
-    promise="leases by the database's clock",
+    promise="leases end by the database's clock",
     target="premature rescues 0, late rescues 0",
     limit=400,
 )
@@ -49,12 +49,12 @@ def wrong_clocks(system: System, dice: Dice) -> Measured:
     late = recovery.longest
     with _database_clock(system) as step:
         premature_by_step, late_by_step = _stepped_database(system, step)
-    told = f"{late_by_step:.0f} s" if late_by_step < PATIENCE else f"more than {PATIENCE:.0f} s"
+    summary = f"{late_by_step:.0f} s" if late_by_step < PATIENCE else f"more than {PATIENCE:.0f} s"
     return Measured(
         f"workers' clocks: {premature} premature rescues, {len(recovery.seconds)} tasks of killed "
         f"workers began again after at most {late:.1f} s; database ten minutes ahead at once: "
         f"{premature_by_step} premature rescues of {HELD}; back at once: a killed worker's tasks "
-        f"began again after {told}",
+        f"began again after {summary}",
         met=len(recovery.seconds) == 2 * HELD
         and not premature
         and not premature_by_step
@@ -106,7 +106,7 @@ def _stepped_database(system: System, step: Callable[[str], None]) -> tuple[int,
     with suppress(AssertionError):
         _wait_for_starts(started + HELD, within=PATIENCE)
     late = time.monotonic() - killed_at
-    # Whatever still waits for the time to come back is let go.
+    # Let everything that still waits for the clock continue.
     step(AHEAD)
     file.touch()
     system.wait_until_ended(within=60)
@@ -125,7 +125,7 @@ def _database_clock(system: System) -> Iterator[Callable[[str], None]]:
         new.rename(clock)
 
     step(RIGHT)
-    kept = dict(cluster.ENVIRONMENT)
+    previous = dict(cluster.ENVIRONMENT)
     faked = _faked(FAKETIME_TIMESTAMP_FILE=str(clock), FAKETIME_NO_CACHE="1")
     system.server.stop()
     cluster.ENVIRONMENT.update(faked)
@@ -135,14 +135,14 @@ def _database_clock(system: System) -> Iterator[Callable[[str], None]]:
         yield step
     finally:
         cluster.ENVIRONMENT.clear()
-        cluster.ENVIRONMENT.update(kept)
+        cluster.ENVIRONMENT.update(previous)
         connection.close()
         system.server.stop()
         system.server.start()
 
 
 def _faked(**environment: str) -> dict[str, str]:
-    """Return the environment that fakes the time of day, and leaves durations alone."""
+    """Return the environment that fakes the time of day but not the monotonic clock."""
     return {
         "LD_PRELOAD": str(LIBRARIES[0]),
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",

@@ -1,4 +1,4 @@
-"""Somebody floods the queue: R45."""
+"""Fairness while one owner floods the queue: R45."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ WAITS = """
 @row(
     "R45",
     title="50,000 tasks of one owner; 50,000 of a high priority",
-    promise="others make progress",
+    promise="other owners make progress",
     target="p95 of the others' wait ≤ 2 × idle",
     limit=900,
 )
 def floods(system: System, dice: Dice) -> Measured:
-    """Let others submit a task now and then: idle, behind an owner's flood, under urgent ones."""
+    """Submit another owner's tasks: idle, behind a flood, and below a flood of high priority."""
     size = FLOOD // 5 if system.quick else FLOOD
     system.workers(processes=2, concurrency=4)
     tenant, other = (User.objects.create_user(name) for name in ("tenant", "other"))
@@ -59,11 +59,11 @@ def _flood(system: System, owner: User, size: int, *, priority: int) -> None:
     for _ in range(size // CHUNK):
         flood = [prepare("test.pause", {"seconds": 0.001}, priority=priority) for _ in range(CHUNK)]
         lifecycle.submit_many(flood, owner=owner)
-        system.accepted.add([one.id for one in flood])
+        system.accepted.add([submission.id for submission in flood])
 
 
 def _others(system: System, owner: User) -> Sequence[uuid.UUID]:
-    """Submit a task of somebody else's now and then; return their ids."""
+    """Submit another owner's tasks one by one; return their ids."""
     ids = []
     for _ in range(OTHERS):
         task = lifecycle.submit("test.pause", {"seconds": 0.001}, owner=owner)

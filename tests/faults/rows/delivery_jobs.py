@@ -1,4 +1,4 @@
-"""Wake-up jobs that come too often, too seldom, or from what was rolled back: R38 to R40."""
+"""Wake-up jobs: repeated, deleted, or from rolled-back transactions: R38 to R40."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ JOBLESS = """
     WHERE status = 'PENDING'
         AND NOT EXISTS (SELECT FROM procrastinate_jobs AS job WHERE job.id = task.job_id)
 """
-MEND_LIMIT = 15.0
-GHOST_TRIES = 1_000
+RECONCILE_LIMIT = 15.0
+ROLLBACKS = 1_000
 
 
 @row(
@@ -48,8 +48,8 @@ GHOST_TRIES = 1_000
 def repeated_wake_ups(system: System, dice: Dice) -> Measured:
     """Defer the same wake-ups from five sessions while four workers take them."""
     system.workers(processes=4, concurrency=4)
-    given = [{"seconds": dice.choice([0, 0.02, 0.1])} for _ in range(TASKS)]
-    ids = system.submit([prepare("test.effect", one) for one in given])
+    inputs = [{"seconds": dice.choice([0, 0.02, 0.1])} for _ in range(TASKS)]
+    ids = system.submit([prepare("test.effect", input) for input in inputs])
 
     def defer_again(order: list[uuid.UUID]) -> None:
         with psycopg.connect(system.server.url, autocommit=True) as session:
@@ -90,35 +90,35 @@ def deleted_jobs(system: System, dice: Dice) -> Measured:
     lifecycle.resume_queue("default")
     system.wait_until_ended(within=60)
     return Measured(
-        f"deferred again after {', '.join(f'{one:.1f}' for one in sorted(waits))} s; "
+        f"deferred again after {', '.join(f'{wait:.1f}' for wait in sorted(waits))} s; "
         f"{Effect.objects.count():,} effects of 1,000 tasks",
-        met=max(waits) <= MEND_LIMIT and Effect.objects.count() == 1_000,
+        met=max(waits) <= RECONCILE_LIMIT and Effect.objects.count() == 1_000,
     )
 
 
 @row(
     "R40",
-    title=f"rollback after submit, {GHOST_TRIES:,} times in web code and in handlers",
-    promise="no ghost",
-    target="ghosts 0",
+    title=f"rollback after submit, {ROLLBACKS:,} times in web code and in handlers",
+    promise="no task or job remains",
+    target="tasks and jobs left 0",
     limit=180,
 )
 def rollbacks_after_submit(system: System, dice: Dice) -> Measured:
     """Submit in transactions that roll back, outside and inside a worker."""
     system.workers(processes=2, concurrency=4)
-    for number in range(GHOST_TRIES):
+    for number in range(ROLLBACKS):
         with transaction.atomic():
-            lifecycle.submit("test.script", {"value": f"ghost of the web {number}"})
+            lifecycle.submit("test.script", {"value": f"web {number}"})
             transaction.set_rollback(True)
-    given = [{"do": "submit and roll back", "value": f"ghost {n}"} for n in range(GHOST_TRIES)]
-    ids = system.submit([prepare("test.script", one) for one in given])
+    inputs = [{"do": "submit and roll back", "value": f"handler {n}"} for n in range(ROLLBACKS)]
+    ids = system.submit([prepare("test.script", input) for input in inputs])
     system.wait_until_ended(within=120)
-    ghosts = Task.objects.exclude(pk__in=ids).count()
+    remaining = Task.objects.exclude(pk__in=ids).count()
     completed = system.count(Status.COMPLETED)
     return Measured(
-        f"{ghosts} tasks and {_jobs(system)} jobs of {2 * GHOST_TRIES:,} rollbacks; "
-        f"{completed:,} of the {GHOST_TRIES:,} tasks that rolled one back completed",
-        met=ghosts == 0 and _jobs(system) == 0 and completed == GHOST_TRIES,
+        f"{remaining} tasks and {_jobs(system)} jobs of {2 * ROLLBACKS:,} rollbacks; "
+        f"{completed:,} of the {ROLLBACKS:,} tasks that rolled one back completed",
+        met=remaining == 0 and _jobs(system) == 0 and completed == ROLLBACKS,
     )
 
 

@@ -1,4 +1,4 @@
-"""Many tasks fail in the same moment: R42."""
+"""Mass failure: many tasks fail at the same moment: R42."""
 
 from __future__ import annotations
 
@@ -31,24 +31,24 @@ LARGEST_SECOND = """
 @row(
     "R42",
     title="2,000 tasks fail at once",
-    promise="jitter and cap keep them from coming back at once",
+    promise="jitter and cap spread the retries",
     target="≤ 5 % of the retries in any second",
     limit=300,
 )
 def a_mass_failure(system: System, dice: Dice) -> Measured:
     """Let 2,000 tasks fail together, by the default policy and by one that waits 40 s."""
     system.workers(processes=2, concurrency=8)
-    shares, told = [], []
+    shares, summaries = [], []
     for name, policy in POLICIES.items():
         lifecycle.pause_queue("default")
-        given = {"attempts": policy.max_retries + 1}
-        system.submit([prepare(name, given) for _ in range(TASKS)])
+        input = {"attempts": policy.max_retries + 1}
+        system.submit([prepare(name, input) for _ in range(TASKS)])
         lifecycle.resume_queue("default")
         system.wait_until_ended(within=140)
         ((share, span),) = system.queries.rows(LARGEST_SECOND, {"kind": name})
         shares.append(share)
-        told.append(
+        summaries.append(
             f"{share:.0%} in the fullest second of {span:.0f} s with {policy.max_retries} retries "
             f"after {policy.delay:g} s"
         )
-    return Measured("; ".join(told), met=shares[0] <= LARGEST_SHARE)
+    return Measured("; ".join(summaries), met=shares[0] <= LARGEST_SHARE)

@@ -1,4 +1,4 @@
-"""Hours of half load with a fault a minute: R46. `SOAK_MINUTES` says how long."""
+"""Soak: half load with a fault a minute: R46. `SOAK_MINUTES` sets its length."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ CALIBRATION = 3_000
 LOAD = 0.5
 TICK = 0.25
 SAMPLE_SECONDS = 5.0
-# Until then each process opens what it opens once.
+# By then each process has opened what it opens only once.
 WARM_UP = 90.0
 FAULT_SECONDS = 60.0
 FROZEN_SECONDS = 20.0
-# What comes at a fault and goes with it is no drift.
+# The growth from the first to the last third that counts as drift.
 DRIFT = 0.10
 DEAD_ROWS = """
     SELECT n_dead_tup FROM pg_stat_user_tables
@@ -43,7 +43,7 @@ DEAD_ROWS = """
 
 @dataclass(frozen=True)
 class Sample:
-    """What the system holds at one moment; memory and descriptors are those of one worker."""
+    """The system's resources at one moment; memory and descriptors per worker."""
 
     rss_mib: float
     descriptors: float
@@ -71,7 +71,7 @@ class Feeder(threading.Thread):
             try:
                 self._system.submit([_task() for _ in range(tasks)])
             except Error:
-                # Not accepted, so nothing may be missed.
+                # Not accepted, so these tasks do not count as lost.
                 self.failed += tasks
                 connection.close()
         connection.close()
@@ -112,7 +112,7 @@ def soak(system: System, dice: Dice) -> Measured:
         time.sleep(TICK)
     feeder.stop()
     system.wait_until_ended(within=120)
-    # Also completed is what a crash kept from being told that it was accepted.
+    # A crash can hide the acceptance of a completed task: only accepted ones may be lost.
     completed = set(Task.objects.filter(status=Status.COMPLETED).values_list("pk", flat=True))
     lost = len(set(system.accepted.ids()) - completed)
     doubled = system.doubled()
@@ -129,23 +129,23 @@ def _measured(
     faults: Sequence[str],
 ) -> Measured:
     third = max(1, len(samples) // 3)
-    told, is_flat = [], True
+    changes, is_flat = [], True
     for field in fields(Sample):
-        values = [getattr(one, field.name) for one in samples]
-        # Dead rows come and go with each vacuum: what they seldom pass is compared.
-        middle = _seldom_passed if field.name.startswith("dead") else statistics.median
+        values = [getattr(sample, field.name) for sample in samples]
+        # Dead rows come and go with each vacuum: their 90th percentiles are compared.
+        middle = _p90 if field.name.startswith("dead") else statistics.median
         first, last = middle(values[:third]), middle(values[-third:])
         is_flat &= last <= first * (1 + DRIFT)
-        told.append(f"{field.name} {first:.0f} → {last:.0f}")
+        changes.append(f"{field.name} {first:.0f} → {last:.0f}")
     return Measured(
         f"{minutes:g} min at {rate:.0f} tasks/s, {len(faults)} faults "
         f"({', '.join(sorted(set(faults)))}); lost {lost}, doubled {doubled}; first and last "
-        "third: " + ", ".join(told),
+        "third: " + ", ".join(changes),
         met=not lost and not doubled and is_flat,
     )
 
 
-def _seldom_passed(values: Sequence[float]) -> float:
+def _p90(values: Sequence[float]) -> float:
     return percentile(sorted(values), 90)
 
 
@@ -154,7 +154,7 @@ def _task() -> Submission:
 
 
 def _capacity(system: System) -> float:
-    """Return how many tasks a second the workers can do."""
+    """Return how many tasks a second the workers can complete."""
     system.submit([_task() for _ in range(CALIBRATION)])
     began = time.monotonic()
     system.wait_until_ended(within=120)
@@ -162,16 +162,16 @@ def _capacity(system: System) -> float:
 
 
 def _sample(system: System, workers: Workers) -> Sample:
-    found = []
+    usage = []
     for worker in workers.registered():
         with suppress(psutil.NoSuchProcess):
             process = psutil.Process(worker.pid)
-            found.append((process.memory_info().rss / 2**20, process.num_fds()))
+            usage.append((process.memory_info().rss / 2**20, process.num_fds()))
     connections = system.queries.value(
         "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'"
     )
     (dead_tasks,), (dead_jobs,) = system.queries.rows(DEAD_ROWS)
-    rss, descriptors = (statistics.fmean(column) for column in zip(*found, strict=True))
+    rss, descriptors = (statistics.fmean(column) for column in zip(*usage, strict=True))
     return Sample(rss, descriptors, float(connections), float(dead_tasks), float(dead_jobs))
 
 
@@ -204,7 +204,7 @@ def _crash_database(system: System, workers: Workers, dice: Dice) -> None:
 
 
 def _delete_jobs(system: System, workers: Workers, dice: Dice) -> None:
-    """Delete what waits in the queue, for the reconciler to mend."""
+    """Delete all waiting jobs; the reconciler must replace them."""
     system.queries.rows("DELETE FROM procrastinate_jobs WHERE status = 'todo'")
 
 

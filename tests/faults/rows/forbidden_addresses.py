@@ -1,4 +1,4 @@
-"""Somebody wants us to call what only we can reach: S08."""
+"""Forbidden callback addresses, which only the server can reach: S08."""
 
 from __future__ import annotations
 
@@ -16,20 +16,25 @@ from tasks.lifecycle.preparation import prepare
 from tasks.models import Status, Task
 from tests.callbacks.receiver import receiver
 from tests.callbacks.test_addresses import FORBIDDEN_HOSTS, FORBIDDEN_URLS
-from tests.faults.harness.callbacks import KIND, start_senders, tell, wait_until_told
+from tests.faults.harness.callbacks import (
+    KIND,
+    start_senders,
+    submit_with_callback,
+    wait_until_callbacks_end,
+)
 from tests.faults.harness.row import Dice, Measured, NotRun, row
 from tests.faults.harness.system import System
 from tests.faults.names import ANSWERS, ZONE
 from tests.waiting import wait_until
 
-# The ports to which callbacks may go: where the canary has to sit.
+# The ports that callbacks may use; the canary listens on one of them.
 PORTS = (8443, 443)
 REDIRECTED = 20
 APPS = "tests.script,tests.faults.names"
 
 
 class Canary:
-    """Listens on loopback, and counts who connects."""
+    """Listens on loopback and counts connections."""
 
     def __init__(self, port: int) -> None:
         self.port = port
@@ -46,13 +51,13 @@ class Canary:
         """Stop listening."""
         self._stopped.set()
         self._thread.join()
-        for one in self._listeners:
-            one.close()
+        for listener in self._listeners:
+            listener.close()
 
     def _listen(self) -> None:
         with selectors.DefaultSelector() as selector:
-            for one in self._listeners:
-                selector.register(one, selectors.EVENT_READ)
+            for endpoint in self._listeners:
+                selector.register(endpoint, selectors.EVENT_READ)
             while not self._stopped.is_set():
                 for key, _ in selector.select(0.1):
                     listener: socket.socket = key.fileobj  # type: ignore[assignment]
@@ -63,13 +68,13 @@ class Canary:
 @row(
     "S08",
     title=f"{len(FORBIDDEN_HOSTS)} forbidden hosts in all spellings, {len(FORBIDDEN_URLS)} URLs, "
-    "names that lead inside, a name that changes its mind, redirections inside",
+    "names that resolve to private addresses, a rebinding name, redirects to private addresses",
     promise="refused at save and at connect",
     target="canary hits 0",
     limit=300,
 )
 def forbidden_addresses(system: System, dice: Dice) -> Measured:
-    """Ask for each over HTTP, put each into the rows past the check, and watch the canary."""
+    """Submit each over HTTP, write each into a row past the check, and watch the canary."""
     with _canary() as canary:
         hosts = [f"https://{host}:{canary.port}/hook" for host in FORBIDDEN_HOSTS]
         names = [f"https://{name}{ZONE}:{canary.port}/hook" for name in ANSWERS]
@@ -79,14 +84,14 @@ def forbidden_addresses(system: System, dice: Dice) -> Measured:
         workers.end()
         redirected = _redirected(system, canary.port)
         hits = canary.hits
-        # A canary that cannot be hit would tell nothing.
+        # Prove that the canary can be hit.
         socket.create_connection(("127.0.0.1", canary.port)).close()
-        wait_until(lambda: canary.hits > hits, what="the canary lives")
+        wait_until(lambda: canary.hits > hits, what="the canary is hit")
     tried = len(hosts) + len(names)
     return Measured(
         f"{saved} of {len(hosts) + len(FORBIDDEN_URLS)} accepted at save; {tried} put into rows "
-        f"past it, with names that lead inside: {_counted(ended)}; {redirected} redirections "
-        f"inside met; canary hits {hits}",
+        f"past the check, with names that resolve to private addresses: {_counted(ended)}; "
+        f"{redirected} redirects to private addresses received; canary hits {hits}",
         met=not saved and not hits and ended[Status.FAILED] == tried and redirected == REDIRECTED,
     )
 
@@ -107,10 +112,10 @@ def _canary() -> Iterator[Canary]:
 
 
 def _saved(system: System, urls: Sequence[str]) -> int:
-    """Submit tasks that want these to be called, over HTTP; return how many were accepted."""
+    """Submit tasks with these callback URLs over HTTP; return how many were accepted."""
     web, accepted = system.web(), 0
     for url in urls:
-        # An empty one is none at all.
+        # An empty URL would mean no callback.
         body = {"kind": "test.script", "callback_url": url or " "}
         answer = requests.post(f"{web.url}/api/v1/tasks/", json=body, timeout=30)
         accepted += answer.status_code != 400
@@ -119,28 +124,30 @@ def _saved(system: System, urls: Sequence[str]) -> int:
 
 
 def _called(system: System, urls: Sequence[str]) -> Counter[str]:
-    """Have real workers call these, written into the rows by hand; return how that ended."""
+    """Write these URLs into rows and let workers call them; return how the calls ended."""
     lifecycle.pause_queue("default")
-    innocent = [
+    submissions = [
         prepare("test.script", callback_url="https://example.com/") for _ in range(len(urls))
     ]
-    for id, url in zip(system.submit(innocent), urls, strict=True):
+    for id, url in zip(system.submit(submissions), urls, strict=True):
         Task.objects.filter(pk=id).update(callback_url=url)
     lifecycle.resume_queue("default")
-    wait_until_told(system)
+    wait_until_callbacks_end(system)
     return Counter(Task.objects.filter(kind=KIND).values_list("status", flat=True))
 
 
 def _redirected(system: System, port: int) -> int:
-    """Answer callbacks with a redirection to the canary; return how many met one."""
+    """Redirect callbacks to the canary first; return how many completed afterwards."""
     before = Task.objects.filter(kind=KIND).count()
-    with receiver() as one:
-        one.answers = [f"307 Elsewhere\nLocation: http://127.0.0.1:{port}/"]
+    with receiver() as target:
+        target.answers = [f"307 Elsewhere\nLocation: http://127.0.0.1:{port}/"]
         workers = start_senders(system, concurrency=8)
-        tell(system, one.url("/"), REDIRECTED)
-        wait_until(lambda: len({came.id for came in one.received}) >= REDIRECTED, what="all met")
-        one.answers = ["200 Yes"]
-        wait_until_told(system)
+        submit_with_callback(system, target.url("/"), REDIRECTED)
+        wait_until(
+            lambda: len({request.id for request in target.received}) >= REDIRECTED, what="redirects"
+        )
+        target.answers = ["200 Yes"]
+        wait_until_callbacks_end(system)
         workers.end()
     done = Task.objects.filter(kind=KIND, status=Status.COMPLETED).count()
     assert Task.objects.filter(kind=KIND).count() == before + done

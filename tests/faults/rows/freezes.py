@@ -1,4 +1,4 @@
-"""Processes are frozen and thawed: R04, R05."""
+"""Frozen processes: R04, R05."""
 
 from __future__ import annotations
 
@@ -48,26 +48,26 @@ WAYS: dict[str, Callable[[Claim], Ending]] = {
 class Tries:
     """Stale writes tried, and those that went through."""
 
-    made: int = 0
+    count: int = 0
     accepted: int = 0
 
 
 @row(
     "R04",
     title="SIGSTOP of a worker with its supervisor for 60 s, then SIGCONT",
-    promise="zombie fenced",
+    promise="the stale worker is fenced",
     target="0 accepted stale writes of ≥ 100 tries",
     limit=240,
 )
 def a_frozen_worker(system: System, dice: Dice) -> Measured:
-    """Freeze a worker beyond its lease; the next attempts run, or are done, when it wakes."""
+    """Freeze a worker beyond its lease; when it wakes, the next attempts run or have ended."""
     first, second = system.directory / "first", system.directory / "second"
     frozen = system.workers(processes=1, concurrency=HELD)
     ids = system.submit([_holding(first) for _ in range(HELD)])
     wait_until(lambda: Effect.objects.count() == HELD, what="all begun")
-    claims = [_claim(one) for one in Task.objects.filter(pk__in=ids)]
+    claims = [_claim(task) for task in Task.objects.filter(pk__in=ids)]
     (zombie,) = frozen.registered()
-    # With its supervisor, who would end it, as a machine freezes.
+    # The supervisor too, which would end it: a frozen machine stops both.
     frozen.signal(signal.SIGSTOP)
     os.kill(zombie.pid, signal.SIGSTOP)
     thaw_at = time.monotonic() + FROZEN_SECONDS
@@ -81,7 +81,7 @@ def a_frozen_worker(system: System, dice: Dice) -> Measured:
     before = list(Task.objects.order_by("id").values())
     os.kill(zombie.pid, signal.SIGCONT)
     thawed_at = time.monotonic()
-    wait_until(lambda: not is_running(zombie.pid), what="the zombie fences itself")
+    wait_until(lambda: not is_running(zombie.pid), what="the zombie stops itself")
     fenced = time.monotonic() - thawed_at
     frozen.signal(signal.SIGCONT)
     tries = _replay(claims)
@@ -89,22 +89,22 @@ def a_frozen_worker(system: System, dice: Dice) -> Measured:
     second.touch()
     system.wait_until_ended(within=30)
     return Measured(
-        f"{tries.accepted} accepted of {tries.made} stale writes replayed ({len(WAYS)} endings and "
-        f"progress for each of {HELD} claims), {changed} rows changed; the woken process stopped "
-        f"itself after {fenced:.2f} s",
-        met=tries.accepted == 0 and tries.made >= 100 and changed == 0,
+        f"{tries.accepted} accepted of {tries.count} stale writes replayed ({len(WAYS)} endings "
+        f"and progress for each of {HELD} claims), {changed} rows changed; the woken process "
+        f"stopped itself after {fenced:.2f} s",
+        met=tries.accepted == 0 and tries.count >= 100 and changed == 0,
     )
 
 
 @row(
     "R05",
     title="SIGSTOP of a task's child process only",
-    promise="time limit fires",
+    promise="the time limit applies",
     target="child killed within limit (4 s) + 5 s",
     limit=120,
 )
 def a_frozen_child(system: System, dice: Dice) -> Measured:
-    """Freeze four children; each must be killed at its limit, and its worker go on."""
+    """Freeze four children; each must be killed at its limit, and its worker must continue."""
     files = [system.directory / f"pid-{number}" for number in range(4)]
     ids = system.submit(
         [prepare("test.harm", {"do": "sleep", "file": str(file)}, max_attempts=1) for file in files]
@@ -116,9 +116,9 @@ def a_frozen_child(system: System, dice: Dice) -> Measured:
         os.kill(pid, signal.SIGSTOP)
     system.wait_until_ended(within=LIMIT + 4 * MARGIN)
     wait_until(lambda: not any(map(is_running, pids)), what="children gone")
-    tasks = [system.task(one) for one in ids]
+    tasks = [system.task(id) for id in ids]
     longest = max(_seconds(task) for task in tasks)
-    outcomes = {one.outcome for task in tasks for one in history_of(task)}
+    outcomes = {attempt.outcome for task in tasks for attempt in history_of(task)}
     alive = is_running(worker.pid)
     return Measured(
         f"{len(pids)} children killed after at most {longest:.1f} s "
@@ -146,11 +146,11 @@ def _claim(task: Task) -> Claim:
 
 
 def _replay(claims: list[Claim]) -> Tries:
-    """Write what the zombie would write had it not stopped itself, in every way there is."""
+    """Write every ending that the zombie could have written had it not stopped itself."""
     tries = Tries()
     for claim in claims:
         for end in WAYS.values():
-            tries.made += 1
+            tries.count += 1
             try:
                 lifecycle.finish(end(claim), worker="zombie")
             except LostClaim:
@@ -158,20 +158,20 @@ def _replay(claims: list[Claim]) -> Tries:
             except DatabaseError as error:
                 raise AssertionError("a stale write must be ignored, not refused") from error
             tries.accepted += 1
-        tries.made += 1
-        tries.accepted += _tell_progress(claim.id, claim.claim_number)
+        tries.count += 1
+        tries.accepted += _report_progress(claim.id, claim.claim_number)
     return tries
 
 
-def _tell_progress(task_id: uuid.UUID, claim_number: int) -> int:
-    wanted: dict[str, Any] = {
+def _report_progress(task_id: uuid.UUID, claim_number: int) -> int:
+    params: dict[str, Any] = {
         "task_ids": [task_id],
         "claim_numbers": [claim_number],
         "percents": [99],
         "messages": ["stale"],
     }
     with connection.cursor() as cursor:
-        cursor.execute(sql.PROGRESS, wanted)
+        cursor.execute(sql.PROGRESS, params)
         return int(cursor.rowcount)
 
 

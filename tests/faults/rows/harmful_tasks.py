@@ -19,12 +19,12 @@ from tests.script.models import Effect
 from tests.waiting import wait_until
 
 NEIGHBOURS = 300
-# Of the kind test.harm.
+# The time limit of the kind test.harm.
 HARD_LIMIT = 4.0
 MARGIN = 5.0
 HEARTBEAT_GAP = 10.0
-# A lease, and what it takes to notice.
-MUTE_LIMIT = 15.0 + MARGIN
+# A lease, and the time to notice its end.
+BLOCKED_LIMIT = 15.0 + MARGIN
 
 
 @row(
@@ -35,13 +35,13 @@ MUTE_LIMIT = 15.0 + MARGIN
     limit=180,
 )
 def poison_tasks(system: System, dice: Dice) -> Measured:
-    """Mix three poison tasks, and one that kills its whole worker, with honest ones."""
+    """Mix three poison tasks, and one that kills its whole worker, with harmless ones."""
     poison = [_harm(do, attempts=9) for do in ("exit", "kill itself", "segfault")]
     killer = prepare("test.script", {"do": "die"}, max_attempts=9)
     ids = _submit_mixed(system, dice, [*poison, killer])
     workers = system.workers(processes=2, concurrency=4)
     system.wait_until_ended(within=150)
-    runs = [Effect.objects.filter(task_id=one.id).count() for one in poison]
+    runs = [Effect.objects.filter(task_id=task.id).count() for task in poison]
     deaths = len(history_of(system.task(killer.id)))
     failures = _failures_among_neighbours(ids)
     kept = len(workers.registered())
@@ -60,17 +60,17 @@ def poison_tasks(system: System, dice: Dice) -> Measured:
     limit=120,
 )
 def memory_eaters(system: System, dice: Dice) -> Measured:
-    """Let four tasks grow until they may not, beside honest ones."""
+    """Let four tasks allocate up to their memory limit, beside harmless ones."""
     eaters = [_harm("eat memory", attempts=2) for _ in range(4)]
     ids = _submit_mixed(system, dice, eaters)
     workers = system.workers(processes=1, concurrency=4)
     pids = {worker.pid for worker in workers.registered()}
     system.wait_until_ended(within=90)
-    errors = _errors(one.id for one in eaters)
+    errors = _errors(task.id for task in eaters)
     failures = _failures_among_neighbours(ids)
     up = {worker.pid for worker in workers.registered()} == pids
     return Measured(
-        f"4 tasks ended with {_told(errors)}; {failures} failures of {NEIGHBOURS} neighbours; "
+        f"4 tasks ended with {_in_words(errors)}; {failures} failures of {NEIGHBOURS} neighbours; "
         f"worker {'up' if up else 'REPLACED'}",
         met=up and failures == 0 and set(errors) <= {"MemoryError", "Crashed"},
     )
@@ -78,44 +78,44 @@ def memory_eaters(system: System, dice: Dice) -> Measured:
 
 @row(
     "R13",
-    title="a power, a regular expression, a sum that compute in C for ever, holding the GIL",
-    promise="hard limit works",
+    title="endless computing in C that holds the GIL: a power, a regular expression, a sum",
+    promise="the hard limit applies",
     target="killed within limit (4 s) + 5 s, heartbeat gap ≤ 10 s",
     limit=240,
 )
 def endless_computing(system: System, dice: Dice) -> Measured:
-    """Watchdog the worker's heartbeat while its children hold their GIL."""
+    """Watch the worker's heartbeat while its children hold their GIL."""
     endless = [_harm(do) for do in ("power", "regex", "sum", "sum")]
     ids = _submit_mixed(system, dice, endless)
     workers = system.workers(processes=1, concurrency=4)
     gap = _watch_heartbeat(system, lambda: not system.count(Status.PENDING, Status.PROCESSING))
-    longest = max(_seconds(system.task(one.id)) for one in endless)
+    longest = max(_seconds(system.task(task.id)) for task in endless)
     outcomes = Counter(
-        attempt.outcome for one in endless for attempt in history_of(system.task(one.id))
+        attempt.outcome for task in endless for attempt in history_of(system.task(task.id))
     )
     failures = _failures_among_neighbours(ids)
     workers.end()
-    muted = _muted_process(system)
+    blocked = _blocked_process(system)
     return Measured(
-        f"ended after at most {longest:.1f} s ({_told(outcomes)}), heartbeat gap {gap:.1f} s, "
+        f"ended after at most {longest:.1f} s ({_in_words(outcomes)}), heartbeat gap {gap:.1f} s, "
         f"{failures} failures of {NEIGHBOURS} neighbours; beyond the row, one in a thread of the "
-        f"worker itself: its process was ended after {muted:.1f} s",
+        f"worker itself: its process was ended after {blocked:.1f} s",
         met=longest <= HARD_LIMIT + MARGIN
         and gap <= HEARTBEAT_GAP
         and failures == 0
-        and muted <= MUTE_LIMIT,
+        and blocked <= BLOCKED_LIMIT,
     )
 
 
 @row(
     "R14",
     title="handler starts grandchildren and hangs",
-    promise="whole group killed",
+    promise="the whole group is killed",
     target="0 processes left",
     limit=120,
 )
 def grandchildren(system: System, dice: Dice) -> Measured:
-    """Kill at their limit two tasks with three grandchildren each, and one whose left the group."""
+    """Time out two tasks with three grandchildren each, and one with some outside its group."""
     inside, outside = [system.directory / f"inside-{n}" for n in range(2)], system.directory / "out"
     system.submit([_parent(file) for file in inside])
     system.submit([_parent(outside, own_session=True)])
@@ -136,37 +136,37 @@ def grandchildren(system: System, dice: Dice) -> Measured:
 
 @row(
     "R15",
-    title="handler opens files until none may be opened",
-    promise="contained",
+    title="handler opens files up to the limit",
+    promise="other tasks are not affected",
     target="100 % of the other tasks finish",
     limit=120,
 )
 def file_openers(system: System, dice: Dice) -> Measured:
-    """Let four tasks use up their file descriptors, beside honest ones."""
+    """Let four tasks use up their file descriptors, beside harmless ones."""
     openers = [_harm("files", attempts=2) for _ in range(4)]
     ids = _submit_mixed(system, dice, openers)
     workers = system.workers(processes=1, concurrency=4)
     pids = {worker.pid for worker in workers.registered()}
     system.wait_until_ended(within=90)
-    errors = _errors(one.id for one in openers)
+    errors = _errors(task.id for task in openers)
     finished = NEIGHBOURS - _failures_among_neighbours(ids)
     up = {worker.pid for worker in workers.registered()} == pids
     return Measured(
         f"{finished / NEIGHBOURS:.0%} of {NEIGHBOURS} others completed; the 4 ended with "
-        f"{_told(errors)}; worker {'up' if up else 'REPLACED'}",
+        f"{_in_words(errors)}; worker {'up' if up else 'REPLACED'}",
         met=finished == NEIGHBOURS and up,
     )
 
 
-def _muted_process(system: System) -> float:
-    """Return how long a process lived that a thread of its own has muted."""
+def _blocked_process(system: System) -> float:
+    """Return how long a process lived after one of its threads blocked it."""
     began = Effect.objects.count()
     ids = system.submit([prepare("test.mute")])
-    muted = system.workers(processes=1, concurrency=2)
-    (worker,) = muted.registered()
-    wait_until(lambda: Effect.objects.count() > began, what="it computes")
+    blocked = system.workers(processes=1, concurrency=2)
+    (worker,) = blocked.registered()
+    wait_until(lambda: Effect.objects.count() > began, what="computing")
     computes_at = time.monotonic()
-    wait_until(lambda: not is_running(worker.pid), within=60, what="its process is ended")
+    wait_until(lambda: not is_running(worker.pid), within=60, what="process killed")
     took = time.monotonic() - computes_at
     wait_until(lambda: system.task(ids[0]).is_terminal, within=60, what="the task ended")
     return took
@@ -177,21 +177,21 @@ def _harm(do: str, *, attempts: int = 1) -> Submission:
 
 
 def _parent(file: Path, *, own_session: bool = False) -> Submission:
-    given = {"do": "grandchildren", "file": str(file), "own session": own_session}
-    return prepare("test.harm", given, max_attempts=1)
+    input = {"do": "grandchildren", "file": str(file), "own session": own_session}
+    return prepare("test.harm", input, max_attempts=1)
 
 
 def _submit_mixed(system: System, dice: Dice, harmful: list[Submission]) -> list[uuid.UUID]:
-    """Submit the harmful ones at random places among honest neighbours; return these' ids."""
+    """Submit the harmful tasks at random places among neighbours; return the neighbours' ids."""
     neighbours = [
         prepare("test.effect" if number % 2 else "test.isolated_effect")
         for number in range(NEIGHBOURS)
     ]
     mixed = [*neighbours]
-    for one in harmful:
-        mixed.insert(dice.randrange(len(mixed)), one)
+    for task in harmful:
+        mixed.insert(dice.randrange(len(mixed)), task)
     system.submit(mixed)
-    return [one.id for one in neighbours]
+    return [task.id for task in neighbours]
 
 
 def _failures_among_neighbours(ids: list[uuid.UUID]) -> int:
@@ -202,12 +202,12 @@ def _errors(ids: Iterable[uuid.UUID]) -> Counter[str]:
     return Counter(task.error["type"] for task in Task.objects.filter(pk__in=list(ids)))
 
 
-def _told(counted: Counter[str]) -> str:
-    return ", ".join(f"{count} × {what}" for what, count in sorted(counted.items()))
+def _in_words(counts: Counter[str]) -> str:
+    return ", ".join(f"{count} × {what}" for what, count in sorted(counts.items()))
 
 
 def _watch_heartbeat(system: System, done: Callable[[], bool]) -> float:
-    """Return the greatest age that a heartbeat reached before it was done."""
+    """Return the greatest age that a heartbeat reached before `done` was true."""
     gap, end = 0.0, time.monotonic() + 90
     while not done() and time.monotonic() < end:
         age = system.queries.value(
@@ -219,8 +219,8 @@ def _watch_heartbeat(system: System, done: Callable[[], bool]) -> float:
 
 
 def _pids_in(file: Path) -> list[int]:
-    told = wait_until(lambda: file.exists() and file.read_text(), what="grandchildren started")
-    return [int(word) for word in told.split()]
+    text = wait_until(lambda: file.exists() and file.read_text(), what="grandchildren started")
+    return [int(word) for word in text.split()]
 
 
 def _seconds(task: Task) -> float:

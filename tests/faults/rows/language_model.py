@@ -1,4 +1,4 @@
-"""The provider of the language model fails in every way it can: R48, R49."""
+"""Language model provider: outages and invalid answers: R48, R49."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.fakes.openrouter import Fake
 from tests.faults.harness.language_model import (
     RECOVERY,
     opened_at,
-    start_askers,
+    start_llm_workers,
     texts,
     wait_until_answered,
 )
@@ -26,8 +26,8 @@ from tests.waiting import wait_until
 
 OUTAGES = ("500", "502", "503", "hang", "drip", "reset mid-body")
 INTERVALS = 4
-ASKED_PAUSE = 2.0
-# What the circuit lets through before it opens reaches the provider a moment after.
+RETRY_AFTER = 2.0
+# Calls that the circuit let through before it opened may arrive this much later.
 ON_ITS_WAY = 0.5
 FAILING = (
     "200 error", "200 error word", "choice error", "invalid json", "no object", "deep", "not utf-8",
@@ -39,41 +39,41 @@ CLEANED = ("nul", "parts", "length")
 
 @row(
     "R48",
-    title="the provider answers 500, 502, 503, nothing, byte by byte, breaks off; 429 with "
+    title="the provider answers 500, 502, 503, nothing, byte by byte, in part; 429 with "
     "Retry-After",
     promise="the circuit opens and half-opens",
-    target="≤ 1 probe an interval; closes ≤ 1 probe after health; 429: the pause is kept",
+    target="≤ 1 probe an interval; closes ≤ 1 probe after recovery; 429: the pause is kept",
     limit=600,
 )
 def outages(system: System, dice: Dice) -> Measured:
-    """Let each failure last for several intervals, heal it, and look at every call that came."""
-    told, too_many, late, slowest = [], 0, 0, 0.0
+    """Let each failure last for several intervals, end it, and check every call that came."""
+    summaries, too_many, late, slowest = [], 0, 0, 0.0
     with Fake(latency=0.05) as fake:
-        start_askers(system, fake, TASK_RETRY_DELAY="0.2")
+        start_llm_workers(system, fake, TASK_RETRY_DELAY="0.2")
         for failure in OUTAGES[::3] if system.quick else OUTAGES:
             fake.behaviour = failure
             system.submit(texts(failure, 40))
             opened = wait_until(opened_at, within=60, what="the circuit opens")
             time.sleep(INTERVALS * RECOVERY)
             fake.behaviour, healed_at = "ok", time.time()
-            calls = [one["at"] for one in fake.calls]
+            calls = [call["at"] for call in fake.calls]
             probes = [at for at in calls if at > opened + ON_ITS_WAY]
             too_many += sum(_more_than_one(probes))
             wait_until(lambda: opened_at() is None, within=60, what="the circuit closes")
             closed_at = time.time()
-            first = min(one["at"] for one in fake.calls if one["at"] >= healed_at)
+            first = min(call["at"] for call in fake.calls if call["at"] >= healed_at)
             late += int((closed_at - first) / RECOVERY)
             slowest = max(slowest, closed_at - healed_at)
-            told.append(f"{failure} {len(probes)}")
+            summaries.append(f"{failure} {len(probes)}")
             wait_until_answered(system)
         kept = _throttled(system, fake)
     completed, accepted = system.count(Status.COMPLETED), len(system.accepted.ids())
     return Measured(
-        f"probes in {INTERVALS} intervals of {RECOVERY:g} s: {', '.join(told)}; {too_many} more "
-        f"than one an interval; {late} more than one from health to closing, which took at most "
-        f"{slowest:.1f} s; asked to wait {ASKED_PAUSE:g} s, no task came sooner than {kept:.1f} s; "
-        f"{completed} of {accepted} tasks completed",
-        met=not too_many and not late and kept >= ASKED_PAUSE and completed == accepted,
+        f"probes in {INTERVALS} intervals of {RECOVERY:g} s: {', '.join(summaries)}; {too_many} "
+        f"more than one an interval; {late} more than one from recovery to closing, which took at "
+        f"most {slowest:.1f} s; with Retry-After {RETRY_AFTER:g} s no call repeated before "
+        f"{kept:.1f} s; {completed} of {accepted} tasks completed",
+        met=not too_many and not late and kept >= RETRY_AFTER and completed == accepted,
     )
 
 
@@ -85,13 +85,13 @@ def outages(system: System, dice: Dice) -> Measured:
     limit=300,
 )
 def strange_answers(system: System, dice: Dice) -> Measured:
-    """Submit over HTTP under each strange answer, and read what became of it over HTTP."""
+    """Submit tasks over HTTP for each strange answer, and read their end over HTTP."""
     web = system.web()
     each = 2 if system.quick else 10
     answers: Counter[int] = Counter()
     wrong = stuck = 0
     with Fake() as fake:
-        workers = start_askers(system, fake, CIRCUIT_BREAKER_FAILURE_THRESHOLD="1000")
+        workers = start_llm_workers(system, fake, CIRCUIT_BREAKER_FAILURE_THRESHOLD="1000")
         before = _largest_rss(workers)
         for behaviour in (*FAILING, *CLEANED):
             fake.behaviour = behaviour
@@ -112,22 +112,22 @@ def strange_answers(system: System, dice: Dice) -> Measured:
 
 
 def _more_than_one(probes: Sequence[float]) -> list[bool]:
-    # Timed by the database's clock, told by ours: a hair less is no sooner.
+    # The database's clock sets the interval and ours measures it: allow a small difference.
     return [b - a < 0.95 * RECOVERY for a, b in pairwise(probes)]
 
 
 def _throttled(system: System, fake: Fake) -> float:
-    """Return the shortest time after which a task came back that was asked to wait."""
+    """Return the shortest pause before a call was repeated after a 429."""
     fake.calls.clear()
     fake.behaviour = "429"
     system.submit(texts("429", 40))
-    time.sleep(4 * ASKED_PAUSE)
+    time.sleep(4 * RETRY_AFTER)
     calls: dict[str, list[float]] = {}
-    for one in list(fake.calls):
-        calls.setdefault(one["prompt"], []).append(one["at"])
+    for call in list(fake.calls):
+        calls.setdefault(call["prompt"], []).append(call["at"])
     fake.behaviour = "ok"
     wait_until_answered(system)
-    gaps = [b - a for came in calls.values() for a, b in pairwise(came)]
+    gaps = [b - a for times in calls.values() for a, b in pairwise(times)]
     return min(gaps, default=0.0)
 
 
@@ -141,7 +141,7 @@ def _post(system: System, url: str, text: str, answers: Counter[int]) -> str:
 
 
 def _stuck(ids: Sequence[str]) -> int:
-    """Return how many tasks have not ended within a generous time."""
+    """Return how many tasks have not ended within 60 s."""
     end = time.monotonic() + 60
     while (left := Task.objects.filter(pk__in=ids, finished_at=None).count()) and (
         time.monotonic() < end

@@ -1,4 +1,4 @@
-"""How often the language model is asked: for what it refuses, and after crashes: R50, R51."""
+"""Language model calls: their number after refusals and after crashes: R50, R51."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.faults.harness.language_model import (
     CONCURRENCY,
     PROCESSES,
     opened_at,
-    start_askers,
+    start_llm_workers,
     texts,
     wait_until_answered,
 )
@@ -36,26 +36,26 @@ WAVE = 10
     limit=180,
 )
 def refusals(system: System, dice: Dice) -> Measured:
-    """Count the calls of tasks that are refused, and of those behind an unpaid bill."""
-    told, met = [], True
+    """Count the calls of refused tasks, and of tasks without credit (402)."""
+    summaries, met = [], True
     with Fake(latency=0.1) as fake:
-        start_askers(system, fake, CIRCUIT_BREAKER_RECOVERY_TIMEOUT="3600")
+        start_llm_workers(system, fake, CIRCUIT_BREAKER_RECOVERY_TIMEOUT="3600")
         for refusal in REFUSALS:
             fake.calls.clear()
             fake.behaviour = refusal
             ids = system.submit(texts(refusal, 20, attempts=4))
             system.wait_until_ended(within=60)
             failed = Task.objects.filter(pk__in=ids, status=Status.FAILED).count()
-            most = max(Counter(one["prompt"] for one in fake.calls).values())
+            most = max(Counter(call["prompt"] for call in fake.calls).values())
             met &= len(fake.calls) == failed == 20
-            told.append(
+            summaries.append(
                 f"{refusal} {len(fake.calls)} calls for {failed} tasks, at most {most} each"
             )
         fake.calls.clear()
         fake.behaviour = "402"
         ids = system.submit(texts("402", 100, attempts=4))
         wait_until(opened_at, what="the circuit opens")
-        wait_until(lambda: _postpone() == 100 - len(fake.calls), within=60, what="all put off")
+        wait_until(lambda: _postponed() == 100 - len(fake.calls), within=60, what="all postponed")
         unpaid = len(fake.calls)
         failed = Task.objects.filter(pk__in=ids, error__detail=NO_CREDIT).count()
         fake.behaviour = "ok"
@@ -63,8 +63,8 @@ def refusals(system: System, dice: Dice) -> Measured:
         wait_until_answered(system)
     completed = Task.objects.filter(pk__in=ids, status=Status.COMPLETED).count()
     return Measured(
-        f"{'; '.join(told)}; 402: {unpaid} calls for 100 tasks by {PROCESSES * CONCURRENCY} slots, "
-        f"{failed} failed of them, the other {completed} completed after it was paid",
+        f"{'; '.join(summaries)}; 402: {unpaid} calls for 100 tasks by {PROCESSES * CONCURRENCY} "
+        f"slots, {failed} failed of them, the other {completed} completed after it was paid",
         met=met and unpaid == failed <= PROCESSES * CONCURRENCY and completed == 100 - failed,
     )
 
@@ -72,42 +72,42 @@ def refusals(system: System, dice: Dice) -> Measured:
 @row(
     "R51",
     title=f"SIGKILL ×{CRASHES} after the model's answer, before the task is finished",
-    promise="the answer is used again, or asked for once more",
+    promise="the answer is reused, or requested once more",
     target="≤ 1 extra call a crash",
     limit=400,
 )
 def crashes_after_the_answer(system: System, dice: Dice) -> Measured:
-    """Kill workers whose finish stands still, and others a moment after the answer went out."""
-    wanted = 20 if system.quick else CRASHES
+    """Kill workers while their finish waits, and others about when the answer comes."""
+    crashes = 20 if system.quick else CRASHES
     held = moments = 0
     with Fake(latency=0.3) as fake:
-        while held + moments < wanted:
+        while held + moments < crashes:
             if (held + moments) // WAVE % 2:
                 moments += _killed_at_a_moment(system, fake, dice)
             else:
                 held += _killed_in_the_finish(system, fake)
-        start_askers(system, fake)
+        start_llm_workers(system, fake)
         wait_until_answered(system)
-        calls = Counter(one["prompt"] for one in fake.calls)
+        calls = Counter(call["prompt"] for call in fake.calls)
     losses = system.queries.value("SELECT count(*) FROM tasks_attempt WHERE outcome = 'lost'")
     tasks, extra = len(system.accepted.ids()), sum(calls.values()) - len(calls)
     return Measured(
         f"{extra} extra calls for {tasks} tasks that crashed {losses} times: {held} with the "
         f"answer kept, {moments} within 50 ms of it; {system.count(Status.COMPLETED)} completed",
-        met=extra <= losses and losses >= wanted and system.count(Status.COMPLETED) == tasks,
+        met=extra <= losses and losses >= crashes and system.count(Status.COMPLETED) == tasks,
     )
 
 
 def _killed_in_the_finish(system: System, fake: Fake) -> int:
-    """Kill workers whose answers are kept and whose finish waits for the rows of its tasks."""
+    """Kill workers with stored answers while their finish waits for the rows of its tasks."""
     queue = f"held-{len(fake.calls)}"
     ids = system.submit(texts(queue, WAVE, queue=queue))
-    victims = start_askers(system, fake, queues=[queue], processes=1, concurrency=WAVE)
-    came = len(fake.calls)
-    wait_until(lambda: len(fake.calls) >= came + WAVE or _all_begun(ids), what="all ask")
+    victims = start_llm_workers(system, fake, queues=[queue], processes=1, concurrency=WAVE)
+    calls = len(fake.calls)
+    wait_until(lambda: len(fake.calls) >= calls + WAVE or _all_begun(ids), what="all ask")
     with rows_locked(system, ids) as locked:
         blocked = wait_until_blocked(system, "worker finish", 1)
-        # One finish stands for all that have ended: the last answers come meanwhile.
+        # One blocked finish holds up all ended tasks: the last answers come meanwhile.
         time.sleep(fake.latency)
         kill_all(victims)
         cut_off(system, blocked)
@@ -118,16 +118,16 @@ def _killed_in_the_finish(system: System, fake: Fake) -> int:
 def _killed_at_a_moment(system: System, fake: Fake, dice: Dice) -> int:
     """Kill workers about when their answers come."""
     queue = f"moment-{len(fake.calls)}"
-    came = len(fake.calls)
-    victims = start_askers(system, fake, queues=[queue], processes=1, concurrency=WAVE)
+    calls = len(fake.calls)
+    victims = start_llm_workers(system, fake, queues=[queue], processes=1, concurrency=WAVE)
     ids = system.submit(texts(queue, WAVE, queue=queue))
-    wait_until(lambda: len(fake.calls) >= came + WAVE, within=60, what="all ask")
+    wait_until(lambda: len(fake.calls) >= calls + WAVE, within=60, what="all ask")
     time.sleep(fake.latency + dice.uniform(-0.05, 0.05))
     kill_all(victims)
     return WAVE - Task.objects.filter(pk__in=ids, status=Status.COMPLETED).count()
 
 
-def _postpone() -> int:
+def _postponed() -> int:
     return Task.objects.filter(status=Status.PENDING, scheduled_at__isnull=False).count()
 
 

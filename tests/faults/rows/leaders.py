@@ -1,4 +1,4 @@
-"""Whoever leads is killed: R16, R17."""
+"""Killed leaders and parents: R16, R17."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ROUNDS = 5
 LEADER_GAP = 10.0
 ORPHAN_LIMIT = 2.0
 
-# Whoever holds the rescuers' lock, by the name that its connections were given.
+# The worker that holds the rescuers' lock, by the name of its connections.
 LEADER = """
     SELECT activity.application_name
     FROM pg_locks AS lock
@@ -35,7 +35,7 @@ LEADER = """
 @row(
     "R16",
     title="kill -9 of the rescuing process and its supervisor in the middle of a rescue, 5 times",
-    promise="another leads",
+    promise="another process takes over",
     target="leader gap ≤ 10 s",
     limit=240,
 )
@@ -53,24 +53,24 @@ def a_killed_leader(system: System, dice: Dice) -> Measured:
             )[0][0]
             _kill_all(fleet.pop(leader))
             killed_at = time.monotonic()
-        wait_until(lambda one=lost: system.task(one).status != Status.PROCESSING, what="rescued")
+        wait_until(lambda id=lost: system.task(id).status != Status.PROCESSING, what="rescued")
         gaps.append(time.monotonic() - killed_at)
         fleet[f"fleet-{number}"] = _named_worker(system, number)
     system.workers(processes=1)
     system.wait_until_ended(within=60)
-    told = ", ".join(f"{gap:.1f}" for gap in gaps)
-    return Measured(f"gaps of {told} s", met=max(gaps) <= LEADER_GAP)
+    text = ", ".join(f"{gap:.1f}" for gap in gaps)
+    return Measured(f"gaps of {text} s", met=max(gaps) <= LEADER_GAP)
 
 
 @row(
     "R17",
     title="kill -9 of the parent only: of a worker with busy children, of the supervisor",
-    promise="children die",
+    promise="the children end",
     target="0 orphans after 2 s",
     limit=180,
 )
 def killed_parents(system: System, dice: Dice) -> Measured:
-    """Kill a worker process while its children are busy, then a supervisor; these drain."""
+    """Kill a worker process with busy children, then a supervisor: its workers drain."""
     files = [system.directory / f"pid-{number}" for number in range(4)]
     system.submit([prepare("test.harm", {"do": "sleep", "file": str(file)}) for file in files])
     workers = system.workers(processes=1, concurrency=4)
@@ -89,7 +89,7 @@ def killed_parents(system: System, dice: Dice) -> Measured:
     system.workers(processes=1, concurrency=8)
     system.wait_until_ended(within=60)
     return Measured(
-        f"the fork_server and {len(below) - 1} children of a killed worker gone after "
+        f"the fork server and {len(below) - 1} children of a killed worker gone after "
         f"{children_gone:.2f} s; {len(processes)} processes below a killed supervisor, busy with "
         f"tasks of 0.5 s, gone after {workers_gone:.2f} s",
         met=max(children_gone, workers_gone) <= ORPHAN_LIMIT,

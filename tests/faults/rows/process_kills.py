@@ -1,4 +1,4 @@
-"""Worker processes are killed: R01, R03."""
+"""Killed worker processes: R01, R03."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RECOVERY_LIMIT = 30.0
 KILL_EVERY = 2.0
 BASELINE_SECONDS = 30.0
 LEAST_SHARE = 0.6
-# The feeder keeps so many waiting, more than a kill's pause can use up.
+# Tasks kept waiting: more than run during the pause after a kill.
 STOCK = 2_000
 
 
@@ -32,7 +32,7 @@ STOCK = 2_000
     limit=400,
 )
 def twenty_kills(system: System, dice: Dice) -> Measured:
-    """Kill twenty times a worker of four, somewhere on the way through 10,000 tasks."""
+    """Kill one of four workers twenty times, at random points of 10,000 tasks."""
     workers = system.workers(processes=4, concurrency=4)
     system.submit([_task(0.02) for _ in range(TASKS)])
     began = time.monotonic()
@@ -54,12 +54,12 @@ def twenty_kills(system: System, dice: Dice) -> Measured:
 @row(
     "R03",
     title="SIGKILL of a worker every 2 s for 5 min, 4 workers",
-    promise="progress goes on",
+    promise="progress continues",
     target="≥ 60 % of the throughput without kills, lost 0",
     limit=600,
 )
 def a_kill_every_two_seconds(system: System, dice: Dice) -> Measured:
-    """Compare the effects of a second with and without a kill every other second."""
+    """Compare the throughput with and without a kill every other second."""
     workers = system.workers(processes=4, concurrency=4)
     undisturbed = _throughput(system, BASELINE_SECONDS, lambda: None)
     kills = 0
@@ -85,7 +85,7 @@ def _task(seconds: float) -> Submission:
 
 
 def _kill_one(system: System, workers: Workers, dice: Dice) -> bool:
-    """Kill one of the living workers; False when none is alive this moment."""
+    """Kill one of the living workers; return whether there was one."""
     if registered_now := workers.registered():
         system.kill(dice.choice(registered_now))
     return bool(registered_now)

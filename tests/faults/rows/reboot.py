@@ -1,4 +1,4 @@
-"""The machine goes down and comes up: R18."""
+"""Machine reboot: R18."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CLIENTS = 4
 
 
 class Client(threading.Thread):
-    """Submits over HTTP and writes down what was accepted; an unknown outcome is no acceptance."""
+    """Submits over HTTP and records accepted tasks; an unknown outcome is not recorded."""
 
     def __init__(self, system: System) -> None:
         super().__init__(name="client", daemon=True)
@@ -42,7 +42,7 @@ class Client(threading.Thread):
                     self.system.accepted.add([answer.json()["task_id"]])
 
     def stop(self) -> None:
-        """Submit no more."""
+        """Stop submitting."""
         self._stopped.set()
         self.join()
 
@@ -55,7 +55,7 @@ class Client(threading.Thread):
     limit=420,
 )
 def reboots(system: System, dice: Dice) -> Measured:
-    """Cut everything off under load, bring it up again, and look for what was accepted."""
+    """Kill everything under load, start it again, and look for every accepted task."""
     clients = [Client(system) for _ in range(CLIENTS)]
     slowest = 0.0
     _bring_up(system, clients)
@@ -98,7 +98,7 @@ def _bring_up(system: System, clients: list[Client]) -> None:
 
 
 def _go_down(system: System) -> None:
-    """Kill everything at once, without a word."""
+    """Kill everything at once with SIGKILL."""
     for process in marked():
         os.kill(process.pid, signal.SIGKILL)
     system.server.kill()

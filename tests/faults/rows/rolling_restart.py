@@ -1,4 +1,4 @@
-"""A fleet is replaced under load: R10."""
+"""Rolling restart under load: R10."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Feeder(threading.Thread):
         self._stopped = threading.Event()
 
     def run(self) -> None:
-        """Submit, making up for what was missed."""
+        """Submit; catch up after a delay."""
         due = time.monotonic()
         while not self._stopped.wait(max(0.0, due - time.monotonic())):
             self._system.submit([prepare("test.effect", {"seconds": 0.1})])
@@ -46,7 +46,7 @@ class Feeder(threading.Thread):
         connection.close()
 
     def stop(self) -> None:
-        """Submit no more."""
+        """Stop submitting."""
         self._stopped.set()
         self.join()
 
@@ -55,11 +55,11 @@ class Feeder(threading.Thread):
     "R10",
     title=f"rolling restart of {FLEET} workers ×{ROUNDS} under load",
     promise="zero downtime",
-    target="lost 0, doubled 0, p95 latency ≤ 2 × that without restarts",
+    target="lost 0, doubled 0, p95 latency ≤ 2 × without restarts",
     limit=600,
 )
 def rolling_restarts(system: System, dice: Dice) -> Measured:
-    """Replace each worker ten times, a fresh one registered before the old one is told to stop."""
+    """Replace each worker ten times, with a new one registered before the old one gets SIGTERM."""
     rounds = 3 if system.quick else ROUNDS
     fleet = [system.workers(processes=1, concurrency=4) for _ in range(FLEET)]
     feeder = Feeder(system)

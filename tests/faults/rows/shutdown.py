@@ -1,4 +1,4 @@
-"""Workers are told to stop: R06 to R09."""
+"""Stop signals to workers: R06 to R09."""
 
 from __future__ import annotations
 
@@ -74,10 +74,10 @@ def sigterm_under_load(system: System, dice: Dice) -> Measured:
     target="process gone ≤ 25 s, restart ≤ 5 s after",
     limit=180,
 )
-def sigterm_with_deaf_tasks(system: System, dice: Dice) -> Measured:
-    """Stop a worker whose handlers do not listen, beside one that can take over."""
+def sigterm_with_long_tasks(system: System, dice: Dice) -> Measured:
+    """Stop a worker with handlers that ignore it, beside one that can take over."""
     file = system.directory / "go on"
-    system.submit([_deaf(file) for _ in range(4)])
+    system.submit([_long_task(file) for _ in range(4)])
     stopping = system.workers(
         processes=1, concurrency=4, WORKER_STOP_GRACE_PERIOD=_grace(DRAIN_LIMIT)
     )
@@ -100,14 +100,14 @@ def sigterm_with_deaf_tasks(system: System, dice: Dice) -> Measured:
 @row(
     "R08",
     title="drain of 90 s (more than 3 leases) with a rescuer at work",
-    promise="heartbeat lives through the drain",
+    promise="the heartbeat continues during the drain",
     target="duplicate starts 0",
     limit=240,
 )
 def a_long_drain(system: System, dice: Dice) -> Measured:
-    """Drain for six leases beside a worker that rescues whatever looks dead."""
+    """Drain for six leases beside a worker that rescues the tasks of dead workers."""
     file = system.directory / "go on"
-    system.submit([_deaf(file) for _ in range(4)])
+    system.submit([_long_task(file) for _ in range(4)])
     draining = system.workers(
         processes=1, concurrency=4, WORKER_STOP_GRACE_PERIOD=_grace(2 * LONG_DRAIN)
     )
@@ -132,40 +132,40 @@ def a_long_drain(system: System, dice: Dice) -> Measured:
 @row(
     "R09",
     title="two SIGTERMs / SIGINT then SIGTERM / SIGHUP, threads and children busy",
-    promise="no orphan",
+    promise="no orphaned process",
     target="0 processes 5 s after",
     limit=180,
 )
 def impatient_signals(system: System, dice: Dice) -> Measured:
-    """Stop a worker in each impatient way while its threads are deaf and its children sleep."""
+    """Send each sequence of signals while threads ignore the stop and children sleep."""
     rounds = {
         "TERM TERM": [signal.SIGTERM, signal.SIGTERM],
         "INT TERM": [signal.SIGINT, signal.SIGTERM],
         "HUP": [signal.SIGHUP],
     }
-    left, told = 0, []
+    left, summaries = 0, []
     file = system.directory / "go on"
     for name, signals in rounds.items():
-        # The tasks of the rounds before may run again and count as well.
+        # Tasks of earlier rounds may run again and count too.
         began = Effect.objects.count()
-        system.submit([_deaf(file), *(_sleeping(system, name, n) for n in range(2))])
+        system.submit([_long_task(file), *(_sleeping(system, name, n) for n in range(2))])
         workers = system.workers(processes=2, concurrency=4, WORKER_STOP_GRACE_PERIOD=_grace(2))
         wait_until(lambda n=began: Effect.objects.count() >= n + 3, within=30, what="begun")
         family = [workers.pid, *workers.descendants()]
         workers.signal(signals[0])
         for number in signals[1:]:
-            # Closer together they would count as one.
+            # Closer together they could merge into one.
             time.sleep(1)
             workers.signal(number)
         seconds = _until_gone(family)
         left += sum(map(is_running, family))
-        told.append(f"{name} {seconds:.1f} s")
+        summaries.append(f"{name} {seconds:.1f} s")
     file.touch()
     system.workers(processes=1, concurrency=8)
     system.wait_until_ended(within=60)
     return Measured(
         f"{left} left; the last of {len(family)} processes gone, after the last signal: "
-        f"{', '.join(told)}",
+        f"{', '.join(summaries)}",
         met=left == 0,
     )
 
@@ -174,13 +174,13 @@ def _grace(seconds: float) -> str:
     return f"{seconds:g}s"
 
 
-def _deaf(file: Path) -> Submission:
+def _long_task(file: Path) -> Submission:
     return prepare("test.plain_effect", {"file": str(file), "within": 170})
 
 
 def _sleeping(system: System, name: str, number: int) -> Submission:
-    given = {"do": "sleep", "file": str(system.directory / f"{name}-{number}")}
-    return prepare("test.harm", given, max_attempts=1)
+    input = {"do": "sleep", "file": str(system.directory / f"{name}-{number}")}
+    return prepare("test.harm", input, max_attempts=1)
 
 
 def _stop(workers: Workers) -> tuple[int, float]:
