@@ -12,10 +12,10 @@ from rest_framework.request import Request
 
 
 class ApiKeyAuthentication(BaseAuthentication):
-    """Find the user of a key by its digest: one query, and one refusal for every reason."""
+    """Look up the user of a key by its digest: one query, and the same 401 for every reason."""
 
     def authenticate(self, request: Request) -> tuple[User, AuthToken] | None:
-        """Return the user and the key, or None without a bearer; raise AuthenticationFailed."""
+        """Return user and key, or None without a bearer token; raise AuthenticationFailed."""
         scheme, _, secret = get_authorization_header(request).partition(b" ")
         if scheme.lower() != b"bearer":
             return None
@@ -26,5 +26,5 @@ class ApiKeyAuthentication(BaseAuthentication):
         return key.user, key
 
     def authenticate_header(self, request: Request) -> str:
-        """Return the challenge of a 401."""
+        """Return the `WWW-Authenticate` challenge of a 401."""
         return 'Bearer realm="api"'

@@ -1,4 +1,4 @@
-"""Which tasks a list shows."""
+"""Filters of the task lists."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from rest_framework.exceptions import ValidationError
 from tasks.models import Lane, Status, Task
 from tasks.models.task import TaskQuerySet
 
-# Not a filter's: they belong to the pages.
+# Query parameters of the pagination, not of the filters.
 _PAGING = {"cursor", "page_size"}
 
 
 class StrictFilterSet(FilterSet):
-    """Filters that refuse what they do not know: a misspelt one would show, or purge, too much."""
+    """Filters that refuse unknown parameters: a misspelt one would show, or purge, too much."""
 
     base_filters: ClassVar[dict[str, django_filters.Filter]]
 
     @classmethod
-    def apply(cls, asked: Mapping[str, Any], tasks: TaskQuerySet) -> TaskQuerySet:
-        """Return the tasks asked for; raise ValidationError naming each wrong parameter."""
-        unknown = sorted(set(asked) - set(cls.base_filters) - _PAGING)
+    def apply(cls, parameters: Mapping[str, Any], tasks: TaskQuerySet) -> TaskQuerySet:
+        """Return the matching tasks; raise ValidationError naming each invalid parameter."""
+        unknown = sorted(set(parameters) - set(cls.base_filters) - _PAGING)
         if unknown:
             raise ValidationError(dict.fromkeys(unknown, "There is no such filter."))
-        filters = cls(data=asked, queryset=tasks)
+        filters = cls(data=parameters, queryset=tasks)
         if errors := filters.errors:
             raise ValidationError(errors)
         filtered: TaskQuerySet = filters.qs
@@ -50,7 +50,7 @@ class TaskFilters(StrictFilterSet):
         fields: list[str] = []
 
     def in_lane(self, tasks: TaskQuerySet, name: str, lane: str) -> TaskQuerySet:
-        """Keep what waits in a lane."""
+        """Return the tasks of a lane."""
         return tasks.in_lane(lane)
 
 

@@ -1,4 +1,4 @@
-"""How the OpenAPI document describes the query parameters of lists."""
+"""Query parameters of lists, as the OpenAPI document describes them."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ def list_parameters(filters: type[StrictFilterSet]) -> list[OpenApiParameter]:
         "type": "integer", "minimum": 1, "maximum": MAX_PAGE_SIZE, "default": PAGE_SIZE
     }  # fmt: skip
     return [
-        *(_parameter(name, one) for name, one in filters.base_filters.items()),
-        OpenApiParameter("cursor", str, description="From the `next` or `previous` of a page."),
+        *(_parameter(name, rule) for name, rule in filters.base_filters.items()),
+        OpenApiParameter("cursor", str, description="Taken from the `next` or `previous` link."),
         OpenApiParameter("page_size", size),
     ]
 
 
-def _parameter(name: str, one: django_filters.Filter) -> OpenApiParameter:
-    choices = one.extra.get("choices")
+def _parameter(name: str, rule: django_filters.Filter) -> OpenApiParameter:
+    choices = rule.extra.get("choices")
     return OpenApiParameter(
         name,
-        _TYPES.get(type(one), OpenApiTypes.STR),
+        _TYPES.get(type(rule), OpenApiTypes.STR),
         enum=[value for value, _ in choices] if choices else None,
-        description=one.extra.get("help_text", ""),
+        description=rule.extra.get("help_text", ""),
     )

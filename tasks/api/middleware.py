@@ -1,4 +1,4 @@
-"""Answers to what fails before or beside a DRF view."""
+"""Middleware: error answers for failures outside DRF views, and security headers."""
 
 from __future__ import annotations
 
@@ -25,32 +25,32 @@ GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 
 class DatabaseOutageMiddleware:
-    """Answer 503 wherever the database failed, in views and in the middleware below."""
+    """Answer 503 when the database failed in a view or in inner middleware."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        """Replace Django's 500 when a lost database is its cause."""
+        """Replace Django's 500 when the database caused it."""
         response = self._get_response(request)
         problem = problem_of(vars(request).get("failure"))
         if problem is None or problem.type is not problems.DATABASE_UNAVAILABLE:
             return response
         if answers_json(request):
             return problem.response(instance=request.path)
-        # Rendered without the request: its user would be asked of the database.
+        # Rendered without the request: its user would be read from the database.
         page = render_to_string("503.html")
         return HttpResponse(page, status=problem.type.status, headers=problem.headers)
 
 
 class ApiMiddleware:
-    """Keep Django's HTML ways off the API's routes: no forms in, no error pages out."""
+    """Keep HTML forms and HTML error pages out of the API's routes."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        """Refuse bodies whose end cannot be found, and make problems of error pages."""
+        """Refuse chunked bodies, and turn error pages into problem documents."""
         if "HTTP_TRANSFER_ENCODING" in request.META and not request.META.get("CONTENT_LENGTH"):
             detail = "This server cannot read a chunked body."
             problem = Problem(type=problems.LENGTH_REQUIRED, detail=detail)
@@ -63,21 +63,21 @@ class ApiMiddleware:
     def process_view(
         self, request: HttpRequest, view: Any, args: list[Any], kwargs: dict[str, Any]
     ) -> None:
-        """Take the label off what clients call a form, lest DRF treats our JSON as one.
+        """Remove a form's content type, so that DRF does not parse a JSON body as a form.
 
-        It would look for a CSRF token in an array, and read an absent boolean as false.
+        DRF would look for a CSRF token in an array, and read a missing boolean as false.
         """
         if _is_api(view) and is_form_media_type(request.META.get("CONTENT_TYPE", "")):
             del request.META["CONTENT_TYPE"]
 
 
 class PolicyMiddleware(CSPMiddleware):
-    """django-csp's, with one policy for all that is no page: it needs nothing loaded."""
+    """django-csp's policy for pages; all other responses may load nothing."""
 
     def process_response(
         self, request: HttpRequest, response: HttpResponseBase
     ) -> HttpResponseBase:
-        """Say what a browser may load for this answer."""
+        """Set the Content-Security-Policy of this response."""
         if _is_page(response):
             return super().process_response(request, response)
         response.headers.setdefault(HEADER, "default-src 'none'; frame-ancestors 'none'")
@@ -99,7 +99,7 @@ def _as_problem(page: HttpResponseBase, *, instance: str) -> HttpResponse:
 
 
 def answers_json(request: HttpRequest) -> bool:
-    """Tell whether the caller of this path expects JSON rather than a page."""
+    """Return whether the caller of this path expects JSON rather than a page."""
     try:
         view = resolve(request.path_info, getattr(request, "urlconf", None)).func
     except Resolver404:
@@ -114,6 +114,6 @@ def _is_api(view: Any) -> bool:
 
 @receiver(got_request_exception)
 def remember_failure(request: HttpRequest | None = None, **_: Any) -> None:
-    """Keep the error for DatabaseOutageMiddleware, which only sees the 500 made of it."""
+    """Keep the error for DatabaseOutageMiddleware, which sees only the resulting 500."""
     if request is not None:
         vars(request)["failure"] = sys.exc_info()[1]

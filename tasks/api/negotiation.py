@@ -1,4 +1,4 @@
-"""Which parser and which renderer: there is JSON alone, whatever its label."""
+"""Content negotiation: JSON only, under any content type."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _JSON = "application/json"
 
 
 class JSONNegotiation(DefaultContentNegotiation):
-    """Take at its word who sends JSON, and accepts it or anything; DRF's own sees to the rest."""
+    """Choose JSON at once for the usual headers; leave all others to DRF's slower negotiation."""
 
     def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser | None:
-        """Return the parser of what was sent, or None where there is none."""
+        """Return the parser for the request's content type, or None if there is none."""
         first = next(iter(parsers), None)
         if first and first.media_type == _JSON == request.META.get("CONTENT_TYPE"):
             return first
@@ -25,10 +25,11 @@ class JSONNegotiation(DefaultContentNegotiation):
     def select_renderer(
         self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
     ) -> tuple[BaseRenderer, str]:
-        """Return the renderer of what is accepted, and its media type; raise NotAcceptable."""
+        """Return the renderer for the Accept header, and its media type; raise NotAcceptable."""
         first = next(iter(renderers))
         accepted = request.META.get("HTTP_ACCEPT", "*/*")
         if first.media_type == _JSON and accepted in ("*/*", _JSON) and not format_suffix:
             return first, _JSON
-        found: tuple[BaseRenderer, str] = super().select_renderer(request, renderers, format_suffix)
-        return found
+        renderer: tuple[BaseRenderer, str]
+        renderer = super().select_renderer(request, renderers, format_suffix)
+        return renderer

@@ -1,4 +1,4 @@
-"""What the OpenAPI document cannot see by itself."""
+"""OpenAPI extensions: the security scheme of the API keys."""
 
 from __future__ import annotations
 
@@ -16,5 +16,5 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):
     name = "apiKey"
 
     def get_security_definition(self, auto_schema: AutoSchema) -> Any:
-        """Return the scheme."""
+        """Return the scheme's OpenAPI object."""
         return build_bearer_security_scheme_object("Authorization", "Bearer")

@@ -1,4 +1,4 @@
-"""Pages that stay where they are while tasks come and go, and never count."""
+"""Pagination by cursor: pages stay stable while tasks come and go; rows are never counted."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MAX_PAGE_SIZE = 200
 
 
 class TaskPages(CursorPagination):
-    """Newest first; links are paths on this server, and what cannot be understood is refused."""
+    """Pages, newest first; links are paths on this server; invalid parameters are refused."""
 
     page_size = PAGE_SIZE
     page_size_query_param = "page_size"
@@ -29,30 +29,30 @@ class TaskPages(CursorPagination):
     ) -> list[Any] | None:
         """Return one page of rows."""
         page: list[Any] | None = super().paginate_queryset(queryset, request, view)
-        # Behind a proxy we may not know under which name we were called.
+        # Behind a proxy the public host name may be unknown.
         self.base_url = request.get_full_path()
         return page
 
     def get_page_size(self, request: Request) -> int:
-        """Return the size asked for; raise ValidationError."""
-        asked = request.query_params.get("page_size", str(PAGE_SIZE))
-        if not (asked.isdecimal() and len(asked) < 4 and 1 <= int(asked) <= MAX_PAGE_SIZE):
+        """Return the requested page size; raise ValidationError."""
+        size = request.query_params.get("page_size", str(PAGE_SIZE))
+        if not (size.isdecimal() and len(size) < 4 and 1 <= int(size) <= MAX_PAGE_SIZE):
             raise ValidationError({"page_size": f"Must be 1 to {MAX_PAGE_SIZE}."})
-        return int(asked)
+        return int(size)
 
     def decode_cursor(self, request: Request) -> Cursor | None:
-        """Return the cursor asked for; raise ValidationError for one that is not ours."""
+        """Return the requested cursor; raise ValidationError for an invalid one."""
         try:
             cursor = super().decode_cursor(request)
             if cursor and cursor.position is not None:
                 self.parse_position(str(cursor.position))
         except (NotFound, ValueError):
-            raise ValidationError({"cursor": "This is no cursor of ours."}) from None
+            raise ValidationError({"cursor": "Invalid cursor."}) from None
         return cursor
 
 
 class FailurePages(TaskPages):
-    """Newest failure first."""
+    """Pages of failed tasks, newest failure first."""
 
     ordering = ("-finished_at", "-id")
     parse_position = staticmethod(dt.datetime.fromisoformat)

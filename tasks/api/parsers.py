@@ -1,4 +1,4 @@
-"""The one way in for request bodies, whatever they are labelled."""
+"""Request bodies: parsed as JSON under every content type."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PIECE_BYTES = 64 * 1024
 
 
 class RefusedBody(APIException):
-    """A body that is not read, with the status that says why: 400, 413 or 415."""
+    """A request body that is refused, with its status: 400, 413 or 415."""
 
     def __init__(self, status: int, detail: str) -> None:
         super().__init__(detail)
@@ -27,7 +27,7 @@ class RefusedBody(APIException):
 class StrictJSONParser(BaseParser):
     """Parse a JSON object or array within bounds; raise RefusedBody.
 
-    An empty body is an empty object: what a route requires, its own fields say better.
+    An empty body is an empty object, so that the route's own checks name the missing fields.
     """
 
     media_type = "application/json"
@@ -50,13 +50,13 @@ class StrictJSONParser(BaseParser):
 
 
 class MislabelledJSONParser(StrictJSONParser):
-    """Parse JSON under any other label: `curl -d` without a header calls it a form."""
+    """Parse JSON under any other content type: `curl -d` sends that of a form by default."""
 
     media_type = "*/*"
 
 
 def _read(stream: IO[Any], headers: Mapping[str, Any]) -> bytes:
-    """Return the body; keep no more of a longer one than is allowed."""
+    """Return the body; stop reading at the size limit."""
     if headers.get("HTTP_CONTENT_ENCODING", "identity") != "identity":
         raise RefusedBody(415, "The body must not be compressed.")
     if int(headers.get("CONTENT_LENGTH") or 0) > MAX_BODY_BYTES:

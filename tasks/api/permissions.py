@@ -1,4 +1,4 @@
-"""Who may call the API."""
+"""Permissions of API callers."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from rest_framework.request import Request
 from tasks.access import may_operate
 
 if TYPE_CHECKING:
-    # DRF imports the default permissions while it makes this class.
+    # DRF imports the default permissions while it defines this class.
     from rest_framework.views import APIView
 
 
 class MayUseApi(BasePermission):
-    """Let in who has a key or a session, and anybody where API_ALLOW_ANONYMOUS says so."""
+    """Admit callers with a key or a session, and all others if API_ALLOW_ANONYMOUS is set."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
-        """Tell whether the caller may use the API at all."""
+        """Return whether the caller may use the API at all."""
         if request.user.is_authenticated:
             return True
         return settings.API_ALLOW_ANONYMOUS and not _changes_from_foreign_page(request)
@@ -29,15 +29,15 @@ class IsOperator(BasePermission):
     """Admit operators."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
-        """Return whether the caller may use routes that change the work of others."""
+        """Return whether the caller may change what others own."""
         return may_operate(request.user)
 
 
 class IsOperatorOrOpen(BasePermission):
-    """Admit operators, and every caller of an API that needs no keys."""
+    """Admit operators, and every caller if API_ALLOW_ANONYMOUS is set."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
-        """Return whether the caller may use a route that the documents call without a key."""
+        """Return whether the caller may use a route documented to need no key."""
         if settings.API_ALLOW_ANONYMOUS:
             return MayUseApi().has_permission(request, view)
         return may_operate(request.user)
@@ -49,7 +49,7 @@ def is_operator(view: APIView) -> bool:
 
 
 def _changes_from_foreign_page(request: Request) -> bool:
-    """Tell whether some web page makes its visitor's browser write to us.
+    """Return whether a page of another site made its visitor's browser send a write.
 
     Without credentials there is no CSRF token to check, and a developer's API listens on localhost.
     """

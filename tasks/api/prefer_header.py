@@ -1,15 +1,15 @@
-"""What a caller would like (RFC 7240), and may not get."""
+"""The `Prefer` request header (RFC 7240): how long a caller is willing to wait."""
 
 from __future__ import annotations
 
 import re
 
-# A connection that says nothing for longer is cut by many a proxy.
+# In seconds: many proxies close a connection that is silent for longer.
 LONGEST_WAIT = 30
 _WAIT = re.compile(r'(?:^|,)\s*wait\s*=\s*"?(\d{1,9})"?\s*(?=$|[,;])', re.IGNORECASE | re.ASCII)
 
 
 def seconds_to_wait(prefer: str) -> int | None:
-    """Return for how long the answer may be waited for, None where the caller said nothing."""
-    wanted = _WAIT.search(prefer)
-    return min(int(wanted[1]), LONGEST_WAIT) if wanted else None
+    """Return for how many seconds the answer may wait, None if the header sets no time."""
+    wait = _WAIT.search(prefer)
+    return min(int(wait[1]), LONGEST_WAIT) if wait else None

@@ -1,4 +1,4 @@
-"""The one way out for JSON."""
+"""JSON renderer of every response."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _encode_other = JSONEncoder().default
 
 
 class OrjsonRenderer(BaseRenderer):
-    """Render JSON; instants as ISO 8601 with Z, UUIDs as text, decimals as numbers."""
+    """Render JSON: times as ISO 8601 with Z, UUIDs as text, decimals as numbers."""
 
     media_type = "application/json"
     format = "json"
@@ -26,13 +26,13 @@ class OrjsonRenderer(BaseRenderer):
         accepted_media_type: str | None = None,
         renderer_context: Mapping[str, Any] | None = None,
     ) -> bytes:
-        """Return the document, nothing for None."""
+        """Return the JSON of the data, empty for None."""
         if data is None:
             return b""
         try:
             return orjson.dumps(data, default=_encode_other, option=orjson.OPT_UTC_Z)
         except orjson.JSONEncodeError:
-            # Results may hold what orjson does not write: integers beyond 64 bits, other keys.
+            # orjson cannot write integers beyond 64 bits and keys that are not text.
             return json.dumps(
                 data, cls=JSONEncoder, ensure_ascii=False, separators=(",", ":")
             ).encode()

@@ -1,4 +1,4 @@
-"""What several views answer alike."""
+"""Responses that several views share."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
     str,
     "header",
-    description="Your name for this request: sent again with the same body it makes no second task,"
-    " but answers 200 with the first one's.",
+    description="A key of your own for this request. If you send the same request again with the"
+    " same key, no second task is created; the response is 200 with the first task.",
 )
 
 
 def accepted(document: Any, *, at: str, task: Task | None = None) -> Response:
-    """Return a 202 that says where to look, and when it is worth it.
+    """Return a 202 with the path to poll and the seconds to wait before that.
 
-    A repetition of an earlier request, by its Idempotency-Key, gets that one's task, and a 200.
+    A request that repeats an earlier Idempotency-Key gets a 200 with the earlier request's task.
     """
     seconds = seconds_until_due(task) if task else 1
     headers = {"Location": at, "Retry-After": str(seconds)}
@@ -37,14 +37,14 @@ def accepted(document: Any, *, at: str, task: Task | None = None) -> Response:
 
 
 def seconds_until_due(task: Task) -> int:
-    """Return after how many whole seconds a task may have ended, at least one."""
+    """Return in how many whole seconds a task is due, at least one."""
     if task.scheduled_at is None:
         return 1
     return max(1, math.ceil((task.scheduled_at - timezone.now()).total_seconds()))
 
 
 class OpenView(APIView):
-    """A view that anybody may ask, and that needs no database to answer."""
+    """A view without authentication, which would need the database."""
 
     authentication_classes = ()
     permission_classes = (AllowAny,)

@@ -1,4 +1,4 @@
-"""Routes that answer with and without a trailing slash, and are documented once."""
+"""Routes: each is served with and without a trailing slash, and documented once."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path
 
 View = Callable[..., HttpResponseBase]
-# path, path's regular expression, method, view: what drf-spectacular found.
+# Path, the path's regular expression, method, view: as drf-spectacular lists them.
 Endpoint = tuple[str, str, str, Any]
 
 
 def route(spelling: str, view: View, *, name: str | None = None) -> list[URLPattern]:
-    """Return the patterns of one route; the spelling given is the one that is documented."""
+    """Return the patterns of one route; the documented one is the given spelling."""
     other = spelling.removesuffix("/") if spelling.endswith("/") else f"{spelling}/"
     return [path(spelling, view, name=name), path(other, view)]
 

@@ -1,4 +1,4 @@
-"""From a request's body to what the verbs submit."""
+"""Submissions: from a request's body to the arguments of `submit`."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def task_options(body: Any) -> dict[str, Any]:
     """Return the arguments of `submit`; raise InvalidInput."""
     options = dict(TASK.check(body))
     if "scheduled_at" in options:
-        options["scheduled_at"] = _moment(options["scheduled_at"])
-    # JSON knows one kind of number, and 1.0 passes for an integer.
+        options["scheduled_at"] = _due_time(options["scheduled_at"])
+    # JSON has one type of number, and JSON Schema accepts 1.0 as an integer.
     for name, number in (("priority", int), ("max_attempts", int), ("delay", float)):
         if name in options:
             options[name] = number(options[name])
@@ -35,53 +35,53 @@ def task_options(body: Any) -> dict[str, Any]:
 
 
 def caller_options(request: Request) -> dict[str, Any]:
-    """Return the arguments of `submit` that come with the request, not with its body."""
+    """Return the arguments of `submit` that come from the request's user and headers."""
     return {
         "owner": request.user if request.user.is_authenticated else None,
         "idempotency_key": request.META.get("HTTP_IDEMPOTENCY_KEY"),
     }
 
 
-def batch(body: Any) -> list[Submission]:
-    """Return what an array, or an object with one, wants submitted; raise InvalidInput.
+def batch_submissions(body: Any) -> list[Submission]:
+    """Return the submissions in an array, or in an object with one; raise InvalidInput.
 
-    Errors name the index of each task that is not valid, and nothing is submitted.
+    Errors name the index of each invalid task.
     """
     prefix = "tasks." if isinstance(body, dict) else ""
     items = BATCH.check(body if prefix else {"tasks": body})["tasks"]
-    found: list[Submission] = []
+    submissions: list[Submission] = []
     errors: list[FieldError] = []
     for index, item in enumerate(items):
-        at = f"{prefix}{index}"
+        path = f"{prefix}{index}"
         try:
-            found.append(prepare(**task_options(item)))
+            submissions.append(prepare(**task_options(item)))
         except UnknownKind as error:
-            errors.append(FieldError(f"{at}.kind", str(error)))
+            errors.append(FieldError(f"{path}.kind", str(error)))
         except InvalidInput as error:
-            errors += _at(error.errors, at)
+            errors += _below(path, error.errors)
         if len(errors) >= MAX_REPORTED_ERRORS:
             break
     if errors:
         raise InvalidInput(errors[:MAX_REPORTED_ERRORS])
-    return found
+    return submissions
 
 
-def _at(errors: list[FieldError], at: str) -> list[FieldError]:
-    return [FieldError(f"{at}.{one.field}".rstrip("."), one.message) for one in errors]
+def _below(path: str, errors: list[FieldError]) -> list[FieldError]:
+    return [FieldError(f"{path}.{error.field}".rstrip("."), error.message) for error in errors]
 
 
-def _moment(text: str) -> dt.datetime:
+def _due_time(text: str) -> dt.datetime:
     try:
-        moment = dt.datetime.fromisoformat(text)
+        due = dt.datetime.fromisoformat(text)
     except ValueError:
-        raise _wrong_moment("This is no date and time of ISO 8601.") from None
-    if moment.tzinfo is None:
-        raise _wrong_moment("The time zone is missing, such as Z or +02:00.")
-    # Also keeps out the few moments that only exist in some time zones.
-    if abs(moment - timezone.now()) > SCHEDULE_LIMIT:
-        raise _wrong_moment("This is more than ten years away.")
-    return moment
+        raise _invalid_due_time("Invalid ISO 8601 date and time.") from None
+    if due.tzinfo is None:
+        raise _invalid_due_time("The time zone is missing, such as Z or +02:00.")
+    # Also excludes the first and last days of the calendar, which overflow in some time zones.
+    if abs(due - timezone.now()) > SCHEDULE_LIMIT:
+        raise _invalid_due_time("The time is more than ten years away.")
+    return due
 
 
-def _wrong_moment(message: str) -> InvalidInput:
+def _invalid_due_time(message: str) -> InvalidInput:
     return InvalidInput([FieldError("scheduled_at", message)])

@@ -1,10 +1,10 @@
-"""The routes of the canonical API, of health and of the documentation."""
+"""Routes of the canonical API, of health and of the documentation."""
 
 from __future__ import annotations
 
 from drf_spectacular.views import SpectacularAPIView
 
-from tasks.api import openapi  # noqa: F401 describes the API keys by being imported
+from tasks.api import openapi  # noqa: F401 its import registers the scheme of the API keys
 from tasks.api.routes import route
 from tasks.api.views import (
     batches,

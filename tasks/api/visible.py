@@ -1,4 +1,4 @@
-"""Whose tasks a caller sees, and whose they may move."""
+"""Visibility: which tasks a caller may see and change."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tasks.stats.task_by_id import task_by_id
 
 
 def visible_task(view: APIView, task_id: uuid.UUID, *, only: Sequence[str] = ()) -> Task:
-    """Return a task that the caller sees; raise Http404, be it another's or nobody's."""
+    """Return a task; raise Http404 if there is none or the caller may not see it."""
     task = task_by_id(task_id, user=view.request.user, only=only)
     if task is None:
         raise Http404
@@ -25,7 +25,7 @@ def visible_task(view: APIView, task_id: uuid.UUID, *, only: Sequence[str] = ())
 
 
 def changeable_task(view: APIView, task_id: uuid.UUID) -> Task:
-    """Return a task that the caller may move; raise Http404, or PermissionDenied to onlookers."""
+    """Return a task; raise Http404 as above, PermissionDenied if the caller may only view it."""
     task = visible_task(view, task_id)
     if not may_change(view.request.user, owner_id=task.owner_id):
         raise PermissionDenied("You can view this task but not change it.")
@@ -33,6 +33,6 @@ def changeable_task(view: APIView, task_id: uuid.UUID) -> Task:
 
 
 def changeable_failures(view: APIView) -> TaskQuerySet:
-    """Return the failed tasks that the caller may move: an operator's are everybody's."""
+    """Return the failed tasks that the caller may change: all of them for an operator."""
     failed = Task.objects.visible_to(view.request.user).filter(status=Status.FAILED)
     return failed if is_operator(view) else failed.filter(owner=view.request.user.pk)

@@ -1,4 +1,4 @@
-"""The two headers about a body that Django cannot take as they come."""
+"""WSGI wrapper: corrects the headers of request bodies for Django."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 
 class BodyHeaders:
-    """Hand a WSGI application only Content-Length and Content-Type that Django understands.
+    """Pass on Content-Length and Content-Type only in forms that Django understands.
 
-    Bodies that come in chunks get a length, as Django would take them for empty. Nothing is read
-    ahead; who reads more than `limit` bytes gets RequestDataTooBig. What is answered goes back
-    in one piece, unless it is a stream.
+    Chunked bodies get a length, because Django would treat them as empty. Nothing is read ahead;
+    reading more than `limit` bytes raises RequestDataTooBig. A response is sent in one piece,
+    unless it is a stream.
     """
 
     def __init__(self, application: Application, *, limit: int) -> None:
@@ -24,24 +24,24 @@ class BodyHeaders:
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """Serve one request."""
-        # Without the flag the server would leave us waiting for the connection to end.
+        # Without the flag, reading the body would block until the connection ends.
         if not environ.get("CONTENT_LENGTH") and environ.get("wsgi.input_terminated"):
             environ["CONTENT_LENGTH"] = str(self._limit)
             environ["wsgi.input"] = _BoundedInput(environ["wsgi.input"], self._limit)
-        # An RFC 2231 parameter in an unknown encoding is an exception before any handler's reach.
+        # An RFC 2231 parameter in an unknown encoding raises before any handler can catch it.
         if "*" in environ.get("CONTENT_TYPE", ""):
             environ["CONTENT_TYPE"] = environ["CONTENT_TYPE"].partition(";")[0]
         response: Any = self._application(environ, start_response)
         if response.streaming:
-            streamed: Iterable[bytes] = response
-            return streamed
-        # The server sends a list at once, and goes through anything else piece by piece.
+            stream: Iterable[bytes] = response
+            return stream
+        # The server sends a list at once, but iterates over anything else.
         response.close()
         return [response.content]
 
 
 class _BoundedInput:
-    """A body read by Django, which asks for as many bytes as the length it was told."""
+    """A body of unknown length, of which Django may read `limit` bytes."""
 
     def __init__(self, body: Any, limit: int) -> None:
         self._body = body

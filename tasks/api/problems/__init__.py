@@ -1,4 +1,4 @@
-"""Problem documents (RFC 9457): their types, which error is which, how OpenAPI describes them."""
+"""Problem documents (RFC 9457): types, mapping from exceptions, OpenAPI description."""
 
 from __future__ import annotations
 

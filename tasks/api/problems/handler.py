@@ -1,4 +1,4 @@
-"""Which problem each error is, and DRF's handler that answers with it."""
+"""Exception handler: the problem document for each exception."""
 
 from __future__ import annotations
 
@@ -38,21 +38,21 @@ RETRY_AFTER_OUTAGE = "5"
 
 
 def problem_handler(error: Exception, context: dict[str, Any]) -> HttpResponse | None:
-    """Answer an error raised in a DRF view; leave our own faults to Django, which logs them."""
+    """Answer an exception raised in a DRF view; leave bugs to Django, which logs them."""
     problem = problem_of(error)
     if problem is None:
         return None
     if isinstance(error, (db.Error, psycopg.Error, RecursionError)):
-        # The class alone: the message of a database error may quote what somebody sent.
+        # The class alone: a database error's message may quote what the caller sent.
         cause = type(error.__cause__ or error).__name__
-        _log.warning("answered with %d after %s", problem.type.status, cause)
+        _log.warning("request failed with %s, answered %d", cause, problem.type.status)
     set_rollback()
     return problem.response(instance=context["request"].path)
 
 
 @singledispatch
 def problem_of(error: BaseException | None) -> Problem | None:
-    """Return what to say about an error, or None for a fault of ours."""
+    """Return the problem for an exception, or None for a bug of this server."""
     return None
 
 
@@ -115,12 +115,12 @@ def _not_found(error: Exception) -> Problem:
 
 @problem_of.register
 def _permission_denied(error: DjangoPermissionDenied) -> Problem:
-    return Problem(type=types.FORBIDDEN, detail="You may not do this.")
+    return Problem(type=types.FORBIDDEN, detail="You do not have permission to do this.")
 
 
 @problem_of.register
 def _too_large(error: RequestDataTooBig) -> Problem:
-    return Problem(type=types.BODY_TOO_LARGE, detail="The body is larger than is accepted.")
+    return Problem(type=types.BODY_TOO_LARGE, detail="The body is larger than this server accepts.")
 
 
 @problem_of.register(BadRequest)
@@ -128,14 +128,14 @@ def _too_large(error: RequestDataTooBig) -> Problem:
 @problem_of.register(MultiPartParserError)
 @problem_of.register(UnreadablePostError)
 def _bad_request(error: Exception) -> Problem:
-    return Problem(type=types.BAD_REQUEST, detail="The request cannot be understood.")
+    return Problem(type=types.BAD_REQUEST, detail="The request is malformed.")
 
 
 @problem_of.register(db.DataError)
 @problem_of.register(psycopg.DataError)
 @problem_of.register(RecursionError)
 def _unstorable(error: Exception) -> Problem:
-    return Problem(type=types.BAD_REQUEST, detail="A value cannot be stored.")
+    return Problem(type=types.BAD_REQUEST, detail="A value in the request cannot be stored.")
 
 
 @problem_of.register(db.OperationalError)
@@ -153,7 +153,7 @@ def _outage(error: Exception) -> Problem:
 
 @problem_of.register
 def _internal_database_error(error: db.InternalError) -> Problem | None:
-    # Django has no class of its own for a server that is read-only, as a standby is.
+    # Django has no class of its own for a read-only server, such as a standby.
     return problem_of(error.__cause__)
 
 
@@ -168,8 +168,8 @@ def _fields(detail: Any, path: str = "") -> Iterator[FieldError]:
     """Flatten DRF's nested error detail to dotted paths."""
     if isinstance(detail, dict):
         for name, inner in detail.items():
-            own = name == api_settings.NON_FIELD_ERRORS_KEY
-            yield from _fields(inner, path if own else f"{path}.{name}".lstrip("."))
+            is_whole = name == api_settings.NON_FIELD_ERRORS_KEY
+            yield from _fields(inner, path if is_whole else f"{path}.{name}".lstrip("."))
     elif isinstance(detail, list):
         for index, inner in enumerate(detail):
             nested = isinstance(inner, (dict, list))

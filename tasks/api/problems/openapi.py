@@ -1,4 +1,4 @@
-"""How the OpenAPI document describes refusals."""
+"""Error responses, as the OpenAPI document describes them."""
 
 from __future__ import annotations
 
@@ -7,37 +7,41 @@ from typing import Any
 from drf_spectacular.utils import OpenApiResponse
 from rest_framework import serializers
 
-from tasks.api.problems import type_of_status
+from tasks.api.problems import KEY_REUSED, WRONG_STATUS, type_of_status
 
-# Any route may answer these: no key, not allowed, no database.
+# Any route may answer these: no valid key, not allowed, no database.
 _EVERYWHERE = (401, 403, 503)
+# Each stands for one type of problem in every route that documents it.
+_TITLES = {problem_type.status: problem_type.title for problem_type in (WRONG_STATUS, KEY_REUSED)}
 
 
 class FieldErrorSerializer(serializers.Serializer[Any]):
-    """What is wrong with one value."""
+    """An invalid value."""
 
-    field = serializers.CharField(allow_blank=True, help_text="Its place, with dots between names.")
+    field = serializers.CharField(
+        allow_blank=True, help_text="The path to the value, with dots between names."
+    )
     message = serializers.CharField()
 
 
 class ProblemSerializer(serializers.Serializer[Any]):
     """A problem document (RFC 9457)."""
 
-    type = serializers.CharField(help_text="A stable identifier, and where it is explained.")
+    type = serializers.CharField(help_text="A stable identifier; also the path of its explanation.")
     title = serializers.CharField()
     status = serializers.IntegerField()
     detail = serializers.CharField()
-    instance = serializers.CharField(help_text="The path that was asked for.")
+    instance = serializers.CharField(help_text="The path of the request.")
     # Shadows a property that only matters to serializers that parse.
     errors = FieldErrorSerializer(many=True, required=False)  # type: ignore[assignment]
 
 
 def refusals(*statuses: int) -> dict[tuple[int, str], OpenApiResponse]:
-    """Return the documented refusals of a route, those that any route may answer included."""
+    """Return the documented error responses of a route, including those of every route."""
     return {
         (status, "application/problem+json"): OpenApiResponse(
             ProblemSerializer,
-            description=type_of_status(status).title,
+            description=_TITLES.get(status) or type_of_status(status).title,
         )
         for status in sorted({*statuses, *_EVERYWHERE})
     }

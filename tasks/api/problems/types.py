@@ -1,4 +1,4 @@
-"""Problem documents (RFC 9457): what the API says when it does not do what was asked."""
+"""Problem documents (RFC 9457): the types of error that the API returns."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from django.utils.encoding import escape_uri_path
 
 from tasks.errors import FieldError
 
-# Sentences quote what was sent, which may be megabytes.
+# Details quote values of the request, which may have megabytes.
 _LONGEST_TEXT = 500
 
 
 @dataclass(frozen=True)
 class ProblemType:
-    """A stable identifier that clients may switch on, its status and its title."""
+    """A stable identifier that clients may compare, its status and its title."""
 
     uri: str
     status: int
@@ -27,29 +27,29 @@ class ProblemType:
 
 
 BAD_REQUEST = ProblemType("/problems/bad-request", 400, "The request is not valid")
-MALFORMED_BODY = ProblemType("/problems/malformed-body", 400, "The body is not acceptable JSON")
+MALFORMED_BODY = ProblemType("/problems/malformed-body", 400, "The body is not valid JSON")
 INVALID_INPUT = ProblemType("/problems/invalid-input", 400, "Some values are not valid")
-UNKNOWN_KIND = ProblemType("/problems/unknown-kind", 400, "There is no such kind of task")
+UNKNOWN_KIND = ProblemType("/problems/unknown-kind", 400, "The kind of task does not exist")
 NOT_AUTHENTICATED = ProblemType("/problems/not-authenticated", 401, "A valid API key is needed")
 WRONG_SIGNATURE = ProblemType(
-    "/problems/wrong-signature", 401, "The signature does not fit the body"
+    "/problems/wrong-signature", 401, "The signature does not match the body"
 )
-FORBIDDEN = ProblemType("/problems/forbidden", 403, "This is not allowed")
-NOT_FOUND = ProblemType("/problems/not-found", 404, "There is nothing here")
-METHOD_NOT_ALLOWED = ProblemType("/problems/method-not-allowed", 405, "The method does not apply")
-NOT_ACCEPTABLE = ProblemType("/problems/not-acceptable", 406, "Only JSON can be sent back")
+FORBIDDEN = ProblemType("/problems/forbidden", 403, "You do not have permission")
+NOT_FOUND = ProblemType("/problems/not-found", 404, "Not found")
+METHOD_NOT_ALLOWED = ProblemType("/problems/method-not-allowed", 405, "The method is not allowed")
+NOT_ACCEPTABLE = ProblemType("/problems/not-acceptable", 406, "Responses are JSON only")
 WRONG_STATUS = ProblemType("/problems/wrong-status", 409, "The task's status does not allow this")
-LENGTH_REQUIRED = ProblemType("/problems/length-required", 411, "The body needs a Content-Length")
+LENGTH_REQUIRED = ProblemType("/problems/length-required", 411, "A Content-Length is required")
 KEY_REUSED = ProblemType(
     "/problems/idempotency-key-reused", 422, "The Idempotency-Key belongs to another request"
 )
 BODY_TOO_LARGE = ProblemType("/problems/body-too-large", 413, "The body is too large")
 UNSUPPORTED_MEDIA_TYPE = ProblemType(
-    "/problems/unsupported-media-type", 415, "The body must be plain JSON"
+    "/problems/unsupported-media-type", 415, "The body must be uncompressed JSON"
 )
 THROTTLED = ProblemType("/problems/throttled", 429, "Too many requests")
 INTERNAL_ERROR = ProblemType("/problems/internal-error", 500, "The server failed")
-NOT_CONFIGURED = ProblemType("/problems/not-configured", 503, "A setting is missing here")
+NOT_CONFIGURED = ProblemType("/problems/not-configured", 503, "A setting of the server is missing")
 DATABASE_UNAVAILABLE = ProblemType(
     "/problems/database-unavailable", 503, "The database is not available"
 )
@@ -74,13 +74,13 @@ _BY_STATUS = {
 
 
 def type_of_status(status: int) -> ProblemType:
-    """Return what an error says that has no more than its status to tell."""
+    """Return the type of an error that has only a status."""
     return _BY_STATUS.get(status) or ProblemType("about:blank", status, HTTPStatus(status).phrase)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """One occurrence: its type, a sentence, what is wrong field by field, and response headers."""
+    """One occurrence: its type, a detail, the invalid fields, and response headers."""
 
     type: ProblemType
     detail: str
@@ -88,7 +88,7 @@ class Problem:
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def response(self, *, instance: str) -> HttpResponse:
-        """Return the answer to the request for this path."""
+        """Return the response to the request for this path."""
         document: dict[str, Any] = {
             "type": self.type.uri,
             "title": self.type.title,

@@ -1,1 +1,1 @@
-"""What goes over the wire, a module a resource: request bodies, response schemas, documents."""
+"""Wire format, one module per resource: request bodies, response schemas, documents."""

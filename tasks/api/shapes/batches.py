@@ -1,4 +1,4 @@
-"""Batches as the API shows them, and the body of their request."""
+"""Wire format of batches."""
 
 from __future__ import annotations
 
@@ -16,38 +16,37 @@ from tasks.stats import BatchProgress
 
 
 class BatchCreatedSerializer(serializers.Serializer[Any]):
-    """The tasks of a new batch, in the order in which they were sent."""
+    """The ids of a new batch and of its tasks, in the order of the request."""
 
     batch_id = serializers.UUIDField()
     task_ids = serializers.ListField(child=serializers.UUIDField())
 
 
 class BatchLinksSerializer(serializers.Serializer[Any]):
-    """Where to go from here."""
+    """Related resources."""
 
     self = serializers.CharField(help_text=_PATH)
     tasks = serializers.CharField(help_text=_PATH)
 
 
 class BatchSerializer(serializers.Serializer[Any]):
-    """How far a batch is."""
+    """The progress of a batch."""
 
     batch_id = serializers.UUIDField()
-    total = serializers.IntegerField(help_text="How many tasks were submitted.")
-    counts = StatusCountsSerializer(help_text="Deleted tasks are not among them.")
+    total = serializers.IntegerField(help_text="Number of tasks submitted.")
+    counts = StatusCountsSerializer(help_text="Deleted tasks are not counted.")
     progress = serializers.IntegerField(
-        min_value=0, max_value=100, help_text="Percent of the tasks that have ended."
+        min_value=0, max_value=100, help_text="Percentage of the tasks that have ended."
     )
     created_at = serializers.DateTimeField()
     finished_at = serializers.DateTimeField(
-        allow_null=True, help_text="When the last task ended; null while any has not."
+        allow_null=True, help_text="When the last task ended; null until all have ended."
     )
     links = BatchLinksSerializer()
 
 
 def batch_document(batch: Batch, progress: BatchProgress) -> dict[str, Any]:
-    """Return how far a batch is."""
-    own = path_to("api:batch", batch.id)
+    """Return the progress of a batch."""
     return {
         "batch_id": batch.id,
         "total": batch.total,
@@ -55,7 +54,10 @@ def batch_document(batch: Batch, progress: BatchProgress) -> dict[str, Any]:
         "progress": progress.percent,
         "created_at": batch.created_at,
         "finished_at": progress.finished_at,
-        "links": {"self": own, "tasks": f"{reverse('api:tasks')}?batch={batch.id}"},
+        "links": {
+            "self": path_to("api:batch", batch.id),
+            "tasks": f"{reverse('api:tasks')}?batch={batch.id}",
+        },
     }
 
 
@@ -65,7 +67,7 @@ BATCH_LIMIT = 10_000
 _TASKS = {"type": "array", "minItems": 1, "maxItems": BATCH_LIMIT, "items": TASK.schema}
 
 
-# What is checked at once is the frame; each task is checked by itself, to be named by its index.
+# Checks only the outer object; each task is checked by itself, so that errors name its index.
 BATCH = Body(
     {
         "type": "object",

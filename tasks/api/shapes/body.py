@@ -1,4 +1,4 @@
-"""A request's body: a JSON Schema, which is both checked and shown in the OpenAPI document."""
+"""Request bodies: JSON Schemas, which are checked and shown in the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tasks.errors import FieldError, InvalidInput
 
 
 class Body:
-    """The shape of a request's body."""
+    """The JSON Schema of a request's body."""
 
     def __init__(self, schema: Mapping[str, Any]) -> None:
         self.schema = dict(schema)
@@ -24,16 +24,15 @@ class Body:
         return jsonschema_rs.validator_for(self.schema)
 
     def check(self, value: Any) -> dict[str, Any]:
-        """Return the object; raise InvalidInput naming the fields."""
+        """Return the object; raise InvalidInput naming the invalid fields."""
         if not self._validator.is_valid(value):
-            errors = (_errors(error) for error in self._validator.iter_errors(value))
-            found = [one for group in islice(errors, MAX_REPORTED_ERRORS) for one in group]
-            raise InvalidInput(found)
+            schema_errors = islice(self._validator.iter_errors(value), MAX_REPORTED_ERRORS)
+            raise InvalidInput([error for each in schema_errors for error in _field_errors(each)])
         accepted: dict[str, Any] = value
         return accepted
 
 
-def _errors(error: Any) -> list[FieldError]:
+def _field_errors(error: Any) -> list[FieldError]:
     path = list(map(str, error.instance_path))
     match error.kind.name:
         case "additionalProperties":

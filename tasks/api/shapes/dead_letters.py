@@ -1,4 +1,4 @@
-"""Dead letters as the API shows them, and the filter that requests hold."""
+"""Wire format of dead letters."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from rest_framework import serializers
 from tasks.api.shapes.body import Body
 from tasks.api.shapes.tasks import TaskSummarySerializer
 
+_MORE = "Whether matching tasks are left; if so, repeat the request."
+
 
 class FailureGroupSerializer(serializers.Serializer[Any]):
-    """Failed tasks of one kind with one type of error."""
+    """The number of failed tasks of one kind with one type of error."""
 
     kind = serializers.CharField()
     error_type = serializers.CharField(allow_null=True)
@@ -19,7 +21,7 @@ class FailureGroupSerializer(serializers.Serializer[Any]):
 
 
 class DeadLettersSerializer(serializers.Serializer[Any]):
-    """A page of failed tasks, newest failure first, and all of them counted in groups."""
+    """A page of failed tasks, newest failure first, and counts of all matching ones by group."""
 
     groups = FailureGroupSerializer(many=True)
     next = serializers.CharField(allow_null=True)
@@ -28,17 +30,17 @@ class DeadLettersSerializer(serializers.Serializer[Any]):
 
 
 class RetriedSerializer(serializers.Serializer[Any]):
-    """How many failed tasks were queued again."""
+    """The number of failed tasks that were queued again."""
 
     retried = serializers.IntegerField()
-    more = serializers.BooleanField(help_text="Whether some are left: ask again.")
+    more = serializers.BooleanField(help_text=_MORE)
 
 
 class PurgedSerializer(serializers.Serializer[Any]):
-    """How many failed tasks were deleted."""
+    """The number of failed tasks that were deleted."""
 
     purged = serializers.IntegerField()
-    more = serializers.BooleanField(help_text="Whether some are left: ask again.")
+    more = serializers.BooleanField(help_text=_MORE)
 
 
 PURGE_ALL = "all"
@@ -54,7 +56,7 @@ FAILURES = Body(
             "batch": {"type": "string", "format": "uuid"},
             "failed_after": {"type": "string", "format": "date-time"},
             "failed_before": {"type": "string", "format": "date-time"},
-            PURGE_ALL: {"const": True, "description": "Every failed task that you may touch."},
+            PURGE_ALL: {"const": True, "description": "Every failed task that you may change."},
         },
         "minProperties": 1,
         "additionalProperties": False,

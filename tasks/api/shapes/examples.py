@@ -1,4 +1,4 @@
-"""Examples in the OpenAPI document."""
+"""Request examples in the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _TASK = {"kind": "text.analyze", "input": {"text": "To be, or not to be, that is
 SUBMISSIONS = [
     OpenApiExample("At once", value=_TASK, request_only=True),
     OpenApiExample(
-        "In a minute, before others",
+        "In a minute, before other tasks",
         value={**_TASK, "delay": 60, "priority": 10, "metadata": {"source": "example"}},
         request_only=True,
     ),

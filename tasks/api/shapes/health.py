@@ -1,4 +1,4 @@
-"""Health, workers and circuit breakers as the API shows them."""
+"""Wire format of health, workers and circuit breakers."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from tasks.stats import Liveness
 
 
 class AliveSerializer(serializers.Serializer[Any]):
-    """The process answers."""
+    """The process responds."""
 
     status = serializers.ChoiceField(["ok"])
 
 
 class ReadySerializer(serializers.Serializer[Any]):
-    """Whether requests can be served."""
+    """Whether this process can serve requests."""
 
     status = serializers.ChoiceField(["ready", "not ready"])
     database = serializers.ChoiceField(["ok", "unreachable"])
@@ -24,13 +24,13 @@ class ReadySerializer(serializers.Serializer[Any]):
 
 
 class QueueHealthSerializer(serializers.Serializer[Any]):
-    """What waits."""
+    """The number of waiting tasks."""
 
-    waiting = serializers.IntegerField(help_text="Due tasks, counted up to 1,000.")
+    waiting = serializers.IntegerField(help_text="Number of due tasks; counting stops at 1,000.")
 
 
 class WorkersHealthSerializer(serializers.Serializer[Any]):
-    """How many worker processes are in which state."""
+    """The number of worker processes in each state."""
 
     alive = serializers.IntegerField()
     draining = serializers.IntegerField()
@@ -38,10 +38,11 @@ class WorkersHealthSerializer(serializers.Serializer[Any]):
 
 
 class HealthSerializer(serializers.Serializer[Any]):
-    """The whole system at a glance."""
+    """The health of the whole system."""
 
     status = serializers.ChoiceField(
-        ["healthy", "degraded", "unhealthy"], help_text="Degraded: no worker is alive."
+        ["healthy", "degraded", "unhealthy"],
+        help_text="`degraded` if no worker is alive, `unhealthy` without a database.",
     )
     database = serializers.ChoiceField(["ok", "unreachable"])
     queue = QueueHealthSerializer(allow_null=True)
@@ -55,7 +56,7 @@ class WorkerSerializer(serializers.Serializer[Any]):
     name = serializers.CharField()
     host = serializers.CharField()
     pid = serializers.IntegerField()
-    queues = serializers.ListField(child=serializers.CharField(), help_text="Empty: every queue.")
+    queues = serializers.ListField(child=serializers.CharField(), help_text="Empty for all queues.")
     concurrency = serializers.IntegerField()
     running = serializers.IntegerField()
     processed = serializers.IntegerField()
@@ -66,46 +67,46 @@ class WorkerSerializer(serializers.Serializer[Any]):
 
 
 class CircuitBreakerSerializer(serializers.Serializer[Any]):
-    """The circuit to one service outside."""
+    """The circuit breaker of one external service."""
 
     state = serializers.ChoiceField(["closed", "open", "half-open"])
-    failures = serializers.IntegerField(help_text="In a row.")
+    failures = serializers.IntegerField(help_text="Number of consecutive failures.")
     retry_at = serializers.DateTimeField(
-        allow_null=True, help_text="From when one call tries the service again."
+        allow_null=True, help_text="When one call may try the service again."
     )
     last_error = serializers.CharField(allow_blank=True)
     last_failure_at = serializers.DateTimeField(allow_null=True)
 
 
 class CircuitBreakersSerializer(serializers.Serializer[Any]):
-    """Which circuit breakers were reset, and how all are."""
+    """The names of the circuit breakers that were reset, and the state of all."""
 
     reset = serializers.ListField(child=serializers.CharField())
     circuit_breakers = serializers.DictField(child=CircuitBreakerSerializer())
 
 
 class WorkersSerializer(serializers.Serializer[Any]):
-    """Every worker process, and the circuit breakers they share."""
+    """All worker processes, and the circuit breakers that they share."""
 
     workers = WorkerSerializer(many=True)
     circuit_breakers = serializers.DictField(child=CircuitBreakerSerializer())
 
 
 class WorkerDiagnosisSerializer(serializers.Serializer[Any]):
-    """One worker process, and what it runs."""
+    """One worker process, and the tasks that it runs."""
 
     id = serializers.IntegerField()
     name = serializers.CharField()
     state = serializers.ChoiceField(Liveness.choices)
     uptime = serializers.FloatField(help_text="Seconds.")
     memory_kib = serializers.IntegerField(
-        help_text="Of the process without its children; 0 until its first heartbeat."
+        help_text="Memory of the process without its children; 0 until its first heartbeat."
     )
     running_tasks = serializers.ListField(child=serializers.UUIDField())
 
 
 class SlowTaskSerializer(serializers.Serializer[Any]):
-    """A task that runs for long."""
+    """A task that has been running for long."""
 
     task_id = serializers.UUIDField()
     kind = serializers.CharField()
@@ -115,7 +116,7 @@ class SlowTaskSerializer(serializers.Serializer[Any]):
 
 
 class SessionsSerializer(serializers.Serializer[Any]):
-    """How many sessions of one application are in one state."""
+    """The number of database sessions of one application in one state."""
 
     application = serializers.CharField()
     state = serializers.CharField()
@@ -123,7 +124,7 @@ class SessionsSerializer(serializers.Serializer[Any]):
 
 
 class DatabaseDiagnosisSerializer(serializers.Serializer[Any]):
-    """The database server, and who is connected to it."""
+    """The database server and its sessions."""
 
     version = serializers.CharField()
     max_connections = serializers.IntegerField()
@@ -131,10 +132,10 @@ class DatabaseDiagnosisSerializer(serializers.Serializer[Any]):
 
 
 class DiagnosticsSerializer(serializers.Serializer[Any]):
-    """What an operator wants to know of workers that behave oddly."""
+    """Details for finding out why workers misbehave."""
 
     workers = WorkerDiagnosisSerializer(many=True)
-    slow_tasks = SlowTaskSerializer(many=True, help_text="The longest runs, at most 20.")
+    slow_tasks = SlowTaskSerializer(many=True, help_text="The longest-running tasks, at most 20.")
     database = DatabaseDiagnosisSerializer()
     versions = serializers.DictField(child=serializers.CharField())
     timestamp = serializers.DateTimeField()

@@ -1,4 +1,4 @@
-"""Kinds as the API shows them."""
+"""Wire format of kinds."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tasks.kinds import Kind
 
 
 class RetryPolicySerializer(serializers.Serializer[Any]):
-    """How failed attempts are repeated; in seconds, doubled after each."""
+    """The pauses before retries, in seconds: `delay`, doubled after each failure up to `cap`."""
 
     max_retries = serializers.IntegerField()
     delay = serializers.FloatField()
@@ -18,7 +18,7 @@ class RetryPolicySerializer(serializers.Serializer[Any]):
 
 
 class LimitsSerializer(serializers.Serializer[Any]):
-    """How long an attempt may run, in seconds."""
+    """The longest time that an attempt may run, in seconds."""
 
     soft_time_limit = serializers.FloatField()
     time_limit = serializers.FloatField()
@@ -39,13 +39,13 @@ class KindSerializer(serializers.Serializer[Any]):
 
 
 class KindsSerializer(serializers.Serializer[Any]):
-    """Every kind, by name."""
+    """All kinds, sorted by name."""
 
     kinds = KindSerializer(many=True)
 
 
 def kind_document(kind: Kind) -> dict[str, Any]:
-    """Return what a caller needs to know about a kind."""
+    """Return everything that a caller may know about a kind."""
     return {
         "name": kind.name,
         "description": kind.description,

@@ -18,5 +18,5 @@ _PLACEHOLDER = str(uuid.UUID(int=0))
 
 @functools.cache
 def _pattern(route: str) -> str:
-    # Reversing costs more than all else about a link, and lists have many.
+    # Reversing is the most expensive part of a link, and lists have many.
     return reverse(route, args=[_PLACEHOLDER])

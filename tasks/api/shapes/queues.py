@@ -1,4 +1,4 @@
-"""Queues as the API shows them."""
+"""Wire format of queues."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from rest_framework import serializers
 
 
 class StatusCountsSerializer(serializers.Serializer[Any]):
-    """How many tasks are in each status."""
+    """The number of tasks in each status."""
 
     PENDING = serializers.IntegerField()
     PROCESSING = serializers.IntegerField()
@@ -18,18 +18,18 @@ class StatusCountsSerializer(serializers.Serializer[Any]):
 
 
 class LanesSerializer(serializers.Serializer[Any]):
-    """How many tasks wait in each lane."""
+    """The number of tasks in each lane."""
 
-    primary = serializers.IntegerField(help_text="Due and never tried.")
-    retry = serializers.IntegerField(help_text="Due and tried before.")
+    primary = serializers.IntegerField(help_text="Due, not attempted yet.")
+    retry = serializers.IntegerField(help_text="Due, attempted before.")
     scheduled = serializers.IntegerField(help_text="Not yet due.")
-    dlq = serializers.IntegerField(help_text="Failed for good.")
+    dlq = serializers.IntegerField(help_text="Failed; retried only on request.")
 
 
 class QueueLoadSerializer(serializers.Serializer[Any]):
-    """What one queue holds."""
+    """The load of one queue."""
 
-    pending = serializers.IntegerField(help_text="Scheduled tasks included.")
+    pending = serializers.IntegerField(help_text="Including scheduled tasks.")
     processing = serializers.IntegerField()
     oldest_age_s = serializers.FloatField(
         allow_null=True, help_text="Seconds for which the oldest due task has been waiting."
@@ -38,21 +38,21 @@ class QueueLoadSerializer(serializers.Serializer[Any]):
 
 
 class QueuesStatusSerializer(serializers.Serializer[Any]):
-    """What waits and what was, over all owners."""
+    """Queue depths and task counts by status, over all owners."""
 
     queues = LanesSerializer()
     states = StatusCountsSerializer()
     retry_ratio = serializers.FloatField(
-        help_text="The retry lane's share of the work: 0.3 at most while both lanes wait."
+        help_text="The retry lane's share of the claims, at most 0.3 while both lanes wait."
     )
     by_queue = serializers.DictField(child=QueueLoadSerializer())
     timestamp = serializers.DateTimeField(
-        help_text="When it was counted: now, or, of many tasks, seconds ago; a minute at most."
+        help_text="When the tasks were counted: with many tasks some seconds ago, at most a minute."
     )
 
 
 class QueueSerializer(serializers.Serializer[Any]):
-    """A queue's switch."""
+    """A queue, and whether it is paused."""
 
     name = serializers.CharField()
     paused = serializers.BooleanField()

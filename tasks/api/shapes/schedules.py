@@ -1,4 +1,4 @@
-"""Schedules as the API shows them, and what requests may say of them."""
+"""Wire format of schedules."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PROPERTIES: dict[str, dict[str, Any]] = {
     "queue": {
         "type": ["string", "null"],
         "pattern": f"^{QUEUE_NAME.pattern}$",
-        "description": "The kind's own where null.",
+        "description": "Null for the kind's own queue.",
     },
     "cron": {
         "type": "string",
@@ -31,7 +31,7 @@ _PROPERTIES: dict[str, dict[str, Any]] = {
     "timezone": {
         "type": "string",
         "default": "UTC",
-        "description": "An IANA name; the expression is read in it, daylight saving included.",
+        "description": "IANA name of the time zone of `cron`; follows daylight saving time.",
     },
     "enabled": {"type": "boolean", "default": True},
 }
@@ -47,7 +47,7 @@ NEW_SCHEDULE = Body(
 SCHEDULE_CHANGES = Body(
     {
         "type": "object",
-        # No defaults: what is not given stays as it is.
+        # No defaults: a field that is not given keeps its value.
         "properties": {
             name: {rule: value for rule, value in rules.items() if rule != "default"}
             for name, rules in _PROPERTIES.items()
@@ -70,7 +70,7 @@ NEW_EXAMPLES = [
         request_only=True,
     ),
     OpenApiExample(
-        "Every quarter of an hour on working days, off for now",
+        "Every quarter of an hour on working days, not yet enabled",
         value={
             "name": "Pulse",
             "kind": "text.analyze",
@@ -89,29 +89,32 @@ CHANGE_EXAMPLES = [
 
 
 class ScheduleLinksSerializer(serializers.Serializer[Any]):
-    """Where to go from here; paths on this server."""
+    """Related resources, as paths on this server."""
 
     self = serializers.CharField()
-    run = serializers.CharField(help_text="To be POSTed to.")
-    last_task = serializers.CharField(allow_null=True, help_text="It may have been deleted since.")
+    run = serializers.CharField(help_text="Use POST.")
+    last_task = serializers.CharField(allow_null=True, help_text="This task may be deleted.")
 
 
 class ScheduleSerializer(serializers.Serializer[Any]):
-    """A task that is submitted again and again, by the clock."""
+    """A schedule that submits a task at set times."""
 
     schedule_id = serializers.UUIDField()
     name = serializers.CharField()
     kind = serializers.CharField()
     input = serializers.DictField()
-    queue = serializers.CharField(allow_null=True, help_text="The kind's own where null.")
+    queue = serializers.CharField(allow_null=True, help_text="Null for the kind's own queue.")
     cron = serializers.CharField()
     timezone = serializers.CharField()
     enabled = serializers.BooleanField()
-    next_at = serializers.DateTimeField(allow_null=True, help_text="Null while it is off.")
+    next_at = serializers.DateTimeField(allow_null=True, help_text="Null while disabled.")
     last_at = serializers.DateTimeField(allow_null=True)
-    last_task_id = serializers.UUIDField(allow_null=True, help_text="By the clock or by hand.")
+    last_task_id = serializers.UUIDField(
+        allow_null=True, help_text="Submitted by the clock or by hand."
+    )
     last_error = serializers.CharField(
-        allow_null=True, help_text="Why the last tick came to nothing; null where it did not."
+        allow_null=True,
+        help_text="Why the last run submitted no task; null if it did.",
     )
     created_at = serializers.DateTimeField()
     links = ScheduleLinksSerializer()
@@ -127,8 +130,8 @@ class SchedulePageSerializer(serializers.Serializer[Any]):
 
 def schedule_document(schedule: Schedule) -> dict[str, Any]:
     """Return everything about one schedule."""
-    own = path_to("api:schedule", schedule.id)
-    last = schedule.last_task_id
+    path = path_to("api:schedule", schedule.id)
+    last_task_id = schedule.last_task_id
     return {
         "schedule_id": schedule.id,
         "name": schedule.name,
@@ -140,12 +143,12 @@ def schedule_document(schedule: Schedule) -> dict[str, Any]:
         "enabled": schedule.enabled,
         "next_at": schedule.next_at,
         "last_at": schedule.last_at,
-        "last_task_id": last,
+        "last_task_id": last_task_id,
         "last_error": schedule.last_error or None,
         "created_at": schedule.created_at,
         "links": {
-            "self": own,
-            "run": f"{own}/run",
-            "last_task": path_to("api:task", last) if last else None,
+            "self": path,
+            "run": f"{path}/run",
+            "last_task": path_to("api:task", last_task_id) if last_task_id else None,
         },
     }

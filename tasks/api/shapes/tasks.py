@@ -1,7 +1,7 @@
-"""Tasks as the API shows them, and the body of a submission.
+"""Wire format of tasks.
 
-The serializers are for the OpenAPI document; documents are written without their overhead, and a
-test compares each answer with its serializer.
+The serializers only describe the OpenAPI document; responses are built without their overhead, and
+tests compare them with the OpenAPI document.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ _PATH = "A path on this server."
 
 
 class ErrorSerializer(serializers.Serializer[Any]):
-    """What went wrong."""
+    """Why an attempt failed."""
 
-    type = serializers.CharField(help_text="The exception's class.")
+    type = serializers.CharField(help_text="The class of the exception.")
     title = serializers.CharField()
     detail = serializers.CharField()
 
 
 class AttemptErrorSerializer(ErrorSerializer):
-    """What went wrong in one attempt."""
+    """Why one attempt failed."""
 
     traceback = serializers.CharField(
-        required=False, allow_null=True, help_text="Shown to operators only."
+        required=False, allow_null=True, help_text="Included for operators only."
     )
 
 
 class AttemptSerializer(serializers.Serializer[Any]):
-    """An ended attempt that did not complete the task."""
+    """An attempt that ended without completing the task."""
 
     number = serializers.IntegerField()
     outcome = serializers.ChoiceField(Outcome.choices)
@@ -56,28 +56,32 @@ class TaskErrorSerializer(ErrorSerializer):
 
 
 class TaskLinksSerializer(serializers.Serializer[Any]):
-    """Where to go from here; null where the status does not allow it."""
+    """Related resources; null if the task's status does not allow the action."""
 
     self = serializers.CharField(help_text=_PATH)
-    status_page = serializers.CharField(help_text=f"{_PATH} For people.")
-    retry = serializers.CharField(allow_null=True, help_text=f"{_PATH} To be POSTed to.")
-    cancel = serializers.CharField(allow_null=True, help_text=f"{_PATH} To be POSTed to.")
+    status_page = serializers.CharField(help_text=f"{_PATH} A page for people.")
+    retry = serializers.CharField(allow_null=True, help_text=f"{_PATH} Use POST.")
+    cancel = serializers.CharField(allow_null=True, help_text=f"{_PATH} Use POST.")
 
 
 class TaskSummarySerializer(serializers.Serializer[Any]):
-    """A task in a list: without its input, its result and its attempts, which may be large."""
+    """A task in a list, without its input, result and attempts, which may be large."""
 
     task_id = serializers.UUIDField()
     kind = serializers.CharField()
     queue = serializers.CharField()
-    priority = serializers.IntegerField(help_text="Higher first.")
+    priority = serializers.IntegerField(help_text="Higher runs first.")
     status = serializers.ChoiceField(Status.choices)
     lane = serializers.ChoiceField(
-        Lane.choices, allow_null=True, help_text="What it waits for; null when it does not wait."
+        Lane.choices,
+        allow_null=True,
+        help_text="Where it waits; null if it does not wait.",
     )
-    progress = serializers.IntegerField(min_value=0, max_value=100, help_text="Percent.")
+    progress = serializers.IntegerField(min_value=0, max_value=100, help_text="Percentage.")
     progress_message = serializers.CharField(allow_blank=True)
-    attempt = serializers.IntegerField(help_text="Attempts begun that count.")
+    attempt = serializers.IntegerField(
+        help_text="Attempts begun; snoozed, interrupted and lost ones do not count."
+    )
     retry_count = serializers.IntegerField()
     max_attempts = serializers.IntegerField()
     error = ErrorSerializer(allow_null=True)
@@ -87,7 +91,7 @@ class TaskSummarySerializer(serializers.Serializer[Any]):
     finished_at = serializers.DateTimeField(allow_null=True)
     cancel_requested = serializers.BooleanField()
     callback_url = serializers.CharField(
-        allow_null=True, help_text="Who is told when the task has ended."
+        allow_null=True, help_text="URL that is notified when the task has ended."
     )
     batch_id = serializers.UUIDField(allow_null=True)
     metadata = serializers.DictField()
@@ -95,7 +99,7 @@ class TaskSummarySerializer(serializers.Serializer[Any]):
 
 
 class TaskSerializer(TaskSummarySerializer):
-    """A task, with all that is known about it."""
+    """A task with all its details."""
 
     input = serializers.DictField()
     result = serializers.JSONField(help_text="Null until the task is completed.")
@@ -111,12 +115,12 @@ class TaskPageSerializer(serializers.Serializer[Any]):
 
 
 class RequeuedSerializer(serializers.Serializer[Any]):
-    """How many tasks dead workers had held."""
+    """The number of tasks that were taken back from dead workers."""
 
     requeued = serializers.IntegerField()
 
 
-# All that a task's document depends on and that changes; small columns only.
+# The columns that change and are part of a task's document; small ones only.
 CHANGING = (
     "status", "claim_number", "attempt", "max_attempts", "progress", "progress_message",
     "cancel_requested", "scheduled_at", "started_at", "finished_at",
@@ -124,21 +128,21 @@ CHANGING = (
 
 
 def task_document(task: Task, *, with_tracebacks: bool = False) -> dict[str, Any]:
-    """Return everything about one task; reads its attempts when it has an error."""
+    """Return all details of one task; costs a query for its attempts if it has an error."""
     document = task_summary(task)
     document["input"] = task.input
     document["result"] = task.result
     if task.error is not None:
-        ended = task.attempts.order_by("claim_number")
+        attempts = task.attempts.order_by("claim_number")
         document["error"] = {
             **task.error,
-            "attempts": [_attempt(one, with_traceback=with_tracebacks) for one in ended],
+            "attempts": [_attempt(each, with_traceback=with_tracebacks) for each in attempts],
         }
     return document
 
 
 def task_summary(task: Task) -> dict[str, Any]:
-    """Return a task as lists show it: without what may be large."""
+    """Return a task as in lists, without its large fields."""
     return {
         "task_id": task.id,
         "kind": task.kind,
@@ -165,19 +169,19 @@ def task_summary(task: Task) -> dict[str, Any]:
 
 
 def task_etag(task: Task, *, with_tracebacks: bool = False) -> str:
-    """Return a weak entity tag that differs whenever the task's document does."""
+    """Return a weak entity tag that changes whenever the task's document does."""
     state = [getattr(task, name) for name in CHANGING]
     digest = crc32(repr((state, task.lane, with_tracebacks)).encode())
     return f'W/"{task.claim_number}-{digest:08x}"'
 
 
 def _links(task: Task) -> dict[str, str | None]:
-    own = path_to("api:task", task.id)
+    path = path_to("api:task", task.id)
     return {
-        "self": own,
+        "self": path,
         "status_page": path_to("tasks-ui:task-detail", task.id),
-        "retry": f"{own}/retry" if task.status in RETRYABLE else None,
-        "cancel": None if task.is_terminal else f"{own}/cancel",
+        "retry": f"{path}/retry" if task.status in RETRYABLE else None,
+        "cancel": None if task.is_terminal else f"{path}/cancel",
     }
 
 
@@ -211,28 +215,28 @@ TASK = Body(
                 "type": "integer",
                 "minimum": -PRIORITY_LIMIT,
                 "maximum": PRIORITY_LIMIT,
-                "description": "Higher first, within a queue.",
+                "description": "Higher runs first, within a queue.",
             },
             "delay": {
                 "type": "number",
                 "minimum": 0,
                 "maximum": DELAY_LIMIT,
-                "description": "Seconds to wait before the task is due; not with `scheduled_at`.",
+                "description": "Seconds until the task is due. Not together with `scheduled_at`.",
             },
             "scheduled_at": {
                 "type": "string",
                 "format": "date-time",
-                "description": "When the task is due; within ten years.",
+                "description": "When the task is due; at most ten years from now.",
             },
             "max_attempts": {"type": "integer", "minimum": 1, "maximum": MAX_ATTEMPTS_LIMIT},
             "callback_url": {
                 "type": "string",
                 "maxLength": MAX_URL_LENGTH,
-                "description": "Told by a signed POST (Standard Webhooks) when the task has ended.",
+                "description": "Gets a signed POST (Standard Webhooks) when the task has ended.",
             },
             "metadata": {
                 "type": "object",
-                "description": "Yours; shown in every list, so at most 16 KiB.",
+                "description": "Your own metadata, returned in lists; at most 16 KiB.",
             },
         },
         "required": ["kind"],

@@ -1,1 +1,1 @@
-"""The views, by resource: each parses, calls a verb and renders."""
+"""Views, one module per resource: each parses, calls a verb and renders."""

@@ -1,4 +1,4 @@
-"""Many tasks at once."""
+"""Batches: many tasks in one request."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tasks.api.shapes.batches import (
     batch_document,
 )
 from tasks.api.shapes.links import path_to
-from tasks.api.submissions import batch
+from tasks.api.submissions import batch_submissions
 from tasks.models import Batch
 
 
@@ -30,19 +30,20 @@ class BatchesView(APIView):
 
     @extend_schema(
         operation_id="batches_submit",
-        summary="Submit up to 10,000 tasks, all or none",
+        summary="Submit a batch of up to 10,000 tasks, all or none",
         tags=["batches"],
         request={"application/json": BATCH_SCHEMA},
         examples=examples.BATCHES,
         responses={202: BatchCreatedSerializer, **refusals(400, 413, 415)},
     )
     def post(self, request: Request) -> Response:
-        """Queue an array of tasks as one batch; errors name the index of each wrong one."""
-        submissions = batch(request.data)
+        """Queue an array of tasks as one batch; errors name the index of each invalid task."""
+        submissions = batch_submissions(request.data)
         owner = request.user if request.user.is_authenticated else None
-        created = lifecycle.submit_many(submissions, owner=owner)
-        document = {"batch_id": created.id, "task_ids": [one.id for one in submissions]}
-        return accepted(document, at=path_to("api:batch", created.id))
+        batch = lifecycle.submit_many(submissions, owner=owner)
+        task_ids = [submission.id for submission in submissions]
+        document = {"batch_id": batch.id, "task_ids": task_ids}
+        return accepted(document, at=path_to("api:batch", batch.id))
 
 
 class BatchView(APIView):
@@ -50,11 +51,11 @@ class BatchView(APIView):
 
     @extend_schema(
         operation_id="batches_get",
-        summary="See how far a batch is",
+        summary="Get the progress of a batch",
         tags=["batches"],
         responses={200: BatchSerializer, **refusals(404)},
     )
     def get(self, request: Request, batch_id: uuid.UUID) -> Response:
-        """Answer the batch's tasks counted by status."""
-        found = get_object_or_404(Batch.objects.visible_to(request.user), pk=batch_id)
-        return Response(batch_document(found, stats.batch_progress(found)))
+        """Return the number of the batch's tasks in each status."""
+        batch = get_object_or_404(Batch.objects.visible_to(request.user), pk=batch_id)
+        return Response(batch_document(batch, stats.batch_progress(batch)))

@@ -1,4 +1,4 @@
-"""The circuit breakers: how they are, and their reset."""
+"""Circuit breakers: their state and their reset."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ class ResetView(APIView):
 
     @extend_schema(
         operation_id="health_reset_circuit_breakers",
-        summary="Close every circuit",
+        summary="Reset all circuit breakers",
         tags=["health"],
         request=None,
         responses={200: CircuitBreakersSerializer, **refusals()},
     )
     def post(self, request: Request) -> Response:
-        """Have services called again at once, whatever they did."""
+        """Close every circuit, so that the services are called again at once."""
         return Response({"reset": circuit_breaker.reset(), "circuit_breakers": breaker_documents()})
 
 
 def breaker_documents() -> dict[str, Any]:
-    """Return every circuit breaker by name."""
+    """Return the state of every circuit breaker by name."""
     documents = {circuit.name: asdict(circuit) for circuit in circuit_breaker.circuits()}
     for document in documents.values():
         del document["name"]

@@ -1,4 +1,4 @@
-"""What receivers of callbacks need to know."""
+"""Callbacks: the secrets that sign them."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from tasks.callbacks.signing import secrets_of
 
 
 class CallbackSecretsSerializer(serializers.Serializer[Any]):
-    """What the callbacks of one's own tasks are signed with."""
+    """The secrets that sign the callbacks of the caller's tasks."""
 
     secrets = serializers.ListField(
         child=serializers.CharField(),
-        help_text="For any library of Standard Webhooks; one of them fits, the first for longest.",
+        help_text="For a Standard Webhooks library. Each verifies any callback; the first is the newest.",
     )
 
 
@@ -28,11 +28,11 @@ class CallbackSecretsView(APIView):
 
     @extend_schema(
         operation_id="callbacks_secrets",
-        summary="See what callbacks are signed with",
+        summary="Get the secrets that sign callbacks",
         tags=["callbacks"],
         responses={200: CallbackSecretsSerializer, **refusals()},
     )
     def get(self, request: Request) -> Response:
-        """Answer the caller's own secrets, by which a receiver knows that a callback is ours."""
+        """Return the caller's own secrets, with which receivers verify the callbacks."""
         secrets = secrets_of(request.user.pk if request.user.is_authenticated else None)
         return Response({"secrets": secrets}, headers={"Cache-Control": "no-store"})

@@ -1,4 +1,4 @@
-"""The dead-letter queue: failed tasks, until retried or deleted."""
+"""Dead-letter queue: failed tasks, until they are retried or deleted."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tasks.api.visible import changeable_failures
 from tasks.models import Status, Task
 from tasks.models.task import TaskQuerySet
 
-# Moved in one request.
+# The most tasks that one request moves.
 LIMIT = 10_000
 
 
@@ -41,7 +41,7 @@ class DeadLettersView(APIView):
         responses={200: DeadLettersSerializer, **refusals(400)},
     )
     def get(self, request: Request) -> Response:
-        """Answer a page of failed tasks, newest failure first, with counts of all of them."""
+        """Return a page of failed tasks, and counts of all matching ones by kind and error type."""
         visible = Task.objects.visible_to(request.user).filter(status=Status.FAILED)
         failed = FailureFilters.apply(request.query_params.dict(), visible)
         pages = FailurePages()
@@ -61,17 +61,17 @@ class RetryFailuresView(APIView):
 
     @extend_schema(
         operation_id="dlq_retry",
-        summary="Retry failed tasks",
+        summary="Retry matching failed tasks",
         tags=["dead letters"],
         request={"application/json": FAILURES.schema},
         responses={200: RetriedSerializer, **refusals(400)},
     )
     def post(self, request: Request) -> Response:
-        """Queue the failed tasks of a filter again, at most 10,000 in one request.
+        """Queue the matching failed tasks again, at most 10,000 in one request.
 
-        The oldest failures come first, and a task that fails again meanwhile is left. While `more`
-        is true, send the request again, with the same `failed_before` each time: without it, tasks
-        that failed again between two requests are retried once more.
+        The oldest failures come first; a task that fails again meanwhile is left. While `more` is
+        true, repeat the request with the same `failed_before`: without it, tasks that failed again
+        between two requests are retried once more.
         """
         moved, more = lifecycle.move_matching(_matching(self), lifecycle.retry_many, limit=LIMIT)
         return Response({"retried": moved, "more": more})
@@ -82,13 +82,13 @@ class PurgeFailuresView(APIView):
 
     @extend_schema(
         operation_id="dlq_purge",
-        summary="Delete failed tasks",
+        summary="Delete matching failed tasks",
         tags=["dead letters"],
         request={"application/json": FAILURES.schema},
         responses={200: PurgedSerializer, **refusals(400)},
     )
     def post(self, request: Request) -> Response:
-        """Delete the failed tasks of a filter, at most 10,000 in one request, oldest first."""
+        """Delete the matching failed tasks, at most 10,000 in one request, oldest failure first."""
         moved, more = lifecycle.move_matching(_matching(self), lifecycle.delete_many, limit=LIMIT)
         return Response({"purged": moved, "more": more})
 

@@ -1,4 +1,4 @@
-"""The API's own description."""
+"""Documentation: Swagger UI and the types of problem."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rest_framework.response import Response
 from tasks.api.problems import ProblemType, types
 from tasks.api.responses import OpenView
 
-# Swagger UI styles its own elements; its scripts are files of ours.
+# Swagger UI sets inline styles; its scripts are served from this server.
 _SWAGGER_CSP = {
     "default-src": [NONE],
     "script-src": [SELF],
@@ -37,17 +37,23 @@ class SwaggerView(SpectacularSwaggerSplitView):
 
 
 class ProblemTypeView(OpenView):
-    """`/problems/{slug}`, where the types of our problem documents lead."""
+    """`/problems/{slug}`, to which the types of problem documents point."""
 
     @extend_schema(exclude=True)
     def get(self, request: Request, slug: str) -> Response:
-        """Answer what a type of problem means."""
-        found = _types().get(f"/problems/{slug}")
-        if found is None:
+        """Return the meaning of a type of problem."""
+        problem_type = _types().get(f"/problems/{slug}")
+        if problem_type is None:
             raise Http404
-        return Response({"type": found.uri, "title": found.title, "status": found.status})
+        return Response(
+            {
+                "type": problem_type.uri,
+                "title": problem_type.title,
+                "status": problem_type.status,
+            }
+        )
 
 
 def _types() -> dict[str, ProblemType]:
-    named: dict[str, Any] = vars(types)
-    return {one.uri: one for one in named.values() if isinstance(one, ProblemType)}
+    members: dict[str, Any] = vars(types)
+    return {value.uri: value for value in members.values() if isinstance(value, ProblemType)}

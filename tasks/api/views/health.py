@@ -1,4 +1,4 @@
-"""Whether we live, and how."""
+"""Health: this process, the database and the workers."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ class HealthView(OpenView):
 
     @extend_schema(
         operation_id="health",
-        summary="See how the system is",
+        summary="Get the health of the system",
         tags=["health"],
         responses={200: HealthSerializer, 503: HealthSerializer},
     )
     def get(self, request: Request) -> Response:
-        """Answer 503 without a database; without workers tasks are still accepted."""
+        """Return 503 if the database is unreachable; without workers tasks are still accepted."""
         try:
             workers = stats.worker_counts()
             queue = {"waiting": stats.waiting()}
         except (DatabaseError, InterfaceError):
-            absent = {"database": "unreachable", "queue": None, "workers": None}
-            return _unavailable({"status": "unhealthy", **absent})
-        word = "healthy" if workers[stats.Liveness.ALIVE] else "degraded"
-        return Response({"status": word, "database": "ok", "queue": queue, "workers": workers})
+            unknown = {"database": "unreachable", "queue": None, "workers": None}
+            return _unavailable({"status": "unhealthy", **unknown})
+        health = "healthy" if workers[stats.Liveness.ALIVE] else "degraded"
+        return Response({"status": health, "database": "ok", "queue": queue, "workers": workers})
 
 
 class LiveView(OpenView):
@@ -54,12 +54,12 @@ class LiveView(OpenView):
 
     @extend_schema(
         operation_id="health_live",
-        summary="See whether this process answers",
+        summary="Check whether this process responds",
         tags=["health"],
         responses={200: AliveSerializer},
     )
     def get(self, request: Request) -> Response:
-        """Answer, whatever the database does."""
+        """Return 200 even if the database is unreachable."""
         return Response({"status": "ok"})
 
 
@@ -68,12 +68,12 @@ class ReadyView(OpenView):
 
     @extend_schema(
         operation_id="health_ready",
-        summary="See whether requests can be served",
+        summary="Check whether this process can serve requests",
         tags=["health"],
         responses={200: ReadySerializer, 503: ReadySerializer},
     )
     def get(self, request: Request) -> Response:
-        """Answer 200 when the database is reachable and its migrations are applied."""
+        """Return 200 if the database is reachable and all migrations are applied, otherwise 503."""
         try:
             connection.ensure_connection()
             with connection.cursor() as cursor:
@@ -93,13 +93,13 @@ class WorkersView(APIView):
 
     @extend_schema(
         operation_id="health_workers",
-        summary="See every worker",
+        summary="List workers and circuit breakers",
         tags=["health"],
         responses={200: WorkersSerializer, **refusals()},
     )
     def get(self, request: Request) -> Response:
-        """Answer every worker process, the recently dead included, and every circuit breaker."""
-        seen = [
+        """Return all worker processes, including recently dead ones, and all circuit breakers."""
+        workers = [
             {
                 "id": worker.id,
                 "name": worker.name,
@@ -116,7 +116,7 @@ class WorkersView(APIView):
             }
             for worker in stats.workers()
         ]
-        return Response({"workers": seen, "circuit_breakers": breaker_documents()})
+        return Response({"workers": workers, "circuit_breakers": breaker_documents()})
 
 
 class DiagnosticsView(APIView):
@@ -126,22 +126,22 @@ class DiagnosticsView(APIView):
 
     @extend_schema(
         operation_id="health_workers_diagnostics",
-        summary="Diagnose the workers",
+        summary="Get details for diagnosing the workers",
         tags=["health"],
         responses={200: DiagnosticsSerializer, **refusals()},
     )
     def get(self, request: Request) -> Response:
-        """Answer memory, uptime and running tasks of each worker, the longest runs, versions."""
+        """Return what each worker uses and runs, the longest-running tasks, and versions."""
         return Response(worker_diagnostics())
 
 
 class MigrationsMissing(Exception):
-    """The database is not as this code expects it."""
+    """The database lacks a migration of this code."""
 
 
 @cache
 def require_migrations() -> None:
-    """Raise MigrationsMissing unless every migration is applied; asked no more once they are."""
+    """Raise MigrationsMissing unless all are applied; once they are, the answer is cached."""
     executor = MigrationExecutor(connection)
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
         raise MigrationsMissing

@@ -1,4 +1,4 @@
-"""What can be submitted."""
+"""Kinds of task that can be submitted."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ class KindsView(APIView):
 
     @extend_schema(
         operation_id="kinds_list",
-        summary="List the kinds of task",
+        summary="List kinds of task",
         tags=["kinds"],
         responses={200: KindsSerializer, **refusals()},
     )
     def get(self, request: Request) -> Response:
-        """Answer every kind that can be submitted, by name."""
-        return Response({"kinds": [kind_document(one) for one in kinds.all_kinds().values()]})
+        """Return every kind that can be submitted, sorted by name."""
+        return Response({"kinds": [kind_document(kind) for kind in kinds.all_kinds().values()]})
 
 
 class KindView(APIView):
@@ -33,12 +33,12 @@ class KindView(APIView):
 
     @extend_schema(
         operation_id="kinds_get",
-        summary="Look at a kind of task",
+        summary="Get a kind of task",
         tags=["kinds"],
         responses={200: KindSerializer, **refusals(404)},
     )
     def get(self, request: Request, name: str) -> Response:
-        """Answer what a kind does, takes and is limited to."""
+        """Return a kind's description, input schema, limits and retry policy."""
         try:
             return Response(kind_document(kinds.get(name)))
         except UnknownKind as error:

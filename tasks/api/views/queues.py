@@ -1,4 +1,4 @@
-"""What the queues hold, and their switches."""
+"""Queues: their status, pausing and resuming."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ class QueuesStatusView(APIView):
 
     @extend_schema(
         operation_id="queues_status",
-        summary="See what waits and what was",
+        summary="Get queue depths and task counts by status",
         tags=["queues"],
         responses={200: QueuesStatusSerializer, **refusals()},
     )
     def get(self, request: Request) -> Response:
-        """Answer counts by lane, status and queue, over all owners, as of the timestamp."""
-        found = stats.queues_status()
-        return Response({**found.document(), "timestamp": found.now})
+        """Return the number of tasks by lane, status and queue, over all owners."""
+        queues = stats.queues_status()
+        return Response({**queues.document(), "timestamp": queues.now})
 
 
 class PauseView(APIView):
@@ -45,8 +45,8 @@ class PauseView(APIView):
         responses={200: QueueSerializer, **refusals(400)},
     )
     def post(self, request: Request, name: str) -> Response:
-        """Have nothing more claimed from a queue; what runs goes on."""
-        return _switched(name, lifecycle.pause_queue, paused=True)
+        """Stop workers from claiming tasks of a queue; running tasks continue."""
+        return _switch(name, lifecycle.pause_queue, paused=True)
 
 
 class ResumeView(APIView):
@@ -62,13 +62,13 @@ class ResumeView(APIView):
         responses={200: QueueSerializer, **refusals(400)},
     )
     def post(self, request: Request, name: str) -> Response:
-        """Have tasks claimed from a queue again."""
-        return _switched(name, lifecycle.resume_queue, paused=False)
+        """Let workers claim tasks of a queue again."""
+        return _switch(name, lifecycle.resume_queue, paused=False)
 
 
-def _switched(name: str, switch: Callable[[str], None], *, paused: bool) -> Response:
-    # A queue may be switched before its first task.
+def _switch(name: str, verb: Callable[[str], None], *, paused: bool) -> Response:
+    # A queue may be paused before its first task.
     if not QUEUE_NAME.fullmatch(name):
-        raise ValidationError({"name": "This is no name for a queue."})
-    switch(name)
+        raise ValidationError({"name": "Invalid queue name."})
+    verb(name)
     return Response({"name": name, "paused": paused})

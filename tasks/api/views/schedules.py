@@ -1,4 +1,4 @@
-"""Tasks by the clock: for operators, since a schedule works on when its maker is gone."""
+"""Schedules: for operators only, since a schedule continues when its creator has left."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tasks.api.shapes.tasks import TaskSerializer, task_document
 from tasks.models import Schedule
 
 _PAGING = [
-    OpenApiParameter("cursor", str, description="From the `next` or `previous` of a page."),
+    OpenApiParameter("cursor", str, description="Taken from the `next` or `previous` link."),
     OpenApiParameter(
         "page_size",
         {"type": "integer", "minimum": 1, "maximum": MAX_PAGE_SIZE, "default": PAGE_SIZE},
@@ -51,14 +51,14 @@ class SchedulesView(APIView):
         responses={200: SchedulePageSerializer, **refusals(400)},
     )
     def get(self, request: Request) -> Response:
-        """Answer a page of all schedules."""
+        """Return a page of all schedules."""
         pages = TaskPages()
         page = pages.paginate_queryset(Schedule.objects.all(), request, self) or []
-        return pages.get_paginated_response([schedule_document(one) for one in page])
+        return pages.get_paginated_response([schedule_document(schedule) for schedule in page])
 
     @extend_schema(
         operation_id="schedules_create",
-        summary="Make a schedule",
+        summary="Create a schedule",
         tags=["schedules"],
         request={"application/json": NEW_SCHEDULE.schema},
         examples=NEW_EXAMPLES,
@@ -66,13 +66,13 @@ class SchedulesView(APIView):
         responses={201: ScheduleSerializer, **refusals(400, 413, 415)},
     )
     def post(self, request: Request) -> Response:
-        """Have a task submitted at every tick; its tasks are the caller's."""
+        """Create a schedule that submits a task at set times; the caller owns its tasks."""
         owner = request.user if request.user.is_authenticated else None
-        made = schedules.create(**NEW_SCHEDULE.check(request.data), owner=owner)
+        schedule = schedules.create(**NEW_SCHEDULE.check(request.data), owner=owner)
         return Response(
-            schedule_document(made),
+            schedule_document(schedule),
             status=status.HTTP_201_CREATED,
-            headers={"Location": path_to("api:schedule", made.id)},
+            headers={"Location": path_to("api:schedule", schedule.id)},
         )
 
 
@@ -83,13 +83,13 @@ class ScheduleView(APIView):
 
     @extend_schema(
         operation_id="schedules_get",
-        summary="Look at a schedule",
+        summary="Get a schedule",
         tags=["schedules"],
         responses={200: ScheduleSerializer, **refusals(404)},
     )
     def get(self, request: Request, schedule_id: uuid.UUID) -> Response:
-        """Answer what is submitted, when next, and which task was the last."""
-        return Response(schedule_document(_found(schedule_id)))
+        """Return all details of a schedule, including its next time and its last task."""
+        return Response(schedule_document(_schedule(schedule_id)))
 
     @extend_schema(
         operation_id="schedules_change",
@@ -100,9 +100,9 @@ class ScheduleView(APIView):
         responses={200: ScheduleSerializer, **refusals(400, 404, 413, 415)},
     )
     def patch(self, request: Request, schedule_id: uuid.UUID) -> Response:
-        """Change what is given and leave the rest; an input is replaced as a whole."""
+        """Change only the given fields; an input is replaced as a whole."""
         changes = SCHEDULE_CHANGES.check(request.data)
-        return Response(schedule_document(schedules.change(_found(schedule_id), **changes)))
+        return Response(schedule_document(schedules.change(_schedule(schedule_id), **changes)))
 
     @extend_schema(
         operation_id="schedules_delete",
@@ -111,8 +111,8 @@ class ScheduleView(APIView):
         responses={204: None, **refusals(404)},
     )
     def delete(self, request: Request, schedule_id: uuid.UUID) -> Response:
-        """Submit nothing more; the tasks that it submitted stay."""
-        schedules.remove(_found(schedule_id))
+        """Delete a schedule; the tasks that it submitted stay."""
+        schedules.remove(_schedule(schedule_id))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -123,14 +123,14 @@ class EnableView(APIView):
 
     @extend_schema(
         operation_id="schedules_enable",
-        summary="Switch a schedule on",
+        summary="Enable a schedule",
         tags=["schedules"],
         request=None,
         responses={200: ScheduleSerializer, **refusals(400, 404)},
     )
     def post(self, request: Request, schedule_id: uuid.UUID) -> Response:
-        """Wait for the next tick; what was missed meanwhile is not made up for."""
-        return Response(schedule_document(schedules.change(_found(schedule_id), enabled=True)))
+        """Submit tasks again from the next set time on; missed runs are not made up."""
+        return Response(schedule_document(schedules.change(_schedule(schedule_id), enabled=True)))
 
 
 class DisableView(APIView):
@@ -140,14 +140,14 @@ class DisableView(APIView):
 
     @extend_schema(
         operation_id="schedules_disable",
-        summary="Switch a schedule off",
+        summary="Disable a schedule",
         tags=["schedules"],
         request=None,
         responses={200: ScheduleSerializer, **refusals(404)},
     )
     def post(self, request: Request, schedule_id: uuid.UUID) -> Response:
-        """Submit nothing until it is switched on again."""
-        return Response(schedule_document(schedules.change(_found(schedule_id), enabled=False)))
+        """Submit no tasks until the schedule is enabled again."""
+        return Response(schedule_document(schedules.change(_schedule(schedule_id), enabled=False)))
 
 
 class RunView(APIView):
@@ -163,10 +163,10 @@ class RunView(APIView):
         responses={202: TaskSerializer, **refusals(400, 404)},
     )
     def post(self, request: Request, schedule_id: uuid.UUID) -> Response:
-        """Submit its task at once, be it on or off; the next tick comes all the same."""
-        task = schedules.run_now(_found(schedule_id))
+        """Submit the task at once, even if the schedule is disabled; the next time is unchanged."""
+        task = schedules.run_now(_schedule(schedule_id))
         return accepted(task_document(task), at=path_to("api:task", task.id), task=task)
 
 
-def _found(schedule_id: uuid.UUID) -> Schedule:
+def _schedule(schedule_id: uuid.UUID) -> Schedule:
     return get_object_or_404(Schedule, pk=schedule_id)

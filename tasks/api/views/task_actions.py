@@ -1,4 +1,4 @@
-"""Moving a task by hand."""
+"""Actions on tasks: retry, cancel, requeue."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class RetryView(APIView):
     )
     def post(self, request: Request, task_id: uuid.UUID) -> Response:
         """Queue a failed or cancelled task again, with at least one more attempt."""
-        task, document = _moved(self, task_id, lifecycle.retry)
+        task, document = _act(self, task_id, lifecycle.retry)
         return accepted(document, at=path_to("api:task", task.id), task=task)
 
 
@@ -49,8 +49,8 @@ class CancelView(APIView):
         responses={200: TaskSerializer, 202: TaskSerializer, **refusals(404, 409)},
     )
     def post(self, request: Request, task_id: uuid.UUID) -> Response:
-        """Cancel what waits at once (200), ask what runs to stop (202)."""
-        task, document = _moved(self, task_id, lifecycle.cancel)
+        """Cancel a waiting task at once (200), or request a running one to stop (202)."""
+        task, document = _act(self, task_id, lifecycle.cancel)
         if task.status == Status.CANCELLED:
             return Response(document)
         return accepted(document, at=path_to("api:task", task.id))
@@ -63,22 +63,22 @@ class RequeueOrphanedView(APIView):
 
     @extend_schema(
         operation_id="tasks_requeue_orphaned",
-        summary="Rescue the tasks of dead workers now",
+        summary="Requeue the tasks of dead workers",
         tags=["tasks"],
         request=None,
         responses={200: RequeuedSerializer, **refusals()},
     )
     def post(self, request: Request) -> Response:
-        """Do at once what workers do every few seconds."""
+        """Take back the tasks of dead workers at once; workers do the same every few seconds."""
         return Response({"requeued": lifecycle.rescue()})
 
 
-def _moved(
+def _act(
     view: APIView, task_id: uuid.UUID, verb: Callable[[Task], Task]
 ) -> tuple[Task, dict[str, Any]]:
     try:
         task = verb(changeable_task(view, task_id))
     except Task.DoesNotExist:
-        # Deleted by somebody since we looked.
+        # Deleted since it was read.
         raise Http404 from None
     return task, task_document(task, with_tracebacks=is_operator(view))

@@ -1,4 +1,4 @@
-"""Submitting tasks, and looking at them."""
+"""Tasks: submit, list, get, delete."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ PREFER = OpenApiParameter(
     "Prefer",
     str,
     "header",
-    description="`wait=N`: answer when the task has ended, or after N seconds, at most"
-    f" {LONGEST_WAIT}. Where that was done, `Preference-Applied` says so.",
+    description="`wait=N`: respond when the task has ended, or after N seconds, at most"
+    f" {LONGEST_WAIT}. The response has `Preference-Applied` if the wait was granted.",
 )
 
 
@@ -56,11 +56,11 @@ class TasksView(APIView):
         responses={200: TaskPageSerializer, **refusals(400)},
     )
     def get(self, request: Request) -> Response:
-        """Answer a page of the tasks that the caller sees, without their inputs and results."""
+        """Return a page of the tasks that the caller may see, without inputs and results."""
         visible = Task.objects.visible_to(request.user).defer("input", "result")
         pages = TaskPages()
-        asked = TaskFilters.apply(request.query_params.dict(), visible)
-        page = pages.paginate_queryset(asked, request, self) or []
+        tasks = TaskFilters.apply(request.query_params.dict(), visible)
+        page = pages.paginate_queryset(tasks, request, self) or []
         return pages.get_paginated_response([task_summary(task) for task in page])
 
     @extend_schema(
@@ -71,13 +71,21 @@ class TasksView(APIView):
         examples=examples.SUBMISSIONS,
         parameters=[
             IDEMPOTENCY_KEY,
-            OpenApiParameter("Location", str, "header", response=[202], description="The task."),
-            OpenApiParameter("Retry-After", int, "header", response=[202], description="Seconds."),
+            OpenApiParameter(
+                "Location", str, "header", response=[202], description="Path of the task."
+            ),
+            OpenApiParameter(
+                "Retry-After",
+                int,
+                "header",
+                response=[202],
+                description="Seconds to wait before polling.",
+            ),
         ],
         responses={200: TaskSerializer, 202: TaskSerializer, **refusals(400, 413, 415, 422)},
     )
     def post(self, request: Request) -> Response:
-        """Queue one task; the answer comes when it is durably stored."""
+        """Queue one task; the response is sent once the task is stored durably."""
         task = lifecycle.submit(**task_options(request.data), **caller_options(request))
         return accepted(task_document(task), at=path_to("api:task", task.id), task=task)
 
@@ -87,55 +95,59 @@ class TaskView(APIView):
 
     @extend_schema(
         operation_id="tasks_get",
-        summary="Look at a task",
+        summary="Get a task",
         tags=["tasks"],
         parameters=[
-            OpenApiParameter("If-None-Match", str, "header", description="The last `ETag` seen."),
+            OpenApiParameter(
+                "If-None-Match", str, "header", description="The last `ETag` received."
+            ),
             PREFER,
             OpenApiParameter("ETag", str, "header", response=[200, 304]),
             OpenApiParameter("Preference-Applied", str, "header", response=[200, 304]),
         ],
         responses={
             200: TaskSerializer,
-            304: OpenApiResponse(description="It is as it was."),
+            304: OpenApiResponse(description="Not modified"),
             **refusals(404),
         },
     )
     def get(self, request: Request, task_id: uuid.UUID) -> HttpResponse:
-        """Answer all that is known about a task; 304 when the caller knows it already."""
-        waited = self._waited(request, task_id) if "HTTP_PREFER" in request.META else None
-        response = self._answer(request, task_id)
-        if waited is not None:
-            response["Preference-Applied"] = f"wait={waited}"
+        """Return all details of a task, or 304 if it is unchanged since the given `ETag`."""
+        seconds = self._wait(request, task_id) if "HTTP_PREFER" in request.META else None
+        response = self._response(request, task_id)
+        if seconds is not None:
+            response["Preference-Applied"] = f"wait={seconds}"
         return response
 
-    def _waited(self, request: Request, task_id: uuid.UUID) -> int | None:
-        """Wait as the caller would like; return for how long at most, or None."""
+    def _wait(self, request: Request, task_id: uuid.UUID) -> int | None:
+        """Wait for the task's end as requested; return the longest wait granted, or None."""
         seconds = seconds_to_wait(request.META["HTTP_PREFER"])
         if seconds is None:
             return None
-        known = visible_task(self, task_id, only=("id", "status"))
-        done = known.is_terminal or long_poll.until_ended(task_id, seconds=seconds)
-        return seconds if done else None
+        task = visible_task(self, task_id, only=("id", "status"))
+        waited = task.is_terminal or long_poll.until_ended(task_id, seconds=seconds)
+        return seconds if waited else None
 
-    def _answer(self, request: Request, task_id: uuid.UUID) -> HttpResponse:
-        if "HTTP_IF_NONE_MATCH" in request.META and (same := self._unchanged(request, task_id)):
-            return same
+    def _response(self, request: Request, task_id: uuid.UUID) -> HttpResponse:
+        if "HTTP_IF_NONE_MATCH" in request.META:
+            not_modified = self._not_modified(request, task_id)
+            if not_modified is not None:
+                return not_modified
         task = visible_task(self, task_id)
         operator = task.error is not None and is_operator(self)
         response = Response(task_document(task, with_tracebacks=operator))
-        return self._tagged(response, task)
+        return self._with_etag(response, task)
 
-    def _unchanged(self, request: Request, task_id: uuid.UUID) -> HttpResponse | None:
-        # Large columns are not read for somebody who has them.
-        known = visible_task(self, task_id, only=("id", *CHANGING))
-        response = self._tagged(HttpResponse(), known)
+    def _not_modified(self, request: Request, task_id: uuid.UUID) -> HttpResponse | None:
+        # Large columns are not read for a caller that has them.
+        task = visible_task(self, task_id, only=("id", *CHANGING))
+        response = self._with_etag(HttpResponse(), task)
         conditional: Any = get_conditional_response(
             request._request, etag=response["ETag"], response=response
         )
         return None if conditional is response else conditional
 
-    def _tagged(self, response: HttpResponse, task: Task) -> HttpResponse:
+    def _with_etag(self, response: HttpResponse, task: Task) -> HttpResponse:
         response["ETag"] = task_etag(task, with_tracebacks=is_operator(self))
         response["Cache-Control"] = "private, no-cache"
         if not task.is_terminal:
