@@ -19,7 +19,7 @@ class CallbackSecretsSerializer(serializers.Serializer[Any]):
 
     secrets = serializers.ListField(
         child=serializers.CharField(),
-        help_text="For a Standard Webhooks library. Each verifies any callback; the first is the newest.",
+        help_text="For a Standard Webhooks library. Each verifies a callback; the first is newest.",
     )
 
 
