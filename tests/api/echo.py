@@ -1,4 +1,4 @@
-"""Routes that answer with what they were sent, served by a real server where a test needs one."""
+"""Routes that return what they receive, for tests with and without a real server."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 
 class Echo(APIView):
     def post(self, request: Request) -> Response:
-        return Response({"got": request.data})
+        return Response({"received": request.data})
 
 
 class Length(APIView):

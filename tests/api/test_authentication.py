@@ -1,4 +1,4 @@
-"""Who is let in, and that those who are not cannot tell why."""
+"""Authentication: who is admitted, and that a 401 does not show the reason."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def get(client: Client, key: str, path: str = "/who") -> Any:
     return client.get(path, headers={"authorization": f"Bearer {key}"})
 
 
-def test_a_key_lets_its_user_in(client: Client, ada: User) -> None:
+def test_a_key_admits_its_user(client: Client, ada: User) -> None:
     assert get(client, new_key(ada)).json() == "ada"
     assert get(client, new_key(ada, expiry=timedelta(minutes=1))).json() == "ada"
 
@@ -73,7 +73,7 @@ def test_a_key_is_not_stored(ada: User) -> None:
     assert key not in str(AuthToken.objects.values())
 
 
-def test_every_refused_key_gets_the_same_answer(client: Client, ada: User) -> None:
+def test_every_refused_key_gets_the_same_response(client: Client, ada: User) -> None:
     revoked = new_key(ada)
     AuthToken.objects.all().delete()
     expired = new_key(ada, expiry=timedelta(seconds=-1))
@@ -86,12 +86,16 @@ def test_every_refused_key_gets_the_same_answer(client: Client, ada: User) -> No
     assert b"/problems/not-authenticated" in body
 
 
-def test_a_refused_key_is_not_taken_for_an_anonymous_caller(client: Client, settings: Any) -> None:
+def test_a_caller_with_a_refused_key_is_not_treated_as_anonymous(
+    client: Client, settings: Any
+) -> None:
     settings.API_ALLOW_ANONYMOUS = True
     assert get(client, "unknown").status_code == 401
 
 
-def test_an_anonymous_caller_is_let_in_only_by_setting(client: Client, settings: Any) -> None:
+def test_an_anonymous_caller_is_admitted_only_if_the_setting_allows(
+    client: Client, settings: Any
+) -> None:
     refusal = client.get("/who")
     assert (refusal.status_code, refusal["WWW-Authenticate"]) == (401, 'Bearer realm="api"')
     settings.API_ALLOW_ANONYMOUS = True
@@ -112,7 +116,7 @@ def test_a_foreign_web_page_cannot_write_as_an_anonymous_caller(
 
 
 @pytest.mark.parametrize("label", ["application/json", CURL, "multipart/form-data; boundary=x"])
-def test_a_session_lets_its_user_in_and_writes_need_the_csrf_token(ada: User, label: str) -> None:
+def test_a_session_admits_its_user_and_writes_need_the_csrf_token(ada: User, label: str) -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(ada)
     assert client.get("/who").json() == "ada"
@@ -132,7 +136,7 @@ def test_a_key_needs_no_csrf_token(ada: User) -> None:
     assert client.post("/who", {}, "application/json", headers=headers).json() == {}
 
 
-def test_only_operators_operate(client: Client, ada: User) -> None:
+def test_only_operators_are_admitted_to_operator_routes(client: Client, ada: User) -> None:
     key = new_key(ada)
     assert client.get("/operate").status_code == 401
     assert get(client, key, "/operate").json()["type"] == "/problems/forbidden"

@@ -19,17 +19,17 @@ from tests.queue_rows import jobs
 pytestmark = pytest.mark.django_db
 
 BATCH = "/api/v1/tasks/batch/"
-ONE = {"kind": "test.script", "input": {"value": 1}}
+TASK = {"kind": "test.script", "input": {"value": 1}}
 
 
-@pytest.mark.parametrize("body", [[ONE, ONE, ONE], {"tasks": [ONE, ONE, ONE]}])
+@pytest.mark.parametrize("body", [[TASK, TASK, TASK], {"tasks": [TASK, TASK, TASK]}])
 @pytest.mark.parametrize("path", [BATCH, BATCH.rstrip("/")])
 def test_an_array_of_tasks_is_accepted_as_one_batch(api: APIClient, path: str, body: Any) -> None:
     response = post(api, path, body)
     assert response.status_code == 202
     created = response.json()
     assert response["Location"] == f"/api/v1/batches/{created['batch_id']}"
-    assert created["task_ids"] == [str(one) for one in Batch.objects.get().task_ids()]
+    assert created["task_ids"] == [str(id) for id in Batch.objects.get().task_ids()]
     assert [job.task_id for job in jobs()] == created["task_ids"]
 
 
@@ -38,19 +38,19 @@ def test_ten_thousand_tasks_take_two_statements_and_one_more_is_refused(
 ) -> None:
     # Savepoint, batch, tasks, savepoint.
     with django_assert_max_num_queries(4):
-        response = post(api, BATCH, [ONE] * 10_000)
+        response = post(api, BATCH, [TASK] * 10_000)
     assert len(described(response)["task_ids"]) == 10_000
-    assert list(fields(post(api, BATCH, [ONE] * 10_001))) == ["tasks"]
+    assert list(fields(post(api, BATCH, [TASK] * 10_001))) == ["tasks"]
     assert Task.objects.count() == 10_000
 
 
-def test_all_or_nothing_and_errors_name_the_index(api: APIClient) -> None:
-    wrong = {"kind": "text.analyze", "input": {"text": 5}}
-    response = post(api, BATCH, [ONE, wrong, {"kind": "no.such"}, {**ONE, "owner": 1}, 7])
+def test_an_invalid_task_refuses_the_whole_batch_and_errors_name_the_index(api: APIClient) -> None:
+    invalid = {"kind": "text.analyze", "input": {"text": 5}}
+    response = post(api, BATCH, [TASK, invalid, {"kind": "no.such"}, {**TASK, "owner": 1}, 7])
     assert list(fields(response)) == ["1.input.text", "2.kind", "3.owner", "4"]
     described(response)
-    inside = post(api, BATCH, {"tasks": [ONE, {"kind": 1}]})
-    assert list(fields(inside)) == ["tasks.1.kind"]
+    response = post(api, BATCH, {"tasks": [TASK, {"kind": 1}]})
+    assert list(fields(response)) == ["tasks.1.kind"]
     assert not Task.objects.exists()
     assert not Batch.objects.exists()
     assert jobs() == []
@@ -58,18 +58,18 @@ def test_all_or_nothing_and_errors_name_the_index(api: APIClient) -> None:
 
 @pytest.mark.parametrize(
     ("body", "field"),
-    [({}, "tasks"), ([], "tasks"), ({"tasks": {}}, "tasks"), ({"tasks": [ONE], "x": 1}, "x")],
+    [({}, "tasks"), ([], "tasks"), ({"tasks": {}}, "tasks"), ({"tasks": [TASK], "x": 1}, "x")],
 )
-def test_what_is_no_batch_is_refused(api: APIClient, body: Any, field: str) -> None:
+def test_an_invalid_batch_is_refused_by_field(api: APIClient, body: Any, field: str) -> None:
     assert list(fields(post(api, BATCH, body))) == [field]
 
 
-def test_numbers_may_be_written_as_they_like(api: APIClient) -> None:
-    delays = [{**ONE, "delay": 1}, {**ONE, "delay": 1.5}, ONE, {**ONE, "priority": 1.0}]
-    assert post(api, BATCH, delays).status_code == 202
+def test_numbers_may_be_written_as_integers_or_fractions(api: APIClient) -> None:
+    tasks = [{**TASK, "delay": 1}, {**TASK, "delay": 1.5}, TASK, {**TASK, "priority": 1.0}]
+    assert post(api, BATCH, tasks).status_code == 202
 
 
-def test_a_batch_tells_how_far_it_is(
+def test_a_batch_shows_its_progress_in_two_queries(
     api: APIClient, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     batch = Batch.objects.create(total=4)
@@ -82,7 +82,7 @@ def test_a_batch_tells_how_far_it_is(
     assert (shown["total"], shown["progress"], shown["finished_at"]) == (4, 50, None)
 
 
-def test_a_batch_is_finished_when_its_last_task_is(api: APIClient) -> None:
+def test_a_batch_is_finished_when_its_last_task_has_ended(api: APIClient) -> None:
     now = timezone.now()
     batch = Batch.objects.create(total=3)
     make_task(Status.COMPLETED, batch=batch, finished_at=now - dt.timedelta(minutes=1))
@@ -93,16 +93,16 @@ def test_a_batch_is_finished_when_its_last_task_is(api: APIClient) -> None:
     assert dt.datetime.fromisoformat(shown["finished_at"]) == now
 
 
-def test_a_strangers_batch_is_not_found(
+def test_a_batch_is_not_found_by_strangers(
     api: APIClient, api_for: Callable[[User], APIClient], user: User, stranger: User
 ) -> None:
-    batch_id = post(api_for(user), BATCH, [ONE]).json()["batch_id"]
+    batch_id = post(api_for(user), BATCH, [TASK]).json()["batch_id"]
     path = f"/api/v1/batches/{batch_id}"
     assert described(api_for(user).get(path))["total"] == 1
     for client in (api, api_for(stranger)):
         assert client.get(path).status_code == 404
 
 
-def test_a_batch_with_too_many_mistakes_names_the_first(api: APIClient) -> None:
+def test_a_batch_with_thousands_of_errors_reports_the_first_hundred(api: APIClient) -> None:
     errors = orjson.loads(post(api, BATCH, [{}] * 5_000).content)["errors"]
     assert len(errors) == 100

@@ -1,4 +1,4 @@
-"""Bodies as a real server receives them: in chunks, cut off, endless, with lying headers."""
+"""Request bodies sent to a real server: chunked, cut off, endless, with false headers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 class EchoServer:
-    """A granian of its own that serves the echo routes on a free port."""
+    """A granian process that serves the echo routes on a free port."""
 
     def __init__(self, process: subprocess.Popen[bytes], port: int) -> None:
         self.process = process
@@ -42,19 +42,19 @@ class EchoServer:
         return requests.post(f"{self.url}{path}", data, headers=headers, timeout=30)
 
     def send(self, request: bytes, *, close: bool = False) -> tuple[int, dict[str, Any]]:
-        """Send a request as it is; return the answer's status and its document."""
+        """Send raw bytes; return the response's status and document."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=10) as connection:
             connection.sendall(request)
             if close:
                 connection.shutdown(socket.SHUT_WR)
-            answer = b""
-            while not answer.endswith(b"}") and (part := connection.recv(65536)):
-                answer += part
-        head, _, document = answer.partition(b"\r\n\r\n")
+            response = b""
+            while not response.endswith(b"}") and (part := connection.recv(65536)):
+                response += part
+        head, _, document = response.partition(b"\r\n\r\n")
         return int(head.split()[1]), orjson.loads(document)
 
     def memory(self) -> int:
-        """Return the bytes that the serving process holds."""
+        """Return the resident memory of the serving process, in bytes."""
         [worker] = psutil.Process(self.process.pid).children()
         return int(worker.memory_info().rss)
 
@@ -92,14 +92,14 @@ def test_a_chunked_body_is_read(server: EchoServer) -> None:
     assert server.post("/length", chunks(MEBIBYTE)).json() == MEBIBYTE
 
 
-def test_a_chunked_body_may_be_as_long_as_any_other_and_no_longer(server: EchoServer) -> None:
+def test_a_chunked_body_has_the_same_size_limit_as_any_other(server: EchoServer) -> None:
     greatest = MAX_BODY_BYTES - len('{"text":""}')
     assert server.post("/length", chunks(greatest)).json() == greatest
     response = server.post("/length", chunks(greatest + 1))
     assert (response.status_code, response.json()["type"]) == (413, "/problems/body-too-large")
 
 
-def test_an_endless_body_is_refused_without_being_kept(server: EchoServer) -> None:
+def test_an_endless_body_is_refused_without_being_kept_in_memory(server: EchoServer) -> None:
     server.post("/length", chunks(2 * MAX_BODY_BYTES))
     before = server.memory()
     head = b"POST /length HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -110,11 +110,13 @@ def test_an_endless_body_is_refused_without_being_kept(server: EchoServer) -> No
 
 
 def test_an_empty_chunked_body_is_an_empty_object(server: EchoServer) -> None:
-    assert server.post("/echo", iter([])).json() == {"got": {}}
-    assert server.post("/echo", None).json() == {"got": {}}
+    assert server.post("/echo", iter([])).json() == {"received": {}}
+    assert server.post("/echo", None).json() == {"received": {}}
 
 
-def test_a_too_long_body_is_refused_by_its_length_before_it_is_sent(server: EchoServer) -> None:
+def test_a_body_whose_content_length_is_too_large_is_refused_before_it_is_sent(
+    server: EchoServer,
+) -> None:
     head = "POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000000\r\n\r\n"
     status, document = server.send(head.encode())
     assert (status, document["type"]) == (413, "/problems/body-too-large")
@@ -127,15 +129,19 @@ def test_a_too_long_body_is_refused_by_its_length_before_it_is_sent(server: Echo
         b'Transfer-Encoding: chunked\r\n\r\nb\r\n{"a": [1, 2\r\n',
     ],
 )
-def test_a_body_that_was_cut_off_is_not_taken_for_a_whole_one(
-    server: EchoServer, request_: bytes
-) -> None:
+def test_a_body_that_is_cut_off_is_refused(server: EchoServer, request_: bytes) -> None:
     head = b"POST /echo HTTP/1.1\r\nHost: localhost\r\n"
     status, document = server.send(head + request_, close=True)
     assert (status, document["type"]) == (400, "/problems/malformed-body")
 
 
-def test_no_label_of_a_body_breaks_the_server(server: EchoServer) -> None:
-    labels = ["a/b; c*=bogus''d", "application/json; charset=utf-16", "x" * 300, "//;;=", "*/*"]
-    answers = [server.post("/echo", b"{}", **{"Content-Type": label}) for label in labels]
-    assert [answer.status_code for answer in answers] == [200, 200, 415, 200, 200]
+def test_no_content_type_causes_a_server_error(server: EchoServer) -> None:
+    content_types = [
+        "a/b; c*=bogus''d",
+        "application/json; charset=utf-16",
+        "x" * 300,
+        "//;;=",
+        "*/*",
+    ]
+    responses = [server.post("/echo", b"{}", **{"Content-Type": name}) for name in content_types]
+    assert [response.status_code for response in responses] == [200, 200, 415, 200, 200]

@@ -17,7 +17,7 @@ def path(task: Task) -> str:
 
 
 @pytest.mark.parametrize("slash", ["", "/"])
-def test_what_waits_is_cancelled_at_once(api: APIClient, slash: str) -> None:
+def test_a_waiting_task_is_cancelled_at_once(api: APIClient, slash: str) -> None:
     response = post(api, path(make_task()) + slash)
     assert response.status_code == 200
     shown = response.json()
@@ -26,7 +26,7 @@ def test_what_waits_is_cancelled_at_once(api: APIClient, slash: str) -> None:
     assert jobs() == []
 
 
-def test_what_runs_is_asked_to_stop(api: APIClient) -> None:
+def test_a_running_task_is_requested_to_stop(api: APIClient) -> None:
     response = post(api, path(make_task(Status.PROCESSING)))
     assert response.status_code == 202
     shown = described(response)
@@ -34,7 +34,7 @@ def test_what_runs_is_asked_to_stop(api: APIClient) -> None:
 
 
 @pytest.mark.parametrize("status", [Status.COMPLETED, Status.FAILED, Status.CANCELLED])
-def test_what_has_ended_is_not_cancelled(api: APIClient, status: str) -> None:
+def test_an_ended_task_cannot_be_cancelled(api: APIClient, status: str) -> None:
     assert is_conflict(post(api, path(make_task(status))), status)
 
 
@@ -44,7 +44,7 @@ def test_an_unknown_task_is_not_found(api: APIClient) -> None:
     described(response)
 
 
-def test_cancelling_is_not_a_thing_to_get(api: APIClient) -> None:
+def test_a_get_of_the_cancel_route_is_not_allowed(api: APIClient) -> None:
     response = api.get(path(make_task()))
     assert response.status_code == 405
     assert "POST" in response["Allow"]

@@ -1,4 +1,4 @@
-"""The connection between a request and the database: found dead in time, its statements kept."""
+"""Database connections of requests: replaced when dead, with prepared statements."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.waiting import wait_until
 pytestmark = pytest.mark.django_db(transaction=True)
 
 PREPARED = "SELECT statement FROM pg_prepared_statements"
-ASKED_LAST = "SELECT query FROM pg_stat_activity WHERE pid = %s"
+LAST_QUERY = "SELECT query FROM pg_stat_activity WHERE pid = %s"
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def task() -> Task:
 
 
 def begin_request() -> None:
-    """Do what Django does before each request with a connection that it keeps."""
+    """Do what Django does with a persistent connection before each request."""
     connection.close_if_unusable_or_obsolete()
 
 
@@ -41,33 +41,33 @@ def server_process() -> int:
     return int(connection.connection.info.backend_pid)
 
 
-def test_a_session_that_was_ended_between_requests_costs_no_request(
+def test_a_connection_that_ended_between_requests_is_replaced(
     api: APIClient, task: Task, onlooker: psycopg.Connection
 ) -> None:
-    ended = server_process()
-    onlooker.execute("SELECT pg_terminate_backend(%s)", (ended,))
+    pid = server_process()
+    onlooker.execute("SELECT pg_terminate_backend(%s)", (pid,))
     wait_until(
-        lambda: not onlooker.execute(ASKED_LAST, (ended,)).fetchone(), what="the session is gone"
+        lambda: not onlooker.execute(LAST_QUERY, (pid,)).fetchone(), what="the session is gone"
     )
     begin_request()
     assert api.get(f"/api/v1/tasks/{task.id}").status_code == 200
-    assert server_process() != ended
+    assert server_process() != pid
 
 
-def test_a_session_that_lives_is_not_asked_whether_it_does(
+def test_a_live_connection_is_checked_without_a_query(
     api: APIClient, task: Task, onlooker: psycopg.Connection
 ) -> None:
-    alive = server_process()
+    pid = server_process()
     with connection.cursor() as cursor:
         cursor.execute("SELECT 'the last before the request'")
     begin_request()
     with connection.cursor():
         pass
-    assert onlooker.execute(ASKED_LAST, (alive,)).fetchone() == (
+    assert onlooker.execute(LAST_QUERY, (pid,)).fetchone() == (
         "SELECT 'the last before the request'",
     )
     assert api.get(f"/api/v1/tasks/{task.id}").status_code == 200
-    assert server_process() == alive
+    assert server_process() == pid
 
 
 def prepared_after_two_rounds(api: APIClient) -> list[str]:
@@ -80,14 +80,14 @@ def prepared_after_two_rounds(api: APIClient) -> list[str]:
         return [statement for (statement,) in cursor.fetchall()]
 
 
-def test_only_the_statements_of_many_requests_stay_prepared(api: APIClient) -> None:
+def test_only_submitting_and_reading_one_task_stay_prepared(api: APIClient) -> None:
     connection.close()
-    submitting, looking = sorted(prepared_after_two_rounds(api), key=len, reverse=True)
-    assert "INSERT INTO tasks_task" in submitting
-    assert looking.startswith("SELECT")
+    insert, select = sorted(prepared_after_two_rounds(api), key=len, reverse=True)
+    assert "INSERT INTO tasks_task" in insert
+    assert select.startswith("SELECT")
 
 
-def test_nothing_is_prepared_behind_a_pooler(
+def test_no_statement_is_prepared_behind_a_pooler(
     api: APIClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connection.close()

@@ -1,4 +1,4 @@
-"""What callers see while the database is away, in a view or long before one."""
+"""Responses while the database is unreachable, in a view or in middleware."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 
-def ask_a_database_that_is_away() -> None:
+def query_unreachable_database() -> None:
     postgres = {"ENGINE": "django.db.backends.postgresql", "NAME": "x"}
     # Nothing listens on the first port, so the connection is refused at once.
-    away = ConnectionHandler({"default": {**postgres, "HOST": "127.0.0.1", "PORT": "1"}})
-    away["default"].ensure_connection()
+    connections = ConnectionHandler({"default": {**postgres, "HOST": "127.0.0.1", "PORT": "1"}})
+    connections["default"].ensure_connection()
 
 
-class Asking(APIView):
+class Querying(APIView):
     def get(self, request: Request) -> Response:
-        ask_a_database_that_is_away()
+        query_unreachable_database()
         return Response()
 
 
@@ -33,8 +33,8 @@ class Quiet(APIView):
         return Response("fine")
 
 
-def asking_page(request: HttpRequest) -> HttpResponse:
-    ask_a_database_that_is_away()
+def querying_page(request: HttpRequest) -> HttpResponse:
+    query_unreachable_database()
     return HttpResponse()
 
 
@@ -42,19 +42,19 @@ def quiet_page(request: HttpRequest) -> HttpResponse:
     return HttpResponse("fine")
 
 
-class AskingMiddleware:
+class QueryingMiddleware:
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        ask_a_database_that_is_away()
+        query_unreachable_database()
         return response
 
 
 urlpatterns = [
-    path("api", Asking.as_view()),
-    path("page", asking_page),
+    path("api", Querying.as_view()),
+    path("page", querying_page),
     path("quiet-api", Quiet.as_view()),
     path("quiet-page", quiet_page),
 ]
@@ -80,22 +80,22 @@ def assert_page(response: Any) -> None:
     assert "127.0.0.1" not in response.text
 
 
-def test_an_api_view_that_lost_the_database_says_503(client: Client) -> None:
+def test_an_api_view_that_lost_the_database_returns_a_503_problem(client: Client) -> None:
     assert_problem(client.get("/api"))
 
 
-def test_a_page_that_lost_the_database_says_503(client: Client) -> None:
+def test_a_page_that_lost_the_database_returns_a_503_page(client: Client) -> None:
     assert_page(client.get("/page"))
 
 
-def test_a_middleware_that_lost_the_database_says_503_to_each_in_his_language(
+def test_middleware_that_lost_the_database_returns_503_as_a_problem_or_a_page(
     client: Client, settings: Any
 ) -> None:
-    settings.MIDDLEWARE = [*settings.MIDDLEWARE, f"{__name__}.AskingMiddleware"]
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, f"{__name__}.QueryingMiddleware"]
     assert_problem(client.get("/quiet-api"))
     assert_page(client.get("/quiet-page"))
 
 
-def test_a_request_that_asked_nothing_of_the_database_is_answered(client: Client) -> None:
+def test_a_request_that_needs_no_database_is_served_without_one(client: Client) -> None:
     assert client.get("/quiet-api").json() == "fine"
     assert client.get("/quiet-page").text == "fine"

@@ -34,7 +34,7 @@ def test_failed_tasks_are_listed_newest_failure_first_and_counted_in_groups(
     make_task(Status.COMPLETED)
     with django_assert_num_queries(2):
         shown = described(api.get(DLQ))
-    assert [one["task_id"] for one in shown["results"]] == [
+    assert [task["task_id"] for task in shown["results"]] == [
         str(task.id) for task in (late, early, other)
     ]
     assert shown["groups"] == [
@@ -44,7 +44,7 @@ def test_failed_tasks_are_listed_newest_failure_first_and_counted_in_groups(
     assert api.get(f"{DLQ}/").json() == shown
 
 
-def test_pages_hold_even_when_all_failed_in_one_moment(api: APIClient) -> None:
+def test_pages_are_complete_even_if_all_tasks_failed_in_one_moment(api: APIClient) -> None:
     now = timezone.now()
     failed = {str(fail(finished_at=now).id) for _ in range(5)}
     seen, page = [], described(api.get(DLQ, {"page_size": 2}))
@@ -52,7 +52,7 @@ def test_pages_hold_even_when_all_failed_in_one_moment(api: APIClient) -> None:
     while page["next"]:
         page = described(api.get(page["next"]))
         seen += page["results"]
-    assert {one["task_id"] for one in seen} == failed
+    assert {task["task_id"] for task in seen} == failed
     assert len(seen) == 5
 
 
@@ -61,7 +61,7 @@ def test_filters_narrow_the_list_and_the_groups(api: APIClient) -> None:
     fail(kind="test.sum", error=TIMEOUT, queue="other")
     for name, value in (("kind", "test.sum"), ("error_type", "TimeoutError"), ("queue", "other")):
         shown = described(api.get(DLQ, {name: value}))
-        assert [one["kind"] for one in shown["results"]] == ["test.sum"]
+        assert [task["kind"] for task in shown["results"]] == ["test.sum"]
         assert len(shown["groups"]) == 1
 
 
@@ -69,20 +69,20 @@ def test_filters_narrow_the_list_and_the_groups(api: APIClient) -> None:
     ("name", "value"),
     [("failed_after", "x"), ("status", "FAILED"), ("cursor", "cD0x"), ("page_size", "x")],
 )
-def test_garbage_is_refused_by_its_name(api: APIClient, name: str, value: str) -> None:
+def test_an_invalid_parameter_is_refused_by_name(api: APIClient, name: str, value: str) -> None:
     assert list(fields(api.get(DLQ, {name: value}))) == [name]
 
 
-def test_a_filter_is_retried(api: APIClient) -> None:
-    wanted, other = fail(error=TIMEOUT), fail()
+def test_only_the_failed_tasks_that_match_the_filter_are_retried(api: APIClient) -> None:
+    matching, other = fail(error=TIMEOUT), fail()
     response = post(api, f"{DLQ}/retry", {"error_type": "TimeoutError"})
     assert described(response) == {"retried": 1, "more": False}
-    wanted.refresh_from_db()
+    matching.refresh_from_db()
     other.refresh_from_db()
-    assert (wanted.status, other.status) == (Status.PENDING, Status.FAILED)
+    assert (matching.status, other.status) == (Status.PENDING, Status.FAILED)
 
 
-def test_a_filter_is_purged(api: APIClient) -> None:
+def test_only_the_failed_tasks_that_match_the_filter_are_purged(api: APIClient) -> None:
     fail(finished_at=timezone.now() - dt.timedelta(days=9))
     kept = [fail(), make_task(Status.CANCELLED), make_task()]
     before = (timezone.now() - dt.timedelta(days=1)).isoformat()
@@ -91,15 +91,17 @@ def test_a_filter_is_purged(api: APIClient) -> None:
     assert set(Task.objects.values_list("pk", flat=True)) == {task.pk for task in kept}
 
 
-def test_everything_is_purged_only_when_that_is_said(api: APIClient) -> None:
+def test_all_failed_tasks_are_purged_only_with_all_true(api: APIClient) -> None:
     fail()
-    wrong: list[Any] = [{}, [], {"all": False}, {"al": True}, {"kind": 5}, {"failed_before": "x"}]
-    for body in wrong:
+    invalid: list[Any] = [{}, [], {"all": False}, {"al": True}, {"kind": 5}, {"failed_before": "x"}]
+    for body in invalid:
         assert post(api, f"{DLQ}/purge", body).status_code == 400
     assert described(post(api, f"{DLQ}/purge", {"all": True})) == {"purged": 1, "more": False}
 
 
-def test_many_are_moved_by_the_chunk(api: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_request_moves_tasks_in_chunks_up_to_its_limit(
+    api: APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("tasks.lifecycle.verbs.MATCHING_CHUNK", 2)
     monkeypatch.setattr("tasks.api.views.dead_letters.LIMIT", 4)
     for _ in range(5):
@@ -108,7 +110,7 @@ def test_many_are_moved_by_the_chunk(api: APIClient, monkeypatch: pytest.MonkeyP
     assert post(api, f"{DLQ}/purge", {"all": True}).json() == {"purged": 1, "more": False}
 
 
-def test_a_user_moves_only_their_own(
+def test_a_user_retries_only_their_own_tasks_and_an_operator_all(
     api_for: Callable[[User], APIClient], user: User, viewer: User, operator: User
 ) -> None:
     fail(owner=user)

@@ -19,7 +19,9 @@ def path(task: Task) -> str:
     "status", [Status.PENDING, Status.COMPLETED, Status.FAILED, Status.CANCELLED]
 )
 @pytest.mark.parametrize("slash", ["", "/"])
-def test_a_task_goes_with_its_job_and_history(api: APIClient, status: str, slash: str) -> None:
+def test_a_task_is_deleted_with_its_job_and_history(
+    api: APIClient, status: str, slash: str
+) -> None:
     task = make_task(status)
     response = api.delete(path(task) + slash)
     assert (response.status_code, response.content) == (204, b"")
@@ -29,7 +31,7 @@ def test_a_task_goes_with_its_job_and_history(api: APIClient, status: str, slash
     assert api.delete(path(task)).status_code == 404
 
 
-def test_a_running_task_stays(api: APIClient) -> None:
+def test_a_running_task_cannot_be_deleted(api: APIClient) -> None:
     task = make_task(Status.PROCESSING)
     assert is_conflict(api.delete(path(task)), Status.PROCESSING)
     assert Task.objects.filter(pk=task.pk).exists()

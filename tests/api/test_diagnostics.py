@@ -12,22 +12,22 @@ pytestmark = pytest.mark.django_db
 URL = "/health/workers/diagnostics"
 
 
-def test_an_operator_sees_what_each_worker_runs_and_occupies(api_for, operator):
+def test_an_operator_sees_the_memory_and_running_tasks_of_each_worker(api_for, operator):
     worker = make_worker("busy:1")
     heartbeat(worker)
     task = make_task(Status.PROCESSING, worker_id=worker)
-    answer = api_for(operator).get(URL)
-    assert answer.status_code == 200
-    (shown,) = answer.json()["workers"]
+    response = api_for(operator).get(URL)
+    assert response.status_code == 200
+    (shown,) = response.json()["workers"]
     assert (shown["name"], shown["memory_kib"]) == ("busy:1", 50_000)
     assert shown["running_tasks"] == [str(task.pk)]
-    (slow,) = answer.json()["slow_tasks"]
+    (slow,) = response.json()["slow_tasks"]
     assert (slow["task_id"], slow["worker"], slow["kind"]) == (str(task.pk), "busy:1", task.kind)
-    assert answer.json()["database"]["sessions"]
-    assert set(answer.json()["versions"]) >= {"python", "django", "procrastinate"}
+    assert response.json()["database"]["sessions"]
+    assert set(response.json()["versions"]) >= {"python", "django", "procrastinate"}
 
 
-def test_who_is_no_operator_learns_nothing(api_for, user, settings):
+def test_only_operators_see_diagnostics_of_an_api_that_needs_keys(api_for, user, settings):
     settings.API_ALLOW_ANONYMOUS = False
     assert api_for(user).get(URL).status_code == 403
     assert APIClient().get(URL).status_code == 401

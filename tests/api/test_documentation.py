@@ -16,12 +16,12 @@ from tests.api.described import openapi
 pytestmark = pytest.mark.django_db
 
 
-def test_the_document_is_valid_and_nothing_in_it_was_guessed() -> None:
+def test_the_openapi_document_is_valid_and_made_without_warnings() -> None:
     call_command("spectacular", validate=True, fail_on_warn=True, stdout=StringIO())
 
 
 @pytest.mark.parametrize("path", ["/api/schema/", "/api/schema"])
-def test_the_document_is_served(api: APIClient, path: str) -> None:
+def test_the_openapi_document_is_served_as_json_and_yaml(api: APIClient, path: str) -> None:
     response = api.get(path, headers={"Accept": "application/json"})
     document = orjson.loads(response.content)
     assert document["openapi"].startswith("3.1")
@@ -29,7 +29,7 @@ def test_the_document_is_served(api: APIClient, path: str) -> None:
     assert api.get(path)["Content-Type"].startswith("application/vnd.oai.openapi")
 
 
-def test_each_route_is_documented_once_as_it_is_spelt_in_the_specification() -> None:
+def test_each_route_is_documented_once_in_its_specified_spelling() -> None:
     assert set(openapi()["paths"]) == {
         "/api/v1/tasks/", "/api/v1/tasks/{task_id}", "/api/v1/tasks/{task_id}/retry",
         "/api/v1/tasks/{task_id}/cancel", "/api/v1/tasks/requeue-orphaned",
@@ -54,12 +54,12 @@ def test_each_route_is_documented_once_as_it_is_spelt_in_the_specification() -> 
     }  # fmt: skip
 
 
-def test_every_route_has_its_other_spelling() -> None:
+def test_every_route_is_served_with_and_without_a_trailing_slash() -> None:
     routes = set()
     for included in get_resolver().url_patterns:
         if isinstance(included, URLResolver) and included.app_name in ("api", "analysis"):
             patterns = included.url_patterns
-            routes |= {str(one.pattern) for one in patterns if isinstance(one, URLPattern)}
+            routes |= {str(route.pattern) for route in patterns if isinstance(route, URLPattern)}
     assert routes
     assert {route.rstrip("/") for route in routes} == {
         route.rstrip("/") for route in routes if route.endswith("/")
@@ -77,15 +77,16 @@ def test_swagger_ui_runs_without_inline_scripts(api: APIClient, path: str) -> No
     assert script["Content-Type"].startswith("application/javascript")
 
 
-def test_the_description_needs_no_key(api: APIClient, settings: Any) -> None:
+def test_the_documentation_needs_no_key(api: APIClient, settings: Any) -> None:
     settings.API_ALLOW_ANONYMOUS = False
     for path in ("/api/schema/", "/docs", "/problems/not-found"):
         assert api.get(path).status_code == 200
 
 
-def test_every_type_of_problem_is_explained_where_it_leads(api: APIClient) -> None:
-    types = [one for one in vars(problems).values() if isinstance(one, ProblemType)]
-    for one in types:
-        shown = api.get(one.uri).json()
-        assert (shown["type"], shown["title"], shown["status"]) == (one.uri, one.title, one.status)
+def test_every_type_of_problem_is_explained_at_its_uri(api: APIClient) -> None:
+    types = [value for value in vars(problems).values() if isinstance(value, ProblemType)]
+    assert types
+    for kind in types:
+        shown = api.get(kind.uri).json()
+        assert shown == {"type": kind.uri, "title": kind.title, "status": kind.status}
     assert api.get("/problems/never-heard-of").status_code == 404

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def _migrations_unknown() -> Iterator[None]:
+def _migrations_unchecked() -> Iterator[None]:
     require_migrations.cache_clear()
     yield
     require_migrations.cache_clear()
@@ -24,7 +24,7 @@ def _migrations_unknown() -> Iterator[None]:
 
 @pytest.fixture
 def no_database() -> Iterator[None]:
-    """Have every statement fail as it does when the server has gone."""
+    """Make every statement fail as it does when the server is gone."""
 
     def gone(*_: Any) -> None:
         from django.db import OperationalError
@@ -50,14 +50,14 @@ def test_a_system_with_a_worker_is_healthy(api: APIClient, slash: str) -> None:
     }
 
 
-def test_without_a_worker_tasks_are_still_accepted(api: APIClient) -> None:
+def test_a_system_without_a_worker_is_degraded(api: APIClient) -> None:
     response = api.get("/health")
     assert response.status_code == 200
     assert described(response)["status"] == "degraded"
 
 
 @pytest.mark.usefixtures("no_database")
-def test_without_a_database_health_and_readiness_fail_but_the_process_lives(api: APIClient) -> None:
+def test_without_a_database_health_and_readiness_fail_but_liveness_succeeds(api: APIClient) -> None:
     health, ready = api.get("/health"), api.get("/health/ready")
     assert (health.status_code, ready.status_code) == (503, 503)
     assert described(health)["database"] == described(ready)["database"] == "unreachable"
@@ -68,7 +68,7 @@ def test_a_migrated_database_is_ready(api: APIClient) -> None:
     assert described(api.get("/health/ready"))["status"] == "ready"
 
 
-def test_a_database_that_is_behind_is_not_ready(api: APIClient) -> None:
+def test_a_database_that_lacks_migrations_is_not_ready(api: APIClient) -> None:
     MigrationRecorder(connection).migration_qs.filter(app="tasks").delete()
     response = api.get("/health/ready")
     assert response.status_code == 503

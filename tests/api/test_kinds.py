@@ -20,7 +20,7 @@ def test_every_kind_is_listed_by_name_without_a_query(
     assert api.get("/api/v1/kinds").json() == {"kinds": listed}
 
 
-def test_a_kind_tells_what_it_takes_and_its_limits(api: APIClient) -> None:
+def test_a_kind_is_shown_with_its_input_schema_and_limits(api: APIClient) -> None:
     shown = described(api.get("/api/v1/kinds/text.analyze"))
     assert shown["input_schema"]["required"] == ["text"]
     assert shown["limits"] == {"soft_time_limit": 120, "time_limit": 120}
