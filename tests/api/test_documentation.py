@@ -86,7 +86,11 @@ def test_the_documentation_needs_no_key(api: APIClient, settings: Any) -> None:
 def test_every_type_of_problem_is_explained_at_its_uri(api: APIClient) -> None:
     types = [value for value in vars(problems).values() if isinstance(value, ProblemType)]
     assert types
-    for kind in types:
-        shown = api.get(kind.uri).json()
-        assert shown == {"type": kind.uri, "title": kind.title, "status": kind.status}
+    for problem_type in types:
+        shown = api.get(problem_type.uri).json()
+        assert shown == {
+            "type": problem_type.uri,
+            "title": problem_type.title,
+            "status": problem_type.status,
+        }
     assert api.get("/problems/never-heard-of").status_code == 404

@@ -1,4 +1,4 @@
-"""What a request body may be: faults S01 to S04 as a route meets them."""
+"""JSON request bodies: what is accepted and refused (faults S01 to S04)."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def post(client: Client, body: bytes, label: str = "application/json", **headers
 
 
 def refusal(client: Client, body: bytes, label: str = "application/json", **headers: str) -> str:
-    """Post a body that must be refused with 400; return the sentence that says why."""
+    """Post a body that must be refused with 400; return the problem's detail."""
     response = post(client, body, label, **headers)
     assert (response.status_code, response["Content-Type"]) == (400, "application/problem+json")
     assert response.json()["type"] == "/problems/malformed-body"
@@ -50,13 +50,13 @@ def refusal(client: Client, body: bytes, label: str = "application/json", **head
 
 @hypothesis.settings(deadline=None)
 @given(JSON_VALUE, st.booleans())
-def test_whatever_json_can_write_within_the_limits_is_read_back(value: Any, escape: bool) -> None:
+def test_json_within_the_limits_is_read_back(value: Any, escape: bool) -> None:
     assert parse_json(json.dumps(value, ensure_ascii=escape).encode()) == value
 
 
 @hypothesis.settings(deadline=None)
 @given(st.binary() | NEARLY_JSON | JSON_VALUE.map(lambda value: json.dumps(value)[:-1].encode()))
-def test_any_bytes_are_read_as_json_reads_them_or_refused_in_one_way(body: bytes) -> None:
+def test_any_bytes_are_read_as_by_the_json_module_or_raise_malformed_json(body: bytes) -> None:
     try:
         value = parse_json(body)
     except MalformedJSON as error:
@@ -68,17 +68,17 @@ def test_any_bytes_are_read_as_json_reads_them_or_refused_in_one_way(body: bytes
 @pytest.mark.parametrize(
     "label", ["application/json", CURL, "text/plain", "", "application/x+json"]
 )
-def test_json_is_understood_under_any_label(client: Client, label: str) -> None:
+def test_json_is_accepted_under_any_content_type(client: Client, label: str) -> None:
     response = post(client, '{"text": "Füße"}'.encode(), label)
-    assert (response.status_code, response.json()) == (200, {"got": {"text": "Füße"}})
+    assert (response.status_code, response.json()) == (200, {"received": {"text": "Füße"}})
 
 
 @pytest.mark.parametrize("label", ["application/json", CURL, "text/plain", ""])
 def test_an_empty_body_is_an_empty_object(client: Client, label: str) -> None:
-    assert post(client, b"", label).json() == {"got": {}}
+    assert post(client, b"", label).json() == {"received": {}}
 
 
-def test_an_empty_form_leaves_the_defaults_alone(client: Client) -> None:
+def test_an_empty_form_keeps_the_defaults(client: Client) -> None:
     response = client.generic("POST", "/defaults", b"", content_type=CURL)
     assert response.json() == {"eager": True}
 
@@ -97,7 +97,7 @@ def test_a_compressed_body_is_an_unsupported_media_type(client: Client) -> None:
     assert response.json()["type"] == "/problems/unsupported-media-type"
 
 
-def test_broken_json_is_refused_with_the_place_of_the_fault(client: Client) -> None:
+def test_malformed_json_is_refused_with_the_place_of_the_error(client: Client) -> None:
     assert "line 1, column 10" in refusal(client, b'{"text": }')
     assert "line 1, column 10" in refusal(client, b'{"text": }', CURL)
 
@@ -108,7 +108,7 @@ def test_a_bare_value_is_refused(client: Client, body: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "sentence"),
+    ("body", "detail"),
     [
         (b'{"a": {"b": 1, "b": 2}}', "The name 'b' appears twice in one object."),
         (b"[NaN]", "NaN is not a JSON value."),
@@ -123,10 +123,10 @@ def test_a_bare_value_is_refused(client: Client, body: bytes) -> None:
         ('{"a": 1}'.encode("utf-16"), "The JSON is not UTF-8 at byte 0."),
     ],
 )
-def test_what_would_be_stored_otherwise_than_sent_is_refused(
-    client: Client, body: bytes, sentence: str
+def test_json_that_would_be_stored_differently_than_sent_is_refused(
+    client: Client, body: bytes, detail: str
 ) -> None:
-    assert refusal(client, body) == sentence
+    assert refusal(client, body) == detail
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_what_would_be_stored_otherwise_than_sent_is_refused(
         (rb'{"\udfff": 1}', r"'\udfff'"),
     ],
 )
-def test_text_that_postgresql_cannot_hold_is_refused_with_its_place(
+def test_text_that_postgresql_cannot_store_is_refused_with_its_place(
     client: Client, body: bytes, place: str
 ) -> None:
     assert f"The text at {place} holds a NUL or half" in refusal(client, body)
@@ -147,7 +147,7 @@ def test_text_that_postgresql_cannot_hold_is_refused_with_its_place(
 
 def test_escapes_that_only_look_unstorable_are_kept(client: Client) -> None:
     body = rb'{"a": "\\u0000", "b": "\ud83d\ude00", "c": "\u202e\u200b"}'
-    assert post(client, body).json()["got"] == {
+    assert post(client, body).json()["received"] == {
         "a": r"\u0000",
         "b": "\U0001f600",
         "c": "\u202e\u200b",
@@ -156,7 +156,7 @@ def test_escapes_that_only_look_unstorable_are_kept(client: Client) -> None:
 
 def test_integers_of_64_bits_are_kept(client: Client) -> None:
     body = b"[9223372036854775807, -9223372036854775808]"
-    assert post(client, body).json()["got"] == [2**63 - 1, -(2**63)]
+    assert post(client, body).json()["received"] == [2**63 - 1, -(2**63)]
 
 
 def test_nesting_is_bounded() -> None:
@@ -175,7 +175,7 @@ def test_the_number_of_values_is_bounded() -> None:
         parse_json(json.dumps([row] * (MAX_VALUES // 1000 + 1)).encode())
 
 
-def test_commas_inside_a_text_are_no_values() -> None:
+def test_commas_inside_a_text_are_not_counted_as_values() -> None:
     text = r'a, "b" [c] \ ' * 100_000
     assert parse_json(json.dumps({"text": text}).encode()) == {"text": text}
 
@@ -188,7 +188,7 @@ def test_the_items_of_one_array_or_object_are_bounded() -> None:
         parse_json(json.dumps({str(n): n for n in range(MAX_ITEMS + 1)}).encode())
 
 
-def test_a_batch_of_ten_thousand_tasks_fits() -> None:
+def test_a_batch_of_ten_thousand_tasks_is_within_the_limits() -> None:
     task = {"kind": "text.analyze", "input": {"text": "hello"}, "priority": 3, "metadata": {"a": 1}}
     assert len(parse_json(json.dumps([task] * 10_000).encode())) == 10_000
 
@@ -215,7 +215,7 @@ def test_a_hostile_document_costs_less_than_50_ms_of_processor_time(body: bytes)
     assert min(cost() for _ in range(3)) < 0.05
 
 
-def test_a_body_of_the_greatest_length_is_read_and_one_byte_more_is_not(client: Client) -> None:
+def test_a_body_of_the_maximum_size_is_read_and_one_byte_more_is_refused(client: Client) -> None:
     text = "a" * (MAX_BODY_BYTES - len('{"text":""}'))
 
     def post_text(text: str) -> Any:

@@ -1,4 +1,4 @@
-"""What the API answers when it does not do what was asked."""
+"""Problem documents: the response to each error."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def page(request: HttpRequest) -> HttpResponse:
     raise PermissionDenied
 
 
-# The pages and the console are there for the links of the error pages.
+# The error pages link to the pages and the console.
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include("tasks.pages.urls")),
@@ -125,7 +125,7 @@ def problem(response: Any, status: int) -> dict[str, Any]:
     return document
 
 
-def test_a_problem_names_its_type_and_the_path_it_happened_at(client: Client) -> None:
+def test_a_problem_names_its_type_and_the_path_of_the_request(client: Client) -> None:
     assert problem(client.get("/raise/wrong-status?key=secret"), 409) == {
         "type": "/problems/wrong-status",
         "title": "The task's status does not allow this",
@@ -161,20 +161,20 @@ def test_every_error_has_its_status_and_its_type(
     assert "secret" not in str(document)
 
 
-def test_a_status_without_a_type_of_its_own_says_about_blank(client: Client) -> None:
+def test_a_status_without_a_type_of_its_own_has_the_type_about_blank(client: Client) -> None:
     document = problem(client.get("/raise/conflict"), 418)
     assert (document["type"], document["detail"]) == ("about:blank", "I am a teapot.")
 
 
-def test_a_view_may_say_what_was_not_found_but_a_query_may_not(client: Client) -> None:
-    said = client.get("/raise/not-found"), client.get("/raise/http404")
-    assert [problem(response, 404)["detail"] for response in said] == [
+def test_the_detail_of_a_404_comes_from_the_view_but_not_from_a_query(client: Client) -> None:
+    responses = client.get("/raise/not-found"), client.get("/raise/http404")
+    assert [problem(response, 404)["detail"] for response in responses] == [
         "There is no such task.",
         "Not found.",
     ]
 
 
-def test_errors_name_the_fields_of_a_verbs_refusal(client: Client) -> None:
+def test_an_error_raised_by_a_verb_names_the_invalid_fields(client: Client) -> None:
     assert problem(client.get("/raise/invalid-input"), 400)["errors"] == [
         {"field": "input.text", "message": "is missing"}
     ]
@@ -198,11 +198,11 @@ def test_a_single_error_is_also_the_detail(client: Client) -> None:
     assert document["detail"] == sentence
 
 
-def test_the_errors_of_one_answer_are_bounded(client: Client) -> None:
+def test_the_errors_of_one_response_are_limited(client: Client) -> None:
     assert len(problem(client.get("/raise/many-fields"), 400)["errors"]) == 100
 
 
-def test_an_answer_does_not_echo_megabytes(client: Client) -> None:
+def test_a_response_does_not_echo_megabytes(client: Client) -> None:
     assert len(client.get("/raise/long-kind").content) < 2000
 
 
@@ -210,13 +210,13 @@ def test_the_instance_is_a_uri_reference(client: Client) -> None:
     assert problem(client.get("/nowhere/ü%20"), 404)["instance"] == "/nowhere/%C3%BC%20"
 
 
-def test_a_throttled_caller_is_told_when_to_come_back(client: Client) -> None:
+def test_a_throttled_caller_gets_a_retry_after(client: Client) -> None:
     response = client.get("/raise/throttled")
     assert problem(response, 429)
     assert response["Retry-After"] == "2"
 
 
-def test_a_wrong_method_is_told_the_right_ones(client: Client) -> None:
+def test_a_method_that_is_not_allowed_gets_the_allowed_ones(client: Client) -> None:
     response = client.delete("/raise/bug")
     assert problem(response, 405)["type"] == "/problems/method-not-allowed"
     assert "GET" in response["Allow"]
@@ -229,18 +229,18 @@ def test_only_json_is_acceptable(client: Client) -> None:
 
 @pytest.mark.django_db
 def test_a_nul_in_a_query_is_a_bad_request(client: Client) -> None:
-    assert problem(client.get("/nul"), 400)["detail"] == "A value cannot be stored."
+    assert problem(client.get("/nul"), 400)["detail"] == "A value in the request cannot be stored."
 
 
 @pytest.mark.django_db
-def test_a_read_only_server_is_unavailable(client: Client) -> None:
+def test_a_write_to_a_read_only_database_is_a_503(client: Client) -> None:
     response = client.get("/read-only")
     assert problem(response, 503)["type"] == "/problems/database-unavailable"
     assert response["Retry-After"] == "5"
 
 
 @pytest.mark.parametrize("debug", [True, False])
-def test_an_unknown_path_is_a_problem_for_programs_and_a_page_for_browsers(
+def test_an_unknown_path_returns_a_problem_to_programs_and_a_page_to_browsers(
     client: Client, settings: Any, debug: bool
 ) -> None:
     settings.DEBUG = debug
@@ -251,21 +251,23 @@ def test_an_unknown_path_is_a_problem_for_programs_and_a_page_for_browsers(
 
 
 @pytest.mark.parametrize("debug", [True, False])
-def test_a_bug_is_a_problem_without_its_detail(client: Client, settings: Any, debug: bool) -> None:
+def test_a_bug_returns_a_problem_without_details(
+    client: Client, settings: Any, debug: bool
+) -> None:
     settings.DEBUG = debug
     assert problem(client.get("/raise/bug"), 500)["detail"] == "The server failed."
 
 
-def test_a_refused_host_is_a_problem(client: Client) -> None:
+def test_an_unknown_host_name_is_a_bad_request(client: Client) -> None:
     response = client.get("/raise/bug", headers={"host": "elsewhere.example"})
     assert problem(response, 400)["type"] == "/problems/bad-request"
 
 
-def test_a_page_keeps_its_own_errors(client: Client) -> None:
+def test_an_error_in_a_page_remains_a_page(client: Client) -> None:
     response = client.get("/page")
     assert (response.status_code, response["Content-Type"][:9]) == (403, "text/html")
 
 
-def test_a_chunked_body_that_cannot_be_read_is_not_taken_for_an_empty_one(client: Client) -> None:
+def test_a_chunked_body_without_a_length_is_refused(client: Client) -> None:
     response = client.generic("POST", "/raise/bug", headers={"transfer-encoding": "chunked"})
     assert problem(response, 411)["type"] == "/problems/length-required"

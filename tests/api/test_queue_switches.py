@@ -23,7 +23,7 @@ def test_an_operator_pauses_and_resumes_a_queue(
     assert not Queue.objects.get().paused
 
 
-def test_nobody_else_does(
+def test_only_operators_pause_and_resume_a_queue(
     api: APIClient, api_for: Callable[[User], APIClient], user: User, viewer: User
 ) -> None:
     for verb in ("pause", "resume"):
@@ -33,6 +33,8 @@ def test_nobody_else_does(
     assert not Queue.objects.exists()
 
 
-def test_what_is_no_name_is_refused(api_for: Callable[[User], APIClient], operator: User) -> None:
+def test_an_invalid_queue_name_is_refused(
+    api_for: Callable[[User], APIClient], operator: User
+) -> None:
     assert list(fields(post(api_for(operator), "/api/v1/queues/a b/pause"))) == ["name"]
     assert not Queue.objects.exists()

@@ -18,19 +18,19 @@ pytestmark = pytest.mark.django_db
 PATH = "/api/v1/queues/status"
 
 
-def test_an_idle_system_has_nothing_but_its_queues(api: APIClient) -> None:
+def test_an_idle_system_shows_its_queues_with_zero_counts(api: APIClient) -> None:
     shown = described(api.get(PATH))
     assert set(shown) == {"queues", "states", "retry_ratio", "by_queue", "timestamp"}
     assert shown["queues"] == {"primary": 0, "retry": 0, "scheduled": 0, "dlq": 0}
     assert shown["states"] == dict.fromkeys(Status.values, 0)
     assert shown["retry_ratio"] == 0.3
-    nothing = {"pending": 0, "processing": 0, "oldest_age_s": None, "paused": False}
+    idle = {"pending": 0, "processing": 0, "oldest_age_s": None, "paused": False}
     queues = {kind.queue for kind in kinds.all_kinds().values()}
-    assert shown["by_queue"] == dict.fromkeys(queues, nothing)
+    assert shown["by_queue"] == dict.fromkeys(queues, idle)
     assert api.get(f"{PATH}/").status_code == 200
 
 
-def test_lanes_states_and_queues_are_counted(
+def test_tasks_are_counted_by_lane_status_and_queue(
     api: APIClient, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     now = timezone.now()
@@ -53,7 +53,7 @@ def test_lanes_states_and_queues_are_counted(
     assert slow == {"pending": 1, "processing": 1, "oldest_age_s": None, "paused": True}
 
 
-def test_the_age_counts_from_when_the_task_was_due(api: APIClient) -> None:
+def test_the_age_of_a_waiting_task_counts_from_its_due_time(api: APIClient) -> None:
     now = timezone.now()
     make_task(created_at=now - dt.timedelta(days=1), scheduled_at=now - dt.timedelta(seconds=9))
     assert 9 <= described(api.get(PATH))["by_queue"]["default"]["oldest_age_s"] < 30
@@ -71,5 +71,7 @@ def test_the_age_counts_from_when_the_task_was_due(api: APIClient) -> None:
         (0, 1, 1.0),
     ],
 )
-def test_a_retry_storm_gets_less_the_larger_it_is(primary: int, retry: int, share: float) -> None:
+def test_the_share_of_retries_shrinks_as_their_lane_outgrows_the_primary_one(
+    primary: int, retry: int, share: float
+) -> None:
     assert retry_share(primary=primary, retry=retry) == share

@@ -1,4 +1,4 @@
-"""How values are written."""
+"""JSON renderer: how values are written."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NOON = dt.datetime(2026, 1, 2, 12, 0, tzinfo=dt.UTC)
         (None, ""),
     ],
 )
-def test_values_are_written_as_the_api_promises(value: Any, written: str) -> None:
+def test_values_are_rendered_in_the_documented_form(value: Any, written: str) -> None:
     assert OrjsonRenderer().render(value).decode() == written
 
 
@@ -39,5 +39,5 @@ def test_values_are_written_as_the_api_promises(value: Any, written: str) -> Non
         ({3: "three"}, '{"3":"three"}'),
     ],
 )
-def test_results_beyond_the_fast_writer_are_written_too(value: Any, written: str) -> None:
+def test_values_that_orjson_cannot_write_are_rendered(value: Any, written: str) -> None:
     assert OrjsonRenderer().render(value).decode() == written

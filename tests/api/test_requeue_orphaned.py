@@ -17,7 +17,7 @@ PATH = "/api/v1/tasks/requeue-orphaned"
 
 
 @pytest.mark.parametrize("path", [PATH, f"{PATH}/"])
-def test_the_tasks_of_dead_workers_are_queued_again(api: APIClient, path: str) -> None:
+def test_the_tasks_of_dead_workers_are_requeued(api: APIClient, path: str) -> None:
     orphan = make_task(Status.PROCESSING, worker_id=make_worker(silent_for=60))
     held = make_task(Status.PROCESSING, worker_id=make_worker("test:2"))
     assert post(api, path).json() == {"requeued": 1}
@@ -27,11 +27,11 @@ def test_the_tasks_of_dead_workers_are_queued_again(api: APIClient, path: str) -
     assert (orphan.status, held.status) == (Status.PENDING, Status.PROCESSING)
 
 
-def test_the_answer_is_described(api: APIClient) -> None:
+def test_the_response_matches_its_schema(api: APIClient) -> None:
     assert described(post(api, PATH)) == {"requeued": 0}
 
 
-def test_where_a_key_is_needed_it_must_be_an_operators(
+def test_only_operators_requeue_tasks_of_an_api_that_needs_keys(
     api: APIClient,
     api_for: Callable[[User], APIClient],
     user: User,

@@ -18,7 +18,9 @@ def path(task: Task) -> str:
 
 @pytest.mark.parametrize("status", [Status.FAILED, Status.CANCELLED])
 @pytest.mark.parametrize("slash", ["", "/"])
-def test_what_ended_badly_is_queued_again(api: APIClient, status: str, slash: str) -> None:
+def test_a_failed_or_cancelled_task_is_queued_again(
+    api: APIClient, status: str, slash: str
+) -> None:
     task = make_task(status)
     response = post(api, path(task) + slash)
     assert response.status_code == 202
@@ -28,13 +30,13 @@ def test_what_ended_badly_is_queued_again(api: APIClient, status: str, slash: st
     assert [job.task_id for job in jobs()] == [str(task.id)]
 
 
-def test_one_more_attempt_is_granted(api: APIClient) -> None:
+def test_a_retry_of_a_task_without_attempts_left_grants_one_more(api: APIClient) -> None:
     shown = described(post(api, path(make_task(Status.FAILED, attempt=3))))
     assert (shown["attempt"], shown["retry_count"], shown["max_attempts"]) == (3, 2, 4)
 
 
 @pytest.mark.parametrize("status", [Status.PENDING, Status.PROCESSING, Status.COMPLETED])
-def test_what_goes_on_or_ended_well_is_not(api: APIClient, status: str) -> None:
+def test_a_waiting_running_or_completed_task_cannot_be_retried(api: APIClient, status: str) -> None:
     assert is_conflict(post(api, path(make_task(status))), status)
 
 

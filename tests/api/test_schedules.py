@@ -16,7 +16,7 @@ from tests.api.described import described, fields, post
 pytestmark = pytest.mark.django_db
 
 SCHEDULES = "/api/v1/schedules/"
-WANTED: dict[str, Any] = {
+NIGHTLY: dict[str, Any] = {
     "name": "Nightly",
     "kind": "text.analyze",
     "input": {"text": "To be, or not to be."},
@@ -27,7 +27,7 @@ WANTED: dict[str, Any] = {
 
 @pytest.fixture(autouse=True)
 def _no_schedules(db: None) -> None:
-    """Forget those that an installation begins with."""
+    """Delete the schedules that a migration creates."""
     Schedule.objects.all().delete()
 
 
@@ -42,99 +42,100 @@ def patch(api: APIClient, path: str, body: Any) -> Any:
     return api.patch(path, orjson.dumps(body).decode(), content_type="application/json")
 
 
-def test_a_schedule_is_made_and_shown(ops: APIClient, operator: User) -> None:
-    response = post(ops, SCHEDULES, WANTED)
-    made = described(response)
+def test_a_schedule_is_created_and_shown(ops: APIClient, operator: User) -> None:
+    response = post(ops, SCHEDULES, NIGHTLY)
+    created = described(response)
     assert response.status_code == 201
-    assert response["Location"] == made["links"]["self"]
-    assert {name: made[name] for name in WANTED} == WANTED
-    assert (made["enabled"], made["queue"], made["last_at"]) == (True, None, None)
-    assert made["next_at"] > timezone.now().isoformat()
+    assert response["Location"] == created["links"]["self"]
+    assert {name: created[name] for name in NIGHTLY} == NIGHTLY
+    assert (created["enabled"], created["queue"], created["last_at"]) == (True, None, None)
+    assert created["next_at"] > timezone.now().isoformat()
     assert Schedule.objects.get().owner == operator
-    assert described(ops.get(made["links"]["self"])) == made
+    assert described(ops.get(created["links"]["self"])) == created
 
 
-def test_schedules_are_listed_by_the_page(ops: APIClient) -> None:
+def test_schedules_are_listed_in_pages_newest_first(ops: APIClient) -> None:
     for number in range(3):
-        post(ops, SCHEDULES, {**WANTED, "name": f"schedule {number}"})
+        post(ops, SCHEDULES, {**NIGHTLY, "name": f"schedule {number}"})
     first = described(ops.get(SCHEDULES, {"page_size": 2}))
-    assert [one["name"] for one in first["results"]] == ["schedule 2", "schedule 1"]
+    assert [schedule["name"] for schedule in first["results"]] == ["schedule 2", "schedule 1"]
     second = described(ops.get(first["next"]))
-    assert [one["name"] for one in second["results"]] == ["schedule 0"]
+    assert [schedule["name"] for schedule in second["results"]] == ["schedule 0"]
     assert second["next"] is None
 
 
-def test_what_is_wrong_is_named_by_its_field(ops: APIClient) -> None:
-    wrong = {**WANTED, "cron": "61 2 * * *", "timezone": "Mars/Base", "kind": "no.such"}
-    assert set(fields(post(ops, SCHEDULES, wrong))) == {"cron", "timezone", "kind"}
-    assert set(fields(post(ops, SCHEDULES, {**WANTED, "cron": "0 0 2 * * *"}))) == {"cron"}
-    assert set(fields(post(ops, SCHEDULES, {**WANTED, "input": {}}))) == {"input"}
+def test_an_invalid_schedule_is_refused_by_field(ops: APIClient) -> None:
+    invalid = {**NIGHTLY, "cron": "61 2 * * *", "timezone": "Mars/Base", "kind": "no.such"}
+    assert set(fields(post(ops, SCHEDULES, invalid))) == {"cron", "timezone", "kind"}
+    assert set(fields(post(ops, SCHEDULES, {**NIGHTLY, "cron": "0 0 2 * * *"}))) == {"cron"}
+    assert set(fields(post(ops, SCHEDULES, {**NIGHTLY, "input": {}}))) == {"input"}
     assert set(fields(post(ops, SCHEDULES, {"kind": 1, "extra": 1}))) == {
         "kind", "name", "cron", "extra",
     }  # fmt: skip
-    post(ops, SCHEDULES, WANTED)
-    assert fields(post(ops, SCHEDULES, WANTED)) == {"name": "There is a schedule of this name."}
+    post(ops, SCHEDULES, NIGHTLY)
+    assert fields(post(ops, SCHEDULES, NIGHTLY)) == {"name": "There is a schedule of this name."}
     assert Schedule.objects.count() == 1
 
 
-def test_a_schedule_is_changed_in_part(ops: APIClient) -> None:
-    made = post(ops, SCHEDULES, WANTED).json()
-    own = made["links"]["self"]
-    changed = described(patch(ops, own, {"cron": "0 4 1 1 *", "queue": "nights"}))
-    assert changed["next_at"] != made["next_at"]
-    assert (changed["queue"], changed["input"]) == ("nights", WANTED["input"])
-    assert described(patch(ops, own, {"queue": None}))["queue"] is None
-    assert set(fields(patch(ops, own, {"cron": "never"}))) == {"cron"}
-    assert patch(ops, own, {}).status_code == 400
-    assert ops.get(own).json()["cron"] == "0 4 1 1 *"
+def test_only_the_given_fields_of_a_schedule_are_changed(ops: APIClient) -> None:
+    created = post(ops, SCHEDULES, NIGHTLY).json()
+    path = created["links"]["self"]
+    changed = described(patch(ops, path, {"cron": "0 4 1 1 *", "queue": "nights"}))
+    assert changed["next_at"] != created["next_at"]
+    assert (changed["queue"], changed["input"]) == ("nights", NIGHTLY["input"])
+    assert described(patch(ops, path, {"queue": None}))["queue"] is None
+    assert set(fields(patch(ops, path, {"cron": "never"}))) == {"cron"}
+    assert patch(ops, path, {}).status_code == 400
+    assert ops.get(path).json()["cron"] == "0 4 1 1 *"
 
 
-def test_a_schedule_is_switched_off_and_on(ops: APIClient) -> None:
-    own = post(ops, SCHEDULES, WANTED).json()["links"]["self"]
-    off = described(post(ops, f"{own}/disable"))
-    assert (off["enabled"], off["next_at"]) == (False, None)
-    on = described(post(ops, f"{own}/enable"))
-    assert on["enabled"]
-    assert on["next_at"]
+def test_a_schedule_is_disabled_and_enabled(ops: APIClient) -> None:
+    path = post(ops, SCHEDULES, NIGHTLY).json()["links"]["self"]
+    disabled = described(post(ops, f"{path}/disable"))
+    assert (disabled["enabled"], disabled["next_at"]) == (False, None)
+    enabled = described(post(ops, f"{path}/enable"))
+    assert enabled["enabled"]
+    assert enabled["next_at"]
 
 
-def test_a_schedule_runs_now(ops: APIClient, operator: User) -> None:
-    made = post(ops, SCHEDULES, {**WANTED, "enabled": False}).json()
-    response = post(ops, made["links"]["run"])
+def test_a_disabled_schedule_is_run_by_hand(ops: APIClient, operator: User) -> None:
+    schedule = post(ops, SCHEDULES, {**NIGHTLY, "enabled": False}).json()
+    response = post(ops, schedule["links"]["run"])
     task = described(response)
     assert response.status_code == 202
     assert response["Location"] == task["links"]["self"]
     assert (task["kind"], task["metadata"]) == ("text.analyze", {"schedule": "Nightly"})
     assert Task.objects.get().owner == operator
-    shown = described(ops.get(made["links"]["self"]))
+    shown = described(ops.get(schedule["links"]["self"]))
     assert shown["links"]["last_task"] == task["links"]["self"]
 
 
-def test_a_schedule_is_deleted(ops: APIClient) -> None:
-    own = post(ops, SCHEDULES, WANTED).json()["links"]["self"]
-    assert ops.delete(own).status_code == 204
-    assert described(ops.get(own))["type"] == "/problems/not-found"
-    for answer in (ops.delete(own), patch(ops, own, {"name": "x"}), post(ops, f"{own}/run")):
-        assert answer.status_code == 404
+def test_a_deleted_schedule_is_not_found(ops: APIClient) -> None:
+    path = post(ops, SCHEDULES, NIGHTLY).json()["links"]["self"]
+    assert ops.delete(path).status_code == 204
+    assert described(ops.get(path))["type"] == "/problems/not-found"
+    for response in (ops.delete(path), patch(ops, path, {"name": "x"}), post(ops, f"{path}/run")):
+        assert response.status_code == 404
 
 
-def test_schedules_are_for_operators(
+def test_only_operators_use_schedules(
     api: APIClient, api_for: Callable[[User], APIClient], user: User, viewer: User, ops: APIClient
 ) -> None:
-    own = post(ops, SCHEDULES, WANTED).json()["links"]["self"]
+    path = post(ops, SCHEDULES, NIGHTLY).json()["links"]["self"]
     for caller, status in ((api, 401), (api_for(user), 403), (api_for(viewer), 403)):
-        answers = [
-            caller.get(SCHEDULES), caller.get(own), caller.delete(own), post(caller, SCHEDULES),
-            patch(caller, own, {}), *(post(caller, f"{own}/{do}") for do in ("run", "disable")),
+        responses = [
+            caller.get(SCHEDULES), caller.get(path), caller.delete(path), post(caller, SCHEDULES),
+            patch(caller, path, {}),
+            *(post(caller, f"{path}/{action}") for action in ("run", "disable")),
         ]  # fmt: skip
-        assert {answer.status_code for answer in answers} == {status}
+        assert {response.status_code for response in responses} == {status}
     assert Schedule.objects.get().enabled
 
 
-def test_what_cannot_be_stored_is_refused(ops: APIClient) -> None:
-    nul = {**WANTED, "input": {"text": "a\0b"}}
+def test_text_with_control_characters_is_refused(ops: APIClient) -> None:
+    nul = {**NIGHTLY, "input": {"text": "a\0b"}}
     assert post(ops, SCHEDULES, nul).status_code == 400
-    assert set(fields(post(ops, SCHEDULES, {**WANTED, "name": "a\nb"}))) == {"name"}
+    assert set(fields(post(ops, SCHEDULES, {**NIGHTLY, "name": "a\nb"}))) == {"name"}
     assert not Schedule.objects.exists()
 
 

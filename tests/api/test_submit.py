@@ -33,23 +33,23 @@ def test_a_submitted_task_is_accepted_and_shown(api: APIClient) -> None:
     assert job_of(stored).task_id == shown["task_id"]
 
 
-def test_the_answer_is_what_is_seen_a_moment_later(api: APIClient) -> None:
+def test_the_response_to_a_submission_equals_a_later_get(api: APIClient) -> None:
     submitted = described(post(api, TASKS, {"kind": "test.script", "delay": 60, "priority": 3}))
     assert described(api.get(submitted["links"]["self"])) == submitted
 
 
 @pytest.mark.parametrize("path", ["/api/v1/tasks", "/api/v1/tasks/"])
-def test_both_spellings_accept_a_task(api: APIClient, path: str) -> None:
+def test_a_task_is_accepted_with_and_without_a_trailing_slash(api: APIClient, path: str) -> None:
     assert post(api, path, {"kind": "test.script"}).status_code == 202
 
 
-def test_json_without_a_header_is_understood(api: APIClient) -> None:
+def test_json_with_the_default_content_type_of_curl_is_accepted(api: APIClient) -> None:
     curl = "application/x-www-form-urlencoded"
     response = api.post(TASKS, '{"kind": "test.script"}', content_type=curl)
     assert response.status_code == 202
 
 
-def test_submitting_is_one_statement(
+def test_submitting_a_task_takes_one_statement(
     api: APIClient, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     with django_assert_num_queries(1):
@@ -61,12 +61,12 @@ def test_the_caller_owns_the_task(api_for: Callable[[User], APIClient], user: Us
     assert Task.objects.get().owner == user
 
 
-def test_an_anonymous_callers_task_is_nobodys(api: APIClient) -> None:
+def test_the_task_of_an_anonymous_caller_has_no_owner(api: APIClient) -> None:
     post(api, TASKS, {"kind": "test.script"})
     assert Task.objects.get().owner is None
 
 
-def test_every_option_is_kept(api: APIClient) -> None:
+def test_every_option_is_stored(api: APIClient) -> None:
     due = (timezone.now() + dt.timedelta(hours=1)).replace(microsecond=0)
     body = {
         "kind": "test.script", "queue": "own", "priority": 9, "scheduled_at": due.isoformat(),
@@ -109,19 +109,21 @@ def test_every_option_is_kept(api: APIClient) -> None:
         ({"kind": "test.script", "owner": 1}, "owner"),
     ],
 )
-def test_what_cannot_be_is_refused_by_its_name(api: APIClient, body: Any, field: str) -> None:
+def test_an_invalid_submission_is_refused_by_field(api: APIClient, body: Any, field: str) -> None:
     response = post(api, TASKS, body)
     assert list(fields(response)) == [field]
     described(response)
     assert not Task.objects.exists()
 
 
-def test_whole_numbers_may_be_written_as_fractions(api: APIClient) -> None:
+def test_integers_may_be_written_as_fractions(api: APIClient) -> None:
     response = post(api, TASKS, {"kind": "test.script", "priority": 2.0, "max_attempts": 3.0})
     assert (response.json()["priority"], response.json()["max_attempts"]) == (2, 3)
 
 
-def test_nobody_submits_where_a_key_is_needed(api: APIClient, settings: Any) -> None:
+def test_an_anonymous_caller_cannot_submit_to_an_api_that_needs_keys(
+    api: APIClient, settings: Any
+) -> None:
     settings.API_ALLOW_ANONYMOUS = False
     response = post(api, TASKS, {"kind": "test.script"})
     assert response.status_code == 401

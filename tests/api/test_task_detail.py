@@ -43,7 +43,7 @@ def test_a_task_of_every_status_is_shown(api: APIClient, status: str) -> None:
         (Status.CANCELLED, True, False),
     ],
 )
-def test_links_lead_where_the_status_allows(
+def test_links_contain_only_the_actions_that_the_status_allows(
     api: APIClient, status: str, retry: bool, cancel: bool
 ) -> None:
     task = make_task(status)
@@ -52,7 +52,7 @@ def test_links_lead_where_the_status_allows(
     assert links["cancel"] == (f"{path(task)}/cancel" if cancel else None)
 
 
-def test_a_failed_task_tells_its_attempts_without_tracebacks(api: APIClient) -> None:
+def test_a_failed_task_is_shown_with_its_attempts_but_no_tracebacks(api: APIClient) -> None:
     shown = described(api.get(path(make_task(Status.FAILED))))
     assert shown["lane"] == Lane.DLQ
     assert (shown["error"]["type"], shown["error"]["detail"]) == ("ValueError", "as told")
@@ -66,7 +66,7 @@ def test_an_operator_sees_tracebacks(api_for: Callable[[User], APIClient], opera
     assert "Traceback" in shown["error"]["attempts"][0]["error"]["traceback"]
 
 
-def test_looking_at_a_task_is_one_query(
+def test_reading_a_completed_task_takes_one_query(
     api: APIClient, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     task = make_task(Status.COMPLETED)
@@ -74,7 +74,7 @@ def test_looking_at_a_task_is_one_query(
         api.get(path(task))
 
 
-def test_a_task_that_is_as_it_was_is_not_sent_again(
+def test_an_unchanged_task_is_a_304_that_reads_no_large_column(
     api: APIClient, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     task = make_task(Status.COMPLETED, input={"text": "x" * 100_000})
@@ -113,7 +113,7 @@ def test_a_task_that_has_come_due_is_sent_again(api: APIClient) -> None:
     assert api.get(path(task), headers={"If-None-Match": tag}).json()["lane"] == Lane.PRIMARY
 
 
-def test_only_what_goes_on_asks_to_come_back(api: APIClient) -> None:
+def test_only_a_task_that_has_not_ended_has_a_retry_after(api: APIClient) -> None:
     assert api.get(path(make_task(Status.PROCESSING)))["Retry-After"] == "1"
     assert "Retry-After" not in api.get(path(make_task(Status.COMPLETED)))
 
@@ -125,7 +125,7 @@ def test_an_unknown_task_is_not_found(api: APIClient, task_id: str) -> None:
     assert response["Content-Type"] == "application/problem+json"
 
 
-def test_an_unknown_task_is_not_found_by_who_has_a_tag(api: APIClient) -> None:
+def test_an_unknown_task_is_not_found_by_a_request_with_an_etag(api: APIClient) -> None:
     response = api.get(f"/api/v1/tasks/{uuid7()}", headers={"If-None-Match": "*"})
     assert response.status_code == 404
     described(response)

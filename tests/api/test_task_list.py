@@ -17,8 +17,8 @@ pytestmark = pytest.mark.django_db
 TASKS = "/api/v1/tasks/"
 
 
-def listed(api: APIClient, **asked: Any) -> list[str]:
-    return [task["task_id"] for task in described(api.get(TASKS, asked))["results"]]
+def listed(api: APIClient, **filters: Any) -> list[str]:
+    return [task["task_id"] for task in described(api.get(TASKS, filters))["results"]]
 
 
 def ids(*tasks: Task) -> list[str]:
@@ -31,7 +31,7 @@ def test_tasks_are_listed_newest_first(api: APIClient) -> None:
     assert api.get("/api/v1/tasks").json() == api.get(TASKS).json()
 
 
-def test_a_list_leaves_out_what_may_be_large(
+def test_a_list_omits_inputs_results_and_attempts(
     api: APIClient, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     make_task(Status.COMPLETED)
@@ -43,26 +43,26 @@ def test_a_list_leaves_out_what_may_be_large(
     assert '"result"' not in queries.captured_queries[0]["sql"]
 
 
-def test_pages_follow_one_another_and_lead_back(api: APIClient) -> None:
+def test_pages_link_forward_and_back_and_ignore_new_tasks(api: APIClient) -> None:
     tasks = [make_task() for _ in range(5)][::-1]
     first = described(api.get(f"{TASKS}?page_size=2&status=PENDING"))
     assert first["previous"] is None
     assert first["next"].startswith("/api/v1/tasks/?")
-    # What comes meanwhile does not move the pages.
+    # A new task does not move the pages.
     make_task()
     second = described(api.get(first["next"]))
     third = described(api.get(second["next"]))
-    pages = [[one["task_id"] for one in page["results"]] for page in (first, second, third)]
+    pages = [[task["task_id"] for task in page["results"]] for page in (first, second, third)]
     assert pages == [ids(*tasks[:2]), ids(*tasks[2:4]), ids(*tasks[4:])]
     assert third["next"] is None
     assert api.get(second["previous"]).json()["results"] == first["results"]
 
 
-def test_a_page_is_not_counted(api: APIClient) -> None:
+def test_a_page_has_no_total_count(api: APIClient) -> None:
     assert set(described(api.get(TASKS))) == {"next", "previous", "results"}
 
 
-def test_each_filter_keeps_what_it_says(api: APIClient) -> None:
+def test_each_filter_keeps_only_matching_tasks(api: APIClient) -> None:
     now = timezone.now()
     old = make_task(Status.COMPLETED, created_at=now - dt.timedelta(days=2))
     other = make_task(kind="test.sum", queue="other")
@@ -82,12 +82,12 @@ def test_each_filter_keeps_what_it_says(api: APIClient) -> None:
     assert listed(api, kind="never.heard.of") == []
 
 
-def test_a_batchs_tasks_are_listed(api: APIClient) -> None:
+def test_the_tasks_of_a_batch_are_listed_by_its_link(api: APIClient) -> None:
     make_task()
     batch = post(api, "/api/v1/tasks/batch/", [{"kind": "test.script"}] * 2).json()
     shown = described(api.get(f"/api/v1/batches/{batch['batch_id']}"))
     results = described(api.get(shown["links"]["tasks"]))["results"]
-    assert [one["task_id"] for one in results] == batch["task_ids"][::-1]
+    assert [task["task_id"] for task in results] == batch["task_ids"][::-1]
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_a_batchs_tasks_are_listed(api: APIClient) -> None:
         ("owner", "1"),
     ],
 )
-def test_garbage_is_refused_by_its_name(api: APIClient, name: str, value: str) -> None:
+def test_an_invalid_parameter_is_refused_by_name(api: APIClient, name: str, value: str) -> None:
     response = api.get(TASKS, {name: value})
     assert list(fields(response)) == [name]
     described(response)
