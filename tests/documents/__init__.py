@@ -1,1 +1,1 @@
-"""The examples of the five designs, played as they are written there."""
+"""The examples of the five designs, sent as they are written there."""

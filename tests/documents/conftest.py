@@ -11,7 +11,7 @@ from tests.project.running import Up, up
 
 @pytest.fixture(scope="session")
 def running() -> Iterator[Up]:
-    """Run the whole system as `make run` does, with settings in the documents' own spelling."""
+    """Run the whole system as `make run` does, with settings named as in the documents."""
     with (
         open_directory() as directory,
         up(

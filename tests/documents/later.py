@@ -1,4 +1,4 @@
-"""Tasks that wait for an hour: what an example looks like before its work has begun."""
+"""Tasks that wait for an hour: for examples of tasks whose work has not begun."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.documents.site import Site
 
 
 def later(site: Site, kind: str, input: dict[str, Any]) -> str:
-    """Submit a task that is not due before an hour has passed; return its id."""
+    """Submit a task that is due in an hour; return its id."""
     body = json.dumps({"kind": kind, "input": input, "delay": 3600})
     waiting = AtLeast({"task_id": TASK_ID, "status": "PENDING", "lane": "scheduled"})
     return str(site.play(f"POST /api/v1/tasks/\n{body}").shows(202, waiting)["task_id"])
@@ -25,5 +25,5 @@ def cancelled(site: Site, kind: str, input: dict[str, Any]) -> str:
 
 
 def not_found(path: str) -> AtLeast:
-    """Return how a task that nobody submitted is answered."""
+    """Return the expected 404 problem of an unknown task."""
     return AtLeast({"type": "/problems/not-found", "status": 404, "instance": path})

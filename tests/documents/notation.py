@@ -1,4 +1,4 @@
-"""Requests as documents write them: a curl command, or a method and a path with a body below."""
+"""Requests in the documents' notations: a curl command, or method, path and body."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ JSON = "application/json"
 
 @dataclass(frozen=True)
 class Written:
-    """A request as it was read."""
+    """A parsed request."""
 
     method: str
-    # With the query; without the host, which each run has its own of.
+    # With the query, without the host, which differs in each run.
     path: str
     headers: dict[str, str] = field(default_factory=dict)
     body: str | None = None
@@ -31,7 +31,7 @@ class Written:
 
 
 def read(text: str) -> Written:
-    """Read a request in either notation."""
+    """Parse a request in either notation."""
     text = text.strip()
     return _curl(text) if text.startswith("curl ") else _http(text)
 
@@ -47,7 +47,7 @@ def _curl(command: str) -> Written:
             headers[name] = value.strip()
         elif word == "-d":
             body = next(words)
-            # What curl says by itself; the example's own header comes after it, or never.
+            # curl's default, which the example's own header replaces.
             headers = {"Content-Type": "application/x-www-form-urlencoded", **headers}
         elif word.startswith("-") or url:
             raise ValueError(f"{word} in {command}")
@@ -61,7 +61,7 @@ def _curl(command: str) -> Written:
 def _http(text: str) -> Written:
     first, _, rest = text.partition("\n")
     method, _, path = first.partition(" ")
-    # Where an example names no type it means JSON.
+    # An example without a content type means JSON.
     headers = {}
     lines = rest.splitlines()
     while lines and not lines[0].lstrip().startswith(("{", "[")):

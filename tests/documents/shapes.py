@@ -1,4 +1,4 @@
-"""What an answer is expected to be: plain JSON, with shapes where an example's value is any."""
+"""Expected responses: plain JSON, with shapes in place of values that vary."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Shape:
-    """A set of values, by a name for it and a test of membership."""
+    """A named set of values, with a test of membership."""
 
     name: str
     holds: Callable[[Any], bool]
@@ -22,7 +22,7 @@ class Shape:
 
 @dataclass(frozen=True)
 class AtLeast:
-    """An object with these members, and maybe others."""
+    """An object with at least these members."""
 
     members: dict[str, Any]
 
@@ -32,7 +32,7 @@ class AtLeast:
 
 @dataclass(frozen=True)
 class Each:
-    """A list or an object of any size, empty too, all of whose values are so."""
+    """A list or an object, possibly empty, in which every value matches."""
 
     item: Any
 
@@ -67,52 +67,55 @@ PERCENT = Shape("percent", lambda value: _is_count(value) and value <= 100)
 
 
 def one_of(*values: Any) -> Shape:
-    """Return the shape of one of some values."""
+    """Return the shape that matches any of the values."""
     return Shape("|".join(map(str, values)), lambda value: value in values)
 
 
 def either(*expected: Any) -> Shape:
-    """Return the shape of what fits one of several expectations."""
+    """Return the shape that matches any of several expectations."""
     name = " or ".join(map(repr, expected))
-    return Shape(name, lambda value: any(not list(differences(one, value)) for one in expected))
+    return Shape(
+        name, lambda value: any(not list(differences(option, value)) for option in expected)
+    )
 
 
-def differences(expected: Any, got: Any, at: str = "") -> Iterator[str]:
-    """Say, one by one, where a value is not as expected; types count, and so do extra keys."""
+def differences(expected: Any, value: Any, path: str = "") -> Iterator[str]:
+    """Yield each difference between a value and the expected one, in types and extra keys too."""
     if isinstance(expected, Shape):
-        if not expected.holds(got):
-            yield f"{at or 'answer'} is {got!r}, not {expected!r}"
+        if not expected.holds(value):
+            yield f"{path or 'answer'} is {value!r}, not {expected!r}"
     elif isinstance(expected, dict | AtLeast):
-        yield from _members(expected, got, at)
-    elif isinstance(expected, Each) and isinstance(got, dict):
-        yield from _members(dict.fromkeys(got, expected.item), got, at)
+        yield from _members(expected, value, path)
+    elif isinstance(expected, Each) and isinstance(value, dict):
+        yield from _members(dict.fromkeys(value, expected.item), value, path)
     elif isinstance(expected, list | Each):
-        yield from _items(expected, got, at)
-    elif type(expected) is not type(got) or expected != got:
-        yield f"{at or 'answer'} is {got!r}, not {expected!r}"
+        yield from _items(expected, value, path)
+    elif type(expected) is not type(value) or expected != value:
+        yield f"{path or 'answer'} is {value!r}, not {expected!r}"
 
 
-def _members(expected: dict[str, Any] | AtLeast, got: Any, at: str) -> Iterator[str]:
+def _members(expected: dict[str, Any] | AtLeast, value: Any, path: str) -> Iterator[str]:
     members = expected.members if isinstance(expected, AtLeast) else expected
-    if not isinstance(got, dict):
-        yield f"{at or 'answer'} is {got!r}, not an object"
+    if not isinstance(value, dict):
+        yield f"{path or 'answer'} is {value!r}, not an object"
         return
-    for name, value in members.items():
-        inside = f"{at}.{name}".lstrip(".")
-        if name in got:
-            yield from differences(value, got[name], inside)
+    for name, member in members.items():
+        member_path = f"{path}.{name}".lstrip(".")
+        if name in value:
+            yield from differences(member, value[name], member_path)
         else:
-            yield f"{inside} is missing"
+            yield f"{member_path} is missing"
     if not isinstance(expected, AtLeast):
-        yield from (f"{at}.{name} is too much".lstrip(".") for name in got if name not in members)
+        extra = [name for name in value if name not in members]
+        yield from (f"{path}.{name} is not expected".lstrip(".") for name in extra)
 
 
-def _items(expected: list[Any] | Each, got: Any, at: str) -> Iterator[str]:
-    if not isinstance(got, list):
-        yield f"{at or 'answer'} is {got!r}, not a list"
+def _items(expected: list[Any] | Each, value: Any, path: str) -> Iterator[str]:
+    if not isinstance(value, list):
+        yield f"{path or 'answer'} is {value!r}, not a list"
         return
-    items = [expected.item] * len(got) if isinstance(expected, Each) else expected
-    if len(items) != len(got):
-        yield f"{at or 'answer'} has {len(got)} items, not {len(items)}"
-    for index, (one, other) in enumerate(zip(items, got, strict=False)):
-        yield from differences(one, other, f"{at}[{index}]")
+    items = [expected.item] * len(value) if isinstance(expected, Each) else expected
+    if len(items) != len(value):
+        yield f"{path or 'answer'} has {len(value)} items, not {len(items)}"
+    for index, (expected_item, item) in enumerate(zip(items, value, strict=False)):
+        yield from differences(expected_item, item, f"{path}[{index}]")

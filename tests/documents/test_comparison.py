@@ -1,4 +1,4 @@
-"""A difference is found, or the examples would show nothing."""
+"""Comparison of responses: each difference is reported, or the examples would prove nothing."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ curl -X POST http://localhost:8000/process \
 
 
 @pytest.mark.parametrize(
-    ("expected", "got", "said"),
+    ("expected", "value", "reported"),
     [
-        ({"a": 1}, {"a": 1, "b": 2}, ["b is too much"]),
+        ({"a": 1}, {"a": 1, "b": 2}, ["b is not expected"]),
         ({"a": 1, "b": 2}, {"a": 1}, ["b is missing"]),
         ({"a": {"b": 1}}, {"a": {"b": 2}}, ["a.b is 2, not 1"]),
         ({"a": {}}, {"a": None}, ["a is None, not an object"]),
@@ -37,12 +37,12 @@ curl -X POST http://localhost:8000/process \
         (Each(COUNT), {"a": "2"}, ["a is '2', not <count>"]),
     ],
 )
-def test_a_difference_is_told(expected: Any, got: Any, said: list[str]) -> None:
-    assert list(differences(expected, got)) == said
+def test_a_difference_is_reported(expected: Any, value: Any, reported: list[str]) -> None:
+    assert list(differences(expected, value)) == reported
 
 
 @pytest.mark.parametrize(
-    ("expected", "got"),
+    ("expected", "value"),
     [
         ({"a": [1, "b", None, 0.5]}, {"a": [1, "b", None, 0.5]}),
         (AtLeast({"a": COUNT}), {"a": 0, "b": 1}),
@@ -50,11 +50,11 @@ def test_a_difference_is_told(expected: Any, got: Any, said: list[str]) -> None:
         (either(None, TIME), "2025-10-02T10:30:00.123456Z"),
     ],
 )
-def test_what_fits_is_not_complained_about(expected: Any, got: Any) -> None:
-    assert list(differences(expected, got)) == []
+def test_a_matching_value_has_no_differences(expected: Any, value: Any) -> None:
+    assert list(differences(expected, value)) == []
 
 
-def test_a_curl_command_is_read_as_curl_reads_it() -> None:
+def test_a_curl_command_is_parsed_with_the_defaults_of_curl() -> None:
     headers = {"Content-Type": "application/json"}
     assert read(CURL) == Written("POST", "/process", headers, '{"data": {"input": 42}}')
     assert read("curl http://localhost:8000/health") == Written("GET", "/health")
@@ -63,7 +63,7 @@ def test_a_curl_command_is_read_as_curl_reads_it() -> None:
     }
 
 
-def test_an_http_example_is_read_with_its_headers_and_its_body() -> None:
+def test_an_http_example_is_parsed_with_its_headers_and_its_body() -> None:
     written = read('\nPOST /tasks/\nX-One: 1\n{\n  "a": 1\n}\n')
     headers = {"Content-Type": "application/json", "X-One": "1"}
     assert written == Written("POST", "/tasks/", headers, '{\n  "a": 1\n}')

@@ -1,4 +1,4 @@
-"""The computations: `/process` and `/results`."""
+"""Computations: `/process` and `/results`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ curl -X POST http://localhost:8000/process \
 CHECK = "curl http://localhost:8000/results/{task_id}"
 
 
-def test_the_health_check_says_healthy(site: Site) -> None:
+def test_the_health_check_reports_healthy(site: Site) -> None:
     site.play("curl http://localhost:8000/health").shows(
         200,
         {
@@ -36,7 +36,7 @@ def test_a_task_is_created_without_waiting_for_it(site: Site) -> None:
     site.play(CREATE).shows(202, QUEUED)
 
 
-def test_the_body_as_the_specification_prints_it_is_taken(site: Site) -> None:
+def test_the_body_printed_in_the_specification_is_accepted(site: Site) -> None:
     site.play(
         """
 POST /process
@@ -50,7 +50,7 @@ POST /process
     ).shows(202, QUEUED)
 
 
-def test_the_payload_may_be_left_out(site: Site) -> None:
+def test_a_request_without_a_payload_is_accepted(site: Site) -> None:
     site.play("curl -X POST http://localhost:8000/process").shows(202, QUEUED)
 
 
@@ -61,7 +61,7 @@ def test_the_quickest_of_ten_tasks_is_created_within_50_ms(site: Site) -> None:
     assert min(exchange.milliseconds for exchange in exchanges) < 50
 
 
-def test_the_documented_computation_comes_to_the_documented_number(site: Site) -> None:
+def test_the_documented_computation_has_the_documented_result(site: Site) -> None:
     task_id = site.play(CREATE).shows(202, QUEUED)["task_id"]
     site.play_until(
         CHECK,
@@ -78,7 +78,7 @@ def test_the_documented_computation_comes_to_the_documented_number(site: Site) -
     )
 
 
-def test_a_poll_is_answered_at_every_moment(site: Site) -> None:
+def test_a_poll_is_answered_in_every_state_of_the_task(site: Site) -> None:
     task_id = site.play(CREATE).shows(202, QUEUED)["task_id"]
     site.play(CHECK, task_id=task_id).shows(
         200,
@@ -93,7 +93,7 @@ def test_a_poll_is_answered_at_every_moment(site: Site) -> None:
     )
 
 
-def test_a_task_that_waits_is_pending(site: Site) -> None:
+def test_a_waiting_task_is_pending(site: Site) -> None:
     task_id = later(site, "compute", {"input": 42, "operation": "compute"})
     site.play(CHECK, task_id=task_id).shows(
         200,
@@ -108,7 +108,7 @@ def test_a_task_that_waits_is_pending(site: Site) -> None:
     )
 
 
-def test_a_task_without_a_result_to_come_has_failed_and_says_why(site: Site) -> None:
+def test_a_cancelled_task_is_failed_with_an_error_message(site: Site) -> None:
     task_id = cancelled(site, "compute", {"input": 42, "operation": "compute"})
     site.play(CHECK, task_id=task_id).shows(
         200,
@@ -123,7 +123,7 @@ def test_a_task_without_a_result_to_come_has_failed_and_says_why(site: Site) -> 
     )
 
 
-def test_a_task_that_nobody_created_is_not_found(site: Site) -> None:
+def test_an_unknown_task_is_not_found(site: Site) -> None:
     site.play(CHECK, task_id=UNKNOWN).shows(404, not_found(f"/results/{UNKNOWN}"))
 
 

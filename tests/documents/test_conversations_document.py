@@ -1,4 +1,4 @@
-"""The conversations: `/conversations/…`."""
+"""Conversations: `/conversations/…`."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_a_message_is_answered_immediately_with_a_task(site: Site) -> None:
 
 
 def test_the_quickest_of_ten_messages_is_queued_within_100_ms(site: Site) -> None:
-    # Each begins a conversation of its own: in one, ten replies would wait for each other.
+    # Each begins its own conversation: within one, replies are made one after another.
     message = """
 POST /conversations/message
 {
@@ -57,7 +57,7 @@ POST /conversations/message
     assert min(exchange.milliseconds for exchange in exchanges) < 100
 
 
-def test_the_status_of_a_message_ends_with_the_reply(site: Site) -> None:
+def test_the_status_of_a_message_finally_contains_the_reply(site: Site) -> None:
     task_id = site.play(SEND).shows(202, PROCESSING)["task_id"]
     site.play_until(
         STATUS,
@@ -72,7 +72,7 @@ def test_the_status_of_a_message_ends_with_the_reply(site: Site) -> None:
     )
 
 
-def test_a_poll_is_answered_at_every_moment(site: Site) -> None:
+def test_a_poll_is_answered_in_every_state_of_the_task(site: Site) -> None:
     task_id = site.play(SEND).shows(202, PROCESSING)["task_id"]
     result = {"conversation_id": "conv_123", "ai_response": TEXT}
     site.play(STATUS, task_id=task_id).shows(
@@ -86,7 +86,7 @@ def test_a_poll_is_answered_at_every_moment(site: Site) -> None:
     )
 
 
-def test_without_async_processing_the_reply_is_in_the_answer(site: Site) -> None:
+def test_without_async_processing_the_response_contains_the_reply(site: Site) -> None:
     site.play(
         """
 POST /conversations/message
@@ -119,8 +119,8 @@ POST /conversations/webhook-interaction
     ).shows(202, PROCESSING)
 
 
-def test_what_facebook_sends_is_answered_too(site: Site) -> None:
-    sent = site.play(
+def test_a_facebook_event_gets_a_reply(site: Site) -> None:
+    accepted = site.play(
         """
 POST /conversations/webhook-interaction
 {
@@ -132,10 +132,10 @@ POST /conversations/webhook-interaction
         """
     ).shows(202, PROCESSING)
     done = AtLeast({"status": "SUCCESS", "progress": 100})
-    site.play_until(STATUS, 200, done, task_id=sent["task_id"])
+    site.play_until(STATUS, 200, done, task_id=accepted["task_id"])
 
 
-def test_the_queues_show_what_is_active_and_pending(site: Site) -> None:
+def test_the_queue_status_counts_active_and_pending_tasks(site: Site) -> None:
     counts = {"active": COUNT, "pending": COUNT}
     site.play("GET /conversations/tasks/queues/status").shows(
         200,
@@ -160,7 +160,7 @@ def test_the_active_tasks_are_listed(site: Site) -> None:
     )
 
 
-def test_a_task_is_cancelled_and_then_revoked(site: Site) -> None:
+def test_a_cancelled_task_is_revoked(site: Site) -> None:
     task_id = later(site, "conversation.message", {"message": "I need help with this product"})
     site.play("POST /conversations/tasks/{task_id}/cancel", task_id=task_id).shows(
         200, {"task_id": task_id, "status": "REVOKED", "message": "Task cancelled"}
@@ -169,25 +169,25 @@ def test_a_task_is_cancelled_and_then_revoked(site: Site) -> None:
     site.play(STATUS, task_id=task_id).shows(200, ended)
 
 
-def test_what_has_ended_is_not_cancelled(site: Site) -> None:
+def test_an_ended_task_cannot_be_cancelled(site: Site) -> None:
     task_id = cancelled(site, "conversation.message", {"message": "Never mind"})
     site.play("POST /conversations/tasks/{task_id}/cancel", task_id=task_id).shows(
         409, AtLeast({"status": 409, "title": TEXT})
     )
 
 
-def test_a_permanent_failure_shows_as_failure_without_a_retry(site: Site) -> None:
-    missing = site.play(
+def test_a_permanent_failure_is_shown_as_failure_without_a_retry(site: Site) -> None:
+    accepted = site.play(
         """
 POST /api/v1/tasks/
 {"kind": "conversation.continue", "input": {"conversation_id": "nobody said a word"}}
         """
     ).shows(202, AtLeast({"task_id": TASK_ID}))
-    task_id = missing["task_id"]
+    task_id = accepted["task_id"]
     failed = {"task_id": task_id, "status": "FAILURE", "progress": PERCENT, "result": None}
     site.play_until(STATUS, 200, failed, task_id=task_id)
 
 
-def test_the_name_in_the_example_is_no_task_of_ours(site: Site) -> None:
+def test_the_task_id_in_the_example_is_not_found(site: Site) -> None:
     path = "/conversations/tasks/async_task_456/status"
     site.play(f"GET {path}").shows(404, not_found(path))

@@ -1,4 +1,4 @@
-"""The commands of the designs: what is started, what is reset, and what never is by itself."""
+"""Commands of the designs: the worker, and the reset that never runs by itself."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ NOTHING = {"primary": 0, "retry": 0, "scheduled": 0, "dlq": 0}
 
 
 def reset(running: Up, *options: str) -> str:
-    """Run what `docker compose run --rm reset` runs, on the system's database."""
-    ended = subprocess.run(
+    """Run the command of `docker compose run --rm reset` on the system's database."""
+    command = subprocess.run(
         [*entrypoint("reset"), *options],
         cwd=ROOT,
         env={**os.environ, "DATA_DIR": str(running.data_dir), "DATABASE_URL": ""},
@@ -32,7 +32,7 @@ def reset(running: Up, *options: str) -> str:
         check=True,
         timeout=60,
     )
-    return ended.stdout
+    return command.stdout
 
 
 def entrypoint(service: str) -> list[str]:
@@ -50,23 +50,23 @@ def test_reset_shows_the_state_and_deletes_nothing(running: Up, site: Site) -> N
     site.play(TASK, task_id=task_id).shows(200, AtLeast({"status": "PENDING"}))
 
 
-def test_reset_with_confirm_deletes_everything_and_says_so(running: Up, site: Site) -> None:
+def test_reset_with_confirm_deletes_all_tasks_and_reports_it(running: Up, site: Site) -> None:
     task_id = later(site, "text.summarize", {"content": "Text to summarize"})
     shown = reset(running, "--confirm")
     assert "All tasks were deleted" in shown
     assert "0  tasks PENDING" in shown.partition("All tasks were deleted")[2]
     site.play(TASK, task_id=task_id).shows(404, AtLeast({"status": 404}))
     empty = AtLeast({"queues": NOTHING})
-    # A schedule may tick at this very moment.
+    # A schedule may submit a task at this moment.
     site.play_until("curl http://localhost:8000/api/v1/queues/status", 200, empty)
 
 
-def test_reset_never_runs_by_itself() -> None:
+def test_the_reset_service_starts_only_on_request() -> None:
     compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
     assert compose["services"]["reset"]["profiles"] == ["tools"]
 
 
-def test_a_worker_takes_the_documented_queues_alone(running: Up, site: Site) -> None:
+def test_a_worker_takes_only_the_documented_queues(running: Up, site: Site) -> None:
     queues = "--queues=conversations,webhooks,analytics"
     worker = subprocess.Popen(
         [sys.executable, "manage.py", "worker", "--processes=1", queues],
@@ -77,8 +77,8 @@ def test_a_worker_takes_the_documented_queues_alone(running: Up, site: Site) -> 
         process_group=0,
     )
     try:
-        named = ["conversations", "webhooks", "analytics"]
-        dedicated = AtLeast({"queues": named, "state": "alive"})
+        documented = ["conversations", "webhooks", "analytics"]
+        dedicated = AtLeast({"queues": documented, "state": "alive"})
         both = AtLeast({"workers": [AtLeast({"queues": []}), dedicated]})
         site.play_until("curl http://localhost:8000/health/workers", 200, both)
     finally:

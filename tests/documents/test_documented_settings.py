@@ -1,4 +1,4 @@
-"""The settings of the designs, in their own spelling."""
+"""Settings of the designs, under their documented names."""
 
 from __future__ import annotations
 
@@ -92,19 +92,19 @@ WORKER_MAX_TASKS_PER_CHILD=500
 
 
 def assignments(text: str) -> dict[str, str]:
-    """Return the settings that a text makes."""
+    """Return the assignments in a text."""
     return dict(re.findall(r"^([A-Z_]+) ?= ?(.+)$", text, re.MULTILINE))
 
 
 def settings_from(environment: dict[str, str], names: list[str]) -> dict[str, float]:
-    """Return what the settings make of an environment."""
+    """Return the values of settings in an environment."""
     show = (
         "import sys\n"
         "from taskproject import settings\n"
         "print([getattr(settings, name) for name in sys.argv[1:]])"
     )
     system = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    shown = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", show, *names],
         cwd=ROOT,
         env={**system, "SECRET_KEY": "tests only", **environment},
@@ -112,40 +112,40 @@ def settings_from(environment: dict[str, str], names: list[str]) -> dict[str, fl
         text=True,
         check=True,
     )
-    values = [float(value) for value in shown.stdout.strip("[]\n").split(",")]
+    values = [float(value) for value in process.stdout.strip("[]\n").split(",")]
     return dict(zip(names, values, strict=True))
 
 
-def test_the_resource_configuration_is_read_in_its_own_spelling() -> None:
+def test_the_resource_configuration_is_read_under_its_documented_names() -> None:
     assert settings_from(assignments(RESOURCES), list(READ_BY_WORKERS)) == READ_BY_WORKERS
 
 
-def test_our_spelling_wins_where_both_are_set() -> None:
+def test_the_name_without_celery_wins_if_both_are_set() -> None:
     both = {"CELERY_WORKER_CONCURRENCY": "4", "WORKER_CONCURRENCY": "5"}
     assert settings_from(both, ["WORKER_CONCURRENCY"]) == {"WORKER_CONCURRENCY": 5}
 
 
 def test_the_task_configuration_is_read() -> None:
     written = assignments(TASK_CONFIGURATION)
-    wanted = {name: float(value) for name, value in written.items()}
-    assert settings_from(written, list(written)) == wanted
+    values = {name: float(value) for name, value in written.items()}
+    assert settings_from(written, list(written)) == values
 
 
-def test_what_is_for_the_containers_is_read_by_the_containers() -> None:
+def test_the_settings_of_the_containers_are_used_in_the_compose_file() -> None:
     compose = (ROOT / "docker-compose.yml").read_text()
-    ours = {name for name in assignments(RESOURCES) if not name.startswith("CELERY_")}
-    for name in ours - set(READ_BY_WORKERS):
+    names = {name for name in assignments(RESOURCES) if not name.startswith("CELERY_")}
+    for name in names - set(READ_BY_WORKERS):
         assert f"${{{name}:-" in compose, name
 
 
 @pytest.mark.parametrize("name", PROFILES)
-def test_a_profile_sets_what_is_documented(name: str) -> None:
+def test_a_profile_contains_the_documented_settings(name: str) -> None:
     written = assignments(PROFILES[name].replace("CELERY_WORKER", "WORKER"))
     profile = ROOT / "deploy" / "profiles" / f"{name}.env"
     assert assignments(profile.read_text()) == written
 
 
-def test_a_wrong_value_is_refused_under_the_name_it_was_given() -> None:
+def test_an_invalid_value_is_refused_under_the_name_that_was_set() -> None:
     with pytest.raises(subprocess.CalledProcessError) as refused:
         settings_from({"CELERY_WORKER_CONCURRENCY": "many"}, ["WORKER_CONCURRENCY"])
     assert "CELERY_WORKER_CONCURRENCY='many' is not a whole number" in refused.value.stderr
@@ -153,6 +153,6 @@ def test_a_wrong_value_is_refused_under_the_name_it_was_given() -> None:
 
 def test_the_running_workers_have_the_documented_concurrency(site: Site) -> None:
     # `running` was started with CELERY_WORKER_CONCURRENCY=4.
-    asked = site.play("curl http://localhost:8000/health/workers")
-    shown = asked.shows(200, AtLeast({"workers": Each(AtLeast({"concurrency": COUNT}))}))
+    exchange = site.play("curl http://localhost:8000/health/workers")
+    shown = exchange.shows(200, AtLeast({"workers": Each(AtLeast({"concurrency": COUNT}))}))
     assert 4 in [worker["concurrency"] for worker in shown["workers"]]

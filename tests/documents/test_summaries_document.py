@@ -1,4 +1,4 @@
-"""The summaries: `/api/v1/`, monitoring and health."""
+"""Summaries: `/api/v1/`, monitoring and health."""
 
 from __future__ import annotations
 
@@ -40,28 +40,28 @@ BREAKER = {
 
 
 def task_of(status: str, **others: Any) -> AtLeast:
-    """Return a task of the canonical API, in a status."""
-    known = {
+    """Return the expected document of a task in a status."""
+    common = {
         "task_id": TASK_ID, "kind": "text.summarize", "queue": "llm", "status": status,
         "attempt": COUNT, "retry_count": COUNT, "max_attempts": 4,
         "created_at": TIME, "scheduled_at": None, "metadata": {},
         "links": {"self": TEXT, "status_page": TEXT, "retry": either(None, TEXT),
                   "cancel": either(None, TEXT)},
     }  # fmt: skip
-    return AtLeast({**known, **others})
+    return AtLeast({**common, **others})
 
 
 def failed(site: Site) -> str:
-    """Return the id of a task that has failed for good."""
-    sent = site.play(
+    """Submit a task that fails; return its id once it has failed."""
+    accepted = site.play(
         """
 POST /api/v1/tasks/
 {"kind": "conversation.continue", "input": {"conversation_id": "nobody said a word"}}
         """
     ).shows(202, AtLeast({"task_id": TASK_ID}))
     ended = AtLeast({"status": "FAILED", "lane": "dlq", "attempt": 1, "retry_count": 0})
-    site.play_until(TASK, 200, ended, task_id=sent["task_id"])
-    return str(sent["task_id"])
+    site.play_until(TASK, 200, ended, task_id=accepted["task_id"])
+    return str(accepted["task_id"])
 
 
 def test_a_task_is_created_and_its_id_returned_immediately(site: Site) -> None:
@@ -90,7 +90,7 @@ def test_the_test_document_is_summarised(site: Site) -> None:
     )
 
 
-def test_queue_status_tells_what_waits_from_what_was(site: Site) -> None:
+def test_the_queue_status_separates_lanes_from_statuses(site: Site) -> None:
     load = {
         "pending": COUNT,
         "processing": COUNT,
@@ -109,7 +109,7 @@ def test_queue_status_tells_what_waits_from_what_was(site: Site) -> None:
     )
 
 
-def test_completed_tasks_are_in_the_states_and_in_no_queue(site: Site) -> None:
+def test_a_completed_task_is_counted_in_the_states_and_in_no_lane(site: Site) -> None:
     task_id = site.play(CREATE).shows(202, task_of("PENDING"))["task_id"]
     site.play_until(TASK, 200, task_of("COMPLETED", lane=None), task_id=task_id)
     shown = site.play("curl http://localhost:8000/api/v1/queues/status").shows(200, AtLeast({}))
@@ -140,12 +140,12 @@ def test_the_circuit_breakers_are_reset(site: Site) -> None:
 
 
 def test_the_workers_are_diagnosed_in_detail(site: Site) -> None:
-    asked = site.play("curl http://localhost:8000/health/workers/diagnostics")
+    exchange = site.play("curl http://localhost:8000/health/workers/diagnostics")
     worker = AtLeast({"id": COUNT, "memory_kib": COUNT, "running_tasks": Each(TASK_ID)})
-    asked.shows(200, AtLeast({"workers": Each(worker), "slow_tasks": Each(AtLeast({}))}))
+    exchange.shows(200, AtLeast({"workers": Each(worker), "slow_tasks": Each(AtLeast({}))}))
 
 
-def test_the_dead_letter_queue_holds_what_has_failed_for_good(site: Site) -> None:
+def test_the_dead_letter_queue_lists_a_failed_task(site: Site) -> None:
     task_id = failed(site)
     group = {"kind": TEXT, "error_type": either(None, TEXT), "count": COUNT}
     shown = site.play("curl http://localhost:8000/api/v1/queues/dlq").shows(
@@ -167,7 +167,7 @@ def test_a_failed_task_is_retried_by_hand(site: Site) -> None:
     site.play_until(TASK, 200, AtLeast({"status": "FAILED", "attempt": 2}), task_id=task_id)
 
 
-def test_what_has_not_failed_is_not_retried(site: Site) -> None:
+def test_a_completed_task_cannot_be_retried(site: Site) -> None:
     task_id = site.play(CREATE).shows(202, task_of("PENDING"))["task_id"]
     site.play_until(TASK, 200, task_of("COMPLETED"), task_id=task_id)
     refused = AtLeast({"status": 409, "title": TEXT})
@@ -198,17 +198,17 @@ def test_a_task_is_deleted(site: Site) -> None:
     site.play(TASK, task_id=task_id).shows(404, gone)
 
 
-def test_a_task_that_nobody_created_is_not_found(site: Site) -> None:
+def test_an_unknown_task_is_not_found(site: Site) -> None:
     site.play(TASK, task_id=UNKNOWN).shows(404, not_found(f"/api/v1/tasks/{UNKNOWN}"))
 
 
-def test_the_api_documentation_is_there(site: Site) -> None:
+def test_the_api_documentation_is_served(site: Site) -> None:
     page = site.play("curl http://localhost:8000/docs")
     page.shows(200, TEXT)
     assert page.content_type == "text/html"
 
 
-def test_the_pages_for_people_are_there(site: Site) -> None:
+def test_the_pages_for_people_are_served(site: Site) -> None:
     page = site.play("curl http://localhost:8000/")
     page.shows(200, TEXT)
     assert page.content_type == "text/html"

@@ -1,4 +1,4 @@
-"""The text analysis: `/v1/tasks`."""
+"""Text analysis: `/v1/tasks`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.documents.site import Site
 pytestmark = pytest.mark.xdist_group("documents")
 
 UNKNOWN = "550e8400-e29b-41d4-a716-446655440000"
-# The words of the documented result, as often as makes 123 of them, among stop words.
+# The words of the documented result, 123 in all, among stop words.
 WORDS = ["data"] * 40 + ["analysis"] * 30 + ["async"] * 20 + ["task"] * 18 + ["system"] * 15
 SUBMIT = f"""
 POST /v1/tasks
@@ -25,7 +25,7 @@ def test_a_submitted_text_is_saved_as_pending(site: Site) -> None:
     site.play(SUBMIT).shows(202, {"task_id": TASK_ID, "status": "PENDING"})
 
 
-def test_the_result_object_is_the_documented_one(site: Site) -> None:
+def test_a_completed_task_has_the_documented_result(site: Site) -> None:
     task_id = site.play(SUBMIT).shows(202, AtLeast({"task_id": TASK_ID}))["task_id"]
     site.play_until(
         "GET /v1/tasks/{task_id}",
@@ -47,7 +47,7 @@ def test_the_result_object_is_the_documented_one(site: Site) -> None:
     )
 
 
-def test_a_poll_is_answered_at_every_moment(site: Site) -> None:
+def test_a_poll_is_answered_in_every_state_of_the_task(site: Site) -> None:
     task_id = site.play(SUBMIT).shows(202, AtLeast({"task_id": TASK_ID}))["task_id"]
     site.play("GET /v1/tasks/{task_id}", task_id=task_id).shows(
         200,
@@ -86,6 +86,6 @@ def test_invalid_input_is_refused_at_once(site: Site) -> None:
     site.play('POST /v1/tasks\n{"text": 123}').shows(400, AtLeast(refused))
 
 
-def test_a_task_that_nobody_submitted_is_not_found(site: Site) -> None:
-    asked = site.play("GET /v1/tasks/{task_id}", task_id=UNKNOWN)
-    asked.shows(404, not_found(f"/v1/tasks/{UNKNOWN}"))
+def test_an_unknown_task_is_not_found(site: Site) -> None:
+    exchange = site.play("GET /v1/tasks/{task_id}", task_id=UNKNOWN)
+    exchange.shows(404, not_found(f"/v1/tasks/{UNKNOWN}"))

@@ -1,4 +1,4 @@
-"""The vectors: `/tasks`."""
+"""Vectors: `/tasks`."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ INPUT = {"vector_data": [0.1, 0.2, 0.3], "metadata": {"source": "user"}}
 CHECK = "GET /tasks/{task_id}"
 
 
-def test_an_operation_is_accepted_at_once(site: Site) -> None:
+def test_a_vector_is_accepted_at_once(site: Site) -> None:
     site.play(SUBMIT).shows(202, ACCEPTED)
 
 
-def test_polling_eventually_shows_success_with_the_documented_result(site: Site) -> None:
+def test_polling_finally_shows_success_with_the_documented_result(site: Site) -> None:
     task_id = site.play(SUBMIT).shows(202, ACCEPTED)["task_id"]
     done = {"task_id": task_id, "status": "SUCCESS", "result": RESULT}
     site.play_until(CHECK, 200, done, task_id=task_id)
 
 
-def test_a_poll_is_answered_at_every_moment(site: Site) -> None:
+def test_a_poll_is_answered_in_every_state_of_the_task(site: Site) -> None:
     task_id = site.play(SUBMIT).shows(202, ACCEPTED)["task_id"]
     site.play(CHECK, task_id=task_id).shows(
         200,
@@ -51,7 +51,7 @@ def test_a_poll_is_answered_at_every_moment(site: Site) -> None:
     )
 
 
-def test_a_task_that_waits_is_pending(site: Site) -> None:
+def test_a_waiting_task_is_pending(site: Site) -> None:
     task_id = later(site, "vectors.index", INPUT)
     waiting = {"task_id": task_id, "status": "PENDING", "result": None}
     site.play(CHECK, task_id=task_id).shows(200, waiting)
@@ -63,10 +63,10 @@ def test_a_cancelled_task_is_revoked(site: Site) -> None:
     site.play(CHECK, task_id=task_id).shows(200, ended)
 
 
-def test_a_payload_that_is_no_vector_is_refused_before_it_is_queued(site: Site) -> None:
+def test_a_payload_without_a_vector_is_refused_before_it_is_queued(site: Site) -> None:
     refused = AtLeast({"status": 400, "type": "/problems/invalid-input"})
     site.play('POST /tasks\n{"vector_data": "0.1, 0.2"}').shows(400, refused)
 
 
-def test_a_task_that_nobody_submitted_is_not_found(site: Site) -> None:
+def test_an_unknown_task_is_not_found(site: Site) -> None:
     site.play(CHECK, task_id=UNKNOWN).shows(404, not_found(f"/tasks/{UNKNOWN}"))
