@@ -25,7 +25,7 @@ def visible_task(view: APIView, task_id: uuid.UUID, *, only: Sequence[str] = ())
 
 
 def changeable_task(view: APIView, task_id: uuid.UUID) -> Task:
-    """Return a task; raise Http404 as above, PermissionDenied if the caller may only view it."""
+    """Return a task that the caller may change; raise Http404 or PermissionDenied."""
     task = visible_task(view, task_id)
     if not may_change(view.request.user, owner_id=task.owner_id):
         raise PermissionDenied("You can view this task but not change it.")
