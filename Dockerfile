@@ -9,7 +9,7 @@ WORKDIR /app
 COPY requirements.txt .
 RUN pip install --requirement requirements.txt
 
-# What is written outlives the container: the generated secret, and stored files.
+# Data that outlives the container: the generated secret, and stored files.
 RUN useradd --system --uid 10001 --no-create-home app && install -d -o app -g app -m 0700 /data
 ENV DATA_DIR=/data HOST=0.0.0.0
 VOLUME /data

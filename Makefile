@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-# The settings as in production, for checks that start nothing.
+# Production settings, for checks that start no server.
 CHECK := SECRET_KEY=for-checks-that-start-nothing-and-keep-nothing-0123456789 \
 	ALLOWED_HOSTS=example.com DEBUG=false HTTPS=true API_ALLOW_ANONYMOUS=false DATABASE_URL=
 
@@ -14,7 +14,7 @@ CHECK := SECRET_KEY=for-checks-that-start-nothing-and-keep-nothing-0123456789 \
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
-run: $(VENV)/installed ## Start database, web and workers; PORT, HOST, DATA_DIR, DATABASE_URL are honoured; FAKE_LLM=1 brings a stand-in for the language model
+run: $(VENV)/installed ## Start database, web and workers; reads PORT, HOST, DATA_DIR, DATABASE_URL; FAKE_LLM=1 adds a stand-in for the language model
 	@$(ANONYMOUS) exec $(BIN)/python $(if $(FAKE_LLM),-m tests.fakes.openrouter --run) manage.py up
 
 test: $(VENV)/installed-dev ## Run the tests; ARGS="-k name" is passed to pytest
@@ -38,7 +38,7 @@ format: $(VENV)/installed-dev ## Put the code in order
 benchmark: $(VENV)/installed-benchmark ## Measure against the peers; ROW="P3 P5", QUICK=1
 	@$(BIN)/python -m benchmarks $(if $(ROW),--row $(ROW)) $(if $(QUICK),--quick) $(ARGS)
 
-# Without keys as long as only this machine can come, and nothing says otherwise.
+# Callers need no key while the host is loopback and neither .env nor the environment decides.
 ANONYMOUS = [ -e .env ] || case "$${HOST:-127.0.0.1}" in 127.*|::1|localhost) \
 	export API_ALLOW_ANONYMOUS="$${API_ALLOW_ANONYMOUS:-true}";; esac;
 
