@@ -1,4 +1,4 @@
-"""The contract of a kind of task: one function, one decorator, in any app's `kinds.py`."""
+"""Kinds of task: one function and one decorator in any app's `kinds.py`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a handler is given beside its input."""
+"""The context of an attempt: what a handler gets besides its input."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tasks.submission import Options, Submission
 
 
 class Prepare(Protocol):
-    """Makes a checked submission of what a handler asks for."""
+    """Checks a follow-up and makes it a submission."""
 
     def __call__(
         self, kind: str, input: dict[str, Any] | None = None, **options: Unpack[Options]
@@ -22,7 +22,7 @@ class Prepare(Protocol):
 
 
 class Context:
-    """A handler's view of its own attempt, and the worker's way to talk to it.
+    """A handler's view of its own attempt; through it the worker asks the handler to stop.
 
     Handlers use `task_id`, `attempt`, `progress()`, `check()` and `submit()`.
     """
@@ -48,16 +48,16 @@ class Context:
         self._reported: tuple[int, str] | None = None
 
     def progress(self, percent: float, message: str = "") -> None:
-        """Tell how far the work is, 0 to 100; costs nothing, the worker writes the latest."""
+        """Report how far the work is, 0 to 100; cheap: the worker writes only the latest."""
         self._reported = (max(0, min(100, int(percent))), storable(message)[:200])
 
     def take_report(self) -> tuple[int, str] | None:
-        """Return the progress told since the last call, if any."""
+        """Return the progress reported since the last call, if any."""
         reported, self._reported = self._reported, None
         return reported
 
     def check(self) -> None:
-        """Raise when the work should stop: cancelled, worker stopping, or past the soft limit."""
+        """Raise when the task is cancelled, the worker stops, or the soft limit has passed."""
         if self.cancelled.is_set():
             raise Cancel("Cancelled on request.")
         if self.interrupted.is_set():
@@ -68,7 +68,7 @@ class Context:
             )
 
     def wait(self, seconds: float) -> None:
-        """Pause, noticing within a moment what `check()` notices."""
+        """Pause; raise what `check()` raises within 0.1 s of its cause."""
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             self.check()

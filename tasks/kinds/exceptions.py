@@ -1,4 +1,4 @@
-"""How a handler may end an attempt other than by returning: it raises one of these."""
+"""Exceptions that end an attempt."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ class Retry(Exception):
     """Fail this attempt and try again after `delay` seconds, if an attempt is left."""
 
     def __init__(
-        self, delay: float | None = None, message: str = "The handler asked for a retry."
+        self, delay: float | None = None, message: str = "The handler requested a retry."
     ) -> None:
         super().__init__(message)
         self.delay = delay
 
 
 class Snooze(Exception):
-    """Put the task off for `delay` seconds without spending an attempt."""
+    """Postpone the task by `delay` seconds without using an attempt."""
 
-    def __init__(self, delay: float, message: str = "Put off by the handler.") -> None:
+    def __init__(self, delay: float, message: str = "Postponed by the handler.") -> None:
         super().__init__(message)
         self.delay = delay
 
@@ -40,12 +40,12 @@ class Interrupted(BaseException):
 
 
 class SoftTimeLimitExceeded(Exception):
-    """Raised by `context.check()` past the kind's soft limit; a failed attempt unless caught."""
+    """Raised by `context.check()` past the soft limit; the attempt fails unless it is caught."""
 
 
 class Crashed(Exception):
-    """Names the error of an attempt whose process died."""
+    """Recorded as the error of an attempt that ended with its process."""
 
 
 class LostClaim(BaseException):
-    """Raised where a write found that the claim is no longer ours: nothing was written."""
+    """Raised when a write shows that the claim is lost: nothing was written."""

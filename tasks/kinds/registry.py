@@ -1,4 +1,4 @@
-"""The contract of a kind of task: one function, one decorator, in any app's `kinds.py`."""
+"""The registry of kinds: each has a handler, a schema for its input, and limits."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ class Kind:
     queue: str = "default"
     priority: int = 0
     retry: RetryPolicy = field(default_factory=RetryPolicy)
-    # Seconds; from the settings when not given.
+    # Seconds; from the settings when omitted.
     soft_time_limit: float = field(default_factory=lambda: settings.TASK_SOFT_TIME_LIMIT)
     time_limit: float = field(default_factory=lambda: settings.TASK_TIME_LIMIT)
-    # A thread is for waiting; a process of its own can be killed, and costs only itself.
+    # Threads suit waiting. A process can be killed, and its crash ends only its own attempt.
     isolation: Literal["thread", "process"] = "thread"
-    # MiB that the process may grow by; for kinds in processes, None for no bound.
+    # MiB by which the process may grow, for kinds in processes; None for no limit.
     memory_limit: int | None = None
     # Waiting tasks of the kind may share one hand-over even when they are not very fast.
     batchable: bool = False
@@ -84,21 +84,21 @@ def kind(name: str, **options: Any) -> Callable[[Handler], Handler]:
 
 
 def add(new: Kind) -> None:
-    """Put a kind into the registry; raise ImproperlyConfigured for one that cannot be."""
+    """Register a kind; raise ImproperlyConfigured when its definition is invalid."""
     if not _NAME.fullmatch(new.name) or len(new.name) > 100:
-        raise ImproperlyConfigured(f"{new.name!r} is not a name for a kind: use app.verb.")
-    known = _registry.get(new.name)
-    if known and known.handler is not new.handler:
+        raise ImproperlyConfigured(f"Invalid kind name {new.name!r}: use app.verb.")
+    registered = _registry.get(new.name)
+    if registered and registered.handler is not new.handler:
         raise ImproperlyConfigured(f"Two handlers are registered for the kind {new.name!r}.")
     if new.soft_time_limit > new.time_limit:
         raise ImproperlyConfigured(
-            f"The kind {new.name!r} has a soft time limit beyond its hard one."
+            f"The kind {new.name!r} has a soft time limit above its hard one."
         )
     try:
         jsonschema_rs.validator_for(new.schema)
     except jsonschema_rs.ValidationError as error:
         raise ImproperlyConfigured(
-            f"The input of the kind {new.name!r} is no JSON Schema: {error.message}"
+            f"The input of the kind {new.name!r} is not a JSON Schema: {error.message}"
         ) from error
     _registry[new.name] = new
 

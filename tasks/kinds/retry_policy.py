@@ -1,4 +1,4 @@
-"""How often and how soon a failed attempt is tried again."""
+"""Retry policies: how often and how soon a failed attempt is tried again."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class RetryPolicy:
     def next_delay(self, attempt: int) -> float:
         """Return the pause after this attempt: delay × 2ⁿ, up to twice that, never past the cap.
 
-        The jitter is as long as the pause itself, so that tasks that failed together come back
-        as widely spread as can be; below the cap too, where all pauses end up.
+        The jitter is as long as the pause itself, which spreads tasks that failed together as
+        widely as possible. Pauses that have reached the cap are spread as well.
         """
         least = min(self.delay * 2.0 ** min(attempt - 1, 60), self.cap / 2)
         return least * (1.0 + random.random())  # noqa: S311 spreads load, guards nothing

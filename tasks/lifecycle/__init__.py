@@ -1,4 +1,4 @@
-"""The verbs of a task's life: everything that changes a task."""
+"""The lifecycle of tasks: the verbs, which are all that changes a task."""
 
 from __future__ import annotations
 

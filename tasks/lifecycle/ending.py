@@ -1,4 +1,4 @@
-"""How an attempt ended: a value that says what `finish.sql` shall write."""
+"""Endings of attempts: values that state what `finish.sql` writes."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from tasks.models import Outcome, Status
 from tasks.postgres.text import storable
 from tasks.submission import Owned, Submission
 
-# A task under which a process died so often is poison, and fails.
+# A task during which processes died so often fails: it probably kills them.
 DEATHS_LIMIT = 3
 _DETAIL_LIMIT = 2_000
 _TRACEBACK_LIMIT = 20_000
-# Not in the history: the attempt never began.
+# Not in the history: the attempt never started.
 RELEASED = "released"
 
 # The fence: a task and the number of its claim.
@@ -29,7 +29,7 @@ ClaimKey = tuple[uuid.UUID, int]
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """A task that this worker may run: what `claim.sql` returned."""
+    """A task that this worker may run, as `claim.sql` returned it."""
 
     id: uuid.UUID
     job_id: int
@@ -39,7 +39,7 @@ class Claim:
     attempt: int
     max_attempts: int
     claim_number: int
-    # How often a process died under the task: its worker's, or its own.
+    # How often a process died while it ran the task: the worker's or the task's own.
     deaths: int = 0
 
     @property
@@ -60,12 +60,12 @@ class Ending:
     delay: float = 0.0
     refund: int = 0
     follow_ups: tuple[Submission, ...] = ()
-    # Written already, in the handler's own transaction.
+    # Whether the handler's own transaction has written it already.
     recorded: bool = False
 
 
 def completed(claim: Claim, result: Any, follow_ups: Sequence[Submission] = ()) -> Ending:
-    """End with a result; raise FatalError for one that cannot be stored as JSON."""
+    """End with a result; raise FatalError when it cannot be stored as JSON."""
     return Ending(
         claim=claim,
         status=Status.COMPLETED,
@@ -76,7 +76,7 @@ def completed(claim: Claim, result: Any, follow_ups: Sequence[Submission] = ()) 
 
 
 def raised(claim: Claim, kind: Kind, error: BaseException) -> Ending:
-    """End as the raised exception asks: snooze, cancel, hand back, fail, or try again."""
+    """End as the exception determines: snooze, cancel, hand back, fail, or retry."""
     match error:
         case Snooze():
             return _again(claim, Outcome.SNOOZED, delay=error.delay)
@@ -103,19 +103,19 @@ def timed_out(claim: Claim, kind: Kind) -> Ending:
 
 
 def crashed(claim: Claim, kind: Kind, how: str) -> Ending:
-    """End an attempt whose own process died; at the third death the task is given up."""
+    """End an attempt whose own process died; at the third death the task fails."""
     error = Crashed(f"The process that ran this task died: {how}.")
     fatal = claim.deaths + 1 >= DEATHS_LIMIT or claim.attempt >= claim.max_attempts
     return _fails(claim, kind, Outcome.CRASHED, error, fatal=fatal)
 
 
 def interrupted(claim: Claim) -> Ending:
-    """Hand back a task that was running when the worker had to stop; no attempt is spent."""
+    """Hand back a task that was running when the worker had to stop; no attempt is used."""
     return _again(claim, Outcome.INTERRUPTED)
 
 
 def released(claim: Claim) -> Ending:
-    """Hand back a task that never began."""
+    """Hand back a claimed task that was never started."""
     return _again(claim, RELEASED)
 
 
@@ -131,30 +131,30 @@ def unstorable(ending: Ending, error: Exception) -> Ending:
 
 
 def parameters(endings: Sequence[Ending], *, worker: str) -> dict[str, Any]:
-    """Return the parameters of `finish.sql`: one array, or joined text, a column."""
+    """Return the parameters of `finish.sql`: one array or joined text per column."""
     return {
         "worker": worker,
-        "task_ids": [one.claim.id for one in endings],
-        "job_ids": [one.claim.job_id for one in endings],
-        "claim_numbers": [one.claim.claim_number for one in endings],
-        "statuses": [str(one.status) for one in endings],
-        "outcomes": [str(one.outcome) for one in endings],
-        # An empty text stands for none.
-        "results": _joined(one.result or b"" for one in endings),
-        "errors": _joined(one.error or b"" for one in endings),
-        "tracebacks": _joined(one.traceback or b"" for one in endings),
-        "delays": [one.delay for one in endings],
-        "refunds": [one.refund for one in endings],
+        "task_ids": [ending.claim.id for ending in endings],
+        "job_ids": [ending.claim.job_id for ending in endings],
+        "claim_numbers": [ending.claim.claim_number for ending in endings],
+        "statuses": [str(ending.status) for ending in endings],
+        "outcomes": [str(ending.outcome) for ending in endings],
+        # An empty text means nending.
+        "results": _joined(ending.result or b"" for ending in endings),
+        "errors": _joined(ending.error or b"" for ending in endings),
+        "tracebacks": _joined(ending.traceback or b"" for ending in endings),
+        "delays": [ending.delay for ending in endings],
+        "refunds": [ending.refund for ending in endings],
     }
 
 
 def follow_ups(endings: Iterable[Ending]) -> list[Owned]:
-    """Return the tasks that these attempts submitted, owned as the attempts' own tasks are."""
+    """Return the tasks that these attempts submitted, with the owners of the attempts."""
     return [Owned(new, ending.claim.owner_id) for ending in endings for new in ending.follow_ups]
 
 
 def _joined(documents: Iterable[bytes]) -> str:
-    """Join JSON documents by a character that JSON never holds unescaped.
+    """Join JSON documents with a character that JSON never contains unescaped.
 
     PostgreSQL splits them again; quoting each as an array's element would cost far more.
     """
@@ -162,7 +162,7 @@ def _joined(documents: Iterable[bytes]) -> str:
 
 
 def _again(claim: Claim, outcome: str, *, delay: float = 0.0) -> Ending:
-    """Let the task wait again without having spent an attempt."""
+    """Queue the task again without using an attempt."""
     return Ending(claim=claim, status=Status.PENDING, outcome=outcome, delay=delay, refund=1)
 
 
@@ -175,7 +175,7 @@ def _fails(
     fatal: bool,
     delay: float | None = None,
 ) -> Ending:
-    """Fail the attempt, and with it the task when that is fatal."""
+    """Fail the attempt, and the task too if `fatal`."""
     if delay is None:
         delay = kind.retry.next_delay(claim.attempt)
     return Ending(
@@ -192,9 +192,9 @@ def _result_json(result: Any) -> bytes:
         text = orjson.dumps(result, option=orjson.OPT_NON_STR_KEYS)
     except (TypeError, ValueError) as error:
         raise FatalError(f"The handler's result is not JSON: {error}") from error
-    # PostgreSQL's jsonb cannot hold U+0000; one such row must not spoil the whole statement.
+    # PostgreSQL's jsonb cannot hold U+0000; one such row would fail the whole statement.
     if b"\\u0000" in text and b"\\u0000" in text.replace(b"\\\\", b""):
-        raise FatalError("The handler's result holds a NUL character.")
+        raise FatalError("The handler's result contains a NUL character.")
     return text
 
 

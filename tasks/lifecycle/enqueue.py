@@ -1,4 +1,4 @@
-"""Submitting: one task, a batch, or what an attempt asked for."""
+"""Submission of tasks: one task, a batch, or the follow-ups of attempts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tasks.lifecycle.telemetry import emit_submitted
 from tasks.models import Batch, Task
 from tasks.submission import Options, Owned, Submission
 
-# Up to so many submissions share one plan.
+# Statements with at most so many submissions share one plan.
 FEW = 100
 
 
@@ -65,13 +65,13 @@ def _replayed(submission: Submission, owner: User | None) -> Task:
 
 
 def submit_many(submissions: Sequence[Submission], *, owner: User | None = None) -> Batch:
-    """Queue all of them as one batch, or none."""
+    """Queue all submissions as one batch, or none."""
     with transaction.atomic():
         batch = Batch.objects.create(owner=owner, total=len(submissions))
         owner_id = owner.pk if owner else None
-        insert([Owned(one, owner_id) for one in submissions], batch_id=batch.id)
-        for one in submissions:
-            transaction.on_commit(partial(emit_submitted, one))
+        insert([Owned(new, owner_id) for new in submissions], batch_id=batch.id)
+        for new in submissions:
+            transaction.on_commit(partial(emit_submitted, new))
     return batch
 
 
@@ -79,13 +79,13 @@ def _enqueue_one(submission: Submission, *, owner_id: int | None) -> sql.Row | N
     """Queue one task; return its row, or None for a repeated request."""
     new = Owned(submission, owner_id)
     if submission.idempotency_key is None and connection.get_autocommit():
-        rows = [_submits(new)]
+        rows = [_submit_in_group(new)]
     else:
-        # Its commit is the caller's; or it may have to wait for its twin, and nobody else for that.
+        # The caller commits, or it may wait for a request with the same key: no group may wait too.
         rows = insert([new])
     if not rows:
         return None
-    # In the thread of the request, to which the log line belongs.
+    # Runs in the request's thread, so that the log line has the request's id.
     transaction.on_commit(partial(emit_submitted, submission))
     return rows[0]
 
@@ -93,14 +93,14 @@ def _enqueue_one(submission: Submission, *, owner_id: int | None) -> sql.Row | N
 def insert(new: Sequence[Owned], *, batch_id: uuid.UUID | None = None) -> list[sql.Row]:
     """Write tasks and their jobs; return their rows, none for a repeated request."""
     params = submit_params(new, batch_id=batch_id, commits_at_once=connection.get_autocommit())
-    # Planning costs as much as one task; a batch is planned for its size.
+    # Planning costs as much as one task, so it is done once; a batch is planned for its size.
     return sql.run(sql.SUBMIT, params, prepared=len(new) <= FEW)
 
 
 def _insert_group(new: Sequence[Owned]) -> list[sql.Row]:
     rows = {row[0]: row for row in insert(new)}
-    return [rows[one.submission.id] for one in new]
+    return [rows[owned.submission.id] for owned in new]
 
 
-# What several threads submit at once shares a statement and a commit.
-_submits = GroupCommit(_insert_group, refused=(DataError, IntegrityError))
+# Concurrent submissions of several threads share a statement and a commit.
+_submit_in_group = GroupCommit(_insert_group, refused=(DataError, IntegrityError))

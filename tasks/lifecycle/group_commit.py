@@ -1,4 +1,4 @@
-"""Group commit: what is handed in while the last group is written shares the next write."""
+"""Group commit: items that arrive during a write share the next write."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Result = TypeVar("Result")
 
 @dataclass(eq=False)
 class _Place(Generic[Item, Result]):
-    """One thread's item, until there is a result or an error, or its turn to write."""
+    """One thread's item; `called` is set once it is written or this thread must write."""
 
     item: Item
     results: list[Result] = field(default_factory=list)
@@ -29,9 +29,9 @@ class _Place(Generic[Item, Result]):
 class GroupCommit(Generic[Item, Result]):
     """Writes items of several threads together, each in the thread of one of them.
 
-    `write` takes items and returns a result for each, in their order. What it raises is raised to
-    all whose items were in the group; but a group that is `refused` is written one by one, so that
-    each is told of its own. Alone, an item is written at once.
+    `write` takes items and returns a result for each, in their order. What it raises is raised in
+    every thread of the group; but after an exception in `refused` the items are written one by
+    one, so that each thread gets only its own error. A single item is written at once.
     """
 
     def __init__(
@@ -47,21 +47,21 @@ class GroupCommit(Generic[Item, Result]):
         self._is_writing = False
 
     def __call__(self, item: Item) -> Result:
-        """Return the item's result when it is written."""
-        own = _Place[Item, Result](item)
+        """Write the item and return its result."""
+        place = _Place[Item, Result](item)
         with self._lock:
-            self._waiting.append(own)
+            self._waiting.append(place)
             leads, self._is_writing = not self._is_writing, True
         if not leads:
-            own.called.wait()
-        if not own.is_written:
+            place.called.wait()
+        if not place.is_written:
             self._lead()
-        if own.error:
-            raise own.error
-        return own.results[0]
+        if place.error:
+            raise place.error
+        return place.results[0]
 
     def _lead(self) -> None:
-        """Write all that waits, then let the first who came meanwhile go on."""
+        """Write all waiting items, then wake the first thread that arrived meanwhile."""
         with self._lock:
             group, self._waiting = self._waiting, []
         try:
@@ -76,13 +76,13 @@ class GroupCommit(Generic[Item, Result]):
     def _write_group(self, group: list[_Place[Item, Result]]) -> None:
         try:
             results = self._write([place.item for place in group])
-        except BaseException as error:  # whatever it is, nobody is left waiting
+        except BaseException as error:  # no thread may be left waiting
             if len(group) > 1 and isinstance(error, self._refused):
                 for place in group:
                     self._write_group([place])
                 return
             for place in group:
-                # Its own for each thread, which adds where it was raised.
+                # A copy for each thread, because raising it changes its traceback.
                 place.error = copy(error).with_traceback(error.__traceback__)
                 place.error.__cause__ = error.__cause__
         else:

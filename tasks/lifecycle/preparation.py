@@ -1,4 +1,4 @@
-"""From what a caller asks for to a checked submission, and from submissions to `submit.sql`."""
+"""Preparation: checked submissions, and the parameters of `submit.sql` for them."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from tasks.submission import Options, Owned, Submission
 def prepare(
     kind: str, input: dict[str, Any] | None = None, **options: Unpack[Options]
 ) -> Submission:
-    """Fill in the kind's defaults and check everything.
+    """Fill in the kind's defaults and check the submission.
 
     Raises UnknownKind; InvalidInput; TypeError for an option that does not exist.
     """
     if unknown := options.keys() - Options.__optional_keys__:
-        raise TypeError(f"A submission has no option {', '.join(sorted(unknown))}.")
-    known = kinds.get(kind)
-    known.validate(input := {} if input is None else input)
+        raise TypeError(f"Unknown submission option: {', '.join(sorted(unknown))}.")
+    registered = kinds.get(kind)
+    registered.validate(input := {} if input is None else input)
     defaults: dict[str, Any] = {
-        "queue": known.queue,
-        "priority": known.priority,
-        "max_attempts": known.retry.max_retries + 1,
+        "queue": registered.queue,
+        "priority": registered.priority,
+        "max_attempts": registered.retry.max_retries + 1,
     }
-    given = {name: value for name, value in options.items() if value is not None}
-    submission = Submission(kind=known.name, input=input, **defaults | given)
+    overrides = {name: value for name, value in options.items() if value is not None}
+    submission = Submission(kind=registered.name, input=input, **defaults | overrides)
     if errors := list(submission.mistakes()):
         raise InvalidInput(errors)
     return submission
@@ -41,12 +41,12 @@ def submit_params(
 ) -> dict[str, Any]:
     """Return the parameters of `submit.sql`: the submissions are one JSON document.
 
-    `commits_at_once` is true where the statement is a transaction of its own.
+    `commits_at_once` is true when the statement is a transaction of its own.
     """
     rows = [
-        vars(one.submission)
-        | {"owner_id": one.owner_id, "fingerprint": one.submission.fingerprint()}
-        for one in new
+        vars(owned.submission)
+        | {"owner_id": owned.owner_id, "fingerprint": owned.submission.fingerprint()}
+        for owned in new
     ]
     return {
         "batch": batch_id,

@@ -1,4 +1,4 @@
-"""One line for each transition, and nothing else logs one."""
+"""Telemetry: one log line per transition; nothing else logs transitions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _log = logging.getLogger("tasks.transition")
 
 
 def emit(transition: str, *, task_id: uuid.UUID, kind: str, attempt: int, status: str) -> None:
-    """Log that a task moved; ids and names only, never what it carries."""
+    """Log a transition: ids and names only, never input or result."""
     if _log.isEnabledFor(logging.INFO):
         _log.info(
             "task %s",
@@ -34,7 +34,7 @@ def emit_submitted(submission: Submission) -> None:
 
 
 def emit_ended(ending: Ending) -> None:
-    """Log that an attempt ended, and the tasks that it submitted."""
+    """Log that an attempt ended, and its follow-ups."""
     emit(
         str(ending.outcome),
         task_id=ending.claim.id,

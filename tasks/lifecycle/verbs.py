@@ -1,7 +1,7 @@
-"""The verbs of a task's life, in its order. Nothing else writes a status.
+"""Lifecycle verbs, in the order of a task's life. Nothing else writes a status.
 
-Each calls one statement of `tasks/sql/`, whose header says which arrow it draws and what guards
-it, and emits one event for each task that moved. Each joins the caller's transaction.
+Each runs one statement of `tasks/sql/`, where the header names the transition and its guard, and
+emits one event for each task that moved. Each joins the caller's transaction.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ RESCUE_LIMIT = 1_000
 PRUNE_LIMIT = 1_000
 # Tasks that `move_matching` moves in one transaction.
 MATCHING_CHUNK = 1_000
-# Far more than bad luck; a task that kills its process is found out long before, in isolation.
+# More than bad luck explains; a task that kills its process fails long before, in isolation.
 LOSSES_LIMIT = 10
 # One rescuer at a time is enough; a transaction-level lock also works behind PgBouncer.
 RESCUE_LOCK = 0x7461736B
@@ -45,7 +45,7 @@ FORGET_WORKERS_AFTER = dt.timedelta(minutes=10)
 def finish(ending: Ending, *, worker: str) -> None:
     """End one attempt in the caller's transaction; raise LostClaim when the claim is gone.
 
-    For transactional handlers; other attempts are ended in groups by the worker.
+    For transactional handlers; the worker ends other attempts in groups.
     """
     rows = sql.run(sql.FINISH, parameters([ending], worker=worker))
     if not rows:
@@ -56,7 +56,7 @@ def finish(ending: Ending, *, worker: str) -> None:
 
 
 def cancel(task: Task) -> Task:
-    """Cancel what waits at once, ask what runs to stop; raise WrongStatus when it has ended.
+    """Cancel a waiting task at once, ask a running one to stop; raise WrongStatus if it has ended.
 
     Like every verb on one task, raises TaskGone when it was deleted meanwhile.
     """
@@ -64,7 +64,7 @@ def cancel(task: Task) -> Task:
 
 
 def cancel_many(ids: Sequence[uuid.UUID]) -> int:
-    """Cancel those that have not ended; return how many."""
+    """Cancel the tasks that have not ended; return how many."""
     return _drop("cancel", sql.CANCEL, ids)
 
 
@@ -74,7 +74,7 @@ def retry(task: Task) -> Task:
 
 
 def retry_many(ids: Sequence[uuid.UUID]) -> int:
-    """Queue again those that failed or were cancelled; return how many."""
+    """Queue failed and cancelled tasks again; return how many."""
     return len(_apply("retry", sql.RETRY, {"ids": list(ids)}))
 
 
@@ -86,7 +86,7 @@ def delete(task: Task) -> None:
 
 
 def delete_many(ids: Sequence[uuid.UUID]) -> int:
-    """Delete those that are not being processed; return how many."""
+    """Delete the tasks that are not being processed; return how many."""
     return _drop("delete", sql.DELETE, ids)
 
 
@@ -113,36 +113,36 @@ def move_matching(
     return moved, ended.exists()
 
 
-def rescue(silent: Sequence[int] = (), *, steady: bool = True) -> int:
-    """Queue again what dead workers held; return how many tasks.
+def rescue(missed_renewal: Sequence[int] = (), *, clock_is_steady: bool = True) -> int:
+    """Queue the tasks of dead workers again; return how many.
 
-    `silent` are the workers that the caller saw miss a renewal, by a clock that nobody sets; they
-    count where the database's clock cannot be trusted, for having been set (not `steady`). One
-    rescuer works at a time: the others return 0 at once.
+    `missed_renewal` are the workers that the caller saw miss a renewal by the monotonic clock. They
+    decide when the database's clock cannot be trusted, because it was set (not `clock_is_steady`).
+    One rescuer works at a time: the others return 0 at once.
     """
     with transaction.atomic():
         if not sql.run("SELECT pg_try_advisory_xact_lock(%(lock)s)", {"lock": RESCUE_LOCK})[0][0]:
             return 0
-        wanted = {
+        params = {
             "lease": settings.LEASE_SECONDS,
-            "silent": list(silent),
-            "steady": steady,
+            "silent": list(missed_renewal),
+            "steady": clock_is_steady,
             "max_losses": LOSSES_LIMIT,
             "limit": RESCUE_LIMIT,
         }
-        return len(_apply("rescue", sql.RESCUE, wanted))
+        return len(_apply("rescue", sql.RESCUE, params))
 
 
 def reconcile() -> tuple[int, int]:
-    """Give waiting tasks without a job one, delete jobs without a task; return both counts."""
+    """Enqueue waiting tasks without a job, delete jobs without a task; return both counts."""
     ((enqueued, gone),) = sql.run(sql.RECONCILE, {"limit": RESCUE_LIMIT})
     if enqueued or gone:
-        log.warning("reconciled", extra={"enqueued": enqueued, "gone": gone})
+        log.warning("reconciled tasks and their jobs", extra={"enqueued": enqueued, "gone": gone})
     return enqueued, gone
 
 
 def forget_workers() -> None:
-    """Delete the rows of workers that have been dead for long and hold nothing."""
+    """Delete the rows of workers that have been dead for long and hold no task."""
     dead_since = Now() - FORGET_WORKERS_AFTER
     holding = Task.objects.filter(status=Status.PROCESSING, worker_id=OuterRef("pk"))
     dead = Worker.objects.filter(~Exists(holding), heartbeat_at__lt=dead_since)
@@ -152,14 +152,14 @@ def forget_workers() -> None:
 
 
 def prune() -> int:
-    """Delete what ended longer ago than its retention; return how many."""
+    """Delete tasks that ended longer ago than their retention; return how many."""
     return sum(prune_batches())
 
 
 def prune_batches() -> Iterator[int]:
-    """Delete it in small batches; yield after each how many it held, so that one may stop.
+    """Prune in small batches; yield the size of each, so that the caller can stop in between.
 
-    Retention is counted back from the start: what reaches its age meanwhile is left.
+    Retention is counted back from the start: tasks that reach it meanwhile are left.
     """
     start = sql.database_now()
     keep = (
@@ -178,14 +178,14 @@ def prune_batches() -> Iterator[int]:
 
 
 def reset() -> None:
-    """Delete every task, with its history, its batch and its job, and every switch that was set."""
+    """Delete all tasks, attempts, batches, jobs, queue switches, circuits and cached counts."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(sql.RESET)
     log.warning("reset: all tasks deleted")
 
 
 def pause_queue(name: str) -> None:
-    """Claim nothing more from a queue; what runs goes on."""
+    """Claim nothing more from a queue; its running tasks go on."""
     Queue.objects.update_or_create(name=name, defaults={"paused": True})
 
 
@@ -195,7 +195,7 @@ def resume_queue(name: str) -> None:
 
 
 def _move(task: Task, verb: Callable[[Sequence[uuid.UUID]], int], participle: str) -> Task:
-    # Read before the commit: the answer is what the verb left, not what a worker makes of it next.
+    # Read before the commit: the caller gets what the verb wrote, not what a worker did next.
     with transaction.atomic():
         moved = verb([task.pk])
         try:
@@ -208,10 +208,10 @@ def _move(task: Task, verb: Callable[[Sequence[uuid.UUID]], int], participle: st
 
 
 def _drop(transition: str, statement: LiteralString, ids: Sequence[uuid.UUID]) -> int:
-    """Run a statement after whose first columns comes a job that it had to leave, if any."""
+    """Run a statement that returns, as fifth column, a job that it could not delete, if any."""
     rows = _apply(transition, statement, {"ids": list(ids)})
     if left := [row[4] for row in rows if row[4]]:
-        # What has been done stands, and the reconciler finds what this does not.
+        # Robust: the verb has committed, and the reconciler deletes what this leaves.
         transaction.on_commit(partial(_discard, left), robust=True)
     return len(rows)
 
@@ -221,9 +221,9 @@ def _discard(jobs: list[int]) -> None:
         cursor.execute(sql.DISCARD, {"jobs": jobs})
 
 
-def _apply(transition: str, statement: LiteralString, wanted: dict[str, Any]) -> list[sql.Row]:
+def _apply(transition: str, statement: LiteralString, params: dict[str, Any]) -> list[sql.Row]:
     """Run a statement that returns (id, kind, attempt, status, …) of each task it moved."""
-    rows = sql.run(statement, wanted)
+    rows = sql.run(statement, params)
     for task_id, kind, attempt, status, *_ in rows:
         facts = {"task_id": task_id, "kind": kind, "attempt": attempt, "status": status}
         transaction.on_commit(partial(emit, transition, **facts))

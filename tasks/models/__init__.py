@@ -1,4 +1,4 @@
-"""The rows: tasks, their attempts and batches, queues, workers, breakers, schedules, counts."""
+"""Models: tasks, their attempts and batches, queues, workers, breakers, schedules, counts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An attempt: one run of a task's handler."""
+"""Attempts: each is one run of a task's handler."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ class Outcome(models.TextChoices):
 
     RUNNING = "running"
     COMPLETED = "completed"
-    # The handler raised; TIMED_OUT: it passed its hard limit; CRASHED: its own process died.
+    # The handler raised. TIMED_OUT: it passed the hard limit. CRASHED: its own process died.
     FAILED = "failed"
     TIMED_OUT = "timed_out"
     CRASHED = "crashed"
-    # These spend no attempt of the budget. LOST: its worker died.
+    # These do not count against `max_attempts`. LOST: the worker died.
     LOST = "lost"
     SNOOZED = "snoozed"
     INTERRUPTED = "interrupted"
@@ -50,7 +50,7 @@ class Attempt(models.Model):
 def history_of(task: Task) -> list[Attempt]:
     """Return every attempt of a task, oldest first, the running or completed one included.
 
-    Only ended attempts that did not complete the task have a row; the last one is made from the
+    Only ended attempts that did not complete the task have a row; the last one is built from the
     task's own row.
     """
     ended = sorted(task.attempts.all(), key=lambda attempt: attempt.claim_number)
@@ -69,7 +69,7 @@ def history_of(task: Task) -> list[Attempt]:
 
 
 def worker_name(worker_id: int | None) -> str:
-    """Return the name of a worker that is still known, or an empty text."""
+    """Return a worker's name; `worker <id>` if its row is gone, empty without a worker."""
     if worker_id is None:
         return ""
     name = Worker.objects.filter(pk=worker_id).values_list("name", flat=True).first()

@@ -1,4 +1,4 @@
-"""A batch: tasks that were submitted together."""
+"""Batches: tasks that were submitted together."""
 
 from __future__ import annotations
 
@@ -30,5 +30,5 @@ class Batch(models.Model):
         return f"batch {self.id}"
 
     def task_ids(self) -> list[uuid.UUID]:
-        """Return the ids of its tasks, in the order in which they were submitted."""
+        """Return the ids of its tasks, in order of submission."""
         return list(self.tasks.order_by("id").values_list("id", flat=True))

@@ -1,4 +1,4 @@
-"""A circuit breaker: what all workers know about a service outside."""
+"""Circuit breakers: the state that all workers share about an external service."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from django.db import models
 
 
 class Breaker(models.Model):
-    """One service's row; a service without a row has never failed."""
+    """The circuit to one service; a service without a row has never failed."""
 
     name = models.CharField(max_length=100, primary_key=True)
-    # In a row; a success begins anew.
+    # Consecutive failures; a success resets the number.
     failures = models.IntegerField(default=0)
-    # Grows whenever the circuit opens, is tried or is reset: a call that entered before that says
-    # nothing any more.
+    # Grows whenever the circuit opens, is probed or is reset: results of calls that began before
+    # are ignored.
     fence = models.IntegerField(default=0)
-    # None while the circuit is closed; afterwards one call at a time may try the service.
+    # None while the circuit is closed; from this time on, one call at a time probes the service.
     open_until = models.DateTimeField(null=True)
-    # Until when that one call has the right to; a call that died with its worker loses it then.
+    # When the right to probe expires, in case the probing call died with its worker.
     probe_until = models.DateTimeField(null=True)
     last_error = models.CharField(max_length=200, blank=True)
     last_failure_at = models.DateTimeField(null=True)

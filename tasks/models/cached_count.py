@@ -1,4 +1,4 @@
-"""A count of a big table, kept for the requests of the next seconds."""
+"""Cached counts of a big table."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from django.db import models
 
 
 class CachedCount(models.Model):
-    """What was counted, when, and how long that took; `tasks.stats.count_cache` writes it."""
+    """A count, its time and how long it took; `tasks.stats.count_cache` writes it."""
 
     name = models.CharField(max_length=32, primary_key=True)
     value = models.JSONField(db_column="found")
@@ -14,7 +14,7 @@ class CachedCount(models.Model):
     seconds = models.FloatField()
 
     class Meta:
-        # The name that the first versions gave it, so that they run on the same database.
+        # The name in earlier versions, which can still run on the same database.
         db_table = "tasks_census"
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""Rows that belong to somebody."""
+"""Rows with an owner, and which of them a user sees."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ Row = TypeVar("Row", bound=models.Model)
 
 
 class OwnedQuerySet(models.QuerySet[Row]):
-    """Rows with an owner; null means that an anonymous caller made them."""
+    """Rows with an owner; null means that an anonymous caller created them."""
 
     def visible_to(self, user: Caller) -> Self:
-        """Keep what this user may see."""
+        """Keep the rows that this user may see."""
         sees_all, owner = visible_scope(user)
         return self if sees_all else self.filter(owner=owner)

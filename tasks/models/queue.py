@@ -1,4 +1,4 @@
-"""A queue's switches; a queue without a row is open."""
+"""Queue switches; a queue without a row is not paused."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from django.db import models
 
 
 class Queue(models.Model):
-    """What an operator set for one queue."""
+    """The switches that operators set for one queue."""
 
     name = models.CharField(max_length=128, primary_key=True)
     # Nothing is claimed from a paused queue; submitting goes on.

@@ -1,4 +1,4 @@
-"""A schedule: a task that is submitted again and again, by the clock."""
+"""Schedules: tasks that are submitted repeatedly, by cron expressions."""
 
 from __future__ import annotations
 
@@ -15,38 +15,38 @@ from tasks.cron import CRON_LENGTH, CronExpression
 
 
 class ScheduleQuerySet(models.QuerySet["Schedule"]):
-    """Schedules, by the questions asked of them."""
+    """Queries for schedules."""
 
     def of_kinds(self, kinds: Iterable[str]) -> ScheduleQuerySet:
-        """Keep what is on and submits one of these kinds."""
+        """Keep the enabled schedules of these kinds."""
         return self.filter(enabled=True, kind__in=list(kinds))
 
     def due(self) -> ScheduleQuerySet:
-        """Keep what has ticked, longest ago first; `seen_at` is the database's time."""
+        """Keep the due schedules, longest due first; `seen_at` is the database's time."""
         due = self.filter(next_at__lte=Now()).annotate(seen_at=Now())
         return due.select_related("owner").order_by("next_at", "pk")
 
 
 class Schedule(models.Model):
-    """What to submit, and when; `tasks/schedules.py` alone writes it."""
+    """What to submit, and when; only `tasks/schedules.py` writes it."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     name = models.CharField(max_length=100, unique=True)
-    # Whose the tasks are. An account that still has schedules is not to be deleted by the way.
+    # Owner of the tasks. Deleting an account must not silently delete its schedules.
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True)
     kind = models.CharField(max_length=128)
     input = models.JSONField(default=dict, blank=True)
-    # The kind's own where empty.
+    # Empty: the kind's own queue.
     queue = models.CharField(max_length=128, blank=True, default="")
     cron = models.CharField(max_length=CRON_LENGTH)
     timezone = models.CharField(max_length=64, default="UTC")
     enabled = models.BooleanField(default=True)
-    # When it fires next, None while it is off.
+    # The next tick; None while disabled.
     next_at = models.DateTimeField(null=True, blank=True)
-    # Its last task, by the clock or by hand; the task may have been deleted since.
+    # The last task, from a tick or by hand; it may have been deleted since.
     last_at = models.DateTimeField(null=True, blank=True)
     last_task_id = models.UUIDField(null=True, blank=True)
-    # Why the last tick came to nothing, empty where it did not.
+    # Why the last tick submitted nothing; empty if it submitted a task.
     last_error = models.CharField(max_length=500, blank=True, default="")
     created_at = models.DateTimeField(default=now)
 
@@ -62,7 +62,7 @@ class Schedule(models.Model):
             ),
         ]
         indexes = [
-            # The scheduler's look for what is due, in every worker process every few seconds.
+            # The scheduler's query for due schedules, in every worker process every few seconds.
             models.Index(fields=["next_at"], name="schedule_next", condition=Q(enabled=True)),
         ]
 

@@ -1,4 +1,4 @@
-"""A task: what somebody asked for, and all that became of it."""
+"""Tasks: what was submitted, how it stands and how it ended."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tasks.models.owned import OwnedQuerySet
 
 
 class Status(models.TextChoices):
-    """Where a task stands. Only `tasks/sql/` and the verbs that call it write one."""
+    """The state of a task. Only `tasks/sql/` and the verbs that call it write one."""
 
     # Put here by submit, retry, snooze, release and rescue; taken out by claim or cancel.
     PENDING = "PENDING", "Pending"
@@ -29,7 +29,7 @@ class Status(models.TextChoices):
     # Put here by finish or rescue when no attempt is left, or the error is fatal. This is the
     # dead-letter queue: retry takes it out; kept for RETENTION_FAILED_DAYS.
     FAILED = "FAILED", "Failed"
-    # Put here by cancel, or by finish when a running task heeded it. Retry takes it out.
+    # Put here by cancel, or by finish when a running task stopped on request. Retry takes it out.
     CANCELLED = "CANCELLED", "Cancelled"
 
 
@@ -38,7 +38,7 @@ RETRYABLE = (Status.FAILED, Status.CANCELLED)
 
 
 class Lane(models.TextChoices):
-    """What a task waits for."""
+    """The lane that a task is in."""
 
     PRIMARY = "primary"
     RETRY = "retry"
@@ -47,10 +47,10 @@ class Lane(models.TextChoices):
 
 
 class TaskQuerySet(OwnedQuerySet["Task"]):
-    """Tasks, by the questions asked of them."""
+    """Queries for tasks."""
 
     def in_lane(self, lane: str, *, now: dt.datetime | None = None) -> TaskQuerySet:
-        """Keep what waits in one lane."""
+        """Keep the tasks in one lane."""
         now = now or timezone.now()
         if lane == Lane.DLQ:
             return self.filter(status=Status.FAILED)
@@ -65,12 +65,12 @@ class TaskQuerySet(OwnedQuerySet["Task"]):
         return self.order_by("-id")
 
     def for_detail(self) -> TaskQuerySet:
-        """Fetch what a page of one task shows, attempts included."""
+        """Fetch what the page of one task shows, attempts included."""
         return self.select_related("batch", "owner").prefetch_related("attempts")
 
 
 class Task(models.Model):
-    """One unit of work that somebody asked for; the truth about it."""
+    """One unit of work; its row, not its job, determines what happens to it."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     owner = models.ForeignKey(
@@ -89,20 +89,20 @@ class Task(models.Model):
     error = models.JSONField(null=True, blank=True)
     metadata = models.JSONField(default=dict, blank=True)
 
-    # What a client named its request by, and a digest of what it asked for: a repeated request with
-    # the same name finds this task instead of making another.
+    # A client's key for its request, and a digest of the request: a repeated request with the same
+    # key returns this task instead of creating another.
     idempotency_key = models.CharField(max_length=255, null=True, blank=True)  # noqa: DJ001 null: none
     fingerprint = models.CharField(max_length=64, blank=True, default="", db_default="")
 
-    # Attempts begun that count against `max_attempts`.
+    # Started attempts that count against `max_attempts`.
     attempt = models.IntegerField(default=0)
     max_attempts = models.IntegerField(default=4)
-    # The number of the claim: grows with every claim, never falls, and fences every write.
+    # The fence: grows with every claim, never falls, and guards every write.
     claim_number = models.IntegerField(default=0, db_column="lease")
-    # Claims whose worker died, through whose fault nobody knows; attempts whose own process died.
+    # Claims lost because the worker died, for whatever reason; attempts lost with their own process.
     losses = models.SmallIntegerField(default=0)
     crashes = models.SmallIntegerField(default=0)
-    # The worker that holds the claim; its job in procrastinate's table while there is one.
+    # The worker that holds the claim; the task's job in procrastinate's table while it has one.
     worker_id = models.BigIntegerField(null=True, blank=True)
     job_id = models.BigIntegerField(null=True, blank=True)
 
@@ -110,7 +110,8 @@ class Task(models.Model):
     progress_message = models.CharField(max_length=200, blank=True, default="")
     cancel_requested = models.BooleanField(default=False)
 
-    # Who wants to be told of the end; nobody where empty. Old processes know no such column.
+    # URL to notify when the task ends; empty for none. The database default lets the previous
+    # version keep inserting.
     callback_url = models.CharField(max_length=2048, blank=True, default="", db_default="")
 
     created_at = models.DateTimeField(default=timezone.now)
@@ -120,7 +121,7 @@ class Task(models.Model):
 
     objects = TaskQuerySet.as_manager()
 
-    # Set on what a submit returns that found the task of an earlier request.
+    # Set by a submit that returns the task of an earlier request.
     replayed = False
 
     class Meta:
@@ -134,7 +135,7 @@ class Task(models.Model):
                 condition=Q(idempotency_key__isnull=False),
             ),
             models.CheckConstraint(name="task_status_known", condition=Q(status__in=Status.values)),
-            # A task has an end if and only if it ended.
+            # A task has an end time if and only if it has ended.
             models.CheckConstraint(
                 name="task_finished_when_terminal",
                 condition=Q(status__in=TERMINAL, finished_at__isnull=False)
@@ -168,13 +169,13 @@ class Task(models.Model):
                 name="task_batch_status",
                 condition=Q(batch__isnull=False),
             ),
-            # What waits: counts by queue and lane, the reconciler.
+            # Waiting tasks: counts by queue and lane, the reconciler.
             models.Index(
                 fields=["queue", "scheduled_at"],
                 name="task_pending",
                 condition=Q(status=Status.PENDING),
             ),
-            # What runs: counts by queue, the rescuer's look for tasks of dead workers.
+            # Running tasks: counts by queue, the rescuer's search for tasks of dead workers.
             models.Index(
                 fields=["worker_id", "queue"],
                 name="task_processing",
@@ -186,8 +187,8 @@ class Task(models.Model):
                 name="task_failed_newest",
                 condition=Q(status=Status.FAILED),
             ),
-            # Lists by status, newest first, behind a million that wait; counts by status. Two,
-            # because every task that completes pays for the first: it has no more than the key.
+            # Lists by status, newest first, past a million waiting tasks; counts by status. Two,
+            # because every completed task pays for the first, which therefore has only the key.
             models.Index(
                 fields=["id"],
                 name="task_completed_newest",
@@ -198,7 +199,7 @@ class Task(models.Model):
                 name="task_undone_newest",
                 condition=Q(status__in=RETRYABLE),
             ),
-            # Lists of what was tried before, and of what waits for its time; the same.
+            # Lists of retried and of scheduled tasks, newest first.
             models.Index(
                 fields=["id"],
                 name="task_retried_newest",
@@ -209,7 +210,7 @@ class Task(models.Model):
                 name="task_scheduled_newest",
                 condition=Q(status=Status.PENDING, scheduled_at__isnull=False),
             ),
-            # The pruner's look for old rows; tiny, since rows end roughly in order.
+            # The pruner's search for old rows; tiny, since rows end roughly in order.
             BrinIndex(fields=["finished_at"], name="task_finished_brin", autosummarize=True),
         ]
 
@@ -222,12 +223,12 @@ class Task(models.Model):
 
     @property
     def retry_count(self) -> int:
-        """How many attempts were begun after the first."""
+        """Return how many attempts were started after the first."""
         return max(0, self.attempt - 1)
 
     @property
     def lane(self) -> Lane | None:
-        """Name what the task waits for, or None when it runs or has ended well."""
+        """Return the task's lane; None when it runs, or ended without a failure."""
         if self.status == Status.FAILED:
             return Lane.DLQ
         if self.status != Status.PENDING:
@@ -238,7 +239,7 @@ class Task(models.Model):
 
 
 def parse_task_id(value: Any) -> uuid.UUID | None:
-    """Return the UUID that a caller wrote, or None."""
+    """Return a caller's value as a UUID; None if it is not one."""
     try:
         return uuid.UUID(str(value))
     except ValueError:

@@ -1,4 +1,4 @@
-"""A worker: one process that runs tasks, and the lease it holds on them."""
+"""Workers: processes that run tasks, each with a lease."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ class WorkerState(models.TextChoices):
     """The state in the row of a worker; `stats.workers` also looks at its lease."""
 
     RUNNING = "running"
-    # Told to stop: takes nothing new, finishes what it runs.
+    # Asked to stop: claims nothing new, finishes what it runs.
     DRAINING = "draining"
     # Put here by rescue, which gave its tasks to others: its lease is never renewed again.
     LOST = "lost"
@@ -33,7 +33,7 @@ class Worker(models.Model):
     running = models.IntegerField(default=0)
     processed = models.BigIntegerField(default=0)
     failed = models.BigIntegerField(default=0)
-    # What the process alone occupies, its children not counted; 0 until its first heartbeat.
+    # Memory of the process without its children; 0 until its first heartbeat.
     memory_kib = models.BigIntegerField(default=0, db_default=0)
 
     class Meta:

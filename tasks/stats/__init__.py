@@ -1,4 +1,4 @@
-"""Every aggregate read: what screens, health checks and commands show, a module each subject."""
+"""Statistics: the aggregate reads of screens, health checks and commands, by subject."""
 
 from __future__ import annotations
 

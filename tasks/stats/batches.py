@@ -1,4 +1,4 @@
-"""How far batches are."""
+"""Batch progress: counts of the tasks of batches by status."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tasks.models.task import TERMINAL
 
 @dataclass(frozen=True, kw_only=True)
 class BatchProgress:
-    """How far a batch is; `finished_at` is None while any of its tasks has not ended."""
+    """The progress of a batch; `finished_at` is None until all of its tasks have ended."""
 
     counts: dict[str, int]
     percent: int
@@ -23,7 +23,7 @@ class BatchProgress:
 
 
 def batch_progress(batch: Batch) -> BatchProgress:
-    """Count a batch's tasks by status; one that was deleted has ended."""
+    """Count a batch's tasks by status; a deleted task counts as ended."""
     rows = list(
         batch.tasks.order_by().values("status").annotate(n=Count("*"), last=Max("finished_at"))
     )

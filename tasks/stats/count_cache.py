@@ -1,8 +1,8 @@
-"""Cached counts of a table that may be big, refreshed beside the requests.
+"""Cached counts of a table that may be big, refreshed in the background.
 
-A small table is counted for each request. Of a big table every request gets the last count, with
-its age; a request that finds it too old starts a refresh in a thread, and waits only when there is
-no count of the last minute. Of all processes one counts at a time.
+A small table is counted for each request. For a big table every request gets the last count, with
+its age; a request for which it is too old starts a refresh in a thread, and waits only when there is
+no count of the last minute. One process counts at a time.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from tasks.models import CachedCount, Task
 
 log = logging.getLogger(__name__)
 
-# Bytes of the tasks' table that are counted in some ten milliseconds.
+# Up to this size in bytes the task table is counted in about ten milliseconds.
 SMALL = 16 * 1024 * 1024
-# A count is good for so long, and for longer where counting would take more than this share.
+# A count is fresh for so long; longer if counting would take more than this share of the time.
 FRESH_SECONDS = 2.0
 SHARE = 0.1
 # An older count is not shown: the request waits for a new one.
@@ -36,7 +36,7 @@ _counting = threading.Lock()
 
 @dataclass(frozen=True, kw_only=True)
 class Count:
-    """What was counted, and when, by the database's clock."""
+    """A counted value and its time, by the database's clock."""
 
     value: Any
     at: dt.datetime
@@ -46,12 +46,12 @@ Counter = Callable[[dt.datetime], Any]
 
 
 def cached(name: str, counter: Counter) -> Count:
-    """Return the count of this moment or, where the table is big, one of the last minute."""
+    """Return the current count or, of a big table, one of the last minute."""
     size, now = _size_and_time()
     if size <= SMALL:
         return Count(value=counter(now), at=now)
     last = CachedCount.objects.filter(pk=name).first()
-    # A clock that was set back makes no count younger.
+    # abs: a clock that was set back must not make an old count fresh.
     age = abs((now - last.counted_at).total_seconds()) if last else 0.0
     good_for = max(FRESH_SECONDS, last.seconds / SHARE) if last else 0.0
     if last is None or age > max(LONGEST_SECONDS, good_for):
@@ -65,7 +65,7 @@ def cached(name: str, counter: Counter) -> Count:
 
 
 def exact(counter: Counter) -> Count:
-    """Return the count of this moment, however long it takes."""
+    """Return the current count, however long it takes."""
     _, now = _size_and_time()
     return Count(value=counter(now), at=now)
 
@@ -84,7 +84,7 @@ def _recount_in_thread(name: str, counter: Counter, known: CachedCount) -> None:
 
 
 def _recount(name: str, counter: Counter, *, known: CachedCount | None) -> CachedCount | None:
-    """Count and store it, unless another process has meanwhile; None while another one counts."""
+    """Count and store, unless another process just did; return None while another counts."""
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_try_advisory_xact_lock(%s, hashtext(%s))", [LOCK, name])

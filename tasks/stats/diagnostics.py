@@ -1,4 +1,4 @@
-"""What an operator wants to know of workers that behave oddly."""
+"""Diagnostics for operators: workers, longest runs, database sessions and versions."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ def worker_diagnostics() -> dict[str, Any]:
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT statement_timestamp(), current_setting('max_connections')::int")
-        now, most = cursor.fetchone()
+        now, max_connections = cursor.fetchone()
         cursor.execute(_SESSIONS)
         sessions = [
             {"application": name, "state": state, "count": count}
             for name, state, count in cursor.fetchall()
         ]
     running: dict[int | None, list[str]] = {}
-    held = Task.objects.filter(status=Status.PROCESSING).order_by("started_at")
-    for worker_id, task_id in held.values_list("worker_id", "id"):
+    processing = Task.objects.filter(status=Status.PROCESSING).order_by("started_at")
+    for worker_id, task_id in processing.values_list("worker_id", "id"):
         running.setdefault(worker_id, []).append(str(task_id))
     return {
         "workers": [
@@ -53,7 +53,11 @@ def worker_diagnostics() -> dict[str, Any]:
             for worker in stats.workers()
         ],
         "slow_tasks": _longest_runs(),
-        "database": {"version": _server(), "max_connections": most, "sessions": sessions},
+        "database": {
+            "version": _server(),
+            "max_connections": max_connections,
+            "sessions": sessions,
+        },
         "versions": {"python": platform.python_version()}
         | {library: version(library) for library in _LIBRARIES},
         "timestamp": now,
@@ -61,7 +65,7 @@ def worker_diagnostics() -> dict[str, Any]:
 
 
 def _longest_runs() -> list[dict[str, Any]]:
-    """Return what runs for longest, longest first."""
+    """Return the tasks that have been running longest, longest first."""
     names: dict[int | None, str] = dict(Worker.objects.values_list("id", "name"))
     running: Any = Task.objects.filter(status=Status.PROCESSING)
     runs = running.annotate(now=Now()).order_by("started_at")

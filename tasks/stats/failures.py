@@ -1,4 +1,4 @@
-"""Failed tasks, counted by kind and error."""
+"""Failure groups: failed tasks, counted by kind and error."""
 
 from __future__ import annotations
 

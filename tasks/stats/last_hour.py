@@ -1,4 +1,4 @@
-"""How the last hour went: what ended in each minute, and what failed most."""
+"""The last hour: tasks that ended in each minute, and the most frequent failures."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from tasks.models import Status, Task
 from tasks.stats import FailureGroup, count_cache, failure_groups
 
 MINUTES = 60
-# Of what failed, so many groups are told.
+# How many groups of failures are returned.
 WORST = 5
 
 
 @dataclass(frozen=True, kw_only=True)
 class Minute:
-    """How many tasks ended in one minute, and how."""
+    """How many tasks completed and failed in one minute."""
 
     start: dt.datetime
     completed: int
@@ -28,14 +28,14 @@ class Minute:
 
 @dataclass(frozen=True, kw_only=True)
 class LastHour:
-    """What ended in each minute, oldest first, and what failed most."""
+    """The minutes, oldest first, and the most frequent failures."""
 
     minutes: list[Minute]
     worst: list[FailureGroup]
 
 
 def last_hour() -> LastHour:
-    """Tell how the last hour went; where much ended in it, as of a few seconds ago."""
+    """Return the figures of the last hour; of a big table, as of a few seconds ago."""
     counted = count_cache.cached("hour", _tally_hour)
     first = counted.at.replace(second=0, microsecond=0) - dt.timedelta(minutes=MINUTES - 1)
     return LastHour(
@@ -48,7 +48,7 @@ def last_hour() -> LastHour:
 
 
 def _tally_hour(now: dt.datetime) -> dict[str, Any]:
-    """Count what ended in each minute and what failed most; reads those rows alone."""
+    """Count endings by minute and failures by group; reads only the rows of the hour."""
     first = now.replace(second=0, microsecond=0) - dt.timedelta(minutes=MINUTES - 1)
     ended = Task.objects.filter(finished_at__gte=first)
     rows = (
@@ -59,9 +59,9 @@ def _tally_hour(now: dt.datetime) -> dict[str, Any]:
     )
     minutes = [[0, 0] for _ in range(MINUTES)]
     for minute, status, n in rows:
-        place = int((minute - first).total_seconds() // 60)
-        if place < MINUTES:
-            minutes[place][status == Status.FAILED] = n
+        index = int((minute - first).total_seconds() // 60)
+        if index < MINUTES:
+            minutes[index][status == Status.FAILED] = n
     worst = failure_groups(ended.filter(status=Status.FAILED))[:WORST]
     return {
         "minutes": minutes,

@@ -1,4 +1,4 @@
-"""How the engine performed over a span of time: throughput, latencies and failures by kind."""
+"""Performance over a span of time: throughput, latencies and failures by kind."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 
 from django.db import connection, transaction
 
-# Longer than this in hours is told by the day.
+# Longer spans are shown by day, others by hour; hours.
 HOURLY_LIMIT = 72
 
-# Waiting is told of tasks that were claimed exactly once: of others only the last start is known.
-# Running is the last attempt's; what was cancelled ran as long as somebody let it.
+# Waiting times are those of tasks claimed exactly once: of others only the last start is known.
+# Running times are those of the last attempt; cancelled tasks are left out, as they were cut short.
 _FIGURES = """
 WITH ended AS MATERIALIZED (
     SELECT
@@ -54,7 +54,7 @@ GROUP BY 1
 
 @dataclass(frozen=True, kw_only=True)
 class Percentiles:
-    """How long it took at most for half, 95 % and 99 %; in milliseconds."""
+    """The 50th, 95th and 99th percentile, in milliseconds."""
 
     p50: float
     p95: float
@@ -63,7 +63,7 @@ class Percentiles:
 
 @dataclass(frozen=True, kw_only=True)
 class Figures:
-    """What ended, of one kind or of all (None), and how long it waited and ran."""
+    """Ended tasks of one kind, or of all (None), and how long they waited and ran."""
 
     kind: str | None
     completed: int
@@ -76,18 +76,18 @@ class Figures:
 
     @property
     def failure_rate(self) -> float:
-        """Of what came to an end by itself, the share that failed."""
+        """Return the share of failed tasks among the completed and failed."""
         ended = self.completed + self.failed
         return round(self.failed / ended, 4) if ended else 0.0
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it as JSON can hold it."""
+        """Return the figures as a JSON object."""
         return {**asdict(self), "failure_rate": self.failure_rate}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Bucket:
-    """What ended within one hour or day."""
+    """How many tasks completed and failed within one hour or day."""
 
     start: dt.datetime
     completed: int
@@ -96,7 +96,7 @@ class Bucket:
 
 @dataclass(frozen=True, kw_only=True)
 class Performance:
-    """The figures of all and of each kind, most tasks first, and how they spread over time."""
+    """The figures of all kinds and of each, most tasks first, and the counts over time."""
 
     start: dt.datetime
     end: dt.datetime
@@ -107,17 +107,17 @@ class Performance:
 
 
 def performance(*, hours: int, seconds_allowed: float) -> Performance:
-    """Measure the last hours; reads each task that ended in them, for so many seconds at most."""
+    """Measure the last hours; reads every task that ended in them, at most `seconds_allowed`."""
     with transaction.atomic(), connection.cursor() as cursor:
         allowed = f"{int(seconds_allowed * 1000)}ms"
         cursor.execute("SELECT set_config('statement_timeout', %s, true), now()", [allowed])
         end: dt.datetime = cursor.fetchone()[1]
         start = end - dt.timedelta(hours=hours)
         unit = "hour" if hours <= HOURLY_LIMIT else "day"
-        wanted: dict[str, Any] = {"start": start, "end": end, "unit": unit}
-        cursor.execute(_FIGURES, wanted)
+        params: dict[str, Any] = {"start": start, "end": end, "unit": unit}
+        cursor.execute(_FIGURES, params)
         total, *by_kind = [_figures(row, minutes=hours * 60) for row in cursor.fetchall()]
-        cursor.execute(_BUCKETS, wanted)
+        cursor.execute(_BUCKETS, params)
         counted = {row[0]: row[1:] for row in cursor.fetchall()}
     return Performance(
         start=start,
@@ -153,14 +153,14 @@ def _percentiles(values: list[float] | None) -> Percentiles | None:
 def _buckets(
     counted: dict[dt.datetime, tuple[int, int]], *, start: dt.datetime, end: dt.datetime, unit: str
 ) -> list[Bucket]:
-    """Return every hour or day from start to end, those in which nothing ended included."""
+    """Return every hour or day from start to end, including those in which nothing ended."""
     step = dt.timedelta(hours=1) if unit == "hour" else dt.timedelta(days=1)
     at = start.replace(minute=0, second=0, microsecond=0)
     if unit == "day":
         at = at.replace(hour=0)
-    found = []
+    buckets = []
     while at < end:
         completed, failed = counted.get(at, (0, 0))
-        found.append(Bucket(start=at, completed=completed, failed=failed))
+        buckets.append(Bucket(start=at, completed=completed, failed=failed))
         at += step
-    return found
+    return buckets

@@ -1,4 +1,4 @@
-"""What the queues hold: how many tasks wait and run, and how old the oldest is."""
+"""Queue depths: how many tasks wait and run, and how old the oldest is."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tasks.models import Queue, Status, Task
 from tasks.models.task import TERMINAL, TaskQuerySet
 from tasks.stats import count_cache
 
-# Counting further would cost more than it tells.
+# Counting stops here: more would be slow and change no decision.
 WAITING_LIMIT = 1_000
 
 _DUE = Q(scheduled_at=None) | Q(scheduled_at__lte=Now())
@@ -23,7 +23,7 @@ _DUE = Q(scheduled_at=None) | Q(scheduled_at__lte=Now())
 
 @dataclass(frozen=True, kw_only=True)
 class QueueLoad:
-    """What one queue holds; `oldest_age` in seconds, of the oldest due task."""
+    """The load of one queue; `oldest_age` is that of the oldest due task, in seconds."""
 
     pending: int
     processing: int
@@ -33,7 +33,7 @@ class QueueLoad:
 
 @dataclass(frozen=True, kw_only=True)
 class QueuesStatus:
-    """What waits in which lane and queue, and how many tasks are in each status."""
+    """Waiting tasks by lane and queue, and all tasks by status."""
 
     primary: int
     retry: int
@@ -64,7 +64,7 @@ class QueuesStatus:
         return retry_share(primary=self.primary, retry=self.retry)
 
     def document(self) -> dict[str, Any]:
-        """Return it as it is shown to people: by the API and by `queue_status`."""
+        """Return the JSON object that the API and `queue_status` show."""
         return {
             "queues": {
                 "primary": self.primary,
@@ -87,7 +87,7 @@ class QueuesStatus:
 
 
 def queues_status(*, exact: bool = False) -> QueuesStatus:
-    """Tell what waits, runs and was; of many tasks as of a few seconds ago, unless exact."""
+    """Count tasks by lane, queue and status; of many, as of a few seconds ago unless exact."""
     counted = count_cache.exact(_tally) if exact else count_cache.cached("queues", _tally)
     waiting, running = counted.value["waiting"], counted.value["running"]
     states = dict.fromkeys(Status.values, 0) | counted.value["ended"]
@@ -110,22 +110,22 @@ def waiting() -> int:
 
 
 def _tally(now: dt.datetime) -> dict[str, Any]:
-    """Count by status and queue, each status through its index; reads all that waits."""
+    """Count by status and queue, each status through its index; reads every waiting task."""
     running = Task.objects.filter(status=Status.PROCESSING)
     return {
-        "waiting": {row["queue"]: _told(row, now) for row in _waiting()},
+        "waiting": {row["queue"]: _with_age(row, now) for row in _waiting()},
         "running": dict(_counts(running, "queue")),
         "ended": {status: Task.objects.filter(status=status).count() for status in TERMINAL},
     }
 
 
-def _told(row: dict[str, Any], now: dt.datetime) -> dict[str, Any]:
+def _with_age(row: dict[str, Any], now: dt.datetime) -> dict[str, Any]:
     since = row.pop("since")
     return {**row, "age": max(0.0, round((now - since).total_seconds(), 3)) if since else None}
 
 
 def _waiting() -> Any:
-    # What is due waits since the latest of what it had to wait for.
+    # A due task has waited since the latest of these times.
     since = Min(Greatest("created_at", "scheduled_at", "started_at"), filter=_DUE)
     return (
         Task.objects.filter(status=Status.PENDING)
@@ -146,7 +146,7 @@ def _counts(tasks: TaskQuerySet, column: str) -> Any:
 
 
 def _loads(waiting: dict[str, Any], running: dict[str, int]) -> dict[str, QueueLoad]:
-    """Describe every queue that holds tasks, that a kind names, or that somebody switched."""
+    """Return the load of every queue that has tasks, a kind, or a switch set by an operator."""
     switches = dict(Queue.objects.values_list("name", "paused"))
     named = {kind.queue for kind in kinds.all_kinds().values()}
     loads = {}

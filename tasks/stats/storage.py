@@ -1,4 +1,4 @@
-"""What the engine keeps in the database, and what of it can be pruned."""
+"""Storage: counts of the rows that the engine keeps and of the tasks that can be pruned."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tasks.models import Attempt, Batch, Queue, Status, Task
 
 
 def holdings() -> dict[str, int]:
-    """Count what the engine keeps beside tasks and workers."""
+    """Count the rows that the engine keeps besides tasks and workers."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM procrastinate_jobs WHERE task_name LIKE 'task:%'")
         (jobs,) = cursor.fetchone()
@@ -28,10 +28,10 @@ def holdings() -> dict[str, int]:
 
 def prunable() -> int:
     """Count the tasks that ended longer ago than their retention."""
-    well = Q(status__in=(Status.COMPLETED, Status.CANCELLED))
-    done = Q(well, finished_at__lt=_days_ago(settings.RETENTION_COMPLETED_DAYS))
-    dead = Q(status=Status.FAILED, finished_at__lt=_days_ago(settings.RETENTION_FAILED_DAYS))
-    return Task.objects.filter(done | dead).count()
+    unfailed = Q(status__in=(Status.COMPLETED, Status.CANCELLED))
+    done = Q(unfailed, finished_at__lt=_days_ago(settings.RETENTION_COMPLETED_DAYS))
+    failed = Q(status=Status.FAILED, finished_at__lt=_days_ago(settings.RETENTION_FAILED_DAYS))
+    return Task.objects.filter(done | failed).count()
 
 
 def _days_ago(days: int) -> Any:

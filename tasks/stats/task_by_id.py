@@ -1,4 +1,4 @@
-"""One task by its id: the read that clients repeat until it has ended."""
+"""A task by its id: the read that clients repeat until the task has ended."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from tasks.postgres.base import prepared_cursor
 
 
 def task_by_id(task_id: uuid.UUID, *, user: Caller, only: Sequence[str] = ()) -> Task | None:
-    """Return a task that the user sees, with all its columns or only some.
+    """Return a task if the user may see it, with all its columns or only some.
 
-    As the ORM would, without building the same statement for each of thousands of requests.
+    The same as an ORM query, but the statement is built once and not for each request.
     """
-    statement, names, documents = _statement(tuple(only))
+    statement, names, json_columns = _statement(tuple(only))
     sees_all, owner = visible_scope(user)
     with prepared_cursor() as cursor:
         cursor.execute(statement, {"id": task_id, "sees_all": sees_all, "owner": owner})
-        found = cursor.fetchone()
-    if found is None:
+        values = cursor.fetchone()
+    if values is None:
         return None
-    row = list(found)
-    for index in documents:
+    row = list(values)
+    for index in json_columns:
         if row[index] is not None:
             row[index] = json.loads(row[index])
     return Task.from_db("default", names, row)
@@ -44,5 +44,5 @@ def _statement(only: tuple[str, ...]) -> tuple[str, list[str], list[int]]:
         " AND (%(sees_all)s OR owner_id IS NOT DISTINCT FROM %(owner)s::bigint)"
     )
     names: list[Any] = [field.attname for field in fields]
-    documents = [index for index, field in enumerate(fields) if isinstance(field, JSONField)]
-    return statement, names, documents
+    json_columns = [index for index, field in enumerate(fields) if isinstance(field, JSONField)]
+    return statement, names, json_columns

@@ -1,4 +1,4 @@
-"""The workers and their states, by the database's clock."""
+"""Worker states, by the database's clock."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Liveness(TextChoices):
     """A worker's state, as every interface reports it."""
 
     ALIVE = "alive"
-    # Takes nothing new and finishes what it runs.
+    # Claims nothing new and finishes what it runs.
     DRAINING = "draining"
     # Its lease has ended, or a rescue gave its tasks to others.
     DEAD = "dead"
