@@ -1,4 +1,4 @@
-"""The engine: tasks, their life, and the workers that run them.
+"""The engine: tasks, their lifecycle, and the workers that run them.
 
 For other Django code: `tasks.submit("kind", {…})` returns the task, queued if and only if the
 surrounding transaction commits.
@@ -25,7 +25,7 @@ def submit(
     **options: Unpack[Options],
 ) -> Task:
     """Submit a task of a kind: see `tasks.lifecycle.submit`."""
-    # Imported late: Django imports this package before its models can be.
+    # Imported late: Django imports this package before models can be imported.
     from tasks.lifecycle import submit as submit_task
 
     return submit_task(kind, input, owner=owner, **options)

@@ -1,8 +1,8 @@
 """Access rules: who may operate, who may see every row, and which rows a user sees.
 
-The API, the console, the pages and the webhooks ask here and nowhere else. An inactive user may do
+The API, the console, the pages and the webhooks all use these rules. An inactive user may do
 nothing. A superuser has every permission but must be staff as well: the console admits only staff,
-and the answer must not depend on where the question is asked.
+and all interfaces must give the same answer.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ def may_operate(user: Caller) -> bool:
 
 def may_change(user: Caller, *, owner_id: int | None) -> bool:
     """Return whether a user may change an owner's row: it is their own, or they may operate."""
-    _, own = visible_scope(user)
-    return owner_id == own or may_operate(user)
+    _, own_id = visible_scope(user)
+    return owner_id == own_id or may_operate(user)
 
 
 def visible_scope(user: Caller) -> tuple[bool, int | None]:
     """Return whether a user sees every row, and the owner whose rows they see otherwise.
 
     A user sees their own rows. An anonymous caller sees the rows without an owner, for which the
-    owner is None; where callers need a key, none comes this far.
+    owner is None; where callers need a key, anonymous ones are refused before.
     """
     if not isinstance(user, User):
         return False, None

@@ -1,4 +1,4 @@
-"""The console's screens, in the admin's registry."""
+"""Registration of the console's screens with the admin."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tasks.console.task_list import TaskAdmin
 from tasks.console.workers import WorkerAdmin
 from tasks.models import Batch, Breaker, Queue, Schedule, Task, Worker
 
-# Procrastinate's own screens would let whoever may only look cancel and retry jobs.
+# Procrastinate's own screens would let users who may only view cancel and retry jobs.
 stock: list[type[Model]] = [
     *apps.get_app_config("procrastinate").get_models(),
     AuthToken,

@@ -7,7 +7,7 @@ from django.utils.module_loading import autodiscover_modules
 
 
 class TasksConfig(AppConfig):
-    """The engine: knows no kind."""
+    """The engine; it knows no kind but its own."""
 
     name = "tasks"
     verbose_name = "Work"

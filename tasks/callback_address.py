@@ -1,4 +1,4 @@
-"""The address that a callback goes to: a checked URL, and the networks that it may reach."""
+"""Callback addresses: checked URLs, and the networks that they may lead to."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ MAX_URL_LENGTH = 2_048
 PORTS = {"https": 443, "http": 80}
 PUBLIC_PORTS = (443, 8443)
 
-# What a URL is written in (RFC 3986); controls, spaces and backslashes are how parsers are fooled.
+# The characters of a URL (RFC 3986): with others, such as spaces, URL parsers can be deceived.
 _WRITTEN = re.compile(r"[A-Za-z0-9\-._~:/?\[\]@!$&'()*+,;=%]+")
 _NAME = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9_-]{1,63}(?<!-))+")
-# Names that lead into a network of somebody's own.
+# Names of hosts in private networks.
 _INTERNAL = ("localhost", "localdomain", "local", "internal", "home.arpa", "lan", "intranet")
 
 
 class Refused(ValueError):
-    """A URL that must not be called; says why in a sentence."""
+    """A URL that must not be called; the message says why in a sentence."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +38,7 @@ class Receiver:
 
     @classmethod
     def of(cls, url: str) -> Receiver:
-        """Read a URL without asking anybody; raise Refused."""
+        """Parse and check a URL without a DNS look-up; raise Refused."""
         private: bool = settings.CALLBACK_ALLOW_PRIVATE
         parts, port = _split(url)
         host = (parts.hostname or "").rstrip(".")
@@ -59,7 +59,7 @@ class Receiver:
 
 
 def mistake_in(url: str) -> str | None:
-    """Return what is wrong with a URL that somebody wants to be called, if anything is."""
+    """Return what is wrong with a callback URL, None if nothing is."""
     try:
         Receiver.of(url)
     except Refused as refused:
@@ -72,14 +72,14 @@ def _split(url: str) -> tuple[SplitResult, int]:
         raise Refused("Must be a URL of at most 2,048 characters, without a fragment.")
     try:
         parts = urlsplit(url)
-        given = parts.port
+        port = parts.port
     except ValueError:
-        raise Refused("This is no URL.") from None
+        raise Refused("Invalid URL.") from None
     if parts.scheme not in PORTS or not parts.hostname:
         raise Refused("Must begin with https:// and a host.")
     if "@" in parts.netloc:
-        raise Refused("Must not hold a user or a password.")
-    return parts, PORTS[parts.scheme] if given is None else given
+        raise Refused("Must not contain a user or a password.")
+    return parts, PORTS[parts.scheme] if port is None else port
 
 
 def _check_name(host: str, *, private: bool) -> None:
@@ -92,14 +92,14 @@ def _check_name(host: str, *, private: bool) -> None:
 
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
-# All that was ever given out of version 6 for the Internet.
+# The only range of IPv6 from which public addresses are allocated.
 _GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
 
 
 def may_reach(address: IPv4Address | IPv6Address, *, private: bool) -> bool:
-    """Say whether a callback may go there: only to the public Internet, unless `private`.
+    """Return whether a callback may go there: only to the public Internet, unless `private`.
 
-    Never to where a machine talks to its own cloud (link-local), nor to many at once (multicast).
+    Never to link-local addresses, where clouds serve credentials to machines, nor to multicast.
     """
     where = _unwrapped(address)
     if where.is_link_local or where.is_multicast or where.is_unspecified:
@@ -112,19 +112,21 @@ def may_reach(address: IPv4Address | IPv6Address, *, private: bool) -> bool:
 
 
 def written_address(host: str) -> IPv4Address | IPv6Address | None:
-    """Return the address that a host spells out, in any of the ways that systems understand.
+    """Return the address that a host is written as, in any form that systems accept.
 
-    None for a name. Asks nobody: 2130706433, 0x7f.1 and 127.1 are all 127.0.0.1.
+    None for a name; without a DNS look-up. 2130706433, 0x7f.1 and 127.1 are all 127.0.0.1.
     """
     try:
-        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+        entries = socket.getaddrinfo(
+            host, None, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST
+        )
     except (OSError, UnicodeError):
         return None
-    return ipaddress.ip_address(str(found[0][4][0]))
+    return ipaddress.ip_address(str(entries[0][4][0]))
 
 
 def _unwrapped(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
-    """Return the version 4 address that a version 6 address stands for, if it does."""
+    """Return the IPv4 address embedded in an IPv6 address, or the address itself."""
     if isinstance(address, IPv4Address):
         return address
     if address in _NAT64:

@@ -1,4 +1,4 @@
-"""Checks of the database: that procrastinate's triggers still leave our jobs alone."""
+"""System checks: procrastinate's triggers must not fire for our jobs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from django.core.checks import CheckMessage, Tags, Warning, register
 from django.db import connections
 
-# Row triggers and foreign keys that fire for each of our jobs; that of an abort never does.
+# Row triggers and foreign keys that fire for each of our jobs; the abort trigger never does.
 _COSTLY = """
     SELECT tgname FROM pg_trigger
     WHERE tgrelid = to_regclass('procrastinate_jobs')
@@ -25,22 +25,22 @@ _COSTLY = """
 
 @register(Tags.database)
 def procrastinate_triggers(databases: Any = None, **kwargs: Any) -> list[CheckMessage]:
-    """Warn when an upgrade of procrastinate has brought back what migration 0010 took away."""
+    """Warn when an upgrade of procrastinate has restored what migration 0010 removed."""
     if "default" not in (databases or ()):
         return []
     with connections["default"].cursor() as cursor:
         cursor.execute("SELECT EXISTS (SELECT FROM pg_trigger WHERE tgname = 'tasks_announce')")
         if not cursor.fetchone()[0]:
-            # Not migrated so far: there is nothing to bring back.
+            # Migration 0010 has not run yet.
             return []
         cursor.execute(_COSTLY)
-        found = [name for (name,) in cursor.fetchall()]
-    if not found:
+        triggers = [name for (name,) in cursor.fetchall()]
+    if not triggers:
         return []
     return [
         Warning(
-            f"procrastinate's {', '.join(found)} fire for every job of ours.",
-            hint="An upgrade of procrastinate has made them anew. Narrow them down as"
+            f"procrastinate's triggers {', '.join(triggers)} fire for each of our jobs.",
+            hint="An upgrade of procrastinate has created them again. Narrow them down as"
             " tasks/migrations/0010_job_triggers.py does.",
             id="tasks.W001",
         )

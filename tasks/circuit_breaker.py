@@ -1,7 +1,7 @@
 """Circuit breakers, shared by all workers through the database and timed by its clock.
 
-Closed: calls go through, failures in a row are counted. Open: nothing goes through. Half-open, once
-the recovery time is over: one call tries the service, whatever the number of workers.
+Closed: calls go through, consecutive failures are counted. Open: no call goes through. Half-open,
+once the recovery time is over: one call probes the service, whatever the number of workers.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tasks.models import Breaker
 
 log = logging.getLogger(__name__)
 
-# How soon to ask again while another call tries the service; seconds.
+# When to try again while another call probes the service; seconds.
 PROBED_AGAIN_AFTER = 5.0
 
 _CLOSED: dict[str, Any] = {"failures": 0, "open_until": None, "probe_until": None}
@@ -30,14 +30,14 @@ _known: set[str] = set()
 
 
 class ServiceFailure(Exception):
-    """The service did not do its work: this counts against its circuit."""
+    """The service failed: this counts against its circuit."""
 
-    # Whether one such failure is enough.
+    # Whether one such failure opens the circuit.
     opens_circuit = False
 
 
 class ServiceRefusal(Exception):
-    """The service lives, and will not do what it was asked: its circuit stays closed."""
+    """The service answered with a refusal: its circuit stays closed."""
 
 
 class CircuitOpen(Exception):
@@ -50,7 +50,7 @@ class CircuitOpen(Exception):
 
 @dataclass(frozen=True)
 class Passage:
-    """The right to make one call; it counts as long as the circuit keeps this fence."""
+    """The right to make one call; its result counts while the circuit keeps this fence."""
 
     fence: int
     is_probe: bool = False
@@ -58,7 +58,7 @@ class Passage:
 
 @dataclass(frozen=True, kw_only=True)
 class Circuit:
-    """One service as operators see it."""
+    """The circuit to one service, as operators see it."""
 
     name: str
     state: str
@@ -92,7 +92,7 @@ class CircuitBreaker:
             self._note(lambda: self._succeeded(passage))
             raise
         except BaseException:
-            # It says nothing about the service, which somebody else may try.
+            # This says nothing about the service: another call may probe it.
             self._note(lambda: self._given_up(passage))
             raise
         self._note(lambda: self._succeeded(passage))
@@ -105,8 +105,8 @@ class CircuitBreaker:
             if (left := (row.open_until - row.now).total_seconds()) > 0:
                 raise CircuitOpen(self.name, left)
             free = Q(probe_until=None) | Q(probe_until__lte=Now())
-            ours = Breaker.objects.filter(free, name=self.name, fence=row.fence)
-            if not ours.update(fence=F("fence") + 1, probe_until=row.now + lease):
+            probe = Breaker.objects.filter(free, name=self.name, fence=row.fence)
+            if not probe.update(fence=F("fence") + 1, probe_until=row.now + lease):
                 again = min(PROBED_AGAIN_AFTER, settings.CIRCUIT_BREAKER_RECOVERY_TIMEOUT)
                 raise CircuitOpen(self.name, again)
         log.info("circuit half-open", extra={"breaker": self.name})
@@ -150,28 +150,31 @@ class CircuitBreaker:
         return Breaker.objects.filter(name=self.name, fence=passage.fence)
 
     def _note(self, write: Callable[[], None]) -> None:
-        """Write what came of a call; without a database its answer is worth more than the note."""
+        """Record the result of a call; if the database is away, keep the call's answer and log."""
         try:
             write()
         except (DatabaseError, InterfaceError) as error:
-            log.warning("breaker not written", extra={"error": type(error).__name__})
+            log.warning(
+                "could not record a call's result; the circuit is unchanged",
+                extra={"breaker": self.name, "error": type(error).__name__},
+            )
             close_old_connections()
 
 
 def circuits() -> list[Circuit]:
     """Return every circuit that the kinds use or that has failed, by name."""
     rows: Any = Breaker.objects.annotate(now=Now())
-    found = {row.name: _circuit(row) for row in rows}
-    never = {name: Circuit(name=name, state="closed", failures=0) for name in _known}
-    return [circuit for _, circuit in sorted({**never, **found}.items())]
+    stored = {row.name: _circuit(row) for row in rows}
+    unused = {name: Circuit(name=name, state="closed", failures=0) for name in _known}
+    return [circuit for _, circuit in sorted({**unused, **stored}.items())]
 
 
 def reset(*names: str) -> list[str]:
-    """Close these circuits, or all, whatever happened; return the names of all that are meant."""
-    wanted = sorted(names or {circuit.name for circuit in circuits()})
-    Breaker.objects.filter(name__in=wanted).update(fence=F("fence") + 1, **_CLOSED)
-    log.warning("circuits reset", extra={"breakers": wanted})
-    return wanted
+    """Close these circuits, or all, whatever their state; return their names."""
+    chosen = sorted(names or {circuit.name for circuit in circuits()})
+    Breaker.objects.filter(name__in=chosen).update(fence=F("fence") + 1, **_CLOSED)
+    log.warning("circuits reset", extra={"breakers": chosen})
+    return chosen
 
 
 def _circuit(row: Any) -> Circuit:

@@ -1,4 +1,4 @@
-"""When a schedule ticks: a cron expression of five fields, read in a time zone."""
+"""Cron expressions: five fields, read in a time zone."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from tasks.errors import FieldError, InvalidInput
 
 CRON_LENGTH = 100
 _FIELDS = "minute, hour, day of month, month, day of week"
-# A day in the middle of nothing, to try an expression on.
+# An arbitrary day for parsing expressions.
 _SOME_DAY = dt.datetime(2000, 1, 1)
 
 
 @dataclass(frozen=True, kw_only=True)
 class CronExpression:
-    """A cron expression and the name of a time zone, as somebody wrote them.
+    """A cron expression and the name of a time zone, as they were entered, valid or not.
 
-    Daylight saving is Debian's cron's: what is set for a time that is skipped comes right after
-    the gap, what is set for a time that is repeated comes once.
+    Daylight saving as in Debian's cron: a tick at a skipped time comes right after the gap, a tick
+    at a repeated time comes once.
     """
 
     cron: str
     timezone: str
 
     def next_tick(self, *, after: dt.datetime) -> dt.datetime:
-        """Return the first tick after a moment; raise InvalidInput where there is none."""
+        """Return the first tick after a moment; raise InvalidInput if there is none."""
         for tick in self.ticks(after=after):
             return tick
         raise InvalidInput([FieldError("cron", "There is no such day in the next 50 years.")])
@@ -41,30 +41,30 @@ class CronExpression:
         return list(islice(self.ticks(after=after), count))
 
     def ticks(self, *, after: dt.datetime) -> Iterator[dt.datetime]:
-        """Yield the ticks after a moment, in UTC, for ever; raise InvalidInput."""
+        """Yield the ticks after a moment, in UTC, without end; raise InvalidInput."""
         if errors := self.mistakes():
             raise InvalidInput(errors)
         for local in CronSim(self.cron, after.astimezone(self.zone())):
             tick = local.astimezone(dt.UTC)
-            # Within an hour that is repeated, the library names its first round again.
+            # Within a repeated hour, the library yields ticks of the first pass again.
             if tick > after:
                 yield tick
 
     def zone(self) -> ZoneInfo:
-        """Return the time zone, once it is known to be one."""
+        """Return the time zone; `mistakes` must have found its name valid."""
         return ZoneInfo(self.timezone)
 
     def mistakes(self) -> list[FieldError]:
         """Return what is wrong with the expression and with the zone."""
-        found = []
+        errors = []
         if mistake := self._cron_mistake():
-            found.append(FieldError("cron", mistake))
+            errors.append(FieldError("cron", mistake))
         if self.timezone not in time_zones():
-            found.append(FieldError("timezone", "Use an IANA name, such as Europe/Berlin."))
-        return found
+            errors.append(FieldError("timezone", "Use an IANA name, such as Europe/Berlin."))
+        return errors
 
     def in_words(self) -> str:
-        """Say the expression in English, or nothing for one that cannot be read."""
+        """Return the expression in English, or an empty text for an invalid one."""
         if self._cron_mistake():
             return ""
         return str(CronSim(self.cron, _SOME_DAY).explain())
@@ -72,7 +72,7 @@ class CronExpression:
     def _cron_mistake(self) -> str | None:
         if len(self.cron) > CRON_LENGTH:
             return f"Use at most {CRON_LENGTH} characters."
-        # The library would also take six, with seconds.
+        # The library also accepts six fields, with seconds.
         if len(self.cron.split()) != 5:
             return f"Five fields are needed: {_FIELDS}."
         try:

@@ -1,4 +1,4 @@
-"""What a verb may refuse."""
+"""Errors: the reasons for which verbs refuse a request."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 class TaskError(Exception):
-    """A request that a verb refuses; the interfaces turn it into an answer."""
+    """A refusal by a verb; the interfaces turn it into a response."""
 
 
 class UnknownKind(TaskError):
@@ -19,14 +19,14 @@ class UnknownKind(TaskError):
 
 @dataclass(frozen=True)
 class FieldError:
-    """What is wrong with one value: its place in the input and a sentence."""
+    """An error in one value: its place in the input and a sentence."""
 
     field: str
     message: str
 
 
 class InvalidInput(TaskError):
-    """The input does not fit the kind's schema."""
+    """The input or an option is not valid."""
 
     def __init__(self, errors: list[FieldError]) -> None:
         super().__init__("; ".join(f"{error.field}: {error.message}" for error in errors))
@@ -34,28 +34,28 @@ class InvalidInput(TaskError):
 
 
 class KeyReused(TaskError):
-    """The idempotency key belongs to an earlier request that asked for something else."""
+    """The idempotency key belongs to an earlier, different request."""
 
     def __init__(self) -> None:
-        super().__init__("This Idempotency-Key was used for another request.")
+        super().__init__("This Idempotency-Key was already used for a different request.")
 
 
 class TaskGone(TaskError):
-    """Somebody deleted the task meanwhile."""
+    """The task was deleted meanwhile."""
 
     def __init__(self) -> None:
-        super().__init__("The task is gone.")
+        super().__init__("The task has been deleted.")
 
 
 class ScheduleGone(TaskError):
-    """Somebody deleted the schedule meanwhile."""
+    """The schedule was deleted meanwhile."""
 
     def __init__(self) -> None:
-        super().__init__("The schedule is gone.")
+        super().__init__("The schedule has been deleted.")
 
 
 class WrongStatus(TaskError):
-    """The verb cannot be done to a task of this status."""
+    """The status of the task does not allow the verb."""
 
     def __init__(self, status: str, participle: str) -> None:
         super().__init__(f"A task that is {status} cannot be {participle}.")

@@ -1,4 +1,4 @@
-"""How the lanes share the work."""
+"""Lanes: how primary and retry lane share the work."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ RETRY_SHARE = 0.3
 
 
 def retry_share(*, primary: int, retry: int) -> float:
-    """Return the share of the work that the retry lane is given.
+    """Return the retry lane's share of the work.
 
     Bounded while both lanes wait, and less as the retry lane grows past the primary, so that a
     retry storm cannot starve new work; all of it when nothing else waits.

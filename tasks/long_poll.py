@@ -1,4 +1,4 @@
-"""Waiting for tasks to end: of all who wait in a process, one thread asks for all."""
+"""Long polling: one thread per process checks every task that a request waits for."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tasks.models.task import TERMINAL
 
 log = logging.getLogger(__name__)
 
-# Of each web process's threads, so many wait at most; the others serve.
+# At most so many threads of a web process wait; the others serve requests.
 PLACES = 8
 LOOK_SECONDS = 0.05
 AWAY_SECONDS = 1.0
@@ -25,14 +25,14 @@ _waiting: dict[uuid.UUID, set[threading.Event]] = {}
 
 
 def until_ended(task_id: uuid.UUID, *, seconds: float) -> bool:
-    """Return when a task has ended, is gone, or after so many seconds.
+    """Wait until a task has ended or is deleted, for so many seconds at most; return True.
 
-    False, and at once, when as many wait in this process as may.
+    Return False at once when PLACES requests already wait in this process.
     """
     if not _places.acquire(blocking=False):
         return False
     if not connection.in_atomic_block:
-        # Others may have it meanwhile; and one that breaks while nobody uses it breaks no answer.
+        # Other requests can use it meanwhile, and if it breaks while idle, no request fails.
         connection.close()
     ended = threading.Event()
     try:
@@ -50,7 +50,7 @@ def until_ended(task_id: uuid.UUID, *, seconds: float) -> bool:
 
 
 class _Watcher(threading.Thread):
-    """Looks for all that is waited for, while anything is."""
+    """Checks all tasks that requests wait for; ends when there are none."""
 
     current: _Watcher | None = None
 
@@ -59,28 +59,31 @@ class _Watcher(threading.Thread):
 
     @classmethod
     def ensure(cls) -> None:
-        """Have somebody look; the caller holds the lock."""
+        """Start the watcher if none runs; the caller holds the lock."""
         if cls.current is None or not cls.current.is_alive():
             cls.current = cls()
             cls.current.start()
 
     def run(self) -> None:
-        """Wake whoever waits for what is no longer alive; the database's absences are sat out."""
-        while asked := self._asked():
+        """Wake the requests of tasks that have ended; go on when the database is back."""
+        while awaited := self._awaited():
             try:
-                alive = _alive(list(asked))
+                alive = _alive(list(awaited))
             except Error as error:
-                log.warning("waiting for the database", extra={"error": type(error).__name__})
+                log.warning(
+                    "could not check awaited tasks; requests wait until the database is back",
+                    extra={"error": type(error).__name__},
+                )
                 connection.close()
                 time.sleep(AWAY_SECONDS)
                 continue
-            for task_id in asked.keys() - alive:
-                for ended in asked[task_id]:
+            for task_id in awaited.keys() - alive:
+                for ended in awaited[task_id]:
                     ended.set()
             time.sleep(LOOK_SECONDS)
         connection.close()
 
-    def _asked(self) -> dict[uuid.UUID, list[threading.Event]]:
+    def _awaited(self) -> dict[uuid.UUID, list[threading.Event]]:
         with _lock:
             if not _waiting:
                 _Watcher.current = None

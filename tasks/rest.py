@@ -1,4 +1,4 @@
-"""What apps with routes of their own use of the API; nothing else of `tasks.api` is for them."""
+"""The parts of the API for apps with their own routes; they import nothing else of it."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from email.utils import parsedate_to_datetime
 
-# A number of seconds with more digits than a date in microseconds has is not taken seriously.
+# A number with more digits than a date in microseconds has is ignored.
 _MAX_DIGITS = 20
 
 
@@ -28,6 +28,6 @@ def retry_after_seconds(value: str, *, now: dt.datetime) -> float | None:
 
 
 def header_number(value: str) -> float | None:
-    """Return the number that a header's value is, without a sign; None when it is not one."""
+    """Return a header's value as an unsigned number; None if it is not one."""
     is_number = value.isascii() and value.replace(".", "", 1).isdecimal()
     return float(value) if is_number and len(value) <= _MAX_DIGITS else None

@@ -1,4 +1,4 @@
-"""The verbs of a schedule's life. Nothing else writes one."""
+"""Schedules: the verbs of their lifecycle. Nothing else writes one."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _TIMED = {"cron", "timezone"}
 
 
 class Changes(TypedDict, total=False):
-    """What of a schedule can be changed; no queue means the kind's own."""
+    """The fields of a schedule that can be changed; no queue means the kind's own."""
 
     name: str
     kind: str
@@ -48,7 +48,7 @@ def create(
     enabled: bool = True,
     owner: User | None = None,
 ) -> Schedule:
-    """Make a schedule, whose tasks will be the owner's; raise InvalidInput naming the fields."""
+    """Create a schedule; its tasks will be the owner's. Raise InvalidInput naming the fields."""
     schedule = Schedule(
         name=name,
         kind=kind,
@@ -66,26 +66,26 @@ def create(
 
 
 def change(schedule: Schedule, **changes: Unpack[Changes]) -> Schedule:
-    """Change what is given; raise InvalidInput naming the fields, or ScheduleGone.
+    """Change the given fields; raise InvalidInput naming the fields, or ScheduleGone.
 
-    A schedule that is switched on waits for its next tick: what it missed is not made up for.
+    An enabled schedule waits for its next tick: what it missed while disabled is not made up for.
     """
-    wanted: dict[str, Any] = {**changes}
-    if "queue" in wanted:
-        wanted["queue"] = wanted["queue"] or ""
+    values: dict[str, Any] = {**changes}
+    if "queue" in values:
+        values["queue"] = values["queue"] or ""
     with transaction.atomic():
         stored = _locked(schedule)
-        # To Python 1 is equal to true: an input may have changed for all that.
+        # An input counts as changed: Python finds 1 and true equal.
         touched = {
             name
-            for name, value in wanted.items()
+            for name, value in values.items()
             if name == "input" or getattr(stored, name) != value
         }
         for name in touched:
-            setattr(stored, name, wanted[name])
-        # What is off may stay wrong, such as of a kind that is no more, until it is switched on.
-        switched_on = "enabled" in touched and stored.enabled
-        _check(stored, touched | (_SUBMITTED | _TIMED if switched_on else set()))
+            setattr(stored, name, values[name])
+        # A disabled schedule may stay invalid, such as one of a removed kind, until it is enabled.
+        is_enabling = "enabled" in touched and stored.enabled
+        _check(stored, touched | (_SUBMITTED | _TIMED if is_enabling else set()))
         if touched & {"enabled", *_TIMED}:
             stored.next_at = _next_at(stored)
         if touched & {"enabled", *_SUBMITTED, *_TIMED}:
@@ -100,9 +100,9 @@ def remove(schedule: Schedule) -> None:
 
 
 def run_now(schedule: Schedule) -> Task:
-    """Submit the schedule's task at once, be it on or off; its next tick comes all the same.
+    """Submit the schedule's task at once, even if disabled; the next tick does not change.
 
-    Raises UnknownKind or InvalidInput for what cannot be submitted, or ScheduleGone.
+    Raises UnknownKind or InvalidInput if it cannot be submitted, or ScheduleGone.
     """
     with transaction.atomic():
         stored = _locked(schedule)
@@ -115,9 +115,9 @@ def run_now(schedule: Schedule) -> Task:
 def fire_due() -> int:
     """Submit the task of every schedule that is due by the database's clock; return how many.
 
-    Each in a transaction of its own, which holds the row: however many call this at once, a tick
-    fires once, and it has fired if and only if the task is queued. Ticks that nobody was there
-    for fire once, together. A schedule of a kind unknown here is left to a process that knows it.
+    Each fires in its own transaction, which locks the row: however many processes call this at
+    once, a tick fires once, and it has fired if and only if the task is queued. Missed ticks fire
+    once, together. A schedule of a kind unknown here is left to a process that knows the kind.
     """
     fired = 0
     while _fire_next():
@@ -126,38 +126,38 @@ def fire_due() -> int:
 
 
 def seconds_until_next() -> float | None:
-    """Return after how many seconds something is due, negative where it is; None for never."""
+    """Return the seconds until a schedule is due, negative if one is; None if none will be."""
     left = ExpressionWrapper(Min("next_at") - Now(), output_field=DurationField())
-    known = Schedule.objects.of_kinds(kinds.all_kinds())
-    seconds: dt.timedelta | None = known.aggregate(left=left)["left"]
+    schedules = Schedule.objects.of_kinds(kinds.all_kinds())
+    seconds: dt.timedelta | None = schedules.aggregate(left=left)["left"]
     return None if seconds is None else seconds.total_seconds()
 
 
 def _fire_next() -> bool:
     with transaction.atomic():
         due = Schedule.objects.of_kinds(kinds.all_kinds()).due()
-        found: Any = due.select_for_update(of=("self",), skip_locked=True).first()
-        if found is None:
+        schedule: Any = due.select_for_update(of=("self",), skip_locked=True).first()
+        if schedule is None:
             return False
-        _fire(found, now=found.seen_at)
+        _fire(schedule, now=schedule.seen_at)
     return True
 
 
 def _fire(schedule: Schedule, *, now: dt.datetime) -> None:
-    """Submit what the tick is for and wait for the next; a schedule gone wrong stops no other."""
+    """Submit the tick's task and set the next tick; an invalid schedule stops no other."""
     tick = schedule.next_at
     assert tick is not None
     try:
         schedule.next_at = schedule.cron_expression.next_tick(after=now)
     except InvalidInput as error:
-        # Its time zone may be unknown on this machine: it cannot be waited for.
+        # Its time zone may be unknown on this machine: there is no next tick.
         schedule.enabled, schedule.next_at = False, None
-        _complain(schedule, error, "schedule switched off")
+        _record_error(schedule, error, "schedule disabled: it has no next tick")
         return
     try:
         task = _submit(schedule, {"schedule": schedule.name, "tick": tick.isoformat()})
     except TaskError as error:
-        _complain(schedule, error, "schedule submitted nothing")
+        _record_error(schedule, error, "schedule fired without submitting a task")
         return
     _note(schedule, task, at=now)
     _save(schedule)
@@ -177,14 +177,14 @@ def _note(schedule: Schedule, task: Task, *, at: dt.datetime) -> None:
     schedule.last_at, schedule.last_task_id, schedule.last_error = at, task.id, ""
 
 
-def _complain(schedule: Schedule, error: TaskError, event: str) -> None:
+def _record_error(schedule: Schedule, error: TaskError, event: str) -> None:
     log.error(event, extra={"schedule": schedule.name, "error": type(error).__name__})
     schedule.last_error = str(error)[:500]
     _save(schedule)
 
 
 def _check(schedule: Schedule, touched: Set[str]) -> None:
-    """Raise InvalidInput for whatever of the touched fields is wrong."""
+    """Raise InvalidInput for every touched field that is wrong."""
     errors: list[FieldError] = []
     if "name" in touched and not _is_name(schedule.name):
         errors.append(FieldError("name", f"Use 1 to {NAME_LENGTH} printable characters."))
@@ -213,8 +213,8 @@ def _next_at(schedule: Schedule) -> dt.datetime | None:
 
 def _locked(schedule: Schedule) -> Schedule:
     rows = Schedule.objects.select_related("owner").select_for_update(of=("self",))
-    if found := rows.filter(pk=schedule.pk).first():
-        return found
+    if stored := rows.filter(pk=schedule.pk).first():
+        return stored
     raise ScheduleGone
 
 
@@ -225,4 +225,6 @@ def _save(schedule: Schedule, *, force_insert: bool = False) -> None:
     except IntegrityError as error:
         if not isinstance(error.__cause__, psycopg.errors.UniqueViolation):
             raise
-        raise InvalidInput([FieldError("name", "There is a schedule of this name.")]) from error
+        raise InvalidInput(
+            [FieldError("name", "A schedule with this name already exists.")]
+        ) from error

@@ -1,4 +1,4 @@
-"""A form field for each simple property of a JSON Schema."""
+"""Form fields for the properties of a JSON Schema."""
 
 from __future__ import annotations
 
@@ -12,37 +12,37 @@ from tasks.strict_json import MAX_INTEGER, MIN_INTEGER, MalformedJSON, parse_jso
 
 Schema = Mapping[str, Any]
 
-# Longer texts than this are given room.
+# Texts that may be longer get several lines.
 LINE_LENGTH = 200
-# Keywords that let one property decide about another: only JSON can say it all.
+# Keywords that make one property depend on another: such values are entered as JSON.
 _COMPOSING = {"$ref", "allOf", "anyOf", "oneOf", "not", "if", "patternProperties"}
 
 
 class LineField(forms.CharField):
-    """A short text, kept as it was written; nothing where nothing was."""
+    """A short text, kept as it was typed; None if empty."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(strip=False, empty_value=None, **options)
 
 
 class TextField(LineField):
-    """A long text with the line ends that its writer typed."""
+    """A long text, with line ends as they were typed."""
 
     widget = forms.Textarea(attrs={"rows": 10})
 
     def to_python(self, value: Any) -> Any:
-        """Undo what browsers do to line ends in forms."""
+        """Undo the change that browsers make to line ends."""
         text = super().to_python(value)
         return text.replace("\r\n", "\n") if text else text
 
 
 class JSONField(TextField):
-    """Any JSON value, within the bounds that the API has."""
+    """Any JSON value, within the limits of the API."""
 
     widget = forms.Textarea(attrs={"rows": 6, "class": "code", "spellcheck": "false"})
 
     def to_python(self, value: Any) -> Any:
-        """Parse what was written."""
+        """Parse the JSON; return None if there is none."""
         text = super().to_python(value)
         if not text or not text.strip():
             return None
@@ -52,24 +52,24 @@ class JSONField(TextField):
             raise forms.ValidationError(str(error)) from None
 
     def run_validators(self, value: Any) -> None:
-        """Do nothing: they are for texts, and the parser has said what there is to say."""
+        """Do nothing: the validators are for texts, and the parser has checked the value."""
 
 
 class CheckField(forms.BooleanField):
-    """Yes or no, where no tick is left out unless it says something."""
+    """A checkbox; when unticked it is omitted unless required or true by default."""
 
-    def __init__(self, *, is_told: bool, **options: Any) -> None:
+    def __init__(self, *, keeps_false: bool, **options: Any) -> None:
         super().__init__(**{**options, "required": False})
-        self._is_told = is_told
+        self._keeps_false = keeps_false
 
     def clean(self, value: Any) -> bool | None:
-        """Return None where an absent value means the same as false."""
+        """Return None if an absent value means the same as false."""
         ticked = bool(super().clean(value))
-        return ticked if ticked or self._is_told else None
+        return ticked if ticked or self._keeps_false else None
 
 
 def fields_of(schema: Schema) -> dict[str, forms.Field] | None:
-    """Return a field for each property, or None when only JSON can say it all."""
+    """Return a field for each property, or None if the value must be entered as JSON."""
     properties = schema.get("properties")
     if not properties or not isinstance(properties, dict) or _COMPOSING & schema.keys():
         return None
@@ -81,43 +81,43 @@ def fields_of(schema: Schema) -> dict[str, forms.Field] | None:
 
 
 def _field(name: str, schema: Schema, *, required: bool) -> forms.Field:
-    told: dict[str, Any] = {
+    options: dict[str, Any] = {
         "label": schema.get("title") or name.replace("_", " ").capitalize(),
         "help_text": schema.get("description", ""),
         "initial": schema.get("default"),
         "required": required,
     }
     if choices := _choices(schema):
-        return _choice_field(choices, told)
+        return _choice_field(choices, options)
     match _type(schema):
         case "string":
-            return _string_field(schema, told)
+            return _string_field(schema, options)
         case "integer":
-            return forms.IntegerField(**told, **_bounds(schema, MIN_INTEGER, MAX_INTEGER))
+            return forms.IntegerField(**options, **_bounds(schema, MIN_INTEGER, MAX_INTEGER))
         case "number":
-            return forms.FloatField(**told, **_bounds(schema, None, None))
+            return forms.FloatField(**options, **_bounds(schema, None, None))
         case "boolean":
-            return CheckField(is_told=required or bool(schema.get("default")), **told)
-    initial = told["initial"]
-    written = "" if initial is None else json.dumps(initial, ensure_ascii=False, indent=2)
-    return JSONField(**{**told, "initial": written})
+            return CheckField(keeps_false=required or bool(schema.get("default")), **options)
+    initial = options["initial"]
+    shown = "" if initial is None else json.dumps(initial, ensure_ascii=False, indent=2)
+    return JSONField(**{**options, "initial": shown})
 
 
-def _string_field(schema: Schema, told: dict[str, Any]) -> forms.Field:
+def _string_field(schema: Schema, options: dict[str, Any]) -> forms.Field:
     longest = schema.get("maxLength")
     field = LineField if longest is None or longest <= LINE_LENGTH else TextField
-    return field(**told, max_length=longest, min_length=schema.get("minLength"))
+    return field(**options, max_length=longest, min_length=schema.get("minLength"))
 
 
-def _choice_field(choices: dict[str, Any], told: dict[str, Any]) -> forms.Field:
+def _choice_field(choices: dict[str, Any], options: dict[str, Any]) -> forms.Field:
     offered = [(label, label) for label in choices]
-    initial = told["initial"]
+    initial = options["initial"]
     if initial is not None:
-        told["initial"] = _label(initial)
-    if initial is None or not told["required"]:
+        options["initial"] = _label(initial)
+    if initial is None or not options["required"]:
         offered.insert(0, ("", "—"))
     return forms.TypedChoiceField(
-        choices=offered, coerce=choices.__getitem__, empty_value=None, **told
+        choices=offered, coerce=choices.__getitem__, empty_value=None, **options
     )
 
 
@@ -139,7 +139,7 @@ def _type(schema: Schema) -> str | None:
         return None
     types = schema.get("type")
     if isinstance(types, list):
-        [*others] = (one for one in types if one != "null")
+        others = [name for name in types if name != "null"]
         return others[0] if len(others) == 1 else None
     return types
 

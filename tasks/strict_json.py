@@ -1,4 +1,4 @@
-"""JSON no wider than what PostgreSQL can store, and hostile documents refused cheaply."""
+"""Strict JSON: only what PostgreSQL can store; hostile documents are refused cheaply."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MIN_INTEGER, MAX_INTEGER = -(2**63), 2**63 - 1
 
 _NOT_STRUCTURE = bytes(byte for byte in range(256) if byte not in b"[]{},")
 _ONE_BRACKET = bytes.maketrans(b"{}", b"[]")
-# Strict UTF-8 has no half surrogate pairs and a JSON string no bare NUL: only escapes bring them.
+# UTF-8 has no half surrogate pairs and a JSON string no bare NUL: only escapes produce them.
 _SUSPECT_ESCAPE = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
@@ -44,20 +44,19 @@ def parse_json(body: bytes) -> Any:
     if values > MAX_ITEMS and _is_crowded([value]):
         raise _too_long("array")
     if _SUSPECT_ESCAPE.search(text) and (path := _unstorable([value])):
-        raise MalformedJSON(
-            f"The text at {'.'.join(path[1:]) or 'the top'} holds a NUL or half a surrogate pair."
-        )
+        place = ".".join(path[1:]) or "the top"
+        raise MalformedJSON(f"The text at {place} contains a NUL or half a surrogate pair.")
     return value
 
 
 def _measure(body: bytes) -> int:
     """Return how many values the document holds at most; raise MalformedJSON if too many or deep.
 
-    A few passes in C: without its strings, a document's commas count its values, and taking away
-    the innermost pairs of brackets again and again counts its depth.
+    A few passes in C: without its strings, a document's commas count its values, and removing the
+    innermost pairs of brackets again and again counts its depth.
     """
     bare = body.replace(rb"\\", b"").replace(rb"\"", b"") if b"\\" in body else body
-    # A value costs at most two strings, so no more than this many quotes are worth splitting at.
+    # A value has at most two strings: with more quotes than this there are too many values.
     if bare.count(b'"') > 4 * MAX_VALUES:
         raise MalformedJSON(f"The JSON holds more than {MAX_VALUES:,} values.")
     structure = b"".join(bare.split(b'"')[::2]).translate(_ONE_BRACKET, _NOT_STRUCTURE)
@@ -67,14 +66,14 @@ def _measure(body: bytes) -> int:
         raise MalformedJSON(f"The JSON holds more than {MAX_VALUES:,} values.")
     for _ in range(MAX_DEPTH):
         brackets = brackets.replace(b"[]", b"")
-    # What is left of a shallow document does not match: the decoder says where.
+    # Brackets left of a shallow document do not match: the decoder reports where.
     if b"[]" in brackets or brackets.count(b"[") > MAX_DEPTH:
         raise MalformedJSON(f"The JSON is nested deeper than {MAX_DEPTH} levels.")
     return values
 
 
 def _is_crowded(value: dict[str, Any] | list[Any]) -> bool:
-    """Tell whether an array or object somewhere within has more than MAX_ITEMS."""
+    """Return whether an array or object somewhere within has more than MAX_ITEMS."""
     items = value.values() if isinstance(value, dict) else value
     return len(items) > MAX_ITEMS or any(
         _is_crowded(item) for item in items if isinstance(item, (dict, list))

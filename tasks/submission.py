@@ -1,4 +1,4 @@
-"""A submission: everything about a task to be, before it has a row."""
+"""Submissions: all that is known of a task before it has a row."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DELAY_LIMIT = 10 * 365 * 86_400.0
 
 
 class Options(TypedDict, total=False):
-    """How a task is submitted, beside its kind and its input; what is left out is the kind's."""
+    """Options of a submission besides kind and input; the kind provides omitted ones."""
 
     queue: str | None
     priority: int | None
@@ -36,13 +36,13 @@ class Options(TypedDict, total=False):
     metadata: dict[str, Any] | None
     # Notified when the task has ended.
     callback_url: str | None
-    # A client's name for its request: a second request with the same name makes no second task.
+    # A client's key for its request: a second request with the same key creates no second task.
     idempotency_key: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Submission:
-    """One task to be, with everything its row needs; `delay` in seconds from the commit."""
+    """A task to create, with everything its row needs; `delay` in seconds from the commit."""
 
     kind: str
     input: dict[str, Any]
@@ -57,38 +57,38 @@ class Submission:
     id: uuid.UUID = field(default_factory=uuid7)
 
     def fingerprint(self) -> str:
-        """Return a digest of what is asked for, to tell a repetition from another request."""
+        """Return a digest that is the same for a repeated request and differs for others."""
         if self.idempotency_key is None:
             return ""
-        asked = asdict(self) | {"id": None}
-        canonical = orjson.dumps(asked, option=orjson.OPT_SORT_KEYS)
+        request = asdict(self) | {"id": None}
+        canonical = orjson.dumps(request, option=orjson.OPT_SORT_KEYS)
         return hashlib.sha256(canonical).hexdigest()
 
     def mistakes(self) -> list[FieldError]:
         """Return what is wrong with the options."""
-        found = []
+        errors = []
         if not QUEUE_NAME.fullmatch(self.queue):
-            found.append(FieldError("queue", "Use up to 40 letters, digits and . _ : -"))
+            errors.append(FieldError("queue", "Use up to 40 letters, digits and . _ : -"))
         if not -PRIORITY_LIMIT <= self.priority <= PRIORITY_LIMIT:
-            found.append(FieldError("priority", f"Must be within ±{PRIORITY_LIMIT}."))
+            errors.append(FieldError("priority", f"Must be within ±{PRIORITY_LIMIT}."))
         if not 1 <= self.max_attempts <= MAX_ATTEMPTS_LIMIT:
-            found.append(FieldError("max_attempts", f"Must be 1 to {MAX_ATTEMPTS_LIMIT}."))
+            errors.append(FieldError("max_attempts", f"Must be 1 to {MAX_ATTEMPTS_LIMIT}."))
         if self.delay is not None and not 0 <= self.delay <= DELAY_LIMIT:
-            found.append(FieldError("delay", f"Must be 0 to {DELAY_LIMIT:.0f} seconds."))
+            errors.append(FieldError("delay", f"Must be 0 to {DELAY_LIMIT:.0f} seconds."))
         if self.delay is not None and self.scheduled_at is not None:
-            found.append(FieldError("delay", "Give either delay or scheduled_at."))
+            errors.append(FieldError("delay", "Use either delay or scheduled_at."))
         if self.scheduled_at is not None and self.scheduled_at.tzinfo is None:
-            found.append(FieldError("scheduled_at", "Must have a time zone."))
+            errors.append(FieldError("scheduled_at", "Must have a time zone."))
         if self.idempotency_key is not None and not KEY.fullmatch(self.idempotency_key):
-            found.append(FieldError("Idempotency-Key", "Use 1 to 255 printable ASCII characters."))
+            errors.append(FieldError("Idempotency-Key", "Use 1 to 255 printable ASCII characters."))
         if self.callback_url and (mistake := mistake_in(self.callback_url)):
-            found.append(FieldError("callback_url", mistake))
-        return found
+            errors.append(FieldError("callback_url", mistake))
+        return errors
 
 
 @dataclass(frozen=True)
 class Owned:
-    """A submission and whose it is."""
+    """A submission and its owner."""
 
     submission: Submission
     owner_id: int | None

@@ -1,4 +1,4 @@
-"""Who sees every row and who operates: the same answer from API, console, pages and webhooks."""
+"""Access rules: API, console, pages and webhooks give the same answers."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ ANSWERS = {
 }
 
 
-def account(name: str) -> User:
+def make_account(name: str) -> User:
     fields, permissions, *_ = ACCOUNTS[name]
     user = User.objects.create_user(name.replace(" ", "-"), **fields)
     user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
@@ -65,7 +65,7 @@ def account(name: str) -> User:
 
 
 def caller(name: str) -> Caller:
-    return AnonymousUser() if name == "anonymous" else account(name)
+    return AnonymousUser() if name == "anonymous" else make_account(name)
 
 
 def session_of(caller: Caller) -> Client:
@@ -94,7 +94,7 @@ def on_pages(caller: Caller, task: Task) -> tuple[int, int]:
     return browser.get(address).status_code, browser.post(f"{address}cancel/").status_code
 
 
-DOORS: dict[str, Callable[[Caller, Task], tuple[int, int]]] = {
+INTERFACES: dict[str, Callable[[Caller, Task], tuple[int, int]]] = {
     "api": over_api,
     "console": in_console,
     "pages": on_pages,
@@ -106,58 +106,64 @@ def _closed_api(settings: Any) -> None:
     settings.API_ALLOW_ANONYMOUS = False
 
 
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("interface", INTERFACES)
 @pytest.mark.parametrize("name", ANSWERS)
-def test_every_door_applies_the_same_rule(user: User, name: str, door: str) -> None:
+def test_every_interface_applies_the_same_rule(user: User, name: str, interface: str) -> None:
     task = make_task(owner=user)
-    assert DOORS[door](caller(name), task) == ANSWERS[name][door]
+    assert INTERFACES[interface](caller(name), task) == ANSWERS[name][interface]
     task.refresh_from_db()
     operates = name != "anonymous" and ACCOUNTS[name][3]
     assert task.status == (Status.CANCELLED if operates else Status.PENDING)
 
 
 @pytest.mark.parametrize("name", ACCOUNTS)
-def test_the_rule_itself(user: User, name: str) -> None:
+def test_each_account_has_the_rights_of_its_fields_and_permissions(user: User, name: str) -> None:
     *_, sees_all, operates = ACCOUNTS[name]
-    one = account(name)
-    own = one.pk if one.is_active else NO_USER
-    assert (may_see_all(one), may_operate(one)) == (sees_all, operates)
-    assert visible_scope(one) == (sees_all, own)
-    assert may_change(one, owner_id=one.pk) == one.is_active
-    assert may_change(one, owner_id=user.pk) == may_change(one, owner_id=None) == operates
+    account = make_account(name)
+    own_id = account.pk if account.is_active else NO_USER
+    assert (may_see_all(account), may_operate(account)) == (sees_all, operates)
+    assert visible_scope(account) == (sees_all, own_id)
+    assert may_change(account, owner_id=account.pk) == account.is_active
+    assert may_change(account, owner_id=user.pk) == operates
+    assert may_change(account, owner_id=None) == operates
 
 
-@pytest.mark.parametrize("one", [None, AnonymousUser()])
+@pytest.mark.parametrize("anonymous", [None, AnonymousUser()])
 def test_an_anonymous_caller_sees_and_changes_rows_without_an_owner(
-    one: Caller, user: User
+    anonymous: Caller, user: User
 ) -> None:
-    assert (may_see_all(one), may_operate(one)) == (False, False)
-    assert visible_scope(one) == (False, None)
-    assert (may_change(one, owner_id=None), may_change(one, owner_id=user.pk)) == (True, False)
+    assert (may_see_all(anonymous), may_operate(anonymous)) == (False, False)
+    assert visible_scope(anonymous) == (False, None)
+    assert (may_change(anonymous, owner_id=None), may_change(anonymous, owner_id=user.pk)) == (
+        True,
+        False,
+    )
 
 
 def test_an_inactive_user_sees_no_row() -> None:
-    one = account("inactive operator")
+    account = make_account("inactive operator")
     make_task()
-    make_task(owner=one)
-    assert not Task.objects.visible_to(one).exists()
+    make_task(owner=account)
+    assert not Task.objects.visible_to(account).exists()
 
 
 @pytest.mark.parametrize("name", ACCOUNTS)
-def test_a_platform_is_sent_the_replies_of_operators(name: str) -> None:
-    assert may_respond(account(name).pk) == ACCOUNTS[name][3]
+def test_a_platform_is_sent_replies_of_operators_only(name: str) -> None:
+    assert may_respond(make_account(name).pk) == ACCOUNTS[name][3]
 
 
-def test_a_platform_is_sent_replies_that_have_no_owner_but_none_of_a_deleted_one() -> None:
+def test_a_platform_is_sent_replies_without_an_owner_but_none_of_a_deleted_owner() -> None:
     assert may_respond(None)
     assert not may_respond(NO_USER)
 
 
 @pytest.mark.parametrize("name", ACCOUNTS)
 def test_a_report_counts_every_conversation_for_those_who_see_all(user: User, name: str) -> None:
-    held = Conversation.objects.create(owner=user)
-    Message.objects.create(conversation=held, role=Role.USER, text="Hi", task_id=uuid.uuid4())
-    context = make_context(owner_id=account(name).pk)
+    conversation = Conversation.objects.create(owner=user)
+    Message.objects.create(
+        conversation=conversation, role=Role.USER, text="Hi", task_id=uuid.uuid4()
+    )
+    context = make_context(owner_id=make_account(name).pk)
     counted = conversations.handle({}, context)["total"]["conversations"]
     assert counted == (1 if ACCOUNTS[name][2] else 0)
 
@@ -173,5 +179,5 @@ def test_a_report_counts_every_conversation_for_those_who_see_all(user: User, na
     ],
 )
 def test_the_menu_offers_the_screens_that_may_be_opened(name: str, tasks: bool, keys: bool) -> None:
-    shown = text(session_of(account(name)).get(reverse("admin:index")))
+    shown = text(session_of(make_account(name)).get(reverse("admin:index")))
     assert ("Schedules" in shown, "API keys" in shown) == (tasks, keys)

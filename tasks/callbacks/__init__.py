@@ -1,1 +1,1 @@
-"""Callbacks: telling a task's owner that it has ended, by a signed request to their address."""
+"""Callbacks: signed requests that notify a task's `callback_url` of its end."""

@@ -17,16 +17,16 @@ from tasks.callbacks.post import TOTAL_LIMIT, NoAnswer
 
 # How long a call waits for another call to the same host to end; seconds.
 WAIT_SECONDS = 0.2
-# For so long after a host did not answer no call is made, then one call tries it; seconds.
+# After a host did not answer, no call is made for so long; then one call tries it; seconds.
 DOWN_SECONDS = 10.0
-# Of the calls that find a host busy or down, one in so many seconds postpones what waits for it.
+# Of the calls that find a host busy or down, one in so many seconds postpones the callbacks to it.
 POSTPONE_EVERY = 1.0
-# Bounds the memory, whatever addresses callbacks name.
+# Bounds the memory, however many hosts callbacks name.
 MAX_HOSTS = 10_000
 
 
 class HostBusy(Exception):
-    """The host has as many calls in progress as it may have, and none of them ends."""
+    """The host has as many calls in progress as allowed, and none ended in WAIT_SECONDS."""
 
 
 class HostDown(Exception):
@@ -36,7 +36,7 @@ class HostDown(Exception):
 @dataclass
 class _Host:
     calls: int = 0
-    # A call has waited in vain: the next ones fail at once.
+    # A call waited and got no slot: the next ones fail at once.
     is_jammed: bool = False
     down_until: float = 0.0
     # By owner.
@@ -68,7 +68,7 @@ def host_slot(name: str, *, is_last_try: bool = False) -> Iterator[None]:
 
 
 def should_postpone(name: str, *, owner_id: int | None) -> bool:
-    """Return whether the caller should postpone what waits for a host: one in POSTPONE_EVERY."""
+    """Return whether the caller should postpone callbacks to a host: one in POSTPONE_EVERY."""
     now = time.monotonic()
     with _changed:
         host = _hosts.setdefault(name, _Host())
@@ -116,6 +116,6 @@ def _give_back(name: str, host: _Host) -> None:
         if not host.calls and not host.down_until:
             _hosts.pop(name, None)
         if len(_hosts) > MAX_HOSTS:
-            for idle in [other for other, known in _hosts.items() if not known.calls]:
+            for idle in [other for other, limits in _hosts.items() if not limits.calls]:
                 del _hosts[idle]
         _changed.notify_all()

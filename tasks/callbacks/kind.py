@@ -1,4 +1,4 @@
-"""The engine's own kind `callback.deliver`: its tasks come with the end of those they tell of."""
+"""The engine's own kind `callback.deliver`: reports the end of a task to its `callback_url`."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from tasks.models.task import TERMINAL
 from tasks.retry_after import retry_after_seconds
 
 GONE = 410
-# Answers that may say when to come again.
+# Statuses with which a receiver may send Retry-After.
 BUSY = (429, 503)
-# For how long callbacks are put off whose receiver is dead; one that is engaged, up to twice that.
+# How long callbacks to a receiver that is down are postponed; to a busy one, up to twice as long.
 # Seconds.
 PAUSE = 30.0
 
@@ -41,7 +41,7 @@ INPUT = {
 
 
 class Undelivered(Exception):
-    """The receiver has not accepted the message; it is sent again by the schedule."""
+    """The receiver did not accept the message; the retry schedule says when to send it again."""
 
 
 @kind(
@@ -49,41 +49,41 @@ class Undelivered(Exception):
     input=INPUT,
     queue="callbacks",
     retry=SCHEDULE,
-    # Most take little: many to one receiver do not hold up those behind them.
+    # Most are quick: many to one receiver do not hold up the tasks behind them.
     batchable=True,
     soft_time_limit=25,
     time_limit=30,
 )
 def deliver(input: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Tell the callback URL of a task that the task has ended."""
-    told_about = _task(input["task_id"], owner_id=context.owner_id)
+    """Notify the callback URL of a task that the task has ended."""
+    task = _task(input["task_id"], owner_id=context.owner_id)
     try:
-        receiver = Receiver.of(told_about.callback_url)
+        receiver = Receiver.of(task.callback_url)
         body = message(
-            told_about,
-            status=input.get("status", told_about.status),
-            ended_at=input.get("ended_at") or _iso(told_about.finished_at),
+            task,
+            status=input.get("status", task.status),
+            ended_at=input.get("ended_at") or _iso(task.finished_at),
         )
         answer = _send(receiver, body, context)
     except Refused as refused:
         raise FatalError(str(refused)) from None
     except HostBusy:
-        # Spread, so that the lines are never idle while some wait.
-        _postpone(told_about, receiver, spread=PAUSE)
+        # Spread, so that the host's slots are never idle while callbacks wait.
+        _postpone(task, receiver, spread=PAUSE)
         wait = PAUSE * (1.0 + random.random())  # noqa: S311 spreads load, guards nothing
-        raise Snooze(wait, "Other callbacks to the receiver are under way.") from None
+        raise Snooze(wait, "Other callbacks to the receiver are in progress.") from None
     except HostDown:
-        # Together, so that one that comes back finds it for all of them.
-        _postpone(told_about, receiver, coming=True)
+        # Together, so that the first to come back tries the receiver for all of them.
+        _postpone(task, receiver, include_earlier=True)
         raise Undelivered("The receiver has just failed to answer other callbacks.") from None
     return _judged(answer, context.attempt)
 
 
 def _task(task_id: str, *, owner_id: int | None) -> Task:
-    """Return a task of the same owner; raise Cancel when there is nothing to tell of it."""
-    wanted = Task.objects.filter(pk=task_id, owner=owner_id).exclude(callback_url="")
-    if (task := wanted.first()) is None:
-        raise Cancel("The task is gone, or nobody wants to be told about it.")
+    """Return a task of the same owner; raise Cancel if it is gone or has no URL."""
+    tasks = Task.objects.filter(pk=task_id, owner=owner_id).exclude(callback_url="")
+    if (task := tasks.first()) is None:
+        raise Cancel("The task has been deleted or has no callback URL.")
     return task
 
 
@@ -103,25 +103,31 @@ def _send(receiver: Receiver, body: str, context: Context) -> Answer:
 
 
 def _postpone(
-    told_about: Task, receiver: Receiver, *, spread: float = 0.0, coming: bool = False
+    task: Task, receiver: Receiver, *, spread: float = 0.0, include_earlier: bool = False
 ) -> None:
-    """Let the callbacks wait that would find the same, one by one."""
-    owner_id, url = told_about.owner_id, told_about.callback_url
+    """Postpone the other callbacks to the receiver, which would fail one by one."""
+    owner_id, url = task.owner_id, task.callback_url
     if should_postpone(receiver.authority, owner_id=owner_id):
-        postpone_callbacks(owner_id=owner_id, url=url, pause=PAUSE, spread=spread, coming=coming)
+        postpone_callbacks(
+            owner_id=owner_id,
+            url=url,
+            pause=PAUSE,
+            spread=spread,
+            include_earlier=include_earlier,
+        )
 
 
 def _judged(answer: Answer, attempt: int) -> dict[str, Any]:
-    """Return the result of a message that was accepted; raise what follows from the answer."""
+    """Return the result if the message was accepted; raise otherwise."""
     if 200 <= answer.status < 300:
         return {"status_code": answer.status}
-    said = f"The receiver answered {answer.status}."
+    reason = f"The receiver answered {answer.status}."
     if answer.status == GONE:
-        raise Cancel(f"{said} It wants no more of this.")
+        raise Cancel(f"{reason} It accepts no more callbacks.")
     pause = retry_after_seconds(answer.retry_after or "", now=timezone.now())
     if answer.status in BUSY and pause is not None:
-        raise Retry(max(min(pause, PAUSES[-1]), SCHEDULE.next_delay(attempt)), said)
-    raise Undelivered(said)
+        raise Retry(max(min(pause, PAUSES[-1]), SCHEDULE.next_delay(attempt)), reason)
+    raise Undelivered(reason)
 
 
 def _iso(moment: dt.datetime | None) -> str | None:

@@ -1,4 +1,4 @@
-"""What a receiver is told: thin, so that what is large or secret is asked for with a key."""
+"""The message to a receiver: small; large or secret data is fetched with an API key."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import orjson
 
 from tasks.models import Status, Task
 
-# A larger result is left out, and found where the link leads.
+# A larger result is left out; the link leads to it.
 RESULT_LIMIT = 20_000
 
 
 def message(task: Task, *, status: str, ended_at: str | None) -> str:
     """Return the message about the end of a task, as JSON.
 
-    `status` and `ended_at` are those of the end that is told about: since then the task may have
-    been retried by hand, and its result or error would be another's.
+    `status` and `ended_at` are those of the reported end: since then the task may have been retried
+    by hand, and its present result or error would belong to another end.
     """
     same = task.status == status
     result = task.result if same and status == Status.COMPLETED else None

@@ -1,4 +1,4 @@
-"""One POST to a receiver: to the very address that was checked, within a time that ends."""
+"""One POST to a receiver: to the address that was checked, within a bounded time."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class NoAnswer(Exception):
 
 @dataclass(frozen=True)
 class Answer:
-    """What a receiver said; of its body nothing is read."""
+    """A receiver's answer; its body is not read."""
 
     status: int
     retry_after: str | None
@@ -40,7 +40,7 @@ class Answer:
 def post(receiver: Receiver, *, body: bytes, headers: Mapping[str, str]) -> Answer:
     """Send a body and return the answer; raise NoAnswer, or Refused for a forbidden address.
 
-    A redirection is an answer like any other: nobody follows it. Everything together lasts at most
+    A redirect is an answer like any other and is not followed. The whole call lasts at most
     TOTAL_LIMIT seconds, whatever the receiver does.
     """
     end = time.monotonic() + TOTAL_LIMIT
@@ -49,38 +49,40 @@ def post(receiver: Receiver, *, body: bytes, headers: Mapping[str, str]) -> Answ
         with closing(_connect(addresses, receiver.port)) as plain, _cut_off(plain, at=end):
             answer = _exchange(plain, receiver, body=body, headers=headers)
         if time.monotonic() >= end:
-            # Half an answer that was cut off looks like a whole one.
+            # An answer that was cut off may look complete.
             raise TimeoutError
         return answer
     except (OSError, http.client.HTTPException) as error:
         late = time.monotonic() >= end
-        said = (
+        failure = (
             "did not answer in time" if late else f"could not be reached ({type(error).__name__})"
         )
-        raise NoAnswer(f"The receiver {said}.") from error
+        raise NoAnswer(f"The receiver {failure}.") from error
 
 
 def resolve(host: str, port: int) -> list[str]:
     """Return a host's addresses, all of them allowed; raise NoAnswer or Refused."""
     answer: Future[list[str]] = Future()
-    # A thread of its own, since a look-up can be neither bounded nor stopped.
+    # In its own thread, because a look-up can be neither bounded nor stopped.
     threading.Thread(target=_look_up, args=(host, port, answer), daemon=True).start()
     try:
-        found = answer.result(LOOK_UP_LIMIT)
+        addresses = answer.result(LOOK_UP_LIMIT)
     except (OSError, UnicodeError) as error:
         raise NoAnswer("The receiver's name could not be resolved.") from error
-    for address in found:
-        where = ipaddress.ip_address(address)
-        if not may_reach(where, private=settings.CALLBACK_ALLOW_PRIVATE):
-            raise Refused("The receiver's name leads to an address that callbacks may not reach.")
-    return found
+    for address in addresses:
+        parsed = ipaddress.ip_address(address)
+        if not may_reach(parsed, private=settings.CALLBACK_ALLOW_PRIVATE):
+            raise Refused(
+                "The receiver's name resolves to an address that callbacks may not reach."
+            )
+    return addresses
 
 
 def _look_up(host: str, port: int, answer: Future[list[str]]) -> None:
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        answer.set_result([str(one[4][0]) for one in found])
-    except Exception as error:  # told to whoever waits
+        entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        answer.set_result([str(entry[4][0]) for entry in entries])
+    except Exception as error:  # raised in the thread that waits
         answer.set_exception(error)
 
 
@@ -97,16 +99,16 @@ def _connect(addresses: list[str], port: int) -> socket.socket:
 
 @contextmanager
 def _cut_off(connection: socket.socket, *, at: float) -> Iterator[None]:
-    """End a connection at a moment, also under somebody who answers byte by byte."""
-    with connection.dup() as own:
-        timer = threading.Timer(at - time.monotonic(), _shut_down, [own])
+    """Shut a connection down at a moment, even if the receiver answers byte by byte."""
+    with connection.dup() as duplicate:
+        timer = threading.Timer(at - time.monotonic(), _shut_down, [duplicate])
         timer.daemon = True
         timer.start()
         try:
             yield
         finally:
             timer.cancel()
-            # Waits for a cut that has begun, so that it hits no other connection.
+            # Wait for a shutdown that has begun, so that it hits no other connection.
             timer.join()
 
 
@@ -114,7 +116,7 @@ def _shut_down(connection: socket.socket) -> None:
     try:
         connection.shutdown(socket.SHUT_RDWR)
     except OSError:
-        # The other side was quicker.
+        # The receiver has closed it already.
         return
 
 
@@ -132,7 +134,7 @@ def _exchange(
 
 
 def _secured(plain: socket.socket, host: str) -> ssl.SSLSocket:
-    """Return a connection on which the receiver has shown a certificate for its name."""
+    """Return a TLS connection; the receiver has proved its name by a certificate."""
     return _tls().wrap_socket(plain, server_hostname=host)
 
 

@@ -1,4 +1,4 @@
-"""Postponing the callbacks that wait for a receiver."""
+"""Postponement of callbacks to a receiver that does not answer."""
 
 from __future__ import annotations
 
@@ -10,11 +10,16 @@ POSTPONE_LIMIT = 1_000
 
 
 def postpone_callbacks(
-    *, owner_id: int | None, url: str, pause: float, spread: float = 0.0, coming: bool = False
+    *,
+    owner_id: int | None,
+    url: str,
+    pause: float,
+    spread: float = 0.0,
+    include_earlier: bool = False,
 ) -> None:
-    """Let what waits for the receiver of a URL wait `pause` seconds, and up to `spread` more.
+    """Postpone the callbacks to a URL's receiver by `pause` to `pause + spread` seconds.
 
-    With `coming` so does what would come earlier than that.
+    `include_earlier` also takes those already postponed to an earlier time than that.
     """
     params = {
         "owner": owner_id,
@@ -22,7 +27,7 @@ def postpone_callbacks(
         "start": sql.database_now(),
         "pause": pause,
         "spread": spread,
-        "coming": coming,
+        "coming": include_earlier,
         "limit": POSTPONE_LIMIT,
     }
     with connection.cursor() as cursor:

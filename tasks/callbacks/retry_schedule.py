@@ -1,4 +1,4 @@
-"""When a callback that did not arrive is sent again."""
+"""The retry schedule of callbacks: when one that did not arrive is sent again."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 from tasks.kinds import RetryPolicy
 
-# Seconds after each attempt that failed, three days in all: as Standard Webhooks recommends.
+# Seconds after each failed attempt, three days in all, as Standard Webhooks recommends.
 PAUSES = (5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
-# The same number stands in `tasks/sql/callbacks.sql`.
+# The same number is in `tasks/sql/callbacks.sql`.
 MAX_ATTEMPTS = len(PAUSES) + 1
 
 
 @dataclass(frozen=True, kw_only=True)
 class DeliverySchedule(RetryPolicy):
-    """Pauses of its own instead of doubled ones, each up to a tenth longer by chance."""
+    """Fixed pauses instead of doubled ones, each up to a tenth longer at random."""
 
     max_retries: int = len(PAUSES)
     delay: float = PAUSES[0]

@@ -1,4 +1,4 @@
-"""Signatures by which a receiver knows that a callback is ours (Standard Webhooks)."""
+"""Signatures that prove to a receiver who sent a callback (Standard Webhooks)."""
 
 from __future__ import annotations
 
@@ -14,17 +14,18 @@ from standardwebhooks import Webhook
 def secrets_of(owner_id: int | None) -> list[str]:
     """Return the secrets that an owner's callbacks are signed with, the current one first.
 
-    Each owner has their own, lest one can sign as us for another. They are derived from
-    CALLBACK_SECRET: two of those, the new one first, while receivers change from one to the other.
+    Each owner has their own, so that no owner can forge callbacks to another. They are derived from
+    CALLBACK_SECRET: from two of them, the new one first, while receivers change to the new one.
     """
-    whose = "nobody" if owner_id is None else str(owner_id)
-    return [_derived(secret, whose) for secret in settings.CALLBACK_SECRETS]
+    # The secrets of receivers depend on this text: it must not change.
+    owner = "nobody" if owner_id is None else str(owner_id)
+    return [_derived(secret, owner) for secret in settings.CALLBACK_SECRETS]
 
 
 def signed_headers(
     *, message_id: str, body: str, secrets: Sequence[str], now: dt.datetime
 ) -> dict[str, str]:
-    """Return the headers that say which message this is, when it was sent, and that it is ours."""
+    """Return the headers with the message's id, the time of sending, and the signatures."""
     signatures = [
         Webhook(secret).sign(msg_id=message_id, timestamp=now, data=body) for secret in secrets
     ]
@@ -35,6 +36,6 @@ def signed_headers(
     }
 
 
-def _derived(secret: str, whose: str) -> str:
-    key = salted_hmac("tasks.callbacks", whose, secret=secret, algorithm="sha256").digest()
+def _derived(secret: str, owner: str) -> str:
+    key = salted_hmac("tasks.callbacks", owner, secret=secret, algorithm="sha256").digest()
     return f"whsec_{base64.b64encode(key).decode()}"

@@ -99,7 +99,7 @@ class Task(models.Model):
     max_attempts = models.IntegerField(default=4)
     # The fence: grows with every claim, never falls, and guards every write.
     claim_number = models.IntegerField(default=0, db_column="lease")
-    # Claims lost because the worker died, for whatever reason; attempts lost with their own process.
+    # Claims lost because the worker died, for any reason; attempts lost with their own process.
     losses = models.SmallIntegerField(default=0)
     crashes = models.SmallIntegerField(default=0)
     # The worker that holds the claim; the task's job in procrastinate's table while it has one.

@@ -1,8 +1,8 @@
 """Cached counts of a table that may be big, refreshed in the background.
 
 A small table is counted for each request. For a big table every request gets the last count, with
-its age; a request for which it is too old starts a refresh in a thread, and waits only when there is
-no count of the last minute. One process counts at a time.
+its age; a request that gets too old a count starts a refresh in a thread, and waits only when there
+is no count of the last minute. One process counts at a time.
 """
 
 from __future__ import annotations

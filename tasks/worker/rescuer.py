@@ -97,7 +97,7 @@ class Rescuer(threading.Thread):
 
     def _round(self) -> None:
         silent, steady = self._observer.silent(), self._observer.is_steady()
-        while lifecycle.rescue(silent, steady=steady) == lifecycle.RESCUE_LIMIT:
+        while lifecycle.rescue(silent, clock_is_steady=steady) == lifecycle.RESCUE_LIMIT:
             pass
         lifecycle.forget_workers()
         began = time.monotonic()

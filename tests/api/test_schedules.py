@@ -73,7 +73,9 @@ def test_an_invalid_schedule_is_refused_by_field(ops: APIClient) -> None:
         "kind", "name", "cron", "extra",
     }  # fmt: skip
     post(ops, SCHEDULES, NIGHTLY)
-    assert fields(post(ops, SCHEDULES, NIGHTLY)) == {"name": "There is a schedule of this name."}
+    assert fields(post(ops, SCHEDULES, NIGHTLY)) == {
+        "name": "A schedule with this name already exists."
+    }
     assert Schedule.objects.count() == 1
 
 

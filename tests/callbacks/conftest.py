@@ -12,7 +12,7 @@ from tests.callbacks.receiver import Receiver
 
 @pytest.fixture
 def receiver(settings: Any) -> Iterator[Receiver]:
-    """Return a running receiver, which this test's callbacks may go to."""
+    """Return a running receiver that callbacks may reach."""
     settings.CALLBACK_ALLOW_PRIVATE = True
     host_limits.reset()
     host_limits.set_capacity(settings.WORKER_CONCURRENCY)

@@ -1,4 +1,4 @@
-"""A receiver of callbacks: a real server on loopback that behaves as its path says."""
+"""A receiver of callbacks: a real server on loopback; the path selects its behaviour."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Received:
-    """One request."""
+    """One received request."""
 
     path: str
     headers: dict[str, str]
@@ -33,21 +33,21 @@ class Received:
 
 @dataclass
 class Receiver:
-    """What came, and what is answered: `/500` answers 500, `/` what `answers` holds."""
+    """Requests received, and answers: `/500` answers 500, `/` the next of `answers`."""
 
     port: int = 0
     scheme: str = "http"
     received: list[Received] = field(default_factory=list)
-    # Lines of an answer's head, one answer a request to `/`, the last for all that follow.
+    # Status line and headers of each answer to `/`; the last one answers all that follow.
     answers: list[str] = field(default_factory=lambda: ["200 OK"])
     ended: threading.Event = field(default_factory=threading.Event)
 
     def url(self, path: str = "/", *, host: str = "127.0.0.1") -> str:
-        """Return the address of a behaviour."""
+        """Return the URL of a behaviour."""
         return f"{self.scheme}://{host}:{self.port}{path}"
 
     def next_answer(self) -> str:
-        """Return what the next request to `/` is answered."""
+        """Return the answer to the next request to `/`."""
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
 
 
@@ -73,11 +73,11 @@ class _Handler(StreamRequestHandler):
                 linger = struct.pack("ii", 1, 0)
                 self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
             case "/":
-                self._say(receiver.next_answer())
+                self._answer(receiver.next_answer())
             case _:
-                self._say(f"{path[1:4]} Said")
+                self._answer(f"{path[1:4]} Answer")
 
-    def _say(self, head: str) -> None:
+    def _answer(self, head: str) -> None:
         head = head.replace("\n", "\r\n")
         self.wfile.write(f"HTTP/1.1 {head}\r\nContent-Length: 0\r\n\r\n".encode())
 
@@ -93,12 +93,12 @@ class _Server(ThreadingTCPServer):
     request_queue_size = 128
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing: a client that goes is what is tested."""
+        """Print nothing: tests disconnect on purpose."""
 
 
 @contextmanager
 def receiver(wrap: Any = None) -> Iterator[Receiver]:
-    """Run a receiver; `wrap` makes its listening socket speak TLS."""
+    """Run a receiver; `wrap` turns its listening socket into a TLS socket."""
     with _Server(("127.0.0.1", 0), _Handler) as server:
         running = Receiver(port=server.server_address[1], scheme="https" if wrap else "http")
         server.receiver = running  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""Nobody makes us call what only we can reach."""
+"""Callback addresses: only the public Internet is called, unless private networks are allowed."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ FORBIDDEN_URLS = [
 
 
 @pytest.mark.parametrize("host", FORBIDDEN_HOSTS)
-def test_what_is_not_public_is_refused_when_it_is_saved(host: str) -> None:
+def test_a_host_that_is_not_public_is_refused_when_it_is_saved(host: str) -> None:
     assert mistake_in(f"https://{host}/hook")
 
 
 @pytest.mark.parametrize("url", FORBIDDEN_URLS)
-def test_what_is_no_plain_https_address_is_refused_when_it_is_saved(url: str) -> None:
+def test_a_url_that_is_not_plain_https_is_refused_when_it_is_saved(url: str) -> None:
     assert mistake_in(url)
 
 
@@ -66,14 +66,16 @@ def test_what_is_no_plain_https_address_is_refused_when_it_is_saved(url: str) ->
     ],
 )
 def test_a_public_https_address_is_accepted(url: str, host: str, port: int, path: str) -> None:
-    found = Receiver.of(url)
-    assert (found.is_secure, found.host, found.port, found.path) == (True, host, port, path)
+    parsed = Receiver.of(url)
+    assert (parsed.is_secure, parsed.host, parsed.port, parsed.path) == (True, host, port, path)
 
 
 @pytest.mark.parametrize(
     "address", ["169.254.169.254", "fe80::1", "224.0.0.1", "ff02::1", "0.0.0.0", "::"]
 )
-def test_not_even_a_private_network_is_called_there(address: str) -> None:
+def test_link_local_and_multicast_addresses_are_refused_even_if_private_ones_are_allowed(
+    address: str,
+) -> None:
     assert not may_reach(ipaddress.ip_address(address), private=True)
 
 
@@ -83,7 +85,7 @@ def test_a_private_network_is_called_where_that_is_allowed(address: str) -> None
 
 
 @pytest.mark.django_db
-def test_a_forbidden_address_is_no_callback_url(api: APIClient) -> None:
+def test_a_forbidden_address_is_refused_as_callback_url(api: APIClient) -> None:
     with pytest.raises(InvalidInput, match="callback_url"):
         tasks.submit("test.script", callback_url="https://127.0.0.1/")
     body = {"kind": "test.script", "callback_url": "https://[::1]/"}
@@ -99,27 +101,29 @@ def test_a_forbidden_address_is_no_callback_url(api: APIClient) -> None:
 
 
 def names(monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> list[str]:
-    """Have the system's look-ups answered in turn; return the names that were asked for."""
-    asked: list[str] = []
+    """Answer DNS look-ups in turn; return the list of names looked up."""
+    looked_up: list[str] = []
     look_up = socket.getaddrinfo
 
     def answer(host: Any, port: Any, *args: Any, **options: Any) -> Any:
         if options.get("flags", 0) & socket.AI_NUMERICHOST or not str(host).endswith(".example"):
             return look_up(host, port, *args, **options)
-        found = answers[min(len(asked), len(answers) - 1)]
-        asked.append(host)
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (one, port)) for one in found]
+        addresses = answers[min(len(looked_up), len(answers) - 1)]
+        looked_up.append(host)
+        return [
+            (socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in addresses
+        ]
 
     monkeypatch.setattr(socket, "getaddrinfo", answer)
-    return asked
+    return looked_up
 
 
-@pytest.mark.parametrize("found", [["127.0.0.1"], ["8.8.8.8", "10.0.0.1"], ["169.254.169.254"]])
-def test_a_name_that_leads_inside_is_refused_when_it_is_called(
-    monkeypatch: pytest.MonkeyPatch, receiver: RunningReceiver, settings: Any, found: list[str]
+@pytest.mark.parametrize("addresses", [["127.0.0.1"], ["8.8.8.8", "10.0.0.1"], ["169.254.169.254"]])
+def test_a_name_that_resolves_to_a_forbidden_address_is_refused_when_it_is_called(
+    monkeypatch: pytest.MonkeyPatch, receiver: RunningReceiver, settings: Any, addresses: list[str]
 ) -> None:
     settings.CALLBACK_ALLOW_PRIVATE = False
-    names(monkeypatch, found)
+    names(monkeypatch, addresses)
     to = Receiver(
         is_secure=False,
         host="hook.example",
@@ -135,16 +139,16 @@ def test_a_name_that_leads_inside_is_refused_when_it_is_called(
 def test_the_address_that_was_checked_is_the_one_that_is_called(
     monkeypatch: pytest.MonkeyPatch, receiver: RunningReceiver
 ) -> None:
-    """A name server that answers otherwise the second time is not asked a second time."""
-    asked = names(monkeypatch, ["127.0.0.1"], ["127.9.9.9"])
+    """The name is looked up once, so a different second answer has no effect."""
+    looked_up = names(monkeypatch, ["127.0.0.1"], ["127.9.9.9"])
     to = Receiver.of(receiver.url("/200?x=1", host="rebind.example"))
     assert post(to, body=b"{}", headers={}).status == 200
-    assert asked == ["rebind.example"]
-    (came,) = receiver.received
-    assert (came.path, came.body) == ("/200?x=1", "{}")
-    assert came.headers["host"] == f"rebind.example:{receiver.port}"
+    assert looked_up == ["rebind.example"]
+    (request,) = receiver.received
+    assert (request.path, request.body) == ("/200?x=1", "{}")
+    assert request.headers["host"] == f"rebind.example:{receiver.port}"
 
 
-def test_a_name_that_does_not_exist_is_no_answer() -> None:
+def test_a_name_that_does_not_exist_raises_no_answer() -> None:
     with pytest.raises(NoAnswer):
         resolve("no-such-host.invalid", 443)

@@ -1,4 +1,4 @@
-"""What becomes of a callback when the receiver behaves, and when it does not."""
+"""Delivery of a callback to receivers that accept it, refuse it or do not answer."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ def ended(receiver: Receiver, path: str = "/", **fields: Any) -> Task:
     return make_task(status, callback_url=receiver.url(path), **fields)
 
 
-def test_a_message_is_thin_signed_and_names_itself(receiver: Receiver, user: Any) -> None:
+def test_a_message_is_small_and_signed_and_carries_its_id(receiver: Receiver, user: Any) -> None:
     task = ended(receiver, "/204?a=1", owner=user, metadata={"order": 7})
-    own = uuid7()
-    assert send(task, id=own) == {"status_code": 204}
-    (came,) = receiver.received
-    assert (came.path, came.id) == ("/204?a=1", str(own))
-    assert came.headers["content-type"] == "application/json"
-    assert Webhook(secrets_of(user.pk)[0]).verify(came.body, came.headers) == {
+    message_id = uuid7()
+    assert send(task, id=message_id) == {"status_code": 204}
+    (request,) = receiver.received
+    assert (request.path, request.id) == ("/204?a=1", str(message_id))
+    assert request.headers["content-type"] == "application/json"
+    assert Webhook(secrets_of(user.pk)[0]).verify(request.body, request.headers) == {
         "type": "task.completed",
         "timestamp": task.finished_at and task.finished_at.isoformat(),
         "data": {
@@ -65,20 +65,19 @@ def test_a_message_is_thin_signed_and_names_itself(receiver: Receiver, user: Any
     }
 
 
-def test_a_large_result_is_left_where_the_link_leads(receiver: Receiver) -> None:
+def test_a_large_result_is_left_out_of_the_message(receiver: Receiver) -> None:
     send(ended(receiver, result={"text": "x" * 20_000}))
     assert receiver.received[0].message["data"]["result"] is None
 
 
-def test_a_failure_is_told_with_its_error_and_no_traceback(receiver: Receiver) -> None:
+def test_a_failure_is_reported_with_its_error_and_no_traceback(receiver: Receiver) -> None:
     send(ended(receiver, status=Status.FAILED))
-    told = receiver.received[0].message
-    assert (told["type"], told["data"]["error"]["type"]) == ("task.failed", "ValueError")
+    message = receiver.received[0].message
+    assert (message["type"], message["data"]["error"]["type"]) == ("task.failed", "ValueError")
     assert "Traceback" not in receiver.received[0].body
 
 
-def test_the_end_that_is_told_about_is_the_one_that_was(receiver: Receiver) -> None:
-    """Since then the task was retried by hand, and is another."""
+def test_a_task_retried_by_hand_since_its_end_is_reported_with_that_end(receiver: Receiver) -> None:
     at = "2026-01-01T00:00:00+00:00"
     send(ended(receiver), status="FAILED", ended_at=at)
     message = receiver.received[0].message
@@ -87,27 +86,29 @@ def test_the_end_that_is_told_about_is_the_one_that_was(receiver: Receiver) -> N
 
 
 @pytest.mark.parametrize("status", [400, 401, 404, 500, 502, 503, 504])
-def test_whatever_is_no_success_is_sent_again(receiver: Receiver, status: int) -> None:
+def test_a_message_that_is_answered_with_an_error_is_sent_again(
+    receiver: Receiver, status: int
+) -> None:
     with pytest.raises(Undelivered, match=f"answered {status}"):
         send(ended(receiver, f"/{status}"))
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_redirection_is_a_failure_and_never_followed(receiver: Receiver, status: int) -> None:
+def test_a_redirect_is_a_failure_and_is_not_followed(receiver: Receiver, status: int) -> None:
     receiver.answers = [f"{status} Elsewhere\nLocation: {receiver.url('/200')}"]
     with pytest.raises(Undelivered, match=f"answered {status}"):
         send(ended(receiver))
-    assert [came.path for came in receiver.received] == ["/"]
+    assert [request.path for request in receiver.received] == ["/"]
 
 
-def test_a_receiver_that_is_gone_is_left_alone(receiver: Receiver) -> None:
+def test_an_answer_410_cancels_the_callback(receiver: Receiver) -> None:
     with pytest.raises(Cancel, match="410"):
         send(ended(receiver, "/410"))
 
 
 @pytest.mark.parametrize("status", [429, 503])
 @pytest.mark.parametrize(
-    ("said", "least", "most"),
+    ("retry_after", "least", "most"),
     [
         ("120", 120, 120),
         ("60.5", 60.5, 60.5),
@@ -118,27 +119,27 @@ def test_a_receiver_that_is_gone_is_left_alone(receiver: Receiver) -> None:
     ],
     ids=["seconds", "a fraction", "now", "too soon", "too late", "a date"],
 )
-def test_a_busy_receiver_is_called_again_when_it_asks_to_be(
-    receiver: Receiver, status: int, said: str, least: float, most: float
+def test_a_busy_receiver_is_called_again_after_its_retry_after(
+    receiver: Receiver, status: int, retry_after: str, least: float, most: float
 ) -> None:
-    if said == "a date in an hour":
-        # Not written when the tests are collected, which may be long before.
-        said = format_datetime(timezone.now() + dt.timedelta(hours=1), usegmt=True)
-    receiver.answers = [f"{status} Busy\nRetry-After: {said}"]
+    if retry_after == "a date in an hour":
+        # Written now: the tests may have been collected long before.
+        retry_after = format_datetime(timezone.now() + dt.timedelta(hours=1), usegmt=True)
+    receiver.answers = [f"{status} Busy\nRetry-After: {retry_after}"]
     with pytest.raises(Retry) as raised:
         send(ended(receiver))
     assert least <= (raised.value.delay or 0) <= most
 
 
-@pytest.mark.parametrize("said", ["soon", "-5", "", "Fri, 99 Nov 9999 99:99:99 GMT"])
-def test_a_retry_after_that_cannot_be_read_is_ignored(receiver: Receiver, said: str) -> None:
-    receiver.answers = [f"429 Busy\nRetry-After: {said}"]
+@pytest.mark.parametrize("retry_after", ["soon", "-5", "", "Fri, 99 Nov 9999 99:99:99 GMT"])
+def test_a_retry_after_that_cannot_be_read_is_ignored(receiver: Receiver, retry_after: str) -> None:
+    receiver.answers = [f"429 Busy\nRetry-After: {retry_after}"]
     with pytest.raises(Undelivered):
         send(ended(receiver))
 
 
 @pytest.mark.parametrize("path", ["/reset", "/silent", "/drip"])
-def test_one_that_breaks_off_or_never_ends_costs_a_bounded_time(
+def test_an_answer_that_breaks_off_or_never_ends_costs_a_bounded_time(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
     monkeypatch.setattr(post, "TOTAL_LIMIT", 0.5)
@@ -149,7 +150,7 @@ def test_one_that_breaks_off_or_never_ends_costs_a_bounded_time(
     assert len(receiver.received) == 1
 
 
-def test_a_dead_receiver_is_tried_by_one_call_at_a_time(
+def test_a_receiver_that_is_down_is_tried_by_one_call_at_a_time(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(post, "TOTAL_LIMIT", 0.2)
@@ -175,7 +176,7 @@ def _is_accepted(task: Task) -> bool:
         return False
 
 
-def test_a_receiver_that_holds_its_lines_leaves_the_other_slots_alone(receiver: Receiver) -> None:
+def test_a_receiver_that_does_not_answer_leaves_slots_for_others(receiver: Receiver) -> None:
     host_limits.set_capacity(4)
     slow, quick = receiver.url("/silent"), receiver.url("/200", host="localhost")
     calls = [threading.Thread(target=_call, args=(slow,)) for _ in range(2)]
@@ -184,7 +185,7 @@ def test_a_receiver_that_holds_its_lines_leaves_the_other_slots_alone(receiver: 
     wait_until(lambda: len(receiver.received) == 2)
     began = time.monotonic()
     for _ in range(20):
-        with pytest.raises(Snooze, match="under way"):
+        with pytest.raises(Snooze, match="in progress"):
             send(make_task(Status.COMPLETED, callback_url=slow))
     assert send(make_task(Status.COMPLETED, callback_url=quick)) == {"status_code": 200}
     assert time.monotonic() - began < 2
@@ -199,24 +200,24 @@ def _call(url: str) -> None:
         post.post(to, body=b"{}", headers={})
 
 
-def test_the_same_message_keeps_its_id_and_its_words(receiver: Receiver) -> None:
-    task, own = ended(receiver, "/500"), uuid7()
+def test_a_message_that_is_sent_again_keeps_its_id_and_its_body(receiver: Receiver) -> None:
+    task, message_id = ended(receiver, "/500"), uuid7()
     for attempt in (1, 2, 3):
         with pytest.raises(Undelivered):
-            send(task, id=own, attempt=attempt)
-    assert {came.id for came in receiver.received} == {str(own)}
-    assert len({came.body for came in receiver.received}) == 1
+            send(task, id=message_id, attempt=attempt)
+    assert {request.id for request in receiver.received} == {str(message_id)}
+    assert len({request.body for request in receiver.received}) == 1
 
 
-def test_there_is_nothing_to_tell_of_a_task_that_is_gone_or_anothers(
+def test_a_callback_is_cancelled_if_its_task_is_deleted_or_anothers_or_has_no_url(
     receiver: Receiver, user: Any
 ) -> None:
     deleted = ended(receiver)
     Task.objects.filter(pk=deleted.pk).delete()
     others = ended(receiver, owner=user)
     others.owner_id = None
-    silent = make_task(Status.COMPLETED)
-    for task in (deleted, others, silent):
+    without_url = make_task(Status.COMPLETED)
+    for task in (deleted, others, without_url):
         with pytest.raises(Cancel):
             send(task)
     assert receiver.received == []

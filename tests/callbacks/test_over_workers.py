@@ -1,4 +1,4 @@
-"""Callbacks as they are: submitted over HTTP, sent by real workers, killed on the way."""
+"""Callbacks of tasks submitted over HTTP, sent by real workers, also by one that is killed."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ PRIVATE = {"CALLBACK_ALLOW_PRIVATE": "true"}
 
 
 def submit(api: APIClient, receiver: Receiver, path: str = "/", **more: Any) -> str:
-    wanted = {"kind": "test.script", "callback_url": receiver.url(path), **more}
-    return str(post(api, "/api/v1/tasks/", wanted).json()["task_id"])
+    body = {"kind": "test.script", "callback_url": receiver.url(path), **more}
+    return str(post(api, "/api/v1/tasks/", body).json()["task_id"])
 
 
 def callback() -> Task:
@@ -39,25 +39,31 @@ def has_failed(times: int) -> bool:
 
 
 def due_now() -> None:
-    """Let what waits for its time be due."""
+    """Make every waiting job due."""
     execute("UPDATE procrastinate_jobs SET scheduled_at = now() WHERE status = 'todo'")
     execute("NOTIFY procrastinate_any_queue_v1, '{}'")
 
 
-def test_the_receiver_hears_of_each_end_once(
+def test_the_receiver_is_notified_of_each_end_once(
     api: APIClient, receiver: Receiver, run_tasks: Callable[..., None]
 ) -> None:
-    well = submit(api, receiver, input={"value": 7})
-    badly = submit(api, receiver, input={"do": "fatal"})
+    completed = submit(api, receiver, input={"value": 7})
+    failed = submit(api, receiver, input={"do": "fatal"})
     run_tasks(**PRIVATE)
     (secret,) = secrets_of(None)
-    told = {}
-    for came in receiver.received:
-        message = Webhook(secret).verify(came.body, came.headers)
-        told[message["data"]["task_id"]] = message["data"]
+    reported = {}
+    for request in receiver.received:
+        message = Webhook(secret).verify(request.body, request.headers)
+        reported[message["data"]["task_id"]] = message["data"]
     assert len(receiver.received) == 2
-    assert (told[well]["status"], told[well]["result"]) == ("COMPLETED", {"echo": 7})
-    assert (told[badly]["status"], told[badly]["error"]["type"]) == ("FAILED", "FatalError")
+    assert (reported[completed]["status"], reported[completed]["result"]) == (
+        "COMPLETED",
+        {"echo": 7},
+    )
+    assert (reported[failed]["status"], reported[failed]["error"]["type"]) == (
+        "FAILED",
+        "FatalError",
+    )
     assert set(Task.objects.values_list("status", flat=True)) == {"COMPLETED", "FAILED"}
 
 
@@ -67,15 +73,15 @@ def test_a_message_that_was_not_accepted_is_sent_again_under_its_id(
     receiver.answers = ["500 No", "301 No\nLocation: /200", "429 No\nRetry-After: 1", "200 Yes"]
     submit(api, receiver)
     worker(**PRIVATE)
-    for failed in (1, 2, 3):
-        wait_until(partial(has_failed, failed))
+    for times in (1, 2, 3):
+        wait_until(partial(has_failed, times))
         due_now()
     wait_until(lambda: callback().status == Status.COMPLETED)
-    assert {came.id for came in receiver.received} == {str(callback().id)}
-    assert [came.path for came in receiver.received] == ["/"] * 4
+    assert {request.id for request in receiver.received} == {str(callback().id)}
+    assert [request.path for request in receiver.received] == ["/"] * 4
 
 
-def test_one_that_is_gone_hears_nothing_more(
+def test_a_receiver_that_answers_410_is_sent_nothing_more(
     api: APIClient, receiver: Receiver, run_tasks: Callable[..., None]
 ) -> None:
     submit(api, receiver, "/410")
@@ -93,15 +99,15 @@ def test_a_worker_that_dies_between_sending_and_recording_sends_again_under_the_
         os.kill(pid, signal.SIGKILL)
     dying.signal(signal.SIGKILL)
     execute("UPDATE tasks_worker SET heartbeat_at = now() - interval '1 minute'")
-    # From now on it answers.
+    # From now on the receiver answers.
     Task.objects.filter(pk=task_id).update(callback_url=receiver.url("/200"))
     worker(**PRIVATE)
     wait_until(lambda: callback().status == Status.COMPLETED, within=30)
-    assert {came.id for came in receiver.received} == {str(callback().id)}
+    assert {request.id for request in receiver.received} == {str(callback().id)}
     assert Outcome.LOST in callback().attempts.values_list("outcome", flat=True)
 
 
-def test_a_silent_receiver_leaves_half_of_the_slots_that_a_worker_has(
+def test_a_receiver_that_does_not_answer_leaves_half_of_the_slots_of_a_worker(
     api: APIClient, receiver: Receiver, worker: Callable[..., WorkerCommand]
 ) -> None:
     for _ in range(4):
@@ -110,6 +116,6 @@ def test_a_silent_receiver_leaves_half_of_the_slots_that_a_worker_has(
     wait_until(lambda: receiver.received)
     healthy = receiver.url("/200", host="localhost")
     post(api, "/api/v1/tasks/", {"kind": "test.script", "callback_url": healthy})
-    wait_until(lambda: "/200" in [came.path for came in receiver.received], within=10)
-    assert [came.path for came in receiver.received] == ["/silent", "/200"]
+    wait_until(lambda: "/200" in [request.path for request in receiver.received], within=10)
+    assert [request.path for request in receiver.received] == ["/silent", "/200"]
     receiver.ended.set()

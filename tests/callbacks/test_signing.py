@@ -1,4 +1,4 @@
-"""A receiver knows our callbacks from everybody else's."""
+"""Signatures: receivers can verify who sent a callback."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ def headers(owner_id: int | None = 1, *, now: dt.datetime | None = None) -> dict
     return signed_headers(message_id="msg-1", body=BODY, secrets=secrets_of(owner_id), now=now)
 
 
-def is_ours(secret: str, body: str, given: dict[str, str]) -> bool:
+def is_ours(secret: str, body: str, sent: dict[str, str]) -> bool:
     try:
-        Webhook(secret).verify(body, given)
+        Webhook(secret).verify(body, sent)
     except WebhookVerificationError:
         return False
     return True
 
 
-def test_the_library_of_a_receiver_verifies_them() -> None:
+def test_the_reference_library_verifies_a_callback() -> None:
     assert is_ours(secrets_of(1)[0], BODY, headers())
 
 
@@ -49,12 +49,12 @@ def test_the_published_vector_of_the_specification_is_met() -> None:
 
 
 @pytest.mark.parametrize("name", ["webhook-id", "webhook-timestamp", "webhook-signature"])
-def test_whatever_is_tampered_with_is_found_out(name: str) -> None:
-    given = headers()
-    given[name] = {"webhook-timestamp": str(int(given["webhook-timestamp"]) - 1)}.get(
-        name, given[name] + "x" if name == "webhook-id" else "v1,AAAA"
+def test_a_changed_header_or_body_is_refused(name: str) -> None:
+    changed = headers()
+    changed[name] = {"webhook-timestamp": str(int(changed["webhook-timestamp"]) - 1)}.get(
+        name, changed[name] + "x" if name == "webhook-id" else "v1,AAAA"
     )
-    assert not is_ours(secrets_of(1)[0], BODY, given)
+    assert not is_ours(secrets_of(1)[0], BODY, changed)
     assert not is_ours(secrets_of(1)[0], BODY + " ", headers())
 
 
@@ -63,13 +63,13 @@ def test_an_old_message_is_not_accepted_again() -> None:
     assert not is_ours(secrets_of(1)[0], BODY, old)
 
 
-def test_nobody_can_sign_as_us_for_another() -> None:
+def test_an_owner_cannot_sign_for_another() -> None:
     assert not is_ours(secrets_of(2)[0], BODY, headers(1))
     assert not is_ours(secrets_of(None)[0], BODY, headers(1))
     assert is_ours(secrets_of(None)[0], BODY, headers(None))
 
 
-def test_while_the_secret_changes_both_are_signed_with(settings: Any) -> None:
+def test_while_the_secret_changes_a_callback_is_signed_with_both(settings: Any) -> None:
     settings.CALLBACK_SECRETS = ["old"]
     (old,) = secrets_of(1)
     settings.CALLBACK_SECRETS = ["new", "old"]
@@ -81,11 +81,13 @@ def test_while_the_secret_changes_both_are_signed_with(settings: Any) -> None:
 
 
 @pytest.mark.django_db
-def test_each_is_told_their_own_secrets(
+def test_each_caller_gets_their_own_secrets(
     api: APIClient, api_for: Callable[[User], APIClient], user: User, stranger: User
 ) -> None:
     path = "/api/v1/callbacks/secrets"
-    told = [described(one.get(path))["secrets"] for one in (api, api_for(user), api_for(stranger))]
-    assert told == [secrets_of(None), secrets_of(user.pk), secrets_of(stranger.pk)]
-    assert len({one for secrets in told for one in secrets}) == 3
+    shown = [
+        described(client.get(path))["secrets"] for client in (api, api_for(user), api_for(stranger))
+    ]
+    assert shown == [secrets_of(None), secrets_of(user.pk), secrets_of(stranger.pk)]
+    assert len({secret for secrets in shown for secret in secrets}) == 3
     assert api.get(path)["Cache-Control"] == "no-store"

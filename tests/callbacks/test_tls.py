@@ -1,4 +1,4 @@
-"""Over https a receiver must prove the name that was called, whatever address that has."""
+"""TLS: a receiver must prove the name that was called, whatever its address."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def secure(certificate: Path, settings: Any) -> Iterator[RunningReceiver]:
 
 @pytest.fixture
 def trusted(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Have the system trust that certificate."""
+    """Make the system trust the certificate."""
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     post._tls.cache_clear()
     yield
@@ -60,21 +60,21 @@ def send(url: str) -> int:
 
 
 @pytest.mark.usefixtures("trusted")
-def test_the_name_that_was_called_is_the_one_that_is_proved(secure: RunningReceiver) -> None:
+def test_the_certificate_must_prove_the_name_that_was_called(secure: RunningReceiver) -> None:
     assert send(secure.url("/204", host="localhost")) == 204
     assert secure.received[0].headers["host"] == f"localhost:{secure.port}"
     with pytest.raises(NoAnswer, match="SSLCertVerificationError"):
         send(secure.url("/204", host="127.0.0.1"))
 
 
-def test_a_receiver_that_nobody_vouches_for_hears_nothing(secure: RunningReceiver) -> None:
+def test_a_receiver_with_an_untrusted_certificate_is_sent_nothing(secure: RunningReceiver) -> None:
     with pytest.raises(NoAnswer, match="SSLCertVerificationError"):
         send(secure.url("/204", host="localhost"))
     assert secure.received == []
 
 
 @pytest.mark.usefixtures("trusted")
-def test_one_that_never_ends_is_cut_off_over_tls_too(
+def test_an_answer_that_never_ends_is_cut_off_over_tls_too(
     secure: RunningReceiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(post, "TOTAL_LIMIT", 0.5)

@@ -118,7 +118,7 @@ def test_an_operator_changes_a_schedule(operator, console, schedule):
 def test_a_name_that_is_taken_is_told_in_the_form(operator, console, schedule):
     other = schedules.create(name="Other", kind="compute", input={}, cron="0 1 * * *")
     response = console(operator).post(page(other), WANTED)
-    assert "There is a schedule of this name." in text(response)
+    assert "A schedule with this name already exists." in text(response)
     assert Schedule.objects.get(pk=other.pk).kind == "compute"
 
 

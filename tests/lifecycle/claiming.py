@@ -24,7 +24,7 @@ def claim(
     """Claim as a worker does."""
     with connection.cursor() as cursor:
         cursor.execute(sql.STAGE, {"limit": 1_000})
-        wanted = {
+        params = {
             "worker": worker_id,
             "queues": list(queues) if queues else None,
             "limit": limit,
@@ -32,7 +32,7 @@ def claim(
             "low_share": low_share,
             "task_names": [f"task:{name}" for name in kinds.all_kinds()],
         }
-        cursor.execute(sql.CLAIM, wanted)
+        cursor.execute(sql.CLAIM, params)
         return [
             Claim(
                 id=row[0],
@@ -57,21 +57,21 @@ def finish(*endings: Ending) -> int:
         return len(cursor.fetchall())
 
 
-def progress(*claims: Claim, percent: int = 50, message: str = "under way") -> int:
+def progress(*claims: Claim, percent: int = 50, message: str = "in progress") -> int:
     """Report progress as a worker does; return how many rows the fence let through."""
     with connection.cursor() as cursor:
-        wanted: dict[str, Any] = {
-            "task_ids": [one.id for one in claims],
-            "claim_numbers": [one.claim_number for one in claims],
+        params: dict[str, Any] = {
+            "task_ids": [claim.id for claim in claims],
+            "claim_numbers": [claim.claim_number for claim in claims],
             "percents": [percent for _ in claims],
             "messages": [message for _ in claims],
         }
-        cursor.execute(sql.PROGRESS, wanted)
+        cursor.execute(sql.PROGRESS, params)
         return int(cursor.rowcount)
 
 
 def heartbeat(worker_id: int) -> tuple[bool, list[uuid.UUID]]:
-    """Renew as a worker does; return whether its lease still held, and what should stop."""
+    """Renew as a worker does; return whether the lease still held, and the tasks to cancel."""
     with connection.cursor() as cursor:
         vitals: dict[str, Any] = {
             "state": "running", "running": 0, "processed": 0, "failed": 0, "memory_kib": 50_000,

@@ -1,4 +1,4 @@
-"""What a task must look like after each move, told independently of the statements."""
+"""The model of a task: its columns after each move, independent of the SQL statements."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def _as_raised(error: BaseException) -> Callable[[Claim], Ending]:
 # Every way in which a worker ends an attempt.
 ENDINGS: dict[str, Callable[[Claim], Ending]] = {
     "complete": lambda claim: completed(claim, {"claim_number": claim.claim_number}),
-    "fatal": _as_raised(FatalError("told to")),
-    "error": _as_raised(ValueError("told to")),
+    "fatal": _as_raised(FatalError("requested")),
+    "error": _as_raised(ValueError("requested")),
     "retry": _as_raised(Retry(LATER)),
     "snooze": _as_raised(Snooze(LATER)),
     "cancel": _as_raised(Cancel()),
@@ -65,7 +65,7 @@ _AT_ONCE = ("interrupt", "release")
 
 @dataclass
 class Known:
-    """One task, as it must be."""
+    """One task, as its row must be."""
 
     id: uuid.UUID
     queue: str
@@ -84,7 +84,7 @@ class Known:
     has_new_job: bool = True
 
     def __post_init__(self) -> None:
-        # The ended attempts, oldest first: (lease, outcome).
+        # The ended attempts, oldest first: (claim number, outcome).
         self.history: list[tuple[int, str]] = []
 
     def row(self) -> tuple[object, ...]:
@@ -95,21 +95,21 @@ class Known:
         )  # fmt: skip
 
     def is_held_by(self, claim: Claim) -> bool:
-        """Say whether the claim is the task's last and has not ended."""
+        """Return whether the claim is the task's last and has not ended."""
         return self.status == Status.PROCESSING and self.claim_number == claim.claim_number
 
     def claimed(self, worker_id: int) -> None:
-        """A worker took it."""
+        """A worker claimed it."""
         self.status, self.worker_id = Status.PROCESSING, worker_id
         self.attempt += 1
         self.claim_number += 1
 
     def ended(self, how: str) -> None:
-        """The worker that holds it ended the attempt so."""
+        """The worker that held it ended the attempt."""
         if outcome := _OUTCOMES.get(how):
             self.history.append((self.claim_number, outcome))
         again = self._has_another(how)
-        # What is handed back keeps its place.
+        # A task that is handed back keeps its place.
         self.has_new_job = how not in _UNSPENT
         self.attempt -= how in _UNSPENT
         self.crashes += how == "crash"
@@ -127,11 +127,11 @@ class Known:
     def _has_another(self, how: str) -> bool:
         if how in _UNSPENT:
             return True
-        poison = how == "crash" and self.losses + self.crashes + 1 >= DEATHS
-        return how != "fatal" and not poison and self.attempt < self.max_attempts
+        too_many_deaths = how == "crash" and self.losses + self.crashes + 1 >= DEATHS
+        return how != "fatal" and not too_many_deaths and self.attempt < self.max_attempts
 
     def lost(self) -> None:
-        """The rescuer took it from a dead worker."""
+        """The rescuer queued it again after its worker died."""
         self.history.append((self.claim_number, Outcome.LOST))
         self.attempt -= 1
         self.losses += 1
@@ -142,7 +142,7 @@ class Known:
             self.status = Status.FAILED if self.losses >= LOSSES else Status.PENDING
 
     def allows(self, verb: str) -> bool:
-        """Say whether the verb may be done to it now."""
+        """Return whether its status allows the verb."""
         match verb:
             case "retry":
                 return self.status in RETRYABLE
@@ -152,17 +152,17 @@ class Known:
                 return self.status != Status.PROCESSING
 
     def enqueued_again(self) -> None:
-        """The reconciler gave it a job in the place of one that was gone."""
+        """The reconciler replaced its missing job."""
         self.job_id, self.has_new_job = None, True
 
     def cancelled(self) -> None:
-        """Somebody wants it stopped: at once while it waits, soon while it runs."""
+        """It was cancelled: at once if it waits, on request if it runs."""
         self.cancel_requested = True
         if self.status == Status.PENDING:
             self.status = Status.CANCELLED
 
     def retried(self) -> None:
-        """Somebody wants it tried again."""
+        """It was retried by hand."""
         self.status, self.due, self.cancel_requested = Status.PENDING, True, False
         self.has_new_job = True
         self.losses = self.crashes = 0

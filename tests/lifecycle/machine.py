@@ -47,7 +47,7 @@ DELETE_JOB = """
 class TaskLives(RuleBasedStateMachine):
     """A few tasks, two workers, and what each move must have done to every task.
 
-    An example is one transaction that is rolled back; the clock is moved by rewriting times.
+    An example is held transaction that is rolled back; the clock is moved by rewriting times.
     """
 
     ids = Bundle("ids")
@@ -58,12 +58,12 @@ class TaskLives(RuleBasedStateMachine):
         self._example = transaction.atomic()
         self._example.__enter__()
         self.known: dict[uuid.UUID, Known] = {}
-        self.seats = [make_worker("test:0"), make_worker("test:1")]
+        self.workers = [make_worker("test:0"), make_worker("test:1")]
         self.dead: set[int] = set()
-        # The dead of whom a rescue knows.
+        # The dead workers that a rescue has marked as lost.
         self.lost: set[int] = set()
         self.paused: set[str] = set()
-        # Broken by hand, until a claim or the reconciler mends it.
+        # Broken by hand, until a claim or the reconciler repairs it.
         self.jobless: set[uuid.UUID] = set()
         self.strays: set[int] = set()
         self.moves = 0
@@ -107,23 +107,23 @@ class TaskLives(RuleBasedStateMachine):
         if later:
             self._time_passes()
         due = [
-            one.id
-            for one in self.known.values()
-            if one.status == Status.PENDING and one.due and one.queue not in self.paused
-            if one.id not in self.jobless
+            task.id
+            for task in self.known.values()
+            if task.status == Status.PENDING and task.due and task.queue not in self.paused
+            if task.id not in self.jobless
         ]
-        claims = claim(self.seats[which], limit=limit, retry_share=min(share, limit))
-        assert {one.id for one in claims} <= set(due)
-        # A second delivery uses up a place in the claim, and is gone then.
+        claims = claim(self.workers[which], limit=limit, retry_share=min(share, limit))
+        assert {held.id for held in claims} <= set(due)
+        # A duplicate job takes a place in the claim and is then deleted.
         assert len(claims) >= min(limit, len(due)) - len(self.strays)
-        for one in claims:
-            self.known[one.id].claimed(self.seats[which])
-            assert self.known[one.id].is_held_by(one)
+        for held in claims:
+            self.known[held.id].claimed(self.workers[which])
+            assert self.known[held.id].is_held_by(held)
         return multiple(*claims)
 
     @rule(held=claims, how=st.sampled_from(sorted(ENDINGS)), by_handler=st.booleans())
     def finish(self, held: Claim, how: str, by_handler: bool) -> None:
-        """End an attempt; often one whose claim was lost long ago."""
+        """End an attempt; often held whose claim was lost long ago."""
         task = self.known.get(held.id)
         owned = bool(task and task.is_held_by(held))
         end = _finish_in_transaction if by_handler else finish
@@ -131,51 +131,53 @@ class TaskLives(RuleBasedStateMachine):
         if task and owned:
             task.ended(how)
 
-    @rule(group=st.lists(claims, min_size=2, max_size=6, unique_by=lambda one: one.key))
+    @rule(group=st.lists(claims, min_size=2, max_size=6, unique_by=lambda held: held.key))
     def finish_a_group(self, group: list[Claim]) -> None:
-        owned = [one for one in group if one.id in self.known]
-        owned = [one for one in owned if self.known[one.id].is_held_by(one)]
-        assert finish(*(ENDINGS["complete"](one) for one in group)) == len(owned)
-        for one in owned:
-            self.known[one.id].ended("complete")
+        owned = [held for held in group if held.id in self.known]
+        owned = [held for held in owned if self.known[held.id].is_held_by(held)]
+        assert finish(*(ENDINGS["complete"](held) for held in group)) == len(owned)
+        for held in owned:
+            self.known[held.id].ended("complete")
 
     @rule(held=claims, percent=st.integers(0, 100))
-    def tell_progress(self, held: Claim, percent: int) -> None:
+    def report_progress(self, held: Claim, percent: int) -> None:
         task = self.known.get(held.id)
         assert progress(held, percent=percent) == bool(task and task.is_held_by(held))
 
     @rule(which=WORKERS)
     def heartbeat(self, which: int) -> None:
-        """Renew a lease unless a rescue has ended it, and hear what should stop."""
-        seat = self.seats[which]
-        held, to_cancel = heartbeat(seat)
-        assert held == (seat not in self.lost)
+        """Renew a lease unless a rescue has ended it; the answer names the tasks to cancel."""
+        worker = self.workers[which]
+        held, to_cancel = heartbeat(worker)
+        assert held == (worker not in self.lost)
         if held:
-            self.dead.discard(seat)
+            self.dead.discard(worker)
         assert set(to_cancel) == {
-            one.id for one in self.known.values() if one.worker_id == seat and one.cancel_requested
+            task.id
+            for task in self.known.values()
+            if task.worker_id == worker and task.cancel_requested
         }
 
     @rule(which=WORKERS, how=st.sampled_from(["freezes", "dies", "leaves"]))
     def lose_a_worker(self, which: int, how: str) -> None:
-        """Have a worker keep its tasks and be silent; a frozen one goes on as a zombie."""
-        seat = self.seats[which]
+        """Let a worker miss its renewals while it holds tasks; a frozen held goes on later."""
+        worker = self.workers[which]
         if how == "leaves":
-            execute(sql.DEREGISTER, {"workers": [seat]})
-            assert not _can_claim(seat)
+            execute(sql.DEREGISTER, {"workers": [worker]})
+            assert not _can_claim(worker)
         else:
             execute(
                 "UPDATE tasks_worker SET heartbeat_at = heartbeat_at - %s * interval '1 second'"
                 " WHERE id = %s",
-                [PAST_THE_LEASE, seat],
+                [PAST_THE_LEASE, worker],
             )
-        if how != "freezes" or seat in self.dead:
-            self.seats[which] = make_worker(f"test:{which}")
-        self.dead.add(seat)
+        if how != "freezes" or worker in self.dead:
+            self.workers[which] = make_worker(f"test:{which}")
+        self.dead.add(worker)
 
     @rule(id=ids, verb=st.sampled_from(["cancel", "retry", "delete"]))
     def ask(self, id: uuid.UUID, verb: str) -> None:
-        """Call a verb as the interfaces do: it is done, or refused truthfully."""
+        """Call a verb as the interfaces do: it succeeds, or the right error is raised."""
         task = self.known.get(id)
         if not task or not task.allows(verb):
             assert self._is_refused(verb, id)
@@ -192,12 +194,12 @@ class TaskLives(RuleBasedStateMachine):
 
     @rule(target=claims, which=WORKERS, how=st.sampled_from(["crash", "lost"]))
     def die_and_be_retried(self, which: int, how: str) -> Any:
-        """Have tasks cost a process its life, then retry them: nothing is held against them."""
+        """Let processes die during tasks, then retry these: earlier deaths no longer count."""
         claimed = self._claim_and_end(which, how)
-        for one in claimed:
-            if self.known[one.id].allows("cancel"):
-                self.ask(one.id, "cancel")
-            self.ask(one.id, "retry")
+        for held in claimed:
+            if self.known[held.id].allows("cancel"):
+                self.ask(held.id, "cancel")
+            self.ask(held.id, "retry")
         return multiple(*claimed)
 
     @rule(
@@ -206,12 +208,12 @@ class TaskLives(RuleBasedStateMachine):
         how=st.sampled_from(["interrupt", "release", "snooze", "lost"]),
     )
     def come_back(self, which: int, how: str) -> Any:
-        """Have tasks come back as they were: with their place in the queue."""
+        """Hand tasks back: they keep their place in the queue."""
         return multiple(*self._claim_and_end(which, how))
 
     @rule(what=st.sampled_from(["rescue", "rescue", "reconcile"]))
     def sweep(self, what: str) -> None:
-        """Take back what dead workers hold, or mend what was broken by hand."""
+        """Rescue the tasks of dead workers, or reconcile what was broken by hand."""
         if what == "reconcile":
             assert lifecycle.reconcile() == (len(self.jobless), len(self.strays))
             for id in self.jobless:
@@ -219,11 +221,11 @@ class TaskLives(RuleBasedStateMachine):
             self.jobless.clear()
             self.strays.clear()
             return
-        lost = [one for one in self.known.values() if one.worker_id in self.dead]
+        lost = [task for task in self.known.values() if task.worker_id in self.dead]
         assert lifecycle.rescue() == len(lost)
         self.lost |= self.dead
-        for one in lost:
-            one.lost()
+        for task in lost:
+            task.lost()
 
     @rule(queue=st.sampled_from(QUEUES), pause=st.booleans())
     def switch_a_queue(self, queue: str, pause: bool) -> None:
@@ -236,7 +238,7 @@ class TaskLives(RuleBasedStateMachine):
 
     @rule(id=ids, how=st.sampled_from(["lost", "delivered twice"]))
     def break_a_job(self, id: uuid.UUID, how: str) -> None:
-        """Do by hand what only a hand in the database can do."""
+        """Lose or duplicate a job, which happens only by hand."""
         task = self.known.get(id)
         if how == "delivered twice":
             self.strays.update(job_id for (job_id,) in execute(COPY_JOB, [id]))
@@ -245,7 +247,7 @@ class TaskLives(RuleBasedStateMachine):
             self.jobless.add(id)
 
     @invariant()
-    def what_is_stored_is_what_must_be(self) -> None:
+    def stored_rows_match_the_model(self) -> None:
         self.moves += 1
         self.strays = check_stored(self.known, jobless=self.jobless, strays=self.strays)
 
@@ -255,22 +257,22 @@ class TaskLives(RuleBasedStateMachine):
             self.lose_a_worker(which, "dies")
             self.sweep("rescue")
         else:
-            for one in claimed:
-                self.finish(one, how, by_handler=False)
+            for held in claimed:
+                self.finish(held, how, by_handler=False)
         return claimed
 
     def _time_passes(self) -> None:
-        """Bring every due time: of delays, back-offs and snoozes."""
+        """Make every delayed, retried and snoozed task due."""
         for table in ("tasks_task", "procrastinate_jobs"):
             execute(
                 f"UPDATE {table} SET scheduled_at = scheduled_at - interval '2 hours'"
                 " WHERE scheduled_at IS NOT NULL"
             )
-        for one in self.known.values():
-            one.due = one.due or one.status == Status.PENDING
+        for task in self.known.values():
+            task.due = task.due or task.status == Status.PENDING
 
     def _is_refused(self, verb: str, id: uuid.UUID) -> bool:
-        """Say whether the verb refuses the task; deleting what is gone is no error."""
+        """Return whether the verb refuses the task; deleting a deleted task is not an error."""
         try:
             getattr(lifecycle, verb)(Task(id=id))
         except TaskGone:
@@ -289,9 +291,9 @@ def _finish_in_transaction(ending: Ending) -> bool:
     return True
 
 
-def _can_claim(seat: int) -> bool:
+def _can_claim(worker: int) -> bool:
     try:
         with transaction.atomic():
-            return bool(claim(seat))
+            return bool(claim(worker))
     except IntegrityError:
         return False

@@ -1,4 +1,4 @@
-"""What must hold of the stored rows after every move, whatever the move."""
+"""Checks of the stored rows that must hold after every move."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ def check_stored(
     stored = {task.id: task for task in Task.objects.all()}
     assert stored.keys() == known.keys()
     for task in stored.values():
-        one = known[task.id]
-        found = (
+        expected = known[task.id]
+        stored_row = (
             task.status, task.attempt, task.max_attempts, task.claim_number, task.losses,
             task.crashes, task.worker_id, task.cancel_requested,
         )  # fmt: skip
-        assert found == one.row()
+        assert stored_row == expected.row()
         assert 0 <= task.attempt <= task.max_attempts
         assert task.attempt <= task.claim_number
-        # A result is the current claim's, and nobody else's.
+        # A result is that of the current claim.
         assert task.result == (
             {"claim_number": task.claim_number} if task.status == Status.COMPLETED else None
         )
@@ -51,9 +51,9 @@ def _check_jobs(
     assert len(named) == len(living)
     assert {task.id for task in living if task.job_id not in by_id} == jobless
     for task in living:
-        one = known[task.id]
-        assert (task.job_id != one.job_id) == one.has_new_job
-        one.job_id, one.has_new_job = task.job_id, False
+        expected = known[task.id]
+        assert (task.job_id != expected.job_id) == expected.has_new_job
+        expected.job_id, expected.has_new_job = task.job_id, False
         if job := by_id.get(task.job_id or 0):
             assert job.task_id == str(task.id)
             assert (job.queue, job.priority) == (task.queue, task.priority)
@@ -74,8 +74,8 @@ def _check_histories(stored: Mapping[uuid.UUID, Task], known: Mapping[uuid.UUID,
     assert rows.keys() <= stored.keys()
     for task in stored.values():
         ended = rows[task.id]
-        assert [(one.claim_number, one.outcome) for one in ended] == known[task.id].history
+        assert [(row.claim_number, row.outcome) for row in ended] == known[task.id].history
         running = task.status in (Status.PROCESSING, Status.COMPLETED)
-        assert task.attempt == sum(one.outcome in SPENT for one in ended) + running
-        assert all(one.claim_number < task.claim_number + (not running) for one in ended)
-        assert all(one.started_at and one.finished_at for one in ended)
+        assert task.attempt == sum(row.outcome in SPENT for row in ended) + running
+        assert all(row.claim_number < task.claim_number + (not running) for row in ended)
+        assert all(row.started_at and row.finished_at for row in ended)

@@ -1,4 +1,4 @@
-"""Which submits wake the workers."""
+"""Announcements: which submissions wake the workers."""
 
 from __future__ import annotations
 
@@ -17,40 +17,40 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def heard() -> Iterator[psycopg.Connection]:
+def listener() -> Iterator[psycopg.Connection]:
     with psycopg.connect(database_url(), autocommit=True) as connection:
         connection.execute('LISTEN "procrastinate_any_queue_v1"')
         yield connection
 
 
-def notices(heard: psycopg.Connection) -> int:
+def notices(listener: psycopg.Connection) -> int:
     """Return how many notices came since the last look."""
-    heard.execute("SELECT 1")
-    return len(list(heard.notifies(timeout=0)))
+    listener.execute("SELECT 1")
+    return len(list(listener.notifies(timeout=0)))
 
 
-def test_a_task_is_announced_unless_one_of_its_kind_waits_before_it_in_its_lane(heard):
+def test_a_task_is_announced_unless_one_of_its_kind_waits_before_it_in_its_lane(listener):
     tasks.submit("test.script")
-    assert notices(heard) == 1
+    assert notices(listener) == 1
     tasks.submit("test.script")
-    assert notices(heard) == 0
+    assert notices(listener) == 0
     tasks.submit("test.pause", {"seconds": 0})
-    assert notices(heard) == 1
+    assert notices(listener) == 1
     tasks.submit("test.script", queue="another")
-    assert notices(heard) == 1
+    assert notices(listener) == 1
 
 
-def test_what_is_committed_later_than_it_was_written_is_announced(heard):
+def test_a_task_that_is_committed_later_than_it_was_written_is_announced(listener):
     tasks.submit("test.script")
     with transaction.atomic():
         tasks.submit("test.script")
     lifecycle.submit_many([prepare("test.script")])
-    assert notices(heard) == 3
+    assert notices(listener) == 3
 
 
-def test_a_task_is_announced_when_its_time_comes_within_a_second_and_not_when_later(heard):
+def test_a_task_is_announced_when_its_time_comes_within_a_second_and_not_when_later(listener):
     tasks.submit("test.script", delay=60)
-    assert notices(heard) == 0
+    assert notices(listener) == 0
     tasks.submit("test.script", delay=0.5)
     tasks.submit("test.script", delay=0.5)
-    assert notices(heard) == 2
+    assert notices(listener) == 2

@@ -24,7 +24,7 @@ def test_a_running_task_is_asked_to_stop():
 
 
 @pytest.mark.parametrize("status", [Status.COMPLETED, Status.FAILED, Status.CANCELLED])
-def test_what_has_ended_cannot_be_cancelled(status):
+def test_an_ended_task_cannot_be_cancelled(status):
     task = make_task(status)
     with pytest.raises(WrongStatus):
         lifecycle.cancel(task)
@@ -40,7 +40,7 @@ def test_a_retry_grants_at_least_one_more_attempt(status):
 
 
 @pytest.mark.parametrize("status", [Status.PENDING, Status.PROCESSING, Status.COMPLETED])
-def test_only_what_failed_or_was_cancelled_is_retried(status):
+def test_only_failed_and_cancelled_tasks_are_retried(status):
     with pytest.raises(WrongStatus):
         lifecycle.retry(make_task(status))
 
@@ -48,7 +48,7 @@ def test_only_what_failed_or_was_cancelled_is_retried(status):
 @pytest.mark.parametrize(
     "status", [Status.PENDING, Status.COMPLETED, Status.FAILED, Status.CANCELLED]
 )
-def test_a_deleted_task_takes_its_history_and_its_job_along(status):
+def test_a_task_is_deleted_with_its_history_and_its_job(status):
     lifecycle.delete(make_task(status))
     assert not Task.objects.exists()
     assert not Attempt.objects.exists()
@@ -61,7 +61,7 @@ def test_a_running_task_is_not_deleted():
     assert Task.objects.exists()
 
 
-def test_many_are_moved_and_the_others_left():
+def test_verbs_on_many_tasks_leave_those_of_other_statuses():
     ids = [make_task(status).id for status in Status]
     assert lifecycle.retry_many(ids) == 2
     assert lifecycle.cancel_many(ids) == 4
@@ -69,7 +69,7 @@ def test_many_are_moved_and_the_others_left():
     assert Task.objects.get().status == Status.PROCESSING
 
 
-def test_a_task_that_was_deleted_meanwhile_is_said_to_be_gone():
+def test_cancelling_a_task_that_was_deleted_meanwhile_raises_task_gone():
     task = make_task()
     Task.objects.all().delete()
     with pytest.raises(TaskGone):

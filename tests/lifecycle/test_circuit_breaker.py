@@ -1,4 +1,4 @@
-"""The circuit to the provider: shared, tried by one call at a time, closed by its success."""
+"""Circuit breakers: shared, probed by one call at a time, closed by its success."""
 
 from __future__ import annotations
 
@@ -48,10 +48,10 @@ def recover() -> None:
 
 
 def state() -> str:
-    return {one.name: one.state for one in circuit_breaker.circuits()}["test"]
+    return {row.name: row.state for row in circuit_breaker.circuits()}["test"]
 
 
-def test_failures_in_a_row_open_the_circuit() -> None:
+def test_consecutive_failures_open_the_circuit() -> None:
     fail(2)
     call()
     fail(2)
@@ -63,7 +63,7 @@ def test_failures_in_a_row_open_the_circuit() -> None:
     assert 55 < refused.value.retry_after <= 60
 
 
-def test_a_refusal_and_an_interruption_are_no_failures() -> None:
+def test_a_refusal_and_an_interruption_are_not_failures() -> None:
     fail(2)
     with pytest.raises(ServiceRefusal):
         call(ServiceRefusal("no"))
@@ -81,7 +81,7 @@ def test_the_probes_success_closes_the_circuit() -> None:
     assert (state(), Breaker.objects.get().failures) == ("closed", 0)
 
 
-def test_the_probes_failure_opens_it_again() -> None:
+def test_the_probes_failure_opens_the_circuit_again() -> None:
     fail(3)
     recover()
     fail()
@@ -90,7 +90,7 @@ def test_the_probes_failure_opens_it_again() -> None:
         call()
 
 
-def test_while_one_call_tries_the_service_no_other_does() -> None:
+def test_while_one_call_probes_the_service_others_are_refused() -> None:
     fail(3)
     recover()
     with circuit.passage(lease=30):
@@ -101,7 +101,7 @@ def test_while_one_call_tries_the_service_no_other_does() -> None:
     call()
 
 
-def test_a_cancelled_probe_lets_another_one_try() -> None:
+def test_after_a_cancelled_probe_another_call_probes() -> None:
     fail(3)
     recover()
     with pytest.raises(Cancel):
@@ -116,14 +116,14 @@ def test_a_probe_that_died_is_replaced_after_its_lease() -> None:
     dead = circuit.passage(lease=0)
     dead.__enter__()
     with circuit.passage(lease=30):
-        # It comes back after all: what it says no longer counts.
+        # The first probe ends after all: its result no longer counts.
         with suppress(ServiceFailure):
             dead.__exit__(ServiceFailure, ServiceFailure("late"), None)
         assert state() == "half-open"
     assert state() == "closed"
 
 
-def test_calls_from_before_the_opening_say_nothing_after_it() -> None:
+def test_results_of_calls_that_began_before_the_opening_are_ignored() -> None:
     early = [circuit.passage(lease=30) for _ in range(4)]
     for passage in early:
         passage.__enter__()
@@ -145,7 +145,7 @@ def test_a_reset_closes_the_circuit() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_many_callers_at_once_one_tries_the_service() -> None:
+def test_of_many_calls_at_once_one_probes_the_service() -> None:
     fail(3)
     recover()
     refused: list[CircuitOpen] = []
@@ -164,13 +164,15 @@ def test_of_many_callers_at_once_one_tries_the_service() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_failures_at_once_are_all_counted(settings: Settings) -> None:
+def test_concurrent_failures_are_all_counted(settings: Settings) -> None:
     settings.CIRCUIT_BREAKER_FAILURE_THRESHOLD = 100
     in_threads(8, lambda: call(ServiceFailure("down")))
     assert Breaker.objects.get().failures == 8
 
 
-def test_an_outage_of_the_provider_is_sat_out(provider: Fake, settings: Settings) -> None:
+def test_calls_succeed_again_after_an_outage_of_the_provider(
+    provider: Fake, settings: Settings
+) -> None:
     settings.CIRCUIT_BREAKER_RECOVERY_TIMEOUT = 0.5
     provider.behaviour = "503"
 
@@ -189,7 +191,7 @@ def test_an_outage_of_the_provider_is_sat_out(provider: Fake, settings: Settings
     assert len(provider.calls) == 5
 
 
-def test_a_limit_of_rate_does_not_open_the_circuit(provider: Fake) -> None:
+def test_a_rate_limit_does_not_open_the_circuit(provider: Fake) -> None:
     provider.behaviour = "429"
     for _ in range(5):
         with pytest.raises(Snooze):

@@ -34,22 +34,22 @@ def test_a_claim_takes_job_and_task_together_and_counts_the_attempt():
 
 def test_the_highest_priority_comes_first_then_the_oldest():
     low, high, later = (tasks.submit("test.script", priority=priority) for priority in (0, 5, 0))
-    assert [one.id for one in claim(make_worker())] == [high.id, low.id, later.id]
+    assert [claimed.id for claimed in claim(make_worker())] == [high.id, low.id, later.id]
 
 
-def test_what_is_not_due_stays():
+def test_a_task_that_is_not_due_is_not_claimed():
     tasks.submit("test.script", delay=3600)
     tasks.submit("test.script", scheduled_at=timezone.now() - dt.timedelta(seconds=1))
     assert len(claim(make_worker())) == 1
 
 
-def test_only_the_queues_asked_for_are_claimed():
+def test_only_tasks_of_the_given_queues_are_claimed():
     tasks.submit("test.script", queue="other")
     mine = tasks.submit("test.script", queue="mine")
-    assert [one.id for one in claim(make_worker(), queues=["mine"])] == [mine.id]
+    assert [claimed.id for claimed in claim(make_worker(), queues=["mine"])] == [mine.id]
 
 
-def test_a_paused_queue_is_left_alone_until_it_is_resumed():
+def test_nothing_is_claimed_from_a_paused_queue_until_it_is_resumed():
     tasks.submit("test.script", queue="slow")
     lifecycle.pause_queue("slow")
     assert claim(make_worker()) == []
@@ -57,13 +57,13 @@ def test_a_paused_queue_is_left_alone_until_it_is_resumed():
     assert len(claim(make_worker())) == 1
 
 
-def test_a_kind_that_this_worker_does_not_know_stays_parked():
+def test_a_task_of_a_kind_unknown_to_the_worker_is_not_claimed():
     make_task(kind="of.the.next.release")
     assert claim(make_worker()) == []
     assert [job.status for job in jobs()] == ["todo"]
 
 
-def test_a_second_delivery_runs_nothing_and_is_deleted():
+def test_a_duplicate_job_runs_nothing_and_is_deleted():
     task = tasks.submit("test.script")
     copy = (
         "INSERT INTO procrastinate_jobs (queue_name, task_name, args)"
@@ -71,7 +71,7 @@ def test_a_second_delivery_runs_nothing_and_is_deleted():
     )
     for _ in range(4):
         execute(copy)
-    assert [one.id for one in claim(make_worker())] == [task.id]
+    assert [claimed.id for claimed in claim(make_worker())] == [task.id]
     assert len(jobs()) == 1
 
 
@@ -93,7 +93,7 @@ def test_two_workers_never_claim_the_same_task():
     theirs = claim(second, limit=12)
     assert len(mine) == 12
     assert len(theirs) == 8
-    assert not {one.id for one in mine} & {one.id for one in theirs}
+    assert not {claimed.id for claimed in mine} & {claimed.id for claimed in theirs}
 
 
 def _submit_lanes(*, fresh: int, tried: int) -> None:
@@ -104,7 +104,7 @@ def _submit_lanes(*, fresh: int, tried: int) -> None:
 
 
 def _lanes(claims: list[Claim]) -> tuple[int, int]:
-    tried = sum(one.attempt > 1 for one in claims)
+    tried = sum(claimed.attempt > 1 for claimed in claims)
     return len(claims) - tried, tried
 
 
@@ -122,24 +122,24 @@ def test_each_lane_gets_what_the_other_leaves():
     assert _lanes(claim(make_worker(), limit=10, retry_share=3)) == (8, 2)
 
 
-def test_what_is_locked_for_the_other_lane_is_left_waiting():
+def test_jobs_that_a_claim_locks_and_does_not_take_keep_waiting():
     _submit_lanes(fresh=20, tried=20)
     claim(make_worker(), limit=10, retry_share=3)
     assert [job.status for job in jobs()].count("todo") == 30
 
 
 def _submit_for(owner: User | None, count: int, *, priority: int = 0, queue: str = "first") -> None:
-    wanted = [
+    submissions = [
         prepare("test.script", {"value": n}, priority=priority, queue=queue) for n in range(count)
     ]
-    lifecycle.submit_many(wanted, owner=owner)
+    lifecycle.submit_many(submissions, owner=owner)
 
 
 def _owners(claims: list[Claim]) -> list[int | None]:
-    return [one.owner_id for one in claims]
+    return [claimed.owner_id for claimed in claims]
 
 
-def test_nobody_waits_behind_all_of_somebody_elses_tasks(user, stranger):
+def test_an_owner_does_not_wait_behind_all_tasks_of_another(user, stranger):
     _submit_for(user, 50)
     worker = make_worker()
     assert _owners(claim(worker, limit=10)) == [user.pk] * 10
@@ -148,7 +148,7 @@ def test_nobody_waits_behind_all_of_somebody_elses_tasks(user, stranger):
     assert _owners(claim(worker, limit=4)).count(stranger.pk) == 2
 
 
-def test_an_owner_who_was_away_has_no_turns_saved_up(user, stranger):
+def test_an_owner_without_waiting_tasks_saves_up_no_turns(user, stranger):
     _submit_for(user, 30)
     claim(make_worker(), limit=10)
     _submit_for(stranger, 30)
@@ -160,14 +160,16 @@ def test_a_flood_of_a_high_priority_leaves_a_share_to_the_rest():
     _submit_for(None, 40, priority=0)
     _submit_for(None, 40, priority=5, queue="second")
     claims = claim(make_worker(), limit=20, low_share=4)
-    by_priority = Counter(Task.objects.get(pk=one.id).priority for one in claims)
+    by_priority = Counter(Task.objects.get(pk=claimed.id).priority for claimed in claims)
     assert by_priority == {10: 16, 5: 2, 0: 2}
 
 
 def test_queues_of_the_same_priority_alternate():
     _submit_for(None, 20, queue="first")
     _submit_for(None, 20, queue="second")
-    queues = Counter(Task.objects.get(pk=one.id).queue for one in claim(make_worker(), limit=10))
+    queues = Counter(
+        Task.objects.get(pk=claimed.id).queue for claimed in claim(make_worker(), limit=10)
+    )
     assert queues == {"first": 5, "second": 5}
 
 

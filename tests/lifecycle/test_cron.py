@@ -23,11 +23,11 @@ SPRING, AUTUMN = (
 def ticks(cron: str, count: int, *, after: dt.datetime) -> list[str]:
     """Return the next ticks in Berlin, by its own clocks."""
     expression = CronExpression(cron=cron, timezone="Europe/Berlin")
-    found = expression.upcoming(count, after=after.astimezone(dt.UTC))
-    return [f"{tick.astimezone(BERLIN):%d %H:%M %Z}" for tick in found]
+    upcoming = expression.upcoming(count, after=after.astimezone(dt.UTC))
+    return [f"{tick.astimezone(BERLIN):%d %H:%M %Z}" for tick in upcoming]
 
 
-def test_a_time_that_is_skipped_in_spring_comes_right_after_the_gap():
+def test_a_tick_at_a_skipped_time_in_spring_comes_right_after_the_gap():
     assert ticks("30 2 * * *", 3, after=SPRING) == [
         "29 03:00 CEST",
         "30 02:30 CEST",
@@ -35,7 +35,7 @@ def test_a_time_that_is_skipped_in_spring_comes_right_after_the_gap():
     ]
 
 
-def test_a_time_that_is_repeated_in_autumn_comes_once():
+def test_a_tick_at_a_repeated_time_in_autumn_comes_once():
     assert ticks("30 2 * * *", 3, after=AUTUMN) == ["25 02:30 CEST", "26 02:30 CET", "27 02:30 CET"]
 
 
@@ -44,29 +44,31 @@ def test_a_tick_is_never_in_the_past_within_the_repeated_hour():
     assert ticks("30 2 * * *", 1, after=second_round) == ["26 02:30 CET"]
 
 
-def test_what_comes_every_half_hour_does_so_through_both_changes():
+def test_half_hourly_ticks_stay_regular_through_both_changes():
     for day, first in ((SPRING, 23), (AUTUMN, 23)):
         expression = CronExpression(cron="*/30 * * * *", timezone="Europe/Berlin")
         after = day.replace(hour=first).astimezone(dt.UTC)
-        found = expression.upcoming(12, after=after)
-        assert {later - one for one, later in pairwise(found)} == {dt.timedelta(minutes=30)}
+        upcoming = expression.upcoming(12, after=after)
+        assert {later - earlier for earlier, later in pairwise(upcoming)} == {
+            dt.timedelta(minutes=30)
+        }
 
 
 @pytest.mark.parametrize("cron", ["0 0 30 2 *", "0 0 31 4,6,9,11 *"])
-def test_a_day_that_never_comes_is_refused(cron):
+def test_a_date_that_never_comes_is_refused(cron):
     after = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
     with pytest.raises(InvalidInput, match="cron"):
         CronExpression(cron=cron, timezone="UTC").next_tick(after=after)
 
 
 @pytest.mark.parametrize("zone", ["", "Mars/Base", "../../etc/passwd", "Europe", "utc\0"])
-def test_what_is_no_time_zone_is_refused(zone):
+def test_an_invalid_time_zone_is_refused(zone):
     assert [
         error.field for error in CronExpression(cron="* * * * *", timezone=zone).mistakes()
     ] == ["timezone"]
 
 
-def test_an_expression_is_said_in_words():
+def test_an_expression_is_described_in_words():
     assert CronExpression(cron="30 2 * * MON", timezone="UTC").in_words() == "At 02:30 on Monday"
     assert CronExpression(cron="no", timezone="UTC").in_words() == ""
 
@@ -75,7 +77,7 @@ def test_an_expression_is_said_in_words():
 @example("0 0 1,L/2 * *")
 @example("* * * * 1#2/3")
 @example("* * L-3 * *")
-def test_whatever_is_written_is_understood_or_refused(cron):
+def test_any_text_is_accepted_or_refused(cron):
     after = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
     with suppress(InvalidInput):
         assert CronExpression(cron=cron, timezone="Europe/Berlin").next_tick(after=after) > after

@@ -1,4 +1,4 @@
-"""What a stale worker may not do beside ending attempts, and that it may not in company either."""
+"""The fence: what else a stale worker cannot write, alone or in a group with others."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def _lose_lease(name: str = "first:1") -> None:
 
 
 def _claimed_again() -> Claim:
-    """Have the rescuer give what is held to a second worker."""
+    """Rescue the task and claim it for a second worker."""
     _lose_lease()
     assert lifecycle.rescue() == 1
     (fresh,) = claim(make_worker("second:1"))
     return fresh
 
 
-def test_a_stale_worker_tells_no_progress_of_a_newer_attempt():
+def test_a_stale_worker_cannot_report_progress_of_a_newer_attempt():
     stale = _claimed()
     fresh = _claimed_again()
     assert progress(fresh, percent=10, message="mine") == 1
@@ -49,7 +49,7 @@ def test_a_stale_worker_tells_no_progress_of_a_newer_attempt():
 
 
 @pytest.mark.parametrize("how", ["release", "complete", "fatal", "cancel"])
-def test_no_progress_is_told_of_an_attempt_that_has_ended(how):
+def test_progress_of_an_ended_attempt_is_not_written(how):
     ended = _claimed()
     finish(ENDINGS[how](ended))
     before = Task.objects.values().get()
@@ -57,14 +57,14 @@ def test_no_progress_is_told_of_an_attempt_that_has_ended(how):
     assert Task.objects.values().get() == before
 
 
-def test_stale_progress_in_a_group_does_not_keep_back_its_neighbours():
+def test_stale_progress_in_a_group_does_not_affect_the_others():
     for value in range(3):
         tasks.submit("test.script", {"value": value})
     claims = claim(make_worker())
     execute("UPDATE tasks_task SET lease = lease + 1 WHERE id = %s", [claims[1].id])
     assert progress(*claims, percent=70) == 2
     by_id = dict(Task.objects.values_list("id", "progress"))
-    assert [by_id[one.id] for one in claims] == [70, 0, 70]
+    assert [by_id[held.id] for held in claims] == [70, 0, 70]
 
 
 def test_an_ended_lease_is_not_renewed():
@@ -98,7 +98,7 @@ def test_a_stale_heartbeat_neither_renews_nor_shortens_the_lease_of_a_newer_atte
     assert finish(completed(fresh, {})) == 0
 
 
-def test_a_stale_worker_is_not_told_to_cancel_a_newer_attempt():
+def test_a_stale_worker_gets_no_cancel_request_of_a_newer_attempt():
     _claimed()
     fresh = _claimed_again()
     lifecycle.cancel(Task.objects.get())
@@ -107,7 +107,7 @@ def test_a_stale_worker_is_not_told_to_cancel_a_newer_attempt():
 
 
 @pytest.mark.parametrize("how", ENDINGS)
-def test_a_stale_ending_in_a_group_neither_passes_nor_keeps_back_its_neighbours(how):
+def test_a_stale_ending_in_a_group_is_ignored_and_the_others_are_written(how):
     stale = _claimed()
     fresh = _claimed_again()
     tasks.submit("test.script")

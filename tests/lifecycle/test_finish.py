@@ -47,10 +47,10 @@ def test_a_completed_task_has_its_result_its_end_and_no_job():
     assert (task.status, task.result, task.progress) == (Status.COMPLETED, {"answer": 42}, 100)
     assert task.finished_at >= task.started_at
     assert (task.worker_id, task.job_id, jobs()) == (None, None, [])
-    assert [one.outcome for one in history_of(task)] == [Outcome.COMPLETED]
+    assert [attempt.outcome for attempt in history_of(task)] == [Outcome.COMPLETED]
 
 
-def test_a_failed_attempt_waits_for_its_next_with_a_new_job():
+def test_a_task_waits_with_a_new_job_after_a_failed_attempt():
     claimed = _claimed()
     finish(_raised(claimed, ValueError("no")))
     task = Task.objects.get()
@@ -79,7 +79,7 @@ def test_a_handler_may_choose_the_delay_of_its_retry():
 
 
 @pytest.mark.parametrize("name", ["snooze", "interrupt", "release"])
-def test_what_is_handed_back_spends_no_attempt(name):
+def test_a_task_that_is_handed_back_uses_no_attempt(name):
     claimed = _claimed()
     finish(ENDINGS[name](claimed))
     task = Task.objects.get()
@@ -88,7 +88,7 @@ def test_what_is_handed_back_spends_no_attempt(name):
     assert [(job.id, job.status) for job in jobs()] == [(claimed.job_id, "todo")]
 
 
-def test_a_task_asked_to_stop_is_cancelled_instead_of_tried_again():
+def test_a_task_with_a_cancel_request_is_cancelled_instead_of_retried():
     claimed = _claimed()
     lifecycle.cancel(Task.objects.get())
     finish(_raised(claimed, ValueError("no")))
@@ -97,7 +97,7 @@ def test_a_task_asked_to_stop_is_cancelled_instead_of_tried_again():
 
 
 @pytest.mark.parametrize("name", ENDINGS)
-def test_a_stale_worker_changes_nothing_of_a_newer_attempt(name):
+def test_a_stale_worker_cannot_change_a_newer_attempt(name):
     stale = _claimed()
     execute("UPDATE tasks_worker SET heartbeat_at = now() - interval '1 minute'")
     assert lifecycle.rescue() == 1
@@ -110,7 +110,7 @@ def test_a_stale_worker_changes_nothing_of_a_newer_attempt(name):
 
 
 @pytest.mark.parametrize("name", ENDINGS)
-def test_a_stale_worker_changes_nothing_of_a_task_that_waits_again(name):
+def test_a_stale_worker_cannot_change_a_task_that_waits_again(name):
     stale = _claimed()
     finish(released(stale))
     before = (Task.objects.values().get(), jobs())
@@ -118,7 +118,7 @@ def test_a_stale_worker_changes_nothing_of_a_task_that_waits_again(name):
     assert (Task.objects.values().get(), jobs()) == before
 
 
-def test_an_attempt_handed_back_and_claimed_again_has_another_lease():
+def test_a_task_handed_back_and_claimed_again_has_another_claim_number():
     stale = _claimed()
     finish(released(stale))
     (fresh,) = claim(make_worker())
@@ -127,12 +127,12 @@ def test_an_attempt_handed_back_and_claimed_again_has_another_lease():
     assert Task.objects.get().status == Status.PROCESSING
 
 
-def test_a_stale_member_of_a_group_does_not_touch_its_neighbours():
+def test_a_stale_ending_in_a_group_does_not_affect_the_others():
     for value in range(3):
         tasks.submit("test.script", {"value": value})
     claims = claim(make_worker())
     execute("UPDATE tasks_task SET lease = lease + 1 WHERE id = %s", [claims[1].id])
-    assert finish(*(completed(one, {"n": one.input["value"]}) for one in claims)) == 2
+    assert finish(*(completed(held, {"n": held.input["value"]}) for held in claims)) == 2
     by_id = {task.id: task for task in Task.objects.all()}
     assert by_id[claims[0].id].result == {"n": 0}
     assert by_id[claims[1].id].status == Status.PROCESSING
@@ -153,7 +153,7 @@ def test_a_finish_that_is_repeated_writes_once():
     assert len(jobs()) == 1
 
 
-def test_an_error_text_is_cleaned_of_what_the_database_cannot_hold():
+def test_characters_that_the_database_cannot_hold_are_removed_from_an_error_text():
     ending = _raised(_claimed(max_attempts=1), ValueError("a\0b\ud800"))
     assert json.loads(ending.error or "")["detail"] == "ab?"
     assert finish(ending) == 1

@@ -1,4 +1,4 @@
-"""Requests that submit at once share a statement, and nothing else."""
+"""Group commit: concurrent submissions share a statement and nothing else."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ MANY = 12
 
 
 class Refusal(Exception):
-    """What a group with an odd number is answered."""
+    """Raised for a group with an odd number."""
 
 
 class Slow:
-    """Writes numbers as their squares, each group when it is allowed to."""
+    """Writes squares of numbers; each group waits for permission."""
 
     def __init__(self) -> None:
         self.groups: list[list[int]] = []
@@ -49,7 +49,7 @@ class Slow:
 def crowd(
     call: Callable[[int], int], slow: Slow, items: Sequence[int]
 ) -> Iterator[list[Future[int]]]:
-    """Hand in the first item, and the others while it is written."""
+    """Pass the first item, and the others while it is being written."""
     with ThreadPoolExecutor(len(items)) as threads:
         futures = [threads.submit(call, items[0])]
         try:
@@ -61,31 +61,31 @@ def crowd(
         yield futures
 
 
-def test_what_comes_during_a_write_shares_the_next_and_each_gets_its_own_result() -> None:
+def test_items_that_arrive_during_a_write_share_the_next_and_get_their_own_results() -> None:
     slow = Slow()
     with crowd(slow.commit, slow, [2, 4, 6, 8]) as futures:
         assert [future.result() for future in futures] == [4, 16, 36, 64]
     assert slow.groups == [[2], [4, 6, 8]]
 
 
-def test_one_alone_is_written_at_once_and_so_is_the_next() -> None:
+def test_an_item_that_arrives_alone_is_written_at_once() -> None:
     slow = Slow()
     slow.may_write.release(2)
     assert [slow.commit(2), slow.commit(4)] == [4, 16]
     assert slow.groups == [[2], [4]]
 
 
-def test_a_refused_group_is_written_one_by_one_and_only_the_guilty_is_told() -> None:
+def test_a_refused_group_is_written_one_by_one_and_only_the_refused_item_raises() -> None:
     slow = Slow()
     with crowd(slow.commit, slow, [2, 4, 5, 6]) as futures:
         wait(futures)
     assert [futures[n].result() for n in (0, 1, 3)] == [4, 16, 36]
-    with pytest.raises(Refusal) as told:
+    with pytest.raises(Refusal) as refused:
         futures[2].result()
-    assert told.value.args == (5,)
+    assert refused.value.args == (5,)
 
 
-def test_an_outage_is_told_to_all_and_the_next_goes_on() -> None:
+def test_an_outage_is_raised_and_the_next_write_succeeds() -> None:
     outage = OSError("gone")
     commit: GroupCommit[int, int] = GroupCommit(_failing(outage, times=1), refused=(Refusal,))
     with pytest.raises(OSError, match="gone"):
@@ -106,7 +106,7 @@ def _failing(error: Exception, *, times: int) -> Callable[[Sequence[int]], list[
 
 @contextmanager
 def barred() -> Iterator[ThreadPoolExecutor]:
-    """Keep what the threads submit from being written until the block is left."""
+    """Hold back what the threads submit until the block is left."""
     with ThreadPoolExecutor(MANY) as threads, psycopg.connect(database_url()) as bar:
         bar.execute("LOCK TABLE tasks_task IN SHARE MODE")
         yield threads
@@ -124,7 +124,7 @@ def submitted(threads: ThreadPoolExecutor, owner: User | None) -> Future[Task]:
 
 
 def wait_for_a_statement() -> None:
-    """Return when one of them has come to the bar."""
+    """Wait until one of the threads is held back."""
     waiting = (
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
         " AND wait_event_type = 'Lock' AND query LIKE '%%INSERT INTO tasks_task%%'"
@@ -133,7 +133,7 @@ def wait_for_a_statement() -> None:
 
 
 @in_the_database
-def test_many_that_submit_at_once_have_a_task_each_with_its_job_and_its_owner() -> None:
+def test_concurrent_submissions_have_a_task_each_with_its_job_and_its_owner() -> None:
     owners = [None, *(User.objects.create_user(f"owner {number}") for number in range(2))]
     with barred() as threads:
         futures = [submitted(threads, owners[n % 3]) for n in range(MANY)]
@@ -148,7 +148,7 @@ def test_many_that_submit_at_once_have_a_task_each_with_its_job_and_its_owner() 
 
 
 @in_the_database
-def test_each_submit_is_logged_by_the_thread_whose_request_it_was(caplog) -> None:
+def test_each_submission_is_logged_by_the_thread_of_its_request(caplog) -> None:
     caplog.set_level(logging.INFO, logger="tasks.transition")
     with barred() as threads:
         futures = [submitted(threads, None) for _ in range(MANY)]
@@ -158,7 +158,7 @@ def test_each_submit_is_logged_by_the_thread_whose_request_it_was(caplog) -> Non
 
 
 @in_the_database
-def test_one_whose_owner_is_gone_fails_alone() -> None:
+def test_a_submission_of_a_deleted_owner_fails_alone() -> None:
     owner, gone = User.objects.create_user("one"), User(pk=999_999)
     with barred() as threads:
         first = submitted(threads, owner)

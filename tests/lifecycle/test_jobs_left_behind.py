@@ -1,4 +1,4 @@
-"""Jobs that somebody holds while their task is cancelled or deleted, and then lets go of."""
+"""Jobs that another transaction locks while their task is cancelled or deleted."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 Verb = Callable[[Sequence[uuid.UUID]], int]
 
-# Where a verb stands that has committed, and waits for jobs.
+# True while a verb that has committed waits for locked jobs.
 DISCARDING = (
     "SELECT count(*) = 1 FROM pg_stat_activity WHERE datname = current_database()"
     " AND wait_event_type = 'Lock' AND query LIKE '-- discard:%'"
@@ -41,19 +41,19 @@ def _drop_beside(holder: psycopg.Connection, verb: Verb, ids: list[uuid.UUID]) -
     with ThreadPoolExecutor(1) as pool:
         dropping = pool.submit(drop)
         try:
-            wait_until(lambda: execute(DISCARDING) == [(True,)], what="it waits for the jobs")
+            wait_until(lambda: execute(DISCARDING) == [(True,)], what="the verb waits for the jobs")
         finally:
             holder.commit()
         return dropping.result(10)
 
 
 @both_verbs
-def test_a_claim_that_held_jobs_and_chose_others_leaves_none_without_a_task(verb):
+def test_a_claim_that_locked_more_jobs_than_it_took_leaves_none_without_a_task(verb):
     for number in range(20):
         make_task(attempt=number % 2)
-    wanted = {"worker": make_worker(), "queues": None, "limit": 5, "retry_share": 2, "low_share": 0}
+    params = {"worker": make_worker(), "queues": None, "limit": 5, "retry_share": 2, "low_share": 0}
     with psycopg.connect(database_url()) as holder:
-        rows = holder.execute(sql.CLAIM, {**wanted, "task_names": ["task:test.script"]})
+        rows = holder.execute(sql.CLAIM, {**params, "task_names": ["task:test.script"]})
         claimed = {row[0] for row in rows}
         others = set(Task.objects.values_list("id", flat=True)) - claimed
         assert _drop_beside(holder, verb, list(others)) == 15
@@ -62,7 +62,7 @@ def test_a_claim_that_held_jobs_and_chose_others_leaves_none_without_a_task(verb
 
 
 @both_verbs
-def test_a_job_that_was_being_staged_goes_with_its_task(verb):
+def test_a_job_that_is_being_staged_is_deleted_with_its_task(verb):
     task = make_task()
     execute("UPDATE procrastinate_jobs SET scheduled_at = now()")
     with psycopg.connect(database_url()) as holder:
@@ -72,7 +72,7 @@ def test_a_job_that_was_being_staged_goes_with_its_task(verb):
 
 
 @both_verbs
-def test_a_verb_that_is_rolled_back_leaves_the_job_that_was_held(verb):
+def test_a_verb_that_is_rolled_back_leaves_the_locked_job(verb):
     task = make_task()
     with psycopg.connect(database_url()) as holder:
         holder.execute("SELECT FROM procrastinate_jobs FOR UPDATE")

@@ -105,7 +105,7 @@ def test_a_task_that_ends_again_after_the_start_is_left(monkeypatch, status, err
         waiting.difference_update(ids)
         retried = lifecycle.retry_many(ids)
         assert retried == len(ids)
-        endings = [raised(one, kinds.get(one.kind), error) for one in claim(worker)]
+        endings = [raised(held, kinds.get(held.kind), error) for held in claim(worker)]
         assert finish(*endings) == retried
         assert matching.filter(attempt=2).count() == 3 - len(waiting)
         return retried
@@ -137,7 +137,7 @@ def test_tasks_that_another_transaction_holds_are_left_and_not_waited_for(monkey
 
 @pytest.mark.django_db(transaction=True)
 @both_verbs
-def test_two_that_move_the_same_tasks_at_once_move_each_task_once(monkeypatch, verb):
+def test_two_callers_that_move_the_same_tasks_at_once_move_each_task_once(monkeypatch, verb):
     monkeypatch.setattr("tasks.lifecycle.verbs.MATCHING_CHUNK", 2)
     make_failures(20)
     both_hold_a_chunk = Barrier(2, timeout=30)
@@ -156,8 +156,8 @@ def test_two_that_move_the_same_tasks_at_once_move_each_task_once(monkeypatch, v
             connection.close()
 
     with ThreadPoolExecutor(2) as pool:
-        moved = [pool.submit(move) for _ in range(2)]
-        counts = [one.result(30) for one in moved]
+        futures = [pool.submit(move) for _ in range(2)]
+        counts = [future.result(30) for future in futures]
     assert sum(counts) == 20
     assert min(counts) >= 2
     assert not failures().exists()

@@ -15,7 +15,7 @@ from tests.queue_rows import execute
 pytestmark = pytest.mark.django_db
 
 
-def test_what_ended_before_its_retention_goes_with_its_history(settings):
+def test_tasks_past_their_retention_are_deleted_with_their_history(settings):
     settings.RETENTION_COMPLETED_DAYS, settings.RETENTION_FAILED_DAYS = 30, 90
     ended = timezone.now() - dt.timedelta(days=60)
     for status in (Status.COMPLETED, Status.CANCELLED, Status.FAILED):
@@ -39,7 +39,7 @@ def test_pruning_goes_on_until_nothing_is_left(monkeypatch, settings):
     assert lifecycle.prune() == 5
 
 
-def test_what_reaches_its_age_after_the_start_is_left(monkeypatch, settings):
+def test_tasks_that_reach_their_retention_after_the_start_are_left(monkeypatch, settings):
     monkeypatch.setattr("tasks.lifecycle.verbs.PRUNE_LIMIT", 1)
     settings.RETENTION_COMPLETED_DAYS = settings.RETENTION_FAILED_DAYS = 0
     make_task(Status.COMPLETED)
@@ -47,7 +47,7 @@ def test_what_reaches_its_age_after_the_start_is_left(monkeypatch, settings):
     pruned = []
     for batch in lifecycle.prune_batches():
         pruned.append(batch)
-        assert len(pruned) <= 2, "what has ended since the start is deleted"
+        assert len(pruned) <= 2, "tasks that ended since the start are deleted"
         make_task(Status.COMPLETED)
         make_task(Status.FAILED)
     assert pruned == [1, 1]
@@ -64,7 +64,7 @@ def test_the_index_on_the_end_finds_old_tasks_among_many_that_are_kept():
     assert any("Bitmap Index Scan on task_finished_brin" in line for (line,) in plan)
 
 
-def test_the_command_says_how_many_it_deleted(settings):
+def test_the_command_prints_how_many_tasks_it_deleted(settings):
     settings.RETENTION_COMPLETED_DAYS = 30
     for days in (29, 31, 32):
         make_task(Status.COMPLETED, finished_at=timezone.now() - dt.timedelta(days=days))

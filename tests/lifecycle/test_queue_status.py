@@ -14,9 +14,9 @@ pytestmark = pytest.mark.django_db
 
 
 def queue_status(*arguments: str) -> str:
-    said = StringIO()
-    call_command("queue_status", *arguments, stdout=said, no_color=True)
-    return said.getvalue()
+    output = StringIO()
+    call_command("queue_status", *arguments, stdout=output, no_color=True)
+    return output.getvalue()
 
 
 def test_lanes_statuses_queues_and_workers_are_shown_as_tables():
@@ -33,11 +33,11 @@ def test_lanes_statuses_queues_and_workers_are_shown_as_tables():
     assert ["host:1", "alive", "0", "/", "4", "0", "0", "all"] in lines
 
 
-def test_no_worker_is_told_as_such():
+def test_without_workers_the_table_shows_none():
     assert "none" in queue_status()
 
 
-def test_programs_get_json():
+def test_the_option_json_prints_json():
     make_worker("host:1")
     make_task(Status.PENDING)
     document = orjson.loads(queue_status("--json"))

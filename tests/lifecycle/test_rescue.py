@@ -20,7 +20,7 @@ from tests.waiting import wait_until
 pytestmark = pytest.mark.django_db
 
 
-def test_the_tasks_of_a_silent_worker_wait_again():
+def test_the_tasks_of_a_dead_worker_wait_again():
     task = make_task(Status.PROCESSING, worker_id=make_worker("dead:1", silent_for=16))
     job = task.job_id
     assert lifecycle.rescue() == 1
@@ -28,13 +28,13 @@ def test_the_tasks_of_a_silent_worker_wait_again():
     assert (task.status, task.attempt, task.worker_id) == (Status.PENDING, 0, None)
     assert (task.losses, task.claim_number) == (1, 1)
     # The same job again: the task keeps its place in the queue.
-    assert [(one.id, one.status) for one in jobs()] == [(job, "todo")]
+    assert [(row.id, row.status) for row in jobs()] == [(job, "todo")]
     assert task.job_id == job
     (attempt,) = task.attempts.all()
     assert (attempt.outcome, attempt.worker) == (Outcome.LOST, "dead:1")
 
 
-def test_the_command_says_how_many_it_rescued():
+def test_the_command_prints_how_many_tasks_it_rescued():
     dead = make_worker("dead:1", silent_for=16)
     lost = {make_task(Status.PROCESSING, worker_id=dead).pk for _ in range(2)}
     running = make_task(Status.PROCESSING)
@@ -45,7 +45,7 @@ def test_the_command_says_how_many_it_rescued():
     assert Task.objects.get(status=Status.PROCESSING) == running
 
 
-def test_a_rescued_task_without_its_job_gets_one_again():
+def test_a_rescued_task_without_its_job_gets_a_new_one():
     task = make_task(Status.PROCESSING, worker_id=make_worker(silent_for=16))
     execute("DELETE FROM procrastinate_jobs")
     assert lifecycle.rescue() == 1
@@ -61,18 +61,18 @@ def test_a_living_worker_keeps_its_tasks_however_long_they_take():
 def test_a_clock_set_forward_takes_no_tasks_from_a_worker_that_was_seen_to_renew():
     worker = make_worker(silent_for=600)
     make_task(Status.PROCESSING, worker_id=worker)
-    assert lifecycle.rescue(steady=False) == 0
-    assert lifecycle.rescue([worker], steady=False) == 1
+    assert lifecycle.rescue(clock_is_steady=False) == 0
+    assert lifecycle.rescue([worker], clock_is_steady=False) == 1
 
 
-def test_a_clock_set_back_does_not_keep_the_tasks_of_a_worker_that_was_seen_to_be_silent():
+def test_a_clock_set_back_does_not_keep_the_tasks_of_a_worker_that_missed_a_renewal():
     worker = make_worker(silent_for=-600)
     make_task(Status.PROCESSING, worker_id=worker)
     assert lifecycle.rescue() == 0
     assert lifecycle.rescue([worker]) == 1
 
 
-def test_a_watch_tells_the_silent_from_those_that_renew(settings):
+def test_a_watch_returns_the_workers_that_missed_a_renewal(settings):
     settings.HEARTBEAT_SECONDS = 0.2
     silent, alive = make_worker("silent:1"), make_worker("alive:1")
     observer = HeartbeatObserver()
@@ -94,7 +94,7 @@ def test_a_watch_notices_a_clock_that_was_set(monkeypatch):
     assert not observer.is_steady()
 
 
-def test_a_worker_whose_row_is_gone_has_lost_its_tasks():
+def test_the_tasks_of_a_worker_without_a_row_are_rescued():
     make_task(Status.PROCESSING, worker_id=make_worker())
     Worker.objects.all().delete()
     assert lifecycle.rescue() == 1
@@ -107,7 +107,7 @@ def test_a_task_that_keeps_losing_its_worker_fails_in_the_end():
     assert (task.status, task.error["type"], jobs()) == (Status.FAILED, "WorkerLost", [])
 
 
-def test_a_lost_task_that_should_stop_is_cancelled():
+def test_a_lost_task_with_a_cancel_request_is_cancelled():
     make_task(Status.PROCESSING, worker_id=make_worker(silent_for=60), cancel_requested=True)
     lifecycle.rescue()
     assert Task.objects.get().status == Status.CANCELLED
@@ -126,7 +126,7 @@ def test_one_rescuer_works_at_a_time():
     assert lifecycle.rescue() == 1
 
 
-def test_a_waiting_task_without_its_job_gets_one_again():
+def test_a_waiting_task_without_its_job_gets_a_new_one():
     task = make_task(scheduled_at=timezone.now() + dt.timedelta(hours=1))
     execute("DELETE FROM procrastinate_jobs")
     assert lifecycle.reconcile() == (1, 0)
@@ -134,7 +134,7 @@ def test_a_waiting_task_without_its_job_gets_one_again():
     assert lifecycle.reconcile() == (0, 0)
 
 
-def test_a_job_that_no_living_task_names_goes():
+def test_a_job_that_no_task_names_is_deleted():
     task = make_task()
     execute("UPDATE tasks_task SET job_id = nextval('procrastinate_jobs_id_seq')")
     assert lifecycle.reconcile() == (1, 1)
@@ -142,12 +142,12 @@ def test_a_job_that_no_living_task_names_goes():
     assert len(jobs()) == 1
 
 
-def test_jobs_of_other_applications_are_not_touched():
+def test_reconciling_leaves_the_jobs_of_other_applications():
     execute("INSERT INTO procrastinate_jobs (queue_name, task_name) VALUES ('q', 'theirs')")
     assert lifecycle.reconcile() == (0, 0)
 
 
-def test_long_dead_workers_are_forgotten_unless_they_hold_something():
+def test_long_dead_workers_are_forgotten_unless_they_hold_a_task():
     make_worker(silent_for=3600)
     holding = make_worker(silent_for=3600)
     alive = make_worker()

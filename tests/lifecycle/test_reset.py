@@ -30,7 +30,7 @@ def make_everything() -> None:
     lifecycle.pause_queue("default")
 
 
-def test_without_confirmation_it_shows_what_is_there_and_deletes_nothing() -> None:
+def test_a_reset_without_confirmation_shows_counts_and_deletes_nothing() -> None:
     make_everything()
     shown = reset()
     for line in (
@@ -45,7 +45,7 @@ def test_without_confirmation_it_shows_what_is_there_and_deletes_nothing() -> No
     assert Task.objects.count() == 5
 
 
-def test_with_confirmation_it_deletes_all_work() -> None:
+def test_a_reset_with_confirmation_deletes_all_work() -> None:
     make_everything()
     make_worker()
     assert "0  tasks PENDING" in reset("--confirm").partition("deleted")[2]
@@ -57,7 +57,7 @@ def test_with_confirmation_it_deletes_all_work() -> None:
     assert Task.objects.count() == 1
 
 
-def test_a_worker_that_runs_a_task_meanwhile_writes_nothing() -> None:
+def test_a_worker_that_runs_a_task_during_a_reset_writes_nothing() -> None:
     tasks.submit("test.script")
     (claimed,) = claim(make_worker())
     lifecycle.reset()
@@ -65,7 +65,7 @@ def test_a_worker_that_runs_a_task_meanwhile_writes_nothing() -> None:
     assert (Task.objects.count(), jobs()) == (0, [])
 
 
-def test_the_jobs_of_other_applications_stay() -> None:
+def test_a_reset_keeps_the_jobs_of_other_applications() -> None:
     execute(
         "INSERT INTO procrastinate_jobs (queue_name, task_name, args)"
         " VALUES ('mail', 'shop.mail', '{}')"

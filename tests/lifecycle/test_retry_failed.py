@@ -43,21 +43,21 @@ def test_every_failed_task_is_queued_again_and_no_other(monkeypatch):
 
 
 @pytest.mark.parametrize("option", ["--kind=test.sum", "--queue=other"])
-def test_only_those_of_one_kind_or_queue_are_queued_again(option):
+def test_only_failed_tasks_of_the_given_kind_or_queue_are_queued_again(option):
     make_task(Status.FAILED)
     make_task(Status.FAILED, kind="test.sum", queue="other")
     assert retry_failed(option) == "1 tasks queued again\n"
     assert statuses() == {"test.script": Status.FAILED, "test.sum": Status.PENDING}
 
 
-def test_a_kind_and_a_queue_together_narrow_it_further():
+def test_a_task_must_match_both_a_given_kind_and_a_given_queue():
     make_task(Status.FAILED)
     make_task(Status.FAILED, kind="test.sum", queue="other")
     assert retry_failed("--kind=test.script", "--queue=other") == "0 tasks queued again\n"
 
 
 @pytest.mark.django_db(transaction=True)
-def test_each_task_is_retried_once_though_it_fails_again_at_once(monkeypatch, worker):
+def test_a_task_that_fails_again_at_once_is_retried_once(monkeypatch, worker):
     monkeypatch.setattr("tasks.lifecycle.verbs.MATCHING_CHUNK", 2)
     for _ in range(5):
         make_task(Status.FAILED, input={"do": "fatal"})
@@ -71,7 +71,7 @@ def test_each_task_is_retried_once_though_it_fails_again_at_once(monkeypatch, wo
         if "FOR UPDATE" in statement and "SKIP LOCKED" in statement:
             chunks += 1
             assert chunks <= 3, "tasks that failed again are retried again"
-            wait_until(is_idle, what="what was retried has failed again")
+            wait_until(is_idle, what="the retried tasks have failed again")
         return execute(statement, *arguments)
 
     with connection.execute_wrapper(fail_again_before_each_chunk):

@@ -16,33 +16,33 @@ from tests.waiting import wait_until
 
 pytestmark = pytest.mark.django_db
 
-WANTED: dict[str, Any] = {"kind": "test.script", "input": {"do": "return"}, "cron": "*/5 * * * *"}
+FIELDS: dict[str, Any] = {"kind": "test.script", "input": {"do": "return"}, "cron": "*/5 * * * *"}
 FIRERS = 4
 
 
 @pytest.fixture(autouse=True)
 def _no_schedules(db: None) -> None:
-    """Forget those that an installation begins with."""
+    """Delete the schedules that an installation begins with."""
     Schedule.objects.all().delete()
 
 
-def make_due(ago: dt.timedelta = dt.timedelta(seconds=1), **wanted: Any) -> Schedule:
-    """Make a schedule whose tick was so long ago."""
-    schedule = schedules.create(**{"name": "nightly", **WANTED, **wanted})
+def make_due(ago: dt.timedelta = dt.timedelta(seconds=1), **fields: Any) -> Schedule:
+    """Create a schedule that has been due for so long."""
+    schedule = schedules.create(**{"name": "nightly", **FIELDS, **fields})
     schedule.next_at = timezone.now() - ago
     schedule.save()
     return schedule
 
 
-def refused(**wanted: Any) -> set[str]:
+def refused(**fields: Any) -> set[str]:
     """Return the fields for which a schedule is refused."""
     with pytest.raises(InvalidInput) as caught:
-        schedules.create(**{"name": "nightly", **WANTED, **wanted})
+        schedules.create(**{"name": "nightly", **FIELDS, **fields})
     return {error.field for error in caught.value.errors}
 
 
 def fire_at_once(count: int) -> list[int]:
-    """Fire from several threads, each with a connection of its own, in the same moment."""
+    """Fire from several threads at once, each with its own connection."""
     fired: list[int] = []
     start = threading.Barrier(count)
 
@@ -72,7 +72,7 @@ def test_a_tick_fires_once_however_many_fire_at_once():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_firer_that_dies_before_its_commit_fires_nothing_and_the_next_one_does():
+def test_a_tick_that_is_rolled_back_before_its_commit_fires_later():
     due = make_due()
     with transaction.atomic():
         assert schedules.fire_due() == 1
@@ -84,7 +84,7 @@ def test_a_firer_that_dies_before_its_commit_fires_nothing_and_the_next_one_does
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_tick_in_anothers_hands_is_left_to_it():
+def test_a_tick_that_another_transaction_is_firing_is_left_to_it():
     make_due()
     with transaction.atomic():
         assert schedules.fire_due() == 1
@@ -92,7 +92,7 @@ def test_a_tick_in_anothers_hands_is_left_to_it():
     assert Task.objects.count() == 1
 
 
-def test_a_tick_that_fired_is_told_by_the_task_and_the_schedule():
+def test_a_fired_tick_is_recorded_in_the_task_and_the_schedule():
     due = make_due(queue="nights", owner=None)
     assert schedules.fire_due() == 1
     task = Task.objects.get()
@@ -104,13 +104,13 @@ def test_a_tick_that_fired_is_told_by_the_task_and_the_schedule():
     assert dt.timedelta() < fired.next_at - timezone.now() <= dt.timedelta(minutes=5)
 
 
-def test_the_task_is_the_owners(user):
+def test_the_task_of_a_schedule_belongs_to_its_owner(user):
     make_due(owner=user)
     schedules.fire_due()
     assert Task.objects.get().owner == user
 
 
-def test_ticks_that_nobody_was_there_for_fire_once():
+def test_missed_ticks_fire_once():
     make_due(dt.timedelta(days=3))
     assert schedules.fire_due() == 1
     assert schedules.fire_due() == 0
@@ -118,20 +118,20 @@ def test_ticks_that_nobody_was_there_for_fire_once():
     assert Schedule.objects.get().next_at > timezone.now()
 
 
-def test_what_is_not_due_does_not_fire():
-    schedules.create(name="nightly", **WANTED)
+def test_a_schedule_that_is_not_due_does_not_fire():
+    schedules.create(name="nightly", **FIELDS)
     assert schedules.fire_due() == 0
     assert 0 < schedules.seconds_until_next() <= 300
 
 
-def test_what_is_off_does_not_fire():
-    off = schedules.create(name="nightly", **WANTED, enabled=False)
+def test_a_disabled_schedule_does_not_fire():
+    off = schedules.create(name="nightly", **FIELDS, enabled=False)
     assert off.next_at is None
     assert schedules.fire_due() == 0
     assert schedules.seconds_until_next() is None
 
 
-def test_what_is_switched_off_when_due_does_not_fire_and_misses_nothing_later():
+def test_a_schedule_that_is_disabled_when_due_does_not_fire_when_enabled_again():
     off = schedules.change(make_due(), enabled=False)
     assert schedules.fire_due() == 0
     on = schedules.change(off, enabled=True)
@@ -139,7 +139,7 @@ def test_what_is_switched_off_when_due_does_not_fire_and_misses_nothing_later():
     assert schedules.fire_due() == 0
 
 
-def test_switching_on_what_is_on_skips_no_tick():
+def test_enabling_an_enabled_schedule_skips_no_tick():
     schedules.change(make_due(), enabled=True, name="renamed")
     assert schedules.fire_due() == 1
 
@@ -153,7 +153,7 @@ def test_a_schedule_of_a_kind_unknown_here_is_left_to_others():
     assert schedules.fire_due() == 1
 
 
-def test_a_schedule_gone_wrong_is_told_and_stops_no_other():
+def test_an_invalid_schedule_records_its_error_and_stops_no_other():
     bad, lost = make_due(dt.timedelta(hours=1)), make_due(dt.timedelta(hours=1), name="lost")
     Schedule.objects.filter(pk=bad.pk).update(queue="not a name")
     Schedule.objects.filter(pk=lost.pk).update(timezone="Mars/Base")
@@ -170,7 +170,7 @@ def test_a_schedule_gone_wrong_is_told_and_stops_no_other():
 
 
 def test_a_schedule_that_is_run_by_hand_keeps_its_tick():
-    schedule = schedules.create(name="nightly", **WANTED)
+    schedule = schedules.create(name="nightly", **FIELDS)
     task = schedules.run_now(schedule)
     assert task.metadata == {"schedule": "nightly"}
     stored = Schedule.objects.get()
@@ -179,16 +179,16 @@ def test_a_schedule_that_is_run_by_hand_keeps_its_tick():
     assert schedules.run_now(off).id != task.id
 
 
-def test_running_what_cannot_be_submitted_is_refused():
-    schedule = schedules.create(name="nightly", **WANTED)
+def test_running_a_schedule_of_an_unknown_kind_is_refused():
+    schedule = schedules.create(name="nightly", **FIELDS)
     Schedule.objects.update(kind="of.yesterday")
     with pytest.raises(UnknownKind):
         schedules.run_now(schedule)
     assert Schedule.objects.get().last_task_id is None
 
 
-def test_a_change_of_the_clock_moves_the_next_tick():
-    schedule = schedules.create(name="nightly", **WANTED)
+def test_a_change_of_cron_or_timezone_moves_the_next_tick():
+    schedule = schedules.create(name="nightly", **FIELDS)
     changed = schedules.change(schedule, cron="30 4 1 1 *", timezone="Asia/Tokyo", queue="nights")
     # Half past four in Tokyo is half past seven in the evening in London.
     assert (changed.next_at.month, changed.next_at.day) == (12, 31)
@@ -196,7 +196,7 @@ def test_a_change_of_the_clock_moves_the_next_tick():
     assert schedules.change(changed, queue=None).queue == ""
 
 
-def test_what_cannot_be_a_schedule_is_refused_by_field():
+def test_an_invalid_schedule_is_refused_by_field():
     assert refused(cron="every day") == {"cron"}
     assert refused(cron="61 3 * * *", timezone="Mars/Base") == {"cron", "timezone"}
     assert refused(cron="0 0 3 * * *") == {"cron"}
@@ -208,16 +208,16 @@ def test_what_cannot_be_a_schedule_is_refused_by_field():
     assert not Schedule.objects.exists()
 
 
-def test_a_name_is_given_once():
-    schedules.create(name="nightly", **WANTED)
-    other = schedules.create(name="other", **WANTED)
+def test_two_schedules_cannot_have_the_same_name():
+    schedules.create(name="nightly", **FIELDS)
+    other = schedules.create(name="other", **FIELDS)
     assert refused() == {"name"}
     with pytest.raises(InvalidInput):
         schedules.change(other, name="nightly")
 
 
-def test_what_is_off_may_stay_wrong_until_it_is_switched_on():
-    schedule = schedules.create(name="nightly", **WANTED)
+def test_a_disabled_schedule_may_stay_invalid_until_it_is_enabled():
+    schedule = schedules.create(name="nightly", **FIELDS)
     Schedule.objects.update(kind="of.yesterday")
     off = schedules.change(schedule, enabled=False, name="renamed")
     with pytest.raises(InvalidInput) as caught:
@@ -238,13 +238,13 @@ def test_a_removed_schedule_is_gone_and_its_tasks_stay():
         schedules.change(due, name="other")
 
 
-def test_an_account_with_schedules_is_not_deleted_by_the_way(user):
-    schedules.create(name="nightly", **WANTED, owner=user)
+def test_an_account_with_schedules_cannot_be_deleted(user):
+    schedules.create(name="nightly", **FIELDS, owner=user)
     with pytest.raises(IntegrityError, match="protected"):
         user.delete()
 
 
-def test_a_worker_fires_what_is_due(worker, transactional_db):
+def test_a_worker_fires_a_due_schedule(worker, transactional_db):
     make_due(dt.timedelta(minutes=10))
     worker()
     task = wait_until(Task.objects.first, what="the schedule fired")

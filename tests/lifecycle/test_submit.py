@@ -38,7 +38,7 @@ def test_a_submit_that_rolls_back_leaves_neither_task_nor_job():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_nothing_is_seen_before_the_commit_and_both_after():
+def test_task_and_job_are_visible_only_after_the_commit():
     with transaction.atomic():
         tasks.submit("test.script")
         with closing(connection.copy()) as other, other.cursor() as cursor:
@@ -87,13 +87,13 @@ def test_options_out_of_bounds_are_refused_by_name(options, field):
     assert not Task.objects.exists()
 
 
-def test_many_are_submitted_as_one_batch_in_order():
+def test_many_submissions_become_one_batch_in_order():
     submissions = [prepare("test.script", {"value": n}) for n in range(50)]
     batch = lifecycle.submit_many(submissions)
     assert batch.total == 50
-    assert batch.task_ids() == [one.id for one in submissions]
+    assert batch.task_ids() == [submission.id for submission in submissions]
     by_id = {task.id: task for task in Task.objects.all()}
-    assert [by_id[one.id].input["value"] for one in submissions] == list(range(50))
+    assert [by_id[submission.id].input["value"] for submission in submissions] == list(range(50))
     assert all(job_of(task).task_id == str(task.id) for task in by_id.values())
 
 
@@ -108,5 +108,5 @@ def test_a_batch_is_all_or_nothing():
 
 
 def test_an_option_that_does_not_exist_is_a_type_error():
-    with pytest.raises(TypeError, match=r"no option id, prioritty\."):
+    with pytest.raises(TypeError, match=r"Unknown submission option: id, prioritty\."):
         tasks.submit("test.script", prioritty=3, id=None)  # type: ignore[call-arg]

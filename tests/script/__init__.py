@@ -1,1 +1,1 @@
-"""An app of a stranger's, added by EXTRA_APPS: one programmable kind drives every outcome."""
+"""An app of another project, added by EXTRA_APPS: one programmable kind drives every outcome."""

@@ -20,7 +20,7 @@ POLICIES = {
 def unlucky(input: dict[str, Any], context: Context) -> dict[str, Any]:
     """Fail until the last attempt."""
     if context.attempt < input["attempts"]:
-        raise ConnectionError("what is outside is away")
+        raise ConnectionError("the service is down")
     return {}
 
 
@@ -30,14 +30,14 @@ for name, policy in POLICIES.items():
 
 @kind("test.pause")
 def pause(input: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Take as long as told."""
+    """Sleep for the given seconds."""
     time.sleep(input["seconds"])
     return {}
 
 
 @kind("test.hold")
 def hold(input: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Write one row, then run until a file appears, by a wait that a faked clock leaves alone."""
+    """Write one row, then wait until a file appears; a faked clock does not affect the wait."""
     Effect.objects.create(task_id=context.task_id, attempt=context.attempt)
     never = threading.Event()
     for _ in range(3_000):

@@ -44,7 +44,7 @@ def crash_point(input: dict[str, Any], context: Context) -> dict[str, Any]:
     time_limit=4,
 )
 def harm(input: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Note that it ran, then do what would take the worker down."""
+    """Record the run, then do what would take the worker down."""
     Effect.objects.create(task_id=context.task_id, attempt=context.attempt)
     match input["do"]:
         case "exit":
@@ -60,7 +60,7 @@ def harm(input: dict[str, Any], context: Context) -> dict[str, Any]:
         case "regex":
             re.match(r"(a+)+b", "a" * 60)
         case "sum":
-            # No signal handler of Python's runs before it is over.
+            # Python runs no signal handler before it is over.
             return {"sum": sum(range(10**12))}
         case "grandchildren":
             _leave_grandchildren(Path(input["file"]), own_session=input.get("own session", False))
@@ -74,7 +74,7 @@ def harm(input: dict[str, Any], context: Context) -> dict[str, Any]:
 
 @kind("test.mute", retry=RetryPolicy(max_retries=0), soft_time_limit=2, time_limit=4)
 def mute(input: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Compute in C for ever, in a thread of the worker: none of its threads runs any more."""
+    """Compute in C without end, in a thread of the worker: no other thread can run."""
     Effect.objects.create(task_id=context.task_id, attempt=context.attempt)
     return {"sum": sum(range(10**12))}
 
@@ -90,14 +90,14 @@ def _die_once(scratch: Path, here: bool) -> None:
 
 
 def _eat_memory() -> None:
-    """Take a little more again and again, as a leak does."""
+    """Allocate more and more, as a leak does."""
     eaten = []
     for _ in range(BITES):
-        eaten.append(bytearray(BITE))  # noqa: PERF401 it is the growing that matters
+        eaten.append(bytearray(BITE))  # noqa: PERF401 memory must grow step by step
 
 
 def _open_files() -> None:
-    """Open files until none may be opened."""
+    """Open files until the limit is reached."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(OPEN_FILES, most), most))
     opened = []
@@ -106,6 +106,8 @@ def _open_files() -> None:
 
 
 def _leave_grandchildren(file: Path, *, own_session: bool) -> None:
-    started = [subprocess.Popen(["sleep", "600"], start_new_session=own_session) for _ in range(3)]
-    file.write_text(" ".join(str(one.pid) for one in started))
+    processes = [
+        subprocess.Popen(["sleep", "600"], start_new_session=own_session) for _ in range(3)
+    ]
+    file.write_text(" ".join(str(process.pid) for process in processes))
     time.sleep(60)

@@ -18,7 +18,7 @@ from tasks.kinds import (
     SoftTimeLimitExceeded,
     kind,
 )
-from tests.script import delivery, harm  # noqa: F401 their kinds are found with ours
+from tests.script import delivery, harm  # noqa: F401 registers their kinds
 from tests.script.models import Effect
 
 
@@ -30,7 +30,7 @@ def script(input: dict[str, Any], context: Context) -> dict[str, Any]:
         case "return":
             return {"echo": input.get("value")}
         case "raise":
-            raise ValueError(input.get("message", "as told"))
+            raise ValueError(input.get("message", "as requested"))
         case "raise once" if first:
             raise ValueError("the first attempt fails")
         case "fatal":
@@ -103,7 +103,7 @@ def overdue(input: dict[str, Any], context: Context) -> dict[str, Any]:
     time_limit=2,
 )
 def isolated(input: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Do in a process of its own what would harm the worker."""
+    """Do what would harm the worker, in a separate process."""
     match input["do"]:
         case "tell pid":
             return {"pid": os.getpid()}
@@ -114,7 +114,7 @@ def isolated(input: dict[str, Any], context: Context) -> dict[str, Any]:
         case "eat memory":
             return {"eaten": len(bytearray(2**30))}
         case "hold the GIL":
-            # One long operation in C: no signal handler of Python's runs before it is over.
+            # One long operation in C: Python runs no signal handler before it is over.
             return {"sum": sum(range(10**12))}
         case "clean up":
             try:
@@ -139,7 +139,7 @@ def isolated(input: dict[str, Any], context: Context) -> dict[str, Any]:
 
 @kind("test.isolated_effect", isolation="process", transactional=True)
 def isolated_effect(input: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Write one row in a process of its own, committed with the finish."""
+    """Write one row in a separate process, committed with the finish."""
     Effect.objects.create(task_id=context.task_id, attempt=context.attempt)
     match input.get("do"):
         case "die":
@@ -161,11 +161,11 @@ def _wait_for(context: Context, name: str, *, heed: bool, within: float = 60) ->
 
 
 def _leave_daemons(file: Path) -> None:
-    """Start what leaves group, session and parent, as daemons do, and starts something itself."""
+    """Start processes that leave group, session and parent, as daemons do, and start children."""
     script = "sleep 600 & echo $! $$ >> $0; wait"
     for number in range(2):
-        told = file.with_suffix(f".{number}")
-        daemon = f'setsid sh -c "$0" {told} & exit'
+        pids = file.with_suffix(f".{number}")
+        daemon = f'setsid sh -c "$0" {pids} & exit'
         subprocess.run(["sh", "-c", daemon, script], check=True)
     file.touch()
 

@@ -4,7 +4,7 @@ from django.db import models
 
 
 class Effect(models.Model):
-    """What a handler did to the world; no unique key, so that doubles are seen."""
+    """An effect of a handler; no unique key, so that duplicates can be counted."""
 
     task_id = models.UUIDField()
     attempt = models.IntegerField()
