@@ -81,7 +81,7 @@ def _enqueue_one(submission: Submission, *, owner_id: int | None) -> sql.Row | N
     if submission.idempotency_key is None and connection.get_autocommit():
         rows = [_submit_in_group(new)]
     else:
-        # The caller commits, or it may wait for a request with the same key: no group may wait too.
+        # The caller commits, or this may wait for a request with the same key; others must not wait.
         rows = insert([new])
     if not rows:
         return None

@@ -47,7 +47,7 @@ DELETE_JOB = """
 class TaskLives(RuleBasedStateMachine):
     """A few tasks, two workers, and what each move must have done to every task.
 
-    An example is held transaction that is rolled back; the clock is moved by rewriting times.
+    An example is one transaction that is rolled back; the clock is moved by rewriting times.
     """
 
     ids = Bundle("ids")
@@ -123,7 +123,7 @@ class TaskLives(RuleBasedStateMachine):
 
     @rule(held=claims, how=st.sampled_from(sorted(ENDINGS)), by_handler=st.booleans())
     def finish(self, held: Claim, how: str, by_handler: bool) -> None:
-        """End an attempt; often held whose claim was lost long ago."""
+        """End an attempt; often with a claim that was lost long ago."""
         task = self.known.get(held.id)
         owned = bool(task and task.is_held_by(held))
         end = _finish_in_transaction if by_handler else finish
@@ -160,7 +160,7 @@ class TaskLives(RuleBasedStateMachine):
 
     @rule(which=WORKERS, how=st.sampled_from(["freezes", "dies", "leaves"]))
     def lose_a_worker(self, which: int, how: str) -> None:
-        """Let a worker miss its renewals while it holds tasks; a frozen held goes on later."""
+        """Let a worker miss its renewals while it holds tasks; a frozen one goes on later."""
         worker = self.workers[which]
         if how == "leaves":
             execute(sql.DEREGISTER, {"workers": [worker]})

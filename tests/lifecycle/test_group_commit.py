@@ -153,7 +153,7 @@ def test_each_submission_is_logged_by_the_thread_of_its_request(caplog) -> None:
     with barred() as threads:
         futures = [submitted(threads, None) for _ in range(MANY)]
         wait_for_a_statement()
-    logged = {one.__dict__["task_id"]: one.threadName for one in caplog.records}
+    logged = {record.__dict__["task_id"]: record.threadName for record in caplog.records}
     assert logged == {str(future.result().id): future.result().metadata["in"] for future in futures}
 
 

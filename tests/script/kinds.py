@@ -38,7 +38,7 @@ def script(input: dict[str, Any], context: Context) -> dict[str, Any]:
         case "retry once" if first:
             raise Retry(0.05)
         case "cancel":
-            raise Cancel("no longer wanted")
+            raise Cancel("no longer needed")
         case "snooze until":
             if not Path(input["file"]).exists():
                 raise Snooze(0.05)
