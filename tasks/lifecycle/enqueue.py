@@ -81,7 +81,7 @@ def _enqueue_one(submission: Submission, *, owner_id: int | None) -> sql.Row | N
     if submission.idempotency_key is None and connection.get_autocommit():
         rows = [_submit_in_group(new)]
     else:
-        # The caller commits, or this may wait for a request with the same key; others must not wait.
+        # The caller commits, or this waits for a request with the same key, alone: no group waits.
         rows = insert([new])
     if not rows:
         return None
