@@ -1,4 +1,4 @@
-"""Users and groups, in the console's look."""
+"""Users and groups, styled like the console."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 
 
 class UserAdmin(StockUserAdmin, ModelAdmin):  # type: ignore[type-arg,misc]
-    """Who may sign in and call the API."""
+    """Users who may log in and call the API."""
 
     form = UserChangeForm
     add_form = UserCreationForm
@@ -18,4 +18,4 @@ class UserAdmin(StockUserAdmin, ModelAdmin):  # type: ignore[type-arg,misc]
 
 
 class GroupAdmin(StockGroupAdmin, ModelAdmin):  # type: ignore[misc]
-    """Roles: operators and viewers come with the console."""
+    """Groups; a migration creates operators and viewers."""

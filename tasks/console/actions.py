@@ -1,4 +1,4 @@
-"""What an operator can do to tasks: the verbs of the engine, with their words and audit."""
+"""Actions on tasks: retry, cancel and delete, with their labels and audit entries."""
 
 from __future__ import annotations
 
@@ -17,92 +17,90 @@ from tasks.models.task import RETRYABLE
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verb:
-    """A verb: the statuses it applies to, and how the console speaks of it."""
+class Action:
+    """An action: its lifecycle verb, the statuses it applies to, and its texts."""
 
     name: str
     label: str
-    done: str
-    refused: str
+    participle: str
+    refusal: str
     statuses: tuple[Status, ...]
     run: Callable[[Sequence[uuid.UUID]], int]
     flag: int = CHANGE
 
     def applies_to(self, task: Task) -> bool:
-        """Say whether a task's status allows the verb."""
+        """Return whether a task's status allows the action."""
         return task.status in self.statuses
 
 
-RETRY = Verb(
+RETRY = Action(
     name="retry",
     label="Retry",
-    done="queued again",
-    refused="had neither failed nor been cancelled",
+    participle="queued again",
+    refusal="neither failed nor cancelled",
     statuses=RETRYABLE,
     run=lifecycle.retry_many,
 )
-CANCEL = Verb(
+CANCEL = Action(
     name="cancel",
     label="Cancel",
-    done="cancelled",
-    refused="had ended",
+    participle="cancelled",
+    refusal="already finished",
     statuses=(Status.PENDING, Status.PROCESSING),
     run=lifecycle.cancel_many,
 )
-DELETE = Verb(
+DELETE = Action(
     name="delete",
     label="Delete",
-    done="deleted",
-    refused="being processed",
+    participle="deleted",
+    refusal="still processing",
     statuses=(Status.PENDING, Status.COMPLETED, Status.FAILED, Status.CANCELLED),
     run=lifecycle.delete_many,
     flag=DELETION,
 )
-VERBS = {verb.name: verb for verb in (RETRY, CANCEL, DELETE)}
+ACTIONS = {action.name: action for action in (RETRY, CANCEL, DELETE)}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """What became of a selection: how many were asked for, done, and are still stopping."""
+    """The result of an action: how many tasks were selected, accepted, and are still stopping."""
 
-    verb: Verb
-    asked: int
-    done: int
+    action: Action
+    selected: int
+    accepted: int
     stopping: int = 0
 
     def __str__(self) -> str:
-        if self.asked == self.done == 1:
-            return (
-                "The task is asked to stop." if self.stopping else f"The task is {self.verb.done}."
-            )
-        at_once = self.done - self.stopping
-        counted = f"{at_once} {self.verb.done}"
-        if self.asked != at_once:
-            counted = f"{at_once} of {self.asked} {self.verb.done}"
-        parts = [counted]
+        if self.selected == self.accepted == 1:
+            if self.stopping:
+                return "Cancellation requested: the task is stopping."
+            return f"The task was {self.action.participle}."
+        changed = self.accepted - self.stopping
+        share = f"{changed}" if changed == self.selected else f"{changed} of {self.selected}"
+        parts = [f"{share} tasks {self.action.participle}"]
         if self.stopping:
-            parts.append(f"{self.stopping} asked to stop")
-        if refused := self.asked - self.done:
-            parts.append(f"{refused} {self.verb.refused}")
+            parts.append(f"{self.stopping} stopping")
+        if refused := self.selected - self.accepted:
+            parts.append(f"{refused} {self.action.refusal}")
         return ", ".join(parts) + "."
 
 
 def apply(
-    verb: Verb, ids: Sequence[uuid.UUID], *, user: AbstractBaseUser | AnonymousUser
+    action: Action, ids: Sequence[uuid.UUID], *, user: AbstractBaseUser | AnonymousUser
 ) -> Report:
-    """Do it to those whose status allows it, and record each of them in the same transaction.
+    """Run an action on the tasks whose status allows it, with audit entries in one transaction.
 
-    The rows are locked first, in the order in which the verbs lock them, so that the audit log
-    names exactly those that moved.
+    Lock the rows first, in the order in which the verbs lock them, so that the audit log names
+    exactly the tasks that changed.
     """
     with transaction.atomic():
         allowed = list(
-            Task.objects.filter(pk__in=ids, status__in=verb.statuses)
+            Task.objects.filter(pk__in=ids, status__in=action.statuses)
             .order_by("pk")
             .only("pk", "kind", "status")
             .select_for_update()
         )
-        verb.run([task.pk for task in allowed])
-        record(user, allowed, f"{verb.label} in the console.", flag=verb.flag)
+        action.run([task.pk for task in allowed])
+        record(user, allowed, f"{action.label} requested in the console.", flag=action.flag)
     running = sum(task.status == Status.PROCESSING for task in allowed)
-    return Report(verb=verb, asked=len(ids), done=len(allowed), stopping=running)
+    return Report(action=action, selected=len(ids), accepted=len(allowed), stopping=running)

@@ -1,4 +1,4 @@
-"""API keys: made here, shown exactly once, revoked here. Only a digest is stored."""
+"""API keys: created, shown exactly once, revoked. Only a digest is stored."""
 
 from __future__ import annotations
 
@@ -29,32 +29,32 @@ SHOWN = 500
 
 
 class KeyForm(forms.Form):
-    """For whom a key is, and for how long."""
+    """The user of a new key and its lifetime."""
 
     user = forms.CharField(max_length=150, label="User name", widget=UnfoldAdminTextInputWidget)
     days = forms.IntegerField(
         required=False,
         min_value=1,
         max_value=LONGEST_DAYS,
-        label="Valid for days",
-        help_text="Empty: until it is revoked.",
+        label="Lifetime in days",
+        help_text="Leave empty for a key that does not expire.",
         widget=UnfoldAdminIntegerFieldWidget,
     )
 
     def clean_user(self) -> User:
-        """Return the active user of this name."""
+        """Return the active user with this name."""
         name = self.cleaned_data["user"]
         user = User.objects.filter(username=name, is_active=True).first()
         if user is None:
-            raise forms.ValidationError("There is no active user of this name.")
+            raise forms.ValidationError("There is no active user with this name.")
         return user
 
 
 class ApiKeyAdmin(EngineAdmin):
-    """Keys: operators have their own, superusers everybody's, for a key is its user."""
+    """API keys: operators manage their own, superusers those of all users."""
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Let in whoever may have a key made here."""
+        """Return whether this user may create keys."""
         return is_operator(request)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[AuthToken]:
@@ -63,7 +63,7 @@ class ApiKeyAdmin(EngineAdmin):
         return keys if request.user.is_superuser else keys.filter(user=request.user)
 
     def get_urls(self) -> list[URLPattern]:
-        """Add making and revoking."""
+        """Add the routes to create and revoke a key."""
         site = self.admin_site.admin_view
         return [
             path("new/", site(self.create), name="knox_authtoken_new"),
@@ -80,8 +80,8 @@ class ApiKeyAdmin(EngineAdmin):
             "keys": [
                 (
                     key,
-                    formatting.ago(key.created),
-                    formatting.ago(key.expiry) if key.expiry else "never",
+                    formatting.relative_time(key.created),
+                    formatting.relative_time(key.expiry) if key.expiry else "never",
                 )
                 for key in self.get_queryset(request).order_by("-created")[:SHOWN]
             ],
@@ -92,16 +92,16 @@ class ApiKeyAdmin(EngineAdmin):
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
-        """Answer that there is no page of one key: the list says it all."""
+        """Return 404: the list shows everything about a key."""
         raise Http404
 
     def create(self, request: HttpRequest) -> HttpResponse:
-        """Ask for whom; then make the key and show it in this answer, and never again."""
+        """Show the form; then create the key and show it in this response only."""
         require_operator(request)
         form = KeyForm(request.POST or None, initial={"user": request.user.get_username()})
         secret = None
         if request.method == "POST" and form.is_valid():
-            secret = _make(request, form.cleaned_data["user"], form.cleaned_data["days"])
+            secret = _create(request, form.cleaned_data["user"], form.cleaned_data["days"])
         context = {
             **self.admin_site.each_context(request),
             "title": "New API key",
@@ -111,7 +111,7 @@ class ApiKeyAdmin(EngineAdmin):
         return TemplateResponse(request, "admin/tasks/api_key.html", context)
 
     def revoke(self, request: HttpRequest, digest: str) -> HttpResponse:
-        """End a key at once."""
+        """Delete a key; it stops working immediately."""
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
         require_operator(request)
@@ -119,13 +119,13 @@ class ApiKeyAdmin(EngineAdmin):
             key = get_object_or_404(self.get_queryset(request), pk=digest)
             record(request.user, [key], "Revoked.", flag=DELETION, name=_name(key))
             key.delete()
-        messages.success(request, f"{_name(key)} is revoked.")
+        messages.success(request, f"{_name(key)} was revoked.")
         return redirect(LIST)
 
 
-def _make(request: HttpRequest, user: User, days: int | None) -> str:
+def _create(request: HttpRequest, user: User, days: int | None) -> str:
     if user != request.user and not request.user.is_superuser:
-        raise PermissionDenied("A key is its user: only superusers make keys for others.")
+        raise PermissionDenied("Only superusers may create API keys for other users.")
     with transaction.atomic():
         expiry = dt.timedelta(days=days) if days else None
         key, secret = AuthToken.objects.create(user=user, expiry=expiry)

@@ -1,4 +1,4 @@
-"""The audit log: one entry for each thing an operator did."""
+"""Audit log entries: one for each row that an operator changed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def record(
     flag: int = CHANGE,
     name: str | None = None,
 ) -> None:
-    """Write who did what to which rows; `name` stands for a row whose text must not be kept."""
+    """Write one entry for each row; `name` replaces the text of a row that must not be stored."""
     actor = user.pk
     assert actor is not None
     LogEntry.objects.bulk_create(

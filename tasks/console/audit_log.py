@@ -1,4 +1,4 @@
-"""The audit log as a screen: who did what, newest first."""
+"""The audit log's screen: operators' changes, newest first."""
 
 from __future__ import annotations
 
@@ -20,51 +20,51 @@ WITH_PAGE = ("task", "user", "group")
 
 
 class AuditLogAdmin(EngineAdmin):
-    """Entries are written with what they tell of, and by nothing else."""
+    """Audit log entries; each is written in the transaction of the change it records."""
 
-    list_display = ("when", "user", "what", "target", "content_type")
+    list_display = ("time", "user", "change", "target", "content_type")
     list_display_links = None
     list_filter = ("action_flag",)
     list_per_page = 50
     paginator = InfinitePaginator
     ordering = ("-id",)
     search_fields = ("object_id",)
-    search_help_text = "Whole id of what was acted on"
+    search_help_text = "Complete ID of the object"
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Let in whoever may read the log."""
+        """Return whether this user may read the log."""
         return bool(request.user.has_perm(READ))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[LogEntry]:
-        """Fetch entries with who and what."""
+        """Fetch entries with their users and types."""
         return LogEntry.objects.select_related("user", "content_type")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[LogEntry], search_term: str
     ) -> tuple[QuerySet[LogEntry], bool]:
-        """Find what was done to one row."""
+        """Find the entries of one object by its ID."""
         term = search_term.strip()
         return (queryset.filter(object_id=term) if term else queryset), False
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
-        """Answer that there is no page of one entry: the list says it all."""
+        """Return 404: the list shows everything about an entry."""
         raise Http404
 
-    @admin.display(description="When")
-    def when(self, entry: LogEntry) -> SafeString:
-        """Tell when it was done."""
-        return formatting.ago(entry.action_time)
+    @admin.display(description="Time")
+    def time(self, entry: LogEntry) -> SafeString:
+        """Show the time of the change."""
+        return formatting.relative_time(entry.action_time)
 
-    @admin.display(description="What")
-    def what(self, entry: LogEntry) -> str:
-        """Tell what was done."""
+    @admin.display(description="Change")
+    def change(self, entry: LogEntry) -> str:
+        """Describe the change."""
         return entry.get_change_message() or entry.get_action_flag_display()
 
-    @admin.display(description="To")
+    @admin.display(description="Object")
     def target(self, entry: LogEntry) -> SafeString:
-        """Name what it was done to, linked while it has a page."""
+        """Name the object, with a link if it has a page."""
         address = None if entry.is_deletion() else entry.get_admin_url()
         paged = entry.content_type and entry.content_type.model in WITH_PAGE
         if address is None or not paged:

@@ -1,14 +1,20 @@
-"""Statuses, lanes and outcomes as labels, one colour for each meaning."""
+"""Badges for statuses, lanes and outcomes, one colour for each meaning."""
 
 from __future__ import annotations
 
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from tasks.console.formatting import NOTHING
+from tasks.console.formatting import DASH
 from tasks.models import Lane, Outcome, Status, Task
 from tasks.stats import Liveness
 
+LANE_LABELS = {
+    Lane.PRIMARY: "Primary",
+    Lane.RETRY: "Retry",
+    Lane.SCHEDULED: "Scheduled",
+    Lane.DLQ: "Dead letters",
+}
 COLOURS = {
     Status.PENDING: "waiting",
     Status.PROCESSING: "running",
@@ -41,15 +47,15 @@ COLOURS = {
 
 
 def badge(value: str, text: str | None = None) -> SafeString:
-    """Return a label; its colour never says more than its text."""
-    words = text or value.replace("_", " ").capitalize()
+    """Return a badge; its colour adds nothing to the meaning of its text."""
+    label = text or value.replace("_", " ").capitalize()
     return format_html(
-        '<span class="ops-badge ops-{}">{}</span>', COLOURS.get(value, "quiet"), words
+        '<span class="ops-badge ops-{}">{}</span>', COLOURS.get(value, "quiet"), label
     )
 
 
 def status_badge(task: Task) -> SafeString:
-    """Label a task's status, with what is going on while it runs."""
+    """Return the badge of a task's status, with the progress of a running task."""
     text = Status(task.status).label
     if task.status == Status.PROCESSING and task.cancel_requested:
         text = "Cancelling"
@@ -59,7 +65,7 @@ def status_badge(task: Task) -> SafeString:
 
 
 def lane_badge(task: Task) -> SafeString:
-    """Label what a task waits for, if it does."""
+    """Return the badge of a task's lane; a dash if it is in none."""
     if task.lane is None:
-        return SafeString(NOTHING)
-    return badge(task.lane, "Dead letter" if task.lane == Lane.DLQ else task.lane.label)
+        return SafeString(DASH)
+    return badge(task.lane, LANE_LABELS[task.lane])

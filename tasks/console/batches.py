@@ -1,4 +1,4 @@
-"""The batches and how far each has come."""
+"""Batches and their progress."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ FILLS = {
 
 
 class BatchList(ChangeList):
-    """A page of batches, with the counts of that page's tasks."""
+    """A page of batches with their task counts."""
 
     def get_results(self, request: HttpRequest) -> None:
         """Fetch the page and count its batches' tasks in one query."""
@@ -42,9 +42,9 @@ class BatchList(ChangeList):
 
 
 class BatchAdmin(EngineAdmin):
-    """Batches; their tasks are seen in the task list."""
+    """Batches; the task list shows their tasks."""
 
-    list_display = ("id", "progress", "done", "failed", "total", "owner", "created")
+    list_display = ("id", "progress", "finished", "failed", "total", "owner", "created")
     list_before_template = "admin/tasks/refresh_list.html"  # type: ignore[assignment]
     list_per_page = 50
     paginator = InfinitePaginator
@@ -54,18 +54,18 @@ class BatchAdmin(EngineAdmin):
         return Batch.objects.visible_to(request.user).select_related("owner")
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
-        """Use the list that counts."""
+        """Use the list with task counts."""
         return BatchList
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
-        """Go to the batch's tasks."""
+        """Redirect to the batch's tasks."""
         return redirect(f"{reverse('admin:tasks_task_changelist')}?batch={quote(object_id)}")
 
     @admin.display(description="Progress")
     def progress(self, batch: Batch) -> SafeString:
-        """Draw the shares of the statuses."""
+        """Draw the share of each status."""
         counts = _counts(batch)
         size = max(1, sum(counts.values()))
         parts = (
@@ -77,20 +77,20 @@ class BatchAdmin(EngineAdmin):
         )
         return format_html('<div class="ops-meter">{}</div>', bars)
 
-    @admin.display(description="Ended")
-    def done(self, batch: Batch) -> int:
-        """Count what has ended."""
+    @admin.display(description="Finished")
+    def finished(self, batch: Batch) -> int:
+        """Count the finished tasks."""
         return sum(_counts(batch).get(status, 0) for status in TERMINAL)
 
     @admin.display(description="Failed")
     def failed(self, batch: Batch) -> int:
-        """Count what failed."""
+        """Count the failed tasks."""
         return _counts(batch).get(Status.FAILED, 0)
 
     @admin.display(description="Created")
     def created(self, batch: Batch) -> SafeString:
-        """Tell when it was submitted."""
-        return formatting.ago(batch.created_at)
+        """Show when the batch was submitted."""
+        return formatting.relative_time(batch.created_at)
 
 
 def _counts(batch: Batch) -> dict[str, int]:

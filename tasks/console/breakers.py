@@ -1,4 +1,4 @@
-"""The circuit breakers: which services outside are called, and the switch that closes a circuit."""
+"""Circuit breakers: the state of each external service, and the reset of a circuit."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from tasks.models import Breaker
 
 
 class BreakerAdmin(EngineAdmin):
-    """Circuits: those that the kinds use, and those that ever failed."""
+    """Circuits that the kinds use or that have failed before."""
 
     def get_urls(self) -> list[URLPattern]:
-        """Add the switch."""
+        """Add the route to reset a circuit."""
         view = self.admin_site.admin_view(self.reset)
         return [path("reset/", view, name="tasks_breaker_reset"), *super().get_urls()]
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> TemplateResponse:
-        """Show every circuit."""
+        """List all circuits."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         context = {
@@ -41,7 +41,7 @@ class BreakerAdmin(EngineAdmin):
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
-        """Answer that there is no page of one circuit: the list says it all."""
+        """Return 404: the list shows everything about a circuit."""
         raise Http404
 
     def reset(self, request: HttpRequest) -> HttpResponse:
@@ -53,20 +53,20 @@ class BreakerAdmin(EngineAdmin):
         if name not in {circuit.name for circuit in circuit_breaker.circuits()}:
             raise Http404
         circuit_breaker.reset(name)
-        record(request.user, [Breaker(name=name)], "The circuit was reset.")
-        messages.success(request, f"The circuit to {name} is closed.")
+        record(request.user, [Breaker(name=name)], "Circuit reset.")
+        messages.success(request, f"The circuit of {name} was reset.")
         return redirect("admin:tasks_breaker_changelist")
 
 
 def _row(circuit: circuit_breaker.Circuit) -> dict[str, Any]:
-    # Of a closed circuit there is nothing to reset but a count.
-    troubled = circuit.state != "closed" or circuit.failures > 0
+    # In a closed circuit only the count of failures can be reset.
+    is_resettable = circuit.state != "closed" or circuit.failures > 0
     return {
         "name": circuit.name,
         "badge": badges.badge(f"circuit {circuit.state}", circuit.state.capitalize()),
         "failures": circuit.failures,
-        "retry": formatting.ago(circuit.retry_at),
+        "next_call": formatting.relative_time(circuit.retry_at),
         "last_error": circuit.last_error,
-        "last_failure": formatting.ago(circuit.last_failure_at),
-        "troubled": troubled,
+        "last_failure": formatting.relative_time(circuit.last_failure_at),
+        "is_resettable": is_resettable,
     }

@@ -1,4 +1,4 @@
-"""A bar chart without JavaScript: rectangles in an SVG of 100 units a side."""
+"""Bar chart without JavaScript: rectangles in an SVG of 100 by 100 units."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SIDE = 100.0
 
 @dataclass(frozen=True, kw_only=True)
 class Bar:
-    """One rectangle; numbers as text, with a point whatever the locale."""
+    """One rectangle; its numbers are text with a decimal point in every locale."""
 
     x: str
     y: str
@@ -34,13 +34,13 @@ class Chart:
 
 
 def bars(minutes: Sequence[Minute]) -> Chart:
-    """Stack the failed on the completed, a bar for each minute."""
+    """Draw one bar for each minute, failed tasks above completed ones."""
     most = max(minute.completed + minute.failed for minute in minutes)
     step = SIDE / len(minutes)
     drawn = []
     for place, minute in enumerate(minutes):
         base = SIDE
-        for count, fill, word in (
+        for count, fill, label in (
             (minute.completed, "good", "completed"),
             (minute.failed, "bad", "failed"),
         ):
@@ -54,7 +54,7 @@ def bars(minutes: Sequence[Minute]) -> Chart:
                         width=f"{step - 2 * GAP:.2f}",
                         height=f"{height:.2f}",
                         fill=fill,
-                        title=f"{minute.start:%H:%M}: {count} {word}",
+                        title=f"{minute.start:%H:%M}: {count} {label}",
                     )
                 )
     first, last = minutes[0].start, minutes[-1].start

@@ -1,4 +1,4 @@
-"""The dead-letter queue: what failed for good, by kind and error, to be retried or deleted."""
+"""Dead letters: failed tasks, grouped by kind and error, to retry or delete."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from tasks.models.task import TaskQuerySet
 PAGE = "admin:tasks_task_dead_letters"
 NEWEST = 25
 UNSEEN = ("input", "result", "metadata")
-# Of one group in one request.
+# Tasks of one group that one request changes.
 LIMIT = 10_000
-GROUP_VERBS = {verb.name: verb for verb in (RETRY, DELETE)}
+GROUP_ACTIONS = {action.name: action for action in (RETRY, DELETE)}
 
 
 def show(admin: EngineAdmin, request: HttpRequest) -> HttpResponse:
-    """Show the groups and the newest failures."""
+    """Show the groups and the newest dead letters."""
     if not admin.has_view_permission(request):
         raise PermissionDenied
     failed = Task.objects.visible_to(request.user).in_lane(Lane.DLQ).defer(*UNSEEN)
@@ -41,7 +41,7 @@ def show(admin: EngineAdmin, request: HttpRequest) -> HttpResponse:
             for group in stats.failure_groups(Task.objects.in_lane(Lane.DLQ))
         ],
         "newest": [
-            (task, formatting.ago(task.finished_at))
+            (task, formatting.relative_time(task.finished_at))
             for task in failed.order_by("-finished_at", "-id")[:NEWEST]
         ],
         "operator": is_operator(request),
@@ -50,23 +50,24 @@ def show(admin: EngineAdmin, request: HttpRequest) -> HttpResponse:
 
 
 def act(admin: EngineAdmin, request: HttpRequest) -> HttpResponse:
-    """Retry or delete a whole group; deleting asks first."""
+    """Retry or delete a whole group; a deletion must be confirmed."""
     if request.method != "POST":
         return HttpResponseNotAllowed(["POST"])
     require_operator(request)
-    verb = GROUP_VERBS.get(request.POST.get("verb", ""))
+    action = GROUP_ACTIONS.get(request.POST.get("verb", ""))
     kind, error = request.POST.get("kind", ""), request.POST.get("error", "")
-    if verb is None or not kind or not error:
+    if action is None or not kind or not error:
         raise Http404
     group = Task.objects.in_lane(Lane.DLQ).filter(error_is(error), kind=kind)
-    if verb == DELETE and "confirmed" not in request.POST:
+    if action == DELETE and "confirmed" not in request.POST:
         return _confirm(admin, request, group)
-    moved, more = lifecycle.move_matching(
-        group, lambda ids: apply(verb, ids, user=request.user).done, limit=LIMIT
+    changed, has_more = lifecycle.move_matching(
+        group, lambda ids: apply(action, ids, user=request.user).accepted, limit=LIMIT
     )
-    messages.success(request, f"{kind}, {error}: {Report(verb=verb, asked=moved, done=moved)}")
-    if more:
-        messages.warning(request, "There are more: do it again for the rest.")
+    report = Report(action=action, selected=changed, accepted=changed)
+    messages.success(request, f"{kind}, {error}: {report}")
+    if has_more:
+        messages.warning(request, "The group has more tasks. Repeat the action for the rest.")
     return redirect(PAGE)
 
 

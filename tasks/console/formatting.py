@@ -1,4 +1,4 @@
-"""Times, durations and payloads, as an operator reads them."""
+"""Formatting of times, durations and JSON values for the console."""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ from django.utils.safestring import SafeString
 
 from tasks.models import Status, Task
 
-SHOWN_CHARACTERS = 20_000
-NOTHING = "–"
-# The database's clock may be ahead of ours by so many seconds: its present is no future.
+MAX_CHARACTERS = 20_000
+DASH = "–"
+# The database's clock may be ahead by this many seconds; such a time is not in the future.
 CLOCK_SKEW = 2.0
 
 
 @dataclass(frozen=True)
 class Payload:
-    """JSON for reading: its text, perhaps only the beginning, and its whole length."""
+    """Indented JSON, cut to MAX_CHARACTERS, and its complete length."""
 
     text: str
     length: int
 
     @property
-    def cut(self) -> bool:
+    def is_cut(self) -> bool:
         return self.length > len(self.text)
 
 
 def payload(value: Any) -> Payload:
-    """Lay out a JSON value over lines and cut what is too long to show."""
+    """Indent a JSON value and cut it if it is too long to show."""
     text = json.dumps(value, indent=2, ensure_ascii=False)
-    return Payload(text=text[:SHOWN_CHARACTERS], length=len(text))
+    return Payload(text=text[:MAX_CHARACTERS], length=len(text))
 
 
-def span(seconds: float | None) -> str:
-    """Write a number of seconds in its two largest units."""
+def duration(seconds: float | None) -> str:
+    """Format seconds in their two largest units."""
     if seconds is None:
-        return NOTHING
+        return DASH
     seconds = max(0.0, seconds)
     if seconds < 0.9995:
         return f"{seconds * 1000:.0f} ms"
@@ -54,36 +54,36 @@ def span(seconds: float | None) -> str:
     return f"{whole // 86_400} d {whole % 86_400 // 3600} h"
 
 
-def between(
+def elapsed(
     start: dt.datetime | None, end: dt.datetime | None, *, now: dt.datetime | None = None
 ) -> str:
-    """Write how long something took, or has taken until now."""
+    """Format the time between two moments; without an end, until now."""
     if start is None:
-        return NOTHING
-    return span(((end or now or timezone.now()) - start).total_seconds())
+        return DASH
+    return duration(((end or now or timezone.now()) - start).total_seconds())
 
 
-def last_run(task: Task) -> str:
-    """Write how long a task's last attempt took, or has taken until now."""
-    ran = task.status == Status.PROCESSING or task.finished_at
-    return between(task.started_at, task.finished_at) if ran else NOTHING
+def last_duration(task: Task) -> str:
+    """Format the duration of a task's last attempt, until now if it is running."""
+    has_run = task.status == Status.PROCESSING or task.finished_at
+    return elapsed(task.started_at, task.finished_at) if has_run else DASH
 
 
-def ago(moment: dt.datetime | None, *, now: dt.datetime | None = None) -> SafeString:
-    """Write how far a moment lies from now, with the moment itself as the title."""
+def relative_time(moment: dt.datetime | None, *, now: dt.datetime | None = None) -> SafeString:
+    """Format a moment relative to now, with the exact time as the title."""
     if moment is None:
-        return SafeString(NOTHING)
-    away = ((now or timezone.now()) - moment).total_seconds()
-    words = f"in {_coarse(-away)}" if away < -CLOCK_SKEW else f"{_coarse(max(0.0, away))} ago"
+        return SafeString(DASH)
+    age = ((now or timezone.now()) - moment).total_seconds()
+    text = f"in {_coarse(-age)}" if age < -CLOCK_SKEW else f"{_coarse(max(0.0, age))} ago"
     return format_html(
-        '<time datetime="{}" title="{}">{}</time>', moment.isoformat(), clock(moment), words
+        '<time datetime="{}" title="{}">{}</time>', moment.isoformat(), timestamp(moment), text
     )
 
 
-def clock(moment: dt.datetime | None) -> str:
-    """Write a moment to the millisecond."""
+def timestamp(moment: dt.datetime | None) -> str:
+    """Format a moment to the millisecond."""
     if moment is None:
-        return NOTHING
+        return DASH
     local = timezone.localtime(moment)
     return f"{local:%Y-%m-%d %H:%M:%S}.{local.microsecond // 1000:03d} {local:%Z}"
 

@@ -1,4 +1,4 @@
-"""The overview: how the queue stands now, and how the last hour went."""
+"""Overview: current counts and workers, and the last hour's results."""
 
 from __future__ import annotations
 
@@ -15,23 +15,24 @@ from tasks import stats
 from tasks.console import badges, formatting
 from tasks.console.chart import bars
 from tasks.console.permissions import is_viewer
+from tasks.models import Lane
 from tasks.stats.last_hour import last_hour
 
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """Fill the admin's index for a user who may see tasks."""
+    """Fill the admin's index page for a user who may view tasks."""
     if is_viewer(request):
-        context |= {"title": "Overview", "may_see": True, **_now(), **_hour()}
+        context |= {"title": "Overview", "is_viewer": True, **_now(), **_hour()}
     return context
 
 
 def now(request: HttpRequest) -> HttpResponse:
-    """Render the part that is refreshed every few seconds."""
+    """Render the current counts, refreshed every few seconds."""
     return _fragment(request, "admin/tasks/overview_now.html", _now)
 
 
 def hour(request: HttpRequest) -> HttpResponse:
-    """Render the part about the last hour, which costs more and is refreshed less often."""
+    """Render the last hour, which costs more and is refreshed less often."""
     return _fragment(request, "admin/tasks/overview_hour.html", _hour)
 
 
@@ -44,22 +45,22 @@ def _fragment(
 
 
 def _now() -> dict[str, Any]:
-    present = stats.queues_status()
+    status = stats.queues_status()
     workers = list(stats.workers())
     alive = [worker for worker in workers if worker.liveness != stats.Liveness.DEAD]
     return {
-        "present": present,
-        "counted": formatting.ago(present.now),
-        "oldest": formatting.span(present.oldest_age),
+        "status": status,
+        "counted": formatting.relative_time(status.now),
+        "oldest": formatting.duration(status.oldest_age),
         "alive": len(alive),
         "slots": sum(worker.concurrency for worker in alive),
-        "lanes": _lanes(present),
+        "lanes": _lanes(status),
         "queues": [
-            (name, load, formatting.span(load.oldest_age), badges.badge("paused"))
-            for name, load in present.by_queue.items()
+            (name, load, formatting.duration(load.oldest_age), badges.badge("paused"))
+            for name, load in status.by_queue.items()
         ],
         "workers": [
-            (worker, badges.badge(worker.liveness), formatting.ago(worker.heartbeat_at))
+            (worker, badges.badge(worker.liveness), formatting.relative_time(worker.heartbeat_at))
             for worker in workers
         ],
     }
@@ -80,22 +81,22 @@ def _hour() -> dict[str, Any]:
     }
 
 
-def _lanes(present: stats.QueuesStatus) -> list[dict[str, Any]]:
+def _lanes(status: stats.QueuesStatus) -> list[dict[str, Any]]:
     counts = [
-        ("Primary", "primary", "waiting", present.primary),
-        ("Retry", "retry", "warning", present.retry),
-        ("Scheduled", "scheduled", "quiet", present.scheduled),
-        ("Dead letters", "dlq", "bad", present.dlq),
+        (Lane.PRIMARY, status.primary),
+        (Lane.RETRY, status.retry),
+        (Lane.SCHEDULED, status.scheduled),
+        (Lane.DLQ, status.dlq),
     ]
-    most = max(1, *(count for *_, count in counts))
+    most = max(1, *(count for _, count in counts))
     tasks = reverse("admin:tasks_task_changelist")
     return [
         {
-            "label": label,
-            "link": f"{tasks}?{urlencode({'lane': lane})}",
-            "fill": fill,
+            "label": badges.LANE_LABELS[lane],
+            "link": f"{tasks}?{urlencode({'lane': lane.value})}",
+            "fill": badges.COLOURS[lane],
             "count": count,
             "width": f"{100 * count / most:.1f}",
         }
-        for label, lane, fill, count in counts
+        for lane, count in counts
     ]

@@ -1,4 +1,4 @@
-"""Who may look at the console, and who may act in it."""
+"""Permissions of the console: viewers see it, operators act in it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tasks.access import may_operate, may_see_all
 
 
 def is_viewer(request: HttpRequest) -> bool:
-    """Return whether the console shows its figures and rows to this user."""
+    """Return whether this user may see counts and rows in the console."""
     return may_see_all(request.user)
 
 
@@ -29,7 +29,7 @@ def require_operator(request: HttpRequest) -> None:
 
 
 class EngineAdmin(ModelAdmin):
-    """A screen over rows that the engine owns: seen by staff, changed by verbs alone."""
+    """A screen of rows that only the engine's verbs change."""
 
     actions_on_top = True
     list_disable_select_all = True
@@ -39,7 +39,7 @@ class EngineAdmin(ModelAdmin):
     sortable_by = ()
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Admit viewers of tasks: queues, workers and batches need no permission of their own."""
+        """Return whether this user may view tasks; other rows need no separate permission."""
         return is_viewer(request)
 
     def has_operate_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -47,23 +47,23 @@ class EngineAdmin(ModelAdmin):
         return is_operator(request)
 
     def has_module_permission(self, request: HttpRequest) -> bool:
-        """Show the screen to whoever may see it."""
+        """Return whether this user may see the screen."""
         return self.has_view_permission(request)
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Refuse: the engine makes these rows."""
+        """Return False: the engine creates these rows."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Refuse: the engine changes these rows."""
+        """Return False: the engine changes these rows."""
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Refuse: a verb deletes them."""
+        """Return False: a verb deletes these rows."""
         return False
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
-        """Show the list, or run an action on a selection; refuse a viewer's hand-made POST."""
+        """Show the list, or run an operator's action on a selection."""
         if request.method == "POST":
             require_operator(request)
         return super().changelist_view(request, extra_context)

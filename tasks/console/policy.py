@@ -1,4 +1,4 @@
-"""What a browser may load for the console, whose scripts evaluate and whose widgets have styles."""
+"""Content-Security-Policy of the console: unfold's scripts use eval, its widgets inline styles."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DIRECTIVES: dict[str, Any] = {
 
 
 class ConsolePolicyMiddleware:
-    """Gives the console's answers a policy of their own; inside django-csp's middleware."""
+    """Sets the console's own policy; must be placed inside django-csp's middleware."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -30,6 +30,6 @@ class ConsolePolicyMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
         if request.resolver_match and "admin" in request.resolver_match.app_names:
-            # Where django-csp's own decorators leave a view's policy.
+            # The attribute that django-csp's decorators set.
             response._csp_replace = DIRECTIVES  # type: ignore[attr-defined]
         return response

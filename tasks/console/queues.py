@@ -1,4 +1,4 @@
-"""The queues: what waits and runs in each, and the switch that pauses it."""
+"""Queues: task counts of each, and the switch to pause or resume it."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from tasks.console.permissions import EngineAdmin, is_operator, require_operator
 from tasks.models import Queue
 
 SWITCHES = {"pause": lifecycle.pause_queue, "resume": lifecycle.resume_queue}
-DONE = {"pause": "paused", "resume": "open"}
+PARTICIPLES = {"pause": "paused", "resume": "resumed"}
 
 
 class QueueAdmin(EngineAdmin):
-    """Queues: those of the kinds, those that hold something, those that were paused."""
+    """Queues of the kinds, queues with tasks, and queues that have been paused."""
 
     def get_urls(self) -> list[URLPattern]:
-        """Add the switch."""
+        """Add the route to pause or resume a queue."""
         view = self.admin_site.admin_view(self.switch)
         return [path("switch/", view, name="tasks_queue_switch"), *super().get_urls()]
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> TemplateResponse:
-        """Show every queue."""
+        """List all queues."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         status = stats.queues_status()
@@ -38,7 +38,7 @@ class QueueAdmin(EngineAdmin):
             **self.admin_site.each_context(request),
             "title": "Queues",
             "queues": _rows(status),
-            "counted": formatting.ago(status.now),
+            "counted": formatting.relative_time(status.now),
             "operator": is_operator(request),
         }
         return TemplateResponse(request, "admin/tasks/queues.html", context)
@@ -46,7 +46,7 @@ class QueueAdmin(EngineAdmin):
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
-        """Answer that there is no page of one queue: the list says it all."""
+        """Return 404: the list shows everything about a queue."""
         raise Http404
 
     def switch(self, request: HttpRequest) -> HttpResponse:
@@ -58,8 +58,8 @@ class QueueAdmin(EngineAdmin):
         if verb not in SWITCHES or name not in stats.queues_status().by_queue:
             raise Http404
         SWITCHES[verb](name)
-        record(request.user, [Queue(name=name)], f"The queue is {DONE[verb]}.")
-        messages.success(request, f"{name} is {DONE[verb]}.")
+        record(request.user, [Queue(name=name)], f"Queue {PARTICIPLES[verb]}.")
+        messages.success(request, f"Queue {name} was {PARTICIPLES[verb]}.")
         return redirect("admin:tasks_queue_changelist")
 
 
@@ -71,7 +71,7 @@ def _rows(status: stats.QueuesStatus) -> list[dict[str, Any]]:
             "badge": badges.badge("paused" if load.paused else "open"),
             "pending": load.pending,
             "processing": load.processing,
-            "oldest": formatting.span(load.oldest_age),
+            "oldest": formatting.duration(load.oldest_age),
         }
         for name, load in status.by_queue.items()
     ]

@@ -1,4 +1,4 @@
-"""The form of a schedule; what may stand in it is judged by the verbs."""
+"""Form of a schedule; the verbs validate its values."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ WIDE = {"class": "ops-code-field", "spellcheck": "false"}
 
 
 class ScheduleForm(forms.Form):
-    """What to submit and when; read-only for whoever may only look."""
+    """The task to submit and its times; read-only for viewers."""
 
     name = forms.CharField(max_length=100, widget=UnfoldAdminTextInputWidget)
     enabled = forms.BooleanField(
@@ -32,28 +32,28 @@ class ScheduleForm(forms.Form):
     )
     kind = forms.ChoiceField(widget=UnfoldAdminSelectWidget)
     input = JSONField(
-        # To Django an empty object is no value.
+        # Django treats an empty object as a missing value.
         required=False,
         initial="{}",
-        help_text="A JSON object, as the kind's schema wants it.",
+        help_text="A JSON object that matches the kind's schema.",
         widget=UnfoldAdminTextareaWidget(attrs={**WIDE, "rows": 6}),
     )
     queue = forms.CharField(
         required=False,
         max_length=40,
-        help_text="Empty: the kind's own.",
+        help_text="Leave empty for the kind's default queue.",
         widget=UnfoldAdminTextInputWidget,
     )
     cron = forms.CharField(
         max_length=100,
         label="Cron expression",
-        help_text="Minute, hour, day of month, month, day of week: 30 2 * * MON-FRI.",
+        help_text="Minute, hour, day of month, month, day of week, such as 30 2 * * MON-FRI.",
         widget=UnfoldAdminTextInputWidget(attrs=WIDE),
     )
     timezone = forms.ChoiceField(
         initial="UTC",
         label="Time zone",
-        help_text="The expression is read in it, daylight saving included.",
+        help_text="The time zone of the cron expression; daylight saving time is applied.",
         widget=UnfoldAdminSelectWidget,
     )
 
@@ -61,44 +61,44 @@ class ScheduleForm(forms.Form):
         self, data: Any = None, *, schedule: Schedule | None = None, read_only: bool = False
     ) -> None:
         super().__init__(data, initial=_initial(schedule) if schedule else None)
-        # What the schedule says now can be kept, even where it is known no more.
-        known = {*kinds.all_kinds(), *([schedule.kind] if schedule else [])}
+        # A stored value stays valid, even if its kind or time zone no longer exists.
+        kind_names = {*kinds.all_kinds(), *([schedule.kind] if schedule else [])}
         zones = {*time_zones(), *([schedule.timezone] if schedule else [])}
-        self._offer("kind", known)
-        self._offer("timezone", zones)
+        self._set_choices("kind", kind_names)
+        self._set_choices("timezone", zones)
         for field in self.fields.values():
             field.disabled = read_only
 
     def changes(self) -> Changes:
-        """Return what was asked for, once the form is known to be valid."""
-        wanted = self.cleaned_data
+        """Return the values of a valid form."""
+        values = self.cleaned_data
         return {
-            "name": wanted["name"],
-            "kind": wanted["kind"],
-            "input": wanted["input"],
-            "queue": wanted["queue"] or None,
-            "cron": wanted["cron"],
-            "timezone": wanted["timezone"],
-            "enabled": wanted["enabled"],
+            "name": values["name"],
+            "kind": values["kind"],
+            "input": values["input"],
+            "queue": values["queue"] or None,
+            "cron": values["cron"],
+            "timezone": values["timezone"],
+            "enabled": values["enabled"],
         }
 
     def clean_input(self) -> dict[str, Any]:
-        """Refuse JSON that is no object; nothing stands for an empty one."""
+        """Reject JSON that is not an object; an empty field is an empty object."""
         value = self.cleaned_data["input"]
         if value is None:
             return {}
         if not isinstance(value, dict):
-            raise forms.ValidationError("This must be a JSON object: {…}")
+            raise forms.ValidationError("Enter a JSON object: {…}")
         return value
 
-    def refuse(self, errors: list[FieldError]) -> None:
-        """Show what a verb refused, at the fields that it is about."""
+    def add_errors(self, errors: list[FieldError]) -> None:
+        """Show a verb's errors at the fields they concern."""
         for error in errors:
             field, _, rest = error.field.partition(".")
             message = f"{rest}: {error.message}" if rest else error.message
             self.add_error(field if field in self.fields else None, message)
 
-    def _offer(self, name: str, values: set[str]) -> None:
+    def _set_choices(self, name: str, values: set[str]) -> None:
         field = self.fields[name]
         assert isinstance(field, forms.ChoiceField)
         field.choices = [(value, value) for value in sorted(values)]

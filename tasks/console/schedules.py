@@ -1,4 +1,4 @@
-"""The schedules: what is submitted by the clock, when next, and what became of the last time."""
+"""Schedules: tasks submitted at set times, their next runs and their last."""
 
 from __future__ import annotations
 
@@ -30,51 +30,51 @@ UPCOMING = 5
 
 
 class ScheduleAdmin(EngineAdmin):
-    """Schedules: looked at by viewers, made, changed and run by operators."""
+    """Schedules: viewers see them; operators create, change and run them."""
 
     def get_urls(self) -> list[URLPattern]:
-        """Add the switch and the run by hand."""
+        """Add the route to switch a schedule on or off, or run it now."""
         view = self.admin_site.admin_view(self.act)
         return [path("<uuid:object_id>/act/", view, name="tasks_schedule_act"), *super().get_urls()]
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> TemplateResponse:
-        """Show every schedule, by name."""
+        """List the schedules by name."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        found = list(Schedule.objects.select_related("owner")[:SHOWN])
-        last = _last_tasks(request, found)
+        rows = list(Schedule.objects.select_related("owner")[:SHOWN])
+        last = _last_tasks(request, rows)
         return self._page(
             request,
             "admin/tasks/schedules.html",
             title="Schedules",
-            rows=[_row(one, last.get(one.last_task_id)) for one in found],
+            rows=[_row(schedule, last.get(schedule.last_task_id)) for schedule in rows],
             shown=SHOWN,
         )
 
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
-        """Ask what to submit and when; then make the schedule, whose tasks are the operator's."""
+        """Show the form; then create the schedule, whose tasks belong to the operator."""
         require_operator(request)
         form = ScheduleForm(request.POST or None)
-        if request.method == "POST" and form.is_valid() and (made := _make(request, form)):
-            messages.success(request, f"{made} is made.")
+        if request.method == "POST" and form.is_valid() and (schedule := _create(request, form)):
+            messages.success(request, f"{schedule} was created.")
             return redirect(LIST)
         return self._page(request, PAGE, title="New schedule", form=form)
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
-        """Show one schedule with its next ticks; let an operator change it."""
+        """Show one schedule with its next runs; let an operator change it."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        schedule = _found(object_id)
+        schedule = _get(object_id)
         operator = is_operator(request)
         form = ScheduleForm(request.POST or None, schedule=schedule, read_only=not operator)
         if request.method == "POST":
             require_operator(request)
             if form.is_valid() and _change(request, form, schedule):
-                messages.success(request, f"{schedule} is changed.")
+                messages.success(request, f"{schedule} was changed.")
                 return redirect(LIST)
         last = _last_tasks(request, [schedule])
         return self._page(
@@ -90,9 +90,9 @@ class ScheduleAdmin(EngineAdmin):
     def delete_view(
         self, request: HttpRequest, object_id: str, extra_context: Any = None
     ) -> HttpResponse:
-        """Delete a schedule, once it is confirmed."""
+        """Delete a schedule after confirmation."""
         require_operator(request)
-        schedule = _found(object_id)
+        schedule = _get(object_id)
         if request.method != "POST":
             title = f"Delete {schedule}?"
             return self._page(
@@ -101,7 +101,7 @@ class ScheduleAdmin(EngineAdmin):
         with transaction.atomic():
             record(request.user, [schedule], "Deleted.", flag=DELETION)
             schedules.remove(schedule)
-        messages.success(request, f"{schedule} is deleted.")
+        messages.success(request, f"{schedule} was deleted.")
         return redirect(LIST)
 
     def act(self, request: HttpRequest, object_id: Any) -> HttpResponse:
@@ -114,7 +114,7 @@ class ScheduleAdmin(EngineAdmin):
             raise Http404
         try:
             with transaction.atomic():
-                messages.success(request, act(request, _found(object_id)))
+                messages.success(request, act(request, _get(object_id)))
         except (InvalidInput, UnknownKind, ScheduleGone) as error:
             messages.error(request, str(error))
         return redirect(LIST)
@@ -128,53 +128,53 @@ class ScheduleAdmin(EngineAdmin):
 
 def _enable(request: HttpRequest, schedule: Schedule) -> str:
     record(request.user, [schedules.change(schedule, enabled=True)], "Switched on.")
-    return f"{schedule} is on."
+    return f"{schedule} was switched on."
 
 
 def _disable(request: HttpRequest, schedule: Schedule) -> str:
     record(request.user, [schedules.change(schedule, enabled=False)], "Switched off.")
-    return f"{schedule} is off."
+    return f"{schedule} was switched off."
 
 
 def _run(request: HttpRequest, schedule: Schedule) -> str:
     task = schedules.run_now(schedule)
-    record(request.user, [schedule], f"Run by hand: task {task.pk}.")
-    return f"{schedule}: task {task.pk} is queued."
+    record(request.user, [schedule], f"Run now: task {task.pk}.")
+    return f"{schedule}: task {task.pk} was submitted."
 
 
 ACTS = {"enable": _enable, "disable": _disable, "run": _run}
 
 
-def _make(request: HttpRequest, form: ScheduleForm) -> Schedule | None:
-    """Make what the form says, or tell in the form why not."""
+def _create(request: HttpRequest, form: ScheduleForm) -> Schedule | None:
+    """Create a schedule from the form; return None after adding errors to the form."""
     owner = request.user if request.user.is_authenticated else None
     try:
         with transaction.atomic():
-            made = schedules.create(**form.changes(), owner=owner)
-            record(request.user, [made], "Made.", flag=ADDITION)
-    except InvalidInput as refused:
-        form.refuse(refused.errors)
+            schedule = schedules.create(**form.changes(), owner=owner)
+            record(request.user, [schedule], "Created.", flag=ADDITION)
+    except InvalidInput as error:
+        form.add_errors(error.errors)
         return None
-    return made
+    return schedule
 
 
 def _change(request: HttpRequest, form: ScheduleForm, schedule: Schedule) -> bool:
-    """Change what the form changed, or tell in the form why not."""
+    """Store the changed fields; return False after adding errors to the form."""
     stored = {**vars(schedule), "queue": schedule.queue or None}
-    wanted = {name: value for name, value in form.changes().items() if value != stored[name]}
+    changes = {name: value for name, value in form.changes().items() if value != stored[name]}
     try:
         with transaction.atomic():
-            schedules.change(schedule, **wanted)  # type: ignore[arg-type]
-            record(request.user, [schedule], f"Changed: {', '.join(wanted) or 'nothing'}.")
-    except InvalidInput as refused:
-        form.refuse(refused.errors)
+            schedules.change(schedule, **changes)  # type: ignore[arg-type]
+            record(request.user, [schedule], f"Changed: {', '.join(changes) or 'nothing'}.")
+    except InvalidInput as error:
+        form.add_errors(error.errors)
         return False
     except ScheduleGone:
         raise Http404 from None
     return True
 
 
-def _found(object_id: Any) -> Schedule:
+def _get(object_id: Any) -> Schedule:
     pk = parse_task_id(object_id)
     schedule = Schedule.objects.select_related("owner").filter(pk=pk).first() if pk else None
     if schedule is None:
@@ -182,31 +182,29 @@ def _found(object_id: Any) -> Schedule:
     return schedule
 
 
-def _last_tasks(request: HttpRequest, found: list[Schedule]) -> dict[Any, Task]:
-    """Return those of the last tasks that are still there and that this user may see."""
-    ids = [one.last_task_id for one in found if one.last_task_id]
+def _last_tasks(request: HttpRequest, rows: list[Schedule]) -> dict[Any, Task]:
+    """Return the schedules' last tasks that still exist and that this user may see."""
+    ids = [schedule.last_task_id for schedule in rows if schedule.last_task_id]
     visible = Task.objects.visible_to(request.user).only("pk", "status", "progress")
     return {task.pk: task for task in visible.filter(pk__in=ids)}
 
 
 def _row(schedule: Schedule, last: Task | None) -> dict[str, Any]:
-    known = schedule.kind in kinds.all_kinds()
+    is_known = schedule.kind in kinds.all_kinds()
     return {
         "schedule": schedule,
         "badge": badges.badge("on" if schedule.enabled else "off"),
-        "words": schedule.cron_expression.in_words(),
-        "next": formatting.ago(schedule.next_at),
-        "last_at": formatting.ago(schedule.last_at),
+        "in_words": schedule.cron_expression.in_words(),
+        "next": formatting.relative_time(schedule.next_at),
+        "last_at": formatting.relative_time(schedule.last_at),
         "last": last,
         "last_badge": badges.badge(last.status, last.get_status_display()) if last else "",
-        "error": schedule.last_error
-        if known
-        else f"There is no kind named {schedule.kind!r} here.",
+        "error": schedule.last_error if is_known else f"There is no kind named {schedule.kind!r}.",
     }
 
 
 def _upcoming(schedule: Schedule) -> list[str]:
-    """Write the next ticks, were the schedule on, by its own clock."""
+    """Format the next run times in the schedule's time zone, as if it were switched on."""
     if schedule.cron_expression.mistakes():
         return []
     zone = schedule.cron_expression.zone()

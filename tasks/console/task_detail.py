@@ -1,4 +1,4 @@
-"""One task's page: everything that is known about it, and what can be done to it."""
+"""The page of one task: its values, attempts and actions."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 
 from tasks.console import badges, formatting
-from tasks.console.actions import DELETE, VERBS, apply
+from tasks.console.actions import ACTIONS, DELETE, apply
 from tasks.console.permissions import EngineAdmin, is_operator, require_operator
 from tasks.models import Attempt, Task
 from tasks.models.attempt import history_of, worker_name
 from tasks.models.task import TaskQuerySet, parse_task_id
 
 LIST = "admin:tasks_task_changelist"
-# Enough to recognise a selection by, on the page that asks to confirm.
-NAMED = 20
+# Tasks listed on the confirmation page.
+LISTED = 20
 
 
 def show(admin: EngineAdmin, request: HttpRequest, object_id: str) -> HttpResponse:
-    """Render the page, or only its living part for the poll."""
+    """Render the page, or only its live part for a poll."""
     if not admin.has_view_permission(request):
         raise PermissionDenied
-    task = _find(request, object_id)
+    task = _get(request, object_id)
     allowed = is_operator(request)
     context = {
         **admin.admin_site.each_context(request),
@@ -37,49 +37,50 @@ def show(admin: EngineAdmin, request: HttpRequest, object_id: str) -> HttpRespon
         "opts": Task._meta,
         "original": task,
         "task": task,
-        "verbs": [verb for verb in VERBS.values() if allowed and verb.applies_to(task)],
+        "actions": [action for action in ACTIONS.values() if allowed and action.applies_to(task)],
         "facts": facts(task),
         "status_badge": badges.status_badge(task),
         "payloads": _payloads(task),
-        "attempts": [_told(attempt) for attempt in reversed(history_of(task))],
+        "attempts": [_attempt(attempt) for attempt in reversed(history_of(task))],
     }
-    living = request.headers.get("HX-Request") == "true"
-    template = "admin/tasks/task_living.html" if living else "admin/tasks/task.html"
+    is_poll = request.headers.get("HX-Request") == "true"
+    template = "admin/tasks/task_live.html" if is_poll else "admin/tasks/task.html"
     return TemplateResponse(request, template, context)
 
 
-def act(admin: EngineAdmin, request: HttpRequest, task_id: uuid.UUID, verb: str) -> HttpResponse:
-    """Do a verb to one task and go back to it; deleting asks first."""
-    if verb not in VERBS:
+def act(admin: EngineAdmin, request: HttpRequest, task_id: uuid.UUID, name: str) -> HttpResponse:
+    """Run an action on one task and return to its page; a deletion must be confirmed."""
+    action = ACTIONS.get(name)
+    if action is None:
         raise Http404
     if request.method != "POST":
         return HttpResponseNotAllowed(["POST"])
     require_operator(request)
-    chosen = Task.objects.visible_to(request.user).filter(pk=task_id)
-    task = get_object_or_404(chosen)
-    if verb == DELETE.name and "confirmed" not in request.POST and DELETE.applies_to(task):
-        return confirm(admin, request, chosen)
-    report = apply(VERBS[verb], [task_id], user=request.user)
-    if report.done:
+    selection = Task.objects.visible_to(request.user).filter(pk=task_id)
+    task = get_object_or_404(selection)
+    if action == DELETE and "confirmed" not in request.POST and DELETE.applies_to(task):
+        return confirm(admin, request, selection)
+    report = apply(action, [task_id], user=request.user)
+    if report.accepted:
         messages.success(request, str(report))
     else:
-        messages.error(request, f"A task that is {task.status} cannot be {VERBS[verb].done}.")
-    if verb == DELETE.name and report.done:
+        messages.error(request, f"A task that is {task.status} cannot be {action.participle}.")
+    if action == DELETE and report.accepted:
         return redirect(LIST)
     return redirect("admin:tasks_task_change", task_id)
 
 
 def confirm(
-    admin: EngineAdmin, request: HttpRequest, chosen: TaskQuerySet, *, action: str = ""
+    admin: EngineAdmin, request: HttpRequest, selection: TaskQuerySet, *, list_action: str = ""
 ) -> TemplateResponse:
-    """Ask whether these tasks shall really be deleted; `action` names that of the list."""
+    """Ask to confirm a deletion; `list_action` is the list's action to repeat, if any."""
     context = {
         **admin.admin_site.each_context(request),
         "title": "Delete tasks",
-        "chosen": [(task, badges.status_badge(task)) for task in chosen[:NAMED]],
-        "count": chosen.count(),
-        "ids": list(chosen.values_list("pk", flat=True)) if action else [],
-        "action": action,
+        "listed": [(task, badges.status_badge(task)) for task in selection[:LISTED]],
+        "count": selection.count(),
+        "ids": list(selection.values_list("pk", flat=True)) if list_action else [],
+        "list_action": list_action,
         "checkbox": ACTION_CHECKBOX_NAME,
         "back": reverse(LIST),
     }
@@ -87,48 +88,48 @@ def confirm(
 
 
 def facts(task: Task) -> list[tuple[str, Any]]:
-    """Return the plain values of a task with their labels; a batch links to its tasks."""
+    """Return the labels and values of a task's plain fields."""
     return [
-        ("Id", task.pk),
+        ("ID", task.pk),
         ("Kind", task.kind),
         ("Queue", task.queue),
         ("Lane", badges.lane_badge(task)),
         ("Priority", task.priority),
-        ("Attempt", f"{task.attempt} of {task.max_attempts}"),
-        ("Owner", task.owner or "nobody"),
-        ("Worker", worker_name(task.worker_id) or formatting.NOTHING),
-        ("Created", formatting.ago(task.created_at)),
-        ("Due", formatting.ago(task.scheduled_at) if task.scheduled_at else formatting.NOTHING),
-        ("Started", formatting.ago(task.started_at)),
-        ("Finished", formatting.ago(task.finished_at)),
-        ("Ran", formatting.last_run(task)),
+        ("Attempts", f"{task.attempt} of {task.max_attempts}"),
+        ("Owner", task.owner or formatting.DASH),
+        ("Worker", worker_name(task.worker_id) or formatting.DASH),
+        ("Created", formatting.relative_time(task.created_at)),
+        ("Due", formatting.relative_time(task.scheduled_at)),
+        ("Started", formatting.relative_time(task.started_at)),
+        ("Finished", formatting.relative_time(task.finished_at)),
+        ("Duration", formatting.last_duration(task)),
         ("Claims", task.claim_number),
-        ("Losses", task.losses),
+        ("Lost claims", task.losses),
         ("Crashes", task.crashes),
-        ("Job", task.job_id or formatting.NOTHING),
+        ("Job", task.job_id or formatting.DASH),
     ]
 
 
-def _find(request: HttpRequest, object_id: str) -> Task:
-    if wanted := parse_task_id(object_id):
+def _get(request: HttpRequest, object_id: str) -> Task:
+    if pk := parse_task_id(object_id):
         tasks = Task.objects.visible_to(request.user).for_detail()
-        return get_object_or_404(tasks, pk=wanted)
+        return get_object_or_404(tasks, pk=pk)
     raise Http404
 
 
 def _payloads(task: Task) -> list[tuple[str, formatting.Payload]]:
-    shown = [("Input", task.input), ("Result", task.result), ("Metadata", task.metadata)]
-    return [(name, formatting.payload(value)) for name, value in shown if value not in (None, {})]
+    values = [("Input", task.input), ("Result", task.result), ("Metadata", task.metadata)]
+    return [(name, formatting.payload(value)) for name, value in values if value not in (None, {})]
 
 
-def _told(attempt: Attempt) -> dict[str, Any]:
+def _attempt(attempt: Attempt) -> dict[str, Any]:
     return {
         "number": attempt.number,
         "outcome": attempt.outcome,
         "badge": badges.badge(attempt.outcome),
         "worker": attempt.worker,
-        "started": formatting.clock(attempt.started_at),
-        "finished": formatting.clock(attempt.finished_at),
-        "took": formatting.between(attempt.started_at, attempt.finished_at),
+        "started": formatting.timestamp(attempt.started_at),
+        "finished": formatting.timestamp(attempt.finished_at),
+        "duration": formatting.elapsed(attempt.started_at, attempt.finished_at),
         "error": attempt.error,
     }

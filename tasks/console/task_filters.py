@@ -1,4 +1,4 @@
-"""The filters of the task list; none of them counts or lists what a big table holds."""
+"""Filters of the task list; none counts or scans a large table."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from django.utils import timezone
 from unfold.contrib.filters.admin import DropdownFilter, TextFilter
 
 from tasks import kinds
+from tasks.console.badges import LANE_LABELS
 from tasks.models import Lane, Queue
 from tasks.models.task import TaskQuerySet, parse_task_id
 
 Choices = list[tuple[str, str]]
-NOBODY = "-"
+NO_OWNER = "-"
 UNTYPED = "-"
-# A follow-up has its id from the moment it was asked for, its row from the end of its parent.
+# A follow-up gets its ID when its parent requests it, and its row when the parent finishes.
 ID_LEAD = dt.timedelta(days=1)
 WINDOWS = {
     "15m": ("Last 15 minutes", dt.timedelta(minutes=15)),
@@ -31,12 +32,12 @@ WINDOWS = {
 
 
 def _id_at(moment: dt.datetime) -> uuid.UUID:
-    """Return the lowest id of a moment: version 7 UUIDs begin with their milliseconds."""
+    """Return the lowest ID of a moment: version 7 UUIDs start with the time in milliseconds."""
     return uuid.UUID(int=int(moment.timestamp() * 1000) << 80)
 
 
 def error_is(name: str | None) -> Q:
-    """Return the condition that a task's error is of this type; `-` for none."""
+    """Return the condition that a task's error has this type; `-` for no type."""
     return Q(error__type__isnull=True) if name in (None, UNTYPED) else Q(error__type=name)
 
 
@@ -46,11 +47,10 @@ class LaneFilter(SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
         """Offer the lanes."""
-        labels = {**dict(Lane.choices), Lane.DLQ: "Dead letters"}
-        return [(str(value), str(label)) for value, label in labels.items()]
+        return [(lane.value, label) for lane, label in LANE_LABELS.items()]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Keep what waits in the chosen lane."""
+        """Keep the tasks of the chosen lane."""
         lane = self.value()
         if lane in Lane.values and isinstance(queryset, TaskQuerySet):
             return queryset.in_lane(lane)
@@ -62,12 +62,12 @@ class KindFilter(DropdownFilter):
     parameter_name = "kind"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
-        """Offer the registered kinds, and the one in force though it may be gone."""
+        """Offer the registered kinds and the selected one, which may not be registered."""
         names = {*kinds.all_kinds(), *filter(None, [request.GET.get(self.parameter_name)])}
         return [(name, name) for name in sorted(names)]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Keep one kind."""
+        """Keep the tasks of the chosen kind."""
         return queryset.filter(kind=self.value()) if self.value() else queryset
 
 
@@ -76,14 +76,14 @@ class QueueFilter(DropdownFilter):
     parameter_name = "queue"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
-        """Offer the queues of the kinds, those that were paused once, and the one in force."""
+        """Offer the queues of the kinds, queues that have been paused, and the selected one."""
         names = {kind.queue for kind in kinds.all_kinds().values()}
         names.update(Queue.objects.values_list("name", flat=True))
         names.update(filter(None, [request.GET.get(self.parameter_name)]))
         return [(name, name) for name in sorted(names)]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Keep one queue."""
+        """Keep the tasks of the chosen queue."""
         return queryset.filter(queue=self.value()) if self.value() else queryset
 
 
@@ -92,11 +92,11 @@ class CreatedFilter(SimpleListFilter):
     parameter_name = "created"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
-        """Offer a few spans that end now."""
+        """Offer a few periods that end now."""
         return [(key, label) for key, (label, _) in WINDOWS.items()]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Keep what was submitted within the span."""
+        """Keep the tasks created within the period."""
         window = WINDOWS.get(self.value() or "")
         if window is None:
             return queryset
@@ -105,18 +105,18 @@ class CreatedFilter(SimpleListFilter):
 
 
 class OwnerFilter(TextFilter):
-    title = "owner (- for nobody)"
+    title = "owner (- for none)"
     parameter_name = "owner"
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Keep the tasks of the user of this name, or those that nobody owns."""
+        """Keep the tasks of the user with this name, or those without an owner."""
         match self.value():
             case None | "":
                 return queryset
-            case str() as name if name == NOBODY:
+            case str() as name if name == NO_OWNER:
                 return queryset.filter(owner=None)
             case name:
-                # By key, not by a join: the list of one owner has an index.
+                # Filter by key, not by a join: an index serves the list of one owner.
                 owner = User.objects.filter(username=name).first()
                 return queryset.filter(owner=owner) if owner else queryset.none()
 
@@ -126,7 +126,7 @@ class BatchFilter(TextFilter):
     parameter_name = "batch"
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Keep the members of one batch."""
+        """Keep the tasks of one batch."""
         if not self.value():
             return queryset
         batch = parse_task_id(self.value())
@@ -138,7 +138,7 @@ class ErrorFilter(TextFilter):
     parameter_name = "error"
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Keep what ended with an error of this type."""
+        """Keep the tasks whose error has this type."""
         if not self.value():
             return queryset
         return queryset.filter(error_is(self.value()))

@@ -1,4 +1,4 @@
-"""The task list."""
+"""Task list."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString
 from unfold.paginator import InfinitePaginator
 
 from tasks.console import badges, dead_letters, formatting, overview, task_detail
-from tasks.console.actions import CANCEL, DELETE, RETRY, Verb, apply
+from tasks.console.actions import CANCEL, DELETE, RETRY, Action, apply
 from tasks.console.permissions import EngineAdmin
 from tasks.console.task_filters import (
     BatchFilter,
@@ -29,22 +29,22 @@ from tasks.console.task_filters import (
 from tasks.models import Task
 from tasks.models.task import TaskQuerySet, parse_task_id
 
-# What a list does not show is not fetched: these may be megabytes each.
+# Not fetched, because the list does not show them: each may have several megabytes.
 UNSEEN = ("input", "result", "error", "metadata")
 
 
 class TaskAdmin(EngineAdmin):
-    """Tasks: found by id or filters, acted on alone or as a selection."""
+    """Tasks: search by ID, filters, and actions on one task or a selection."""
 
     list_display = (
         "task",
         "status_badge",
         "lane_badge",
-        "tries",
+        "attempts",
         "queue",
         "owner",
         "created",
-        "took",
+        "duration",
     )
     list_filter = (
         "status",
@@ -61,27 +61,27 @@ class TaskAdmin(EngineAdmin):
     paginator = InfinitePaginator
     ordering = ("-id",)
     search_fields = ("id",)
-    search_help_text = "Task id"
+    search_help_text = "Complete task ID"
     actions = ("retry_selected", "cancel_selected", "delete_selected")
 
     def get_queryset(self, request: HttpRequest) -> TaskQuerySet:
-        """Fetch what the list shows; a task's own page fetches it whole."""
+        """Fetch the fields that the list shows."""
         return Task.objects.visible_to(request.user).defer(*UNSEEN).select_related("owner")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Task], search_term: str
     ) -> tuple[QuerySet[Task], bool]:
-        """Find by the whole id, with or without hyphens."""
+        """Find a task by its complete ID, with or without hyphens."""
         if not search_term.strip():
             return queryset, False
-        wanted = parse_task_id(search_term.strip())
-        return (queryset.filter(pk=wanted) if wanted else queryset.none()), False
+        pk = parse_task_id(search_term.strip())
+        return (queryset.filter(pk=pk) if pk else queryset.none()), False
 
     def get_urls(self) -> list[URLPattern]:
-        """Add a task's buttons, the overview's living parts and the dead letters."""
+        """Add the routes of a task's actions, the overview's live parts and the dead letters."""
         site = self.admin_site.admin_view
         return [
-            path("<uuid:task_id>/do/<str:verb>/", site(self.act), name="tasks_task_act"),
+            path("<uuid:task_id>/do/<str:name>/", site(self.act), name="tasks_task_act"),
             path("overview/now/", site(overview.now), name="tasks_overview_now"),
             path("overview/hour/", site(overview.hour), name="tasks_overview_hour"),
             path("dead-letters/", site(self.dead_letters), name="tasks_task_dead_letters"),
@@ -95,49 +95,49 @@ class TaskAdmin(EngineAdmin):
         """Show one task."""
         return task_detail.show(self, request, object_id)
 
-    def act(self, request: HttpRequest, task_id: uuid.UUID, verb: str) -> HttpResponse:
-        """Do a verb to one task."""
-        return task_detail.act(self, request, task_id, verb)
+    def act(self, request: HttpRequest, task_id: uuid.UUID, name: str) -> HttpResponse:
+        """Run an action on one task."""
+        return task_detail.act(self, request, task_id, name)
 
     def dead_letters(self, request: HttpRequest) -> HttpResponse:
-        """Show what failed for good."""
+        """Show the dead letters."""
         return dead_letters.show(self, request)
 
     def act_on_group(self, request: HttpRequest) -> HttpResponse:
-        """Do a verb to all dead letters of one kind and error."""
+        """Run an action on all dead letters of one kind and error."""
         return dead_letters.act(self, request)
 
     @admin.display(description="Task")
     def task(self, task: Task) -> SafeString:
-        """Name a task by its kind and the end of its id, which tells neighbours apart."""
+        """Show a task's kind and the end of its ID, where neighbouring IDs differ."""
         return format_html(
             '{} <span class="ops-id" title="{}">…{}</span>', task.kind, task.pk, str(task.pk)[-12:]
         )
 
     @admin.display(description="Status")
     def status_badge(self, task: Task) -> SafeString:
-        """Label the status."""
+        """Show the status."""
         return badges.status_badge(task)
 
     @admin.display(description="Lane")
     def lane_badge(self, task: Task) -> SafeString:
-        """Label the lane."""
+        """Show the lane."""
         return badges.lane_badge(task)
 
-    @admin.display(description="Attempt")
-    def tries(self, task: Task) -> str:
-        """Tell how many attempts are spent, and of how many."""
+    @admin.display(description="Attempts")
+    def attempts(self, task: Task) -> str:
+        """Show the attempts used and allowed."""
         return f"{task.attempt} / {task.max_attempts}"
 
     @admin.display(description="Created")
     def created(self, task: Task) -> SafeString:
-        """Tell how long ago it was submitted."""
-        return formatting.ago(task.created_at)
+        """Show when the task was created."""
+        return formatting.relative_time(task.created_at)
 
     @admin.display(description="Duration")
-    def took(self, task: Task) -> str:
-        """Tell how long the last attempt took, or takes."""
-        return formatting.last_run(task)
+    def duration(self, task: Task) -> str:
+        """Show the duration of the last attempt, until now if it is running."""
+        return formatting.last_duration(task)
 
     @admin.action(description=RETRY.label, permissions=["operate"])
     def retry_selected(self, request: HttpRequest, queryset: TaskQuerySet) -> None:
@@ -153,14 +153,14 @@ class TaskAdmin(EngineAdmin):
     def delete_selected(
         self, request: HttpRequest, queryset: TaskQuerySet
     ) -> TemplateResponse | None:
-        """Delete the selected tasks, once it is confirmed."""
+        """Delete the selected tasks after confirmation."""
         if "confirmed" not in request.POST:
-            return task_detail.confirm(self, request, queryset, action="delete_selected")
+            return task_detail.confirm(self, request, queryset, list_action="delete_selected")
         self._apply(request, DELETE, queryset)
         return None
 
-    def _apply(self, request: HttpRequest, verb: Verb, queryset: TaskQuerySet) -> None:
+    def _apply(self, request: HttpRequest, action: Action, queryset: TaskQuerySet) -> None:
         ids = list(queryset.values_list("pk", flat=True))
-        report = apply(verb, ids, user=request.user)
-        level = messages.SUCCESS if report.done else messages.WARNING
+        report = apply(action, ids, user=request.user)
+        level = messages.SUCCESS if report.accepted else messages.WARNING
         messages.add_message(request, level, str(report))

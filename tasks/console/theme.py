@@ -1,6 +1,6 @@
-"""The console's look and its menu: django-unfold's settings.
+"""Settings of django-unfold: the console's appearance and menu.
 
-Imported by the settings: nothing here may need a ready Django.
+Imported by the settings, so nothing here may need the app registry.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import reverse_lazy
 
-# By name, because users cannot be imported yet.
+# Dotted names, because models cannot be imported yet.
 VIEWERS, OPERATORS = "tasks.console.permissions.is_viewer", "tasks.console.permissions.is_operator"
 Item = dict[str, Any]
 Permission = str | Callable[[HttpRequest], bool]
@@ -28,7 +28,7 @@ def _item(title: str, icon: str, route: str, shown_to: Permission | None = None)
     }
 
 
-def _having(permission: str) -> Permission:
+def _requires(permission: str) -> Permission:
     return lambda request: bool(request.user.has_perm(permission))
 
 
@@ -86,7 +86,7 @@ UNFOLD: dict[str, Any] = {
                     _item("Queues", "low_priority", "tasks_queue_changelist", VIEWERS),
                     _item("Schedules", "schedule", "tasks_schedule_changelist", VIEWERS),
                     _item("Workers", "memory", "tasks_worker_changelist", VIEWERS),
-                    _item("Breakers", "electric_bolt", "tasks_breaker_changelist", VIEWERS),
+                    _item("Circuit breakers", "electric_bolt", "tasks_breaker_changelist", VIEWERS),
                 ],
             },
             {
@@ -94,13 +94,13 @@ UNFOLD: dict[str, Any] = {
                 "separator": True,
                 "items": [
                     _item("API keys", "key", "knox_authtoken_changelist", OPERATORS),
-                    _item("Users", "person", "auth_user_changelist", _having("auth.view_user")),
-                    _item("Groups", "group", "auth_group_changelist", _having("auth.view_group")),
+                    _item("Users", "person", "auth_user_changelist", _requires("auth.view_user")),
+                    _item("Groups", "group", "auth_group_changelist", _requires("auth.view_group")),
                     _item(
                         "Audit log",
                         "history",
                         "admin_logentry_changelist",
-                        _having("admin.view_logentry"),
+                        _requires("admin.view_logentry"),
                     ),
                 ],
             },

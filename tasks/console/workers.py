@@ -1,4 +1,4 @@
-"""The workers: who is alive, since when, and what they did."""
+"""Workers: their states, heartbeats and counts."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 
 class WorkerAdmin(EngineAdmin):
-    """Worker processes; a dead one stays for a while, to be seen."""
+    """Worker processes; a dead one stays in the list for a while."""
 
     list_display = (
         "name",
         "state_badge",
         "heartbeat",
-        "load",
+        "busy_slots",
         "processed",
         "failed",
         "queue_names",
@@ -45,35 +45,35 @@ class WorkerAdmin(EngineAdmin):
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
-        """Go to the tasks that the worker holds."""
+        """Redirect to the tasks that the worker has claimed."""
         return redirect(f"{reverse('admin:tasks_task_changelist')}?worker_id={quote(object_id)}")
 
     @admin.display(description="State")
     def state_badge(self, worker: SeenWorker) -> SafeString:
-        """Label the state."""
+        """Show the state."""
         return badges.badge(worker.liveness)
 
     @admin.display(description="Heartbeat")
     def heartbeat(self, worker: Worker) -> SafeString:
-        """Tell how old the last sign of life is."""
-        return formatting.ago(worker.heartbeat_at)
+        """Show the time of the last heartbeat."""
+        return formatting.relative_time(worker.heartbeat_at)
 
-    @admin.display(description="Running")
-    def load(self, worker: Worker) -> str:
-        """Tell how many of its slots are busy."""
+    @admin.display(description="Busy slots")
+    def busy_slots(self, worker: Worker) -> str:
+        """Show the busy slots and all slots."""
         return f"{worker.running} / {worker.concurrency}"
 
     @admin.display(description="Queues")
     def queue_names(self, worker: Worker) -> str:
-        """Name its queues."""
+        """Show the queues it serves."""
         return ", ".join(worker.queues) or "all"
 
     @admin.display(description="Started")
     def started(self, worker: Worker) -> SafeString:
-        """Tell when it began."""
-        return formatting.ago(worker.started_at)
+        """Show when it started."""
+        return formatting.relative_time(worker.started_at)
 
-    @admin.display(description="Host, pid")
+    @admin.display(description="Host, PID")
     def process(self, worker: Worker) -> str:
-        """Tell where to find its process."""
+        """Show the host and process ID."""
         return f"{worker.host}, {worker.pid}"

@@ -1,4 +1,4 @@
-"""Pages of a list that may be long: each starts after the last task of the one before."""
+"""Pagination by cursor: each page starts after the last task of the previous page."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tasks.models import Task
 from tasks.models.task import TaskQuerySet
 from tasks.pages.task_status import poll_seconds
 
-# What a list shows; inputs and results may be megabytes.
+# The fields that a list shows; inputs and results may have several megabytes.
 LISTED = (
     "id", "kind", "status", "attempt", "progress",
     "created_at", "scheduled_at", "started_at", "finished_at",
@@ -27,15 +27,15 @@ class TaskPage:
 
     @property
     def poll_seconds(self) -> int | None:
-        """Return how soon the page may look different, None when nothing on it moves."""
-        moving = [seconds for task in self.tasks if (seconds := poll_seconds(task))]
-        return max(LIST_POLL_SECONDS, min(moving)) if moving else None
+        """Return when to poll again; None when all tasks on the page have finished."""
+        intervals = [seconds for task in self.tasks if (seconds := poll_seconds(task))]
+        return max(LIST_POLL_SECONDS, min(intervals)) if intervals else None
 
 
 def task_page(tasks: TaskQuerySet, *, before: uuid.UUID | None = None, size: int = 25) -> TaskPage:
     """Return the page of tasks older than the cursor."""
     if before:
         tasks = tasks.filter(pk__lt=before)
-    found = list(tasks.newest_first().only(*LISTED)[: size + 1])
-    older = found[size - 1].pk if len(found) > size else None
-    return TaskPage(tasks=found[:size], older=older, is_first=before is None)
+    rows = list(tasks.newest_first().only(*LISTED)[: size + 1])
+    older = rows[size - 1].pk if len(rows) > size else None
+    return TaskPage(tasks=rows[:size], older=older, is_first=before is None)

@@ -1,4 +1,4 @@
-"""The form for a kind's input."""
+"""Form for a kind's input."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from tasks.errors import FieldError, InvalidInput
 from tasks.kinds import Kind
 from tasks.schema_fields import JSONField, fields_of
 
-# The one field of a form for a schema that has no simple properties.
+# The only field of the form for a schema without simple properties.
 WHOLE = "input"
 
 
 class InputForm(forms.Form):
-    """Asks for each property of the kind's schema, or for one JSON object."""
+    """A field for each property of the kind's schema, or one field for a JSON object."""
 
     def __init__(self, data: QueryDict | None = None, *, kind: Kind) -> None:
         super().__init__(data, label_suffix="")
@@ -28,23 +28,23 @@ class InputForm(forms.Form):
 
     @cached_property
     def input(self) -> dict[str, Any]:
-        """Return the task's input, once the form is known to be valid."""
+        """Return the task's input; the form must be valid."""
         if self._is_whole:
             whole: dict[str, Any] = self.cleaned_data[WHOLE]
             return whole
         return {name: value for name, value in self.cleaned_data.items() if value is not None}
 
     def clean(self) -> dict[str, Any]:
-        """Let the kind's schema judge, and say what it says at the fields it is about."""
+        """Validate against the kind's schema; add each error to its field."""
         if self.errors:
             return self.cleaned_data
         if self._is_whole and not isinstance(self.cleaned_data[WHOLE], dict):
-            self.add_error(WHOLE, "This must be a JSON object: {…}")
+            self.add_error(WHOLE, "Enter a JSON object: {…}")
             return self.cleaned_data
         try:
             self._kind.validate(self.input)
-        except InvalidInput as refused:
-            for error in refused.errors:
+        except InvalidInput as invalid:
+            for error in invalid.errors:
                 self._add(error)
         return self.cleaned_data
 

@@ -1,4 +1,4 @@
-"""Who may see pages, and whose the tasks are that they submit there."""
+"""Permissions of the pages, and the owner of tasks submitted there."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ View = Callable[Concatenate[HttpRequest, Rest], HttpResponse]
 
 
 def for_visitors(view: View[Rest]) -> View[Rest]:
-    """Let in who is logged in, and anybody where API_ALLOW_ANONYMOUS says so."""
+    """Require a login, unless API_ALLOW_ANONYMOUS is set."""
 
     @never_cache
     @wraps(view)
@@ -27,7 +27,7 @@ def for_visitors(view: View[Rest]) -> View[Rest]:
         if request.user.is_authenticated or settings.API_ALLOW_ANONYMOUS:
             return view(request, *args, **kwargs)
         if request.headers.get("HX-Request"):
-            # The login must not be swapped into a corner of the page: the page comes back for it.
+            # Reload the whole page: htmx would put the login form into a part of it.
             return HttpResponseClientRefresh()
         back = request.get_full_path() if request.method == "GET" else reverse("tasks-ui:home")
         return redirect_to_login(back, reverse("tasks-ui:login"))
@@ -36,5 +36,5 @@ def for_visitors(view: View[Rest]) -> View[Rest]:
 
 
 def owner_of_new(request: HttpRequest) -> User | None:
-    """Return whom a task submitted by this request belongs to; None when to nobody."""
+    """Return the owner of a task submitted by this request; None for an anonymous visitor."""
     return request.user if isinstance(request.user, User) else None

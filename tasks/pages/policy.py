@@ -1,4 +1,4 @@
-"""What a browser may load for a page: our own files, and nothing written inline."""
+"""Content-Security-Policy of the pages: own files only, nothing inline."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a page tells of one task at one moment."""
+"""Status panel of a task's page: its current state, attempts and buttons."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from tasks.models.attempt import history_of
 from tasks.models.task import RETRYABLE
 
 POLL_SECONDS = 1
-# For what is not due for a minute or more.
-PATIENT_POLL_SECONDS = 10
+# For a task that is not due within a minute.
+SLOW_POLL_SECONDS = 10
 GENERIC_RESULT = "tasks/results/generic.html"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Following:
-    """A task as its page shows it, and what its visitor may do about it."""
+class StatusPanel:
+    """A task as its page shows it, and the actions its visitor may take."""
 
     task: Task
     attempts: list[Attempt]
@@ -32,16 +32,16 @@ class Following:
     may_retry: bool
 
     @classmethod
-    def of(cls, task: Task, *, visitor: User | AnonymousUser) -> Following:
-        """Look at a task with a visitor's eyes."""
-        may = may_change(visitor, owner_id=task.owner_id)
+    def of(cls, task: Task, *, visitor: User | AnonymousUser) -> StatusPanel:
+        """Build the panel of a task for a visitor."""
+        is_allowed = may_change(visitor, owner_id=task.owner_id)
         return cls(
             task=task,
             attempts=history_of(task),
             result_templates=result_templates(task.kind),
             poll_seconds=poll_seconds(task),
-            may_cancel=may and not task.is_terminal and not task.cancel_requested,
-            may_retry=may and task.status in RETRYABLE,
+            may_cancel=is_allowed and not task.is_terminal and not task.cancel_requested,
+            may_retry=is_allowed and task.status in RETRYABLE,
         )
 
     @property
@@ -54,22 +54,22 @@ class Following:
 
 
 def poll_seconds(task: Task, *, now: dt.datetime | None = None) -> int | None:
-    """Return how soon a task may look different, None when it has ended."""
+    """Return when to poll again; None when the task has finished."""
     if task.is_terminal:
         return None
     now = now or timezone.now()
     if task.lane == Lane.SCHEDULED and task.scheduled_at:
         due_in = task.scheduled_at - now
-        return PATIENT_POLL_SECONDS if due_in > dt.timedelta(minutes=1) else POLL_SECONDS
+        return SLOW_POLL_SECONDS if due_in > dt.timedelta(minutes=1) else POLL_SECONDS
     return POLL_SECONDS
 
 
 def result_templates(kind: str) -> list[str]:
-    """Return the names under which a kind's own view of its result is looked for.
+    """Return the templates to try for a kind's result.
 
-    An app shows the results of its kind `yourapp.greet` in its own way by having
-    `templates/tasks/results/yourapp.greet.html`, which is given `task` and `result`.
+    An app replaces the generic view for its kind `yourapp.greet` with the template
+    `templates/tasks/results/yourapp.greet.html`, whose context has `task` and `result`.
     """
-    # Only a registered name is known to be a name and not a path.
-    own = [f"tasks/results/{kind}.html"] if kind in all_kinds() else []
-    return [*own, GENERIC_RESULT]
+    # A name that is not registered could be a path.
+    specific = [f"tasks/results/{kind}.html"] if kind in all_kinds() else []
+    return [*specific, GENERIC_RESULT]

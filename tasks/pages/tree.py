@@ -1,4 +1,4 @@
-"""Any JSON value as rows that a person can read, however big it is."""
+"""JSON values as a bounded number of readable rows."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from typing import Any
 MAX_ROWS = 300
 MAX_DEPTH = 6
 MAX_TEXT = 3_000
-# Longer texts get the whole width, below their name.
+# Longer texts are shown below their name, in full width.
 LINE_LENGTH = 200
-# A list of this many short values is read best on one line.
+# A list of up to this many short values is shown on one line.
 MAX_INLINE_ITEMS = 12
 MAX_INLINE_TEXT = 40
 
 
 @dataclass(frozen=True)
 class Row:
-    """One name and its value; a branch has no text, its entries follow one level deeper.
+    """One name and its value; a branch has no text, and its entries follow one level deeper.
 
-    `cut` is how many characters of the text are not shown.
+    `cut` is the number of characters not shown.
     """
 
     depth: int
@@ -38,14 +38,14 @@ class Row:
 
 @dataclass(frozen=True)
 class Tree:
-    """The rows of a value, and whether there are more than are shown."""
+    """The rows of a value, and whether some are left out."""
 
     rows: list[Row]
     is_cut: bool
 
 
 def tree_of(value: Any) -> Tree:
-    """Lay out a JSON value."""
+    """Return the rows of a JSON value."""
     rows = list(islice(_rows(value), MAX_ROWS + 1))
     return Tree(rows[:MAX_ROWS], is_cut=len(rows) > MAX_ROWS)
 

@@ -1,4 +1,4 @@
-"""The pages' addresses: all below /ui/ but the home page, for `/tasks` is an API of its own."""
+"""Routes of the pages: all below /ui/ except the home page, because `/tasks` is an API."""
 
 from __future__ import annotations
 
@@ -26,6 +26,6 @@ urlpatterns = [
     path("ui/tasks/<uuid:task_id>/retry/", views.task_retry, name="task-retry"),
     path("ui/login/", _login, name="login"),
     path("ui/logout/", LogoutView.as_view(next_page="tasks-ui:home"), name="logout"),
-    # People type addresses: a missing slash at the end is forgiven.
+    # Redirect an address typed without its final slash.
     re_path(r"^(?P<page>ui/.+[^/])$", RedirectView.as_view(url="/%(page)s/", query_string=True)),
 ]

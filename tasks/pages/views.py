@@ -1,4 +1,4 @@
-"""The pages: submit a task, follow it, cancel it, try it again."""
+"""Pages: submit a task, show its status, cancel or retry it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tasks.models.task import TaskQuerySet, parse_task_id
 from tasks.pages.cursor import task_page
 from tasks.pages.forms import InputForm
 from tasks.pages.permissions import for_visitors, owner_of_new
-from tasks.pages.task_status import Following
+from tasks.pages.task_status import StatusPanel
 
 LATEST = 5
 
@@ -29,13 +29,13 @@ LATEST = 5
 @require_safe
 @for_visitors
 def home(request: HttpRequest) -> HttpResponse:
-    """Say what this is, offer the project's first kind, show the visitor's latest tasks."""
-    known = kinds.all_kinds()
-    offered = known.get(getattr(settings, "HOME_KIND", ""))
+    """Show the form of HOME_KIND, the visitor's latest tasks and all kinds."""
+    registered = kinds.all_kinds()
+    kind = registered.get(getattr(settings, "HOME_KIND", ""))
     context = {
-        "kind": offered,
-        "form": InputForm(kind=offered) if offered else None,
-        "kinds": known.values(),
+        "kind": kind,
+        "form": InputForm(kind=kind) if kind else None,
+        "kinds": registered.values(),
         "page": task_page(_own(request), size=LATEST),
     }
     return render(request, "tasks/home.html", context)
@@ -43,7 +43,7 @@ def home(request: HttpRequest) -> HttpResponse:
 
 @for_visitors
 def submit(request: HttpRequest, name: str) -> HttpResponse:
-    """Ask for the input of any kind, and submit it."""
+    """Show the form of a kind; submit a task from it."""
     try:
         kind = kinds.get(name)
     except UnknownKind as unknown:
@@ -60,11 +60,11 @@ def submit(request: HttpRequest, name: str) -> HttpResponse:
 @for_visitors
 def task_list(request: HttpRequest) -> HttpResponse:
     """List the visitor's own tasks, newest first."""
-    wanted, tasks = request.GET.get("status", ""), _own(request)
-    if wanted in Status.values:
-        tasks = tasks.filter(status=wanted)
+    status, tasks = request.GET.get("status", ""), _own(request)
+    if status in Status.values:
+        tasks = tasks.filter(status=status)
     page = task_page(tasks, before=parse_task_id(request.GET.get("before")))
-    context = {"page": page, "wanted": wanted, "statuses": Status.choices}
+    context = {"page": page, "selected": status, "statuses": Status.choices}
     return render(request, "tasks/task_list.html", context)
 
 
@@ -73,18 +73,18 @@ def task_list(request: HttpRequest) -> HttpResponse:
 def task_detail(request: HttpRequest, task_id: uuid.UUID) -> HttpResponse:
     """Show everything about one task."""
     task = _visible(request, task_id)
-    context = {"following": Following.of(task, visitor=request.user)}
+    context = {"panel": StatusPanel.of(task, visitor=request.user)}
     return render(request, "tasks/task_detail.html", context)
 
 
 @require_safe
 @for_visitors
 def task_status(request: HttpRequest, task_id: uuid.UUID) -> HttpResponse:
-    """Return the part of a task's page that changes; the answer of an ended task is the last."""
+    """Return the live part of a task's page; polling stops when the task has finished."""
     task = _visible(request, task_id, without=["input", "metadata"])
     context = {
-        "following": Following.of(task, visitor=request.user),
-        "is_news": request.GET.get("seen") != task.status,
+        "panel": StatusPanel.of(task, visitor=request.user),
+        "is_changed": request.GET.get("seen") != task.status,
     }
     status = HTMX_STOP_POLLING if task.is_terminal else 200
     return render(request, "tasks/task_status.html", context, status=status)
@@ -94,17 +94,17 @@ def task_status(request: HttpRequest, task_id: uuid.UUID) -> HttpResponse:
 @for_visitors
 def task_cancel(request: HttpRequest, task_id: uuid.UUID) -> HttpResponse:
     """Cancel a task."""
-    return _move(request, task_id, lifecycle.cancel)
+    return _apply(request, task_id, lifecycle.cancel)
 
 
 @require_POST
 @for_visitors
 def task_retry(request: HttpRequest, task_id: uuid.UUID) -> HttpResponse:
     """Queue a failed or cancelled task again."""
-    return _move(request, task_id, lifecycle.retry)
+    return _apply(request, task_id, lifecycle.retry)
 
 
-def _move(request: HttpRequest, task_id: uuid.UUID, verb: Callable[[Task], Task]) -> HttpResponse:
+def _apply(request: HttpRequest, task_id: uuid.UUID, verb: Callable[[Task], Task]) -> HttpResponse:
     task = _visible(request, task_id)
     if not may_change(request.user, owner_id=task.owner_id):
         raise PermissionDenied
@@ -112,13 +112,13 @@ def _move(request: HttpRequest, task_id: uuid.UUID, verb: Callable[[Task], Task]
         verb(task)
     except TaskGone as gone:
         raise Http404 from gone
-    except WrongStatus as refused:
-        messages.warning(request, str(refused))
+    except WrongStatus as error:
+        messages.warning(request, str(error))
     return redirect("tasks-ui:task-detail", task_id)
 
 
 def _own(request: HttpRequest) -> TaskQuerySet:
-    """Return the visitor's tasks: not everybody's, even for staff who may see them."""
+    """Return the tasks that the visitor owns, even for staff who may see all."""
     return Task.objects.visible_to(request.user).filter(owner=owner_of_new(request))
 
 

@@ -1,4 +1,4 @@
-"""What the pages' templates need beyond Django's tags."""
+"""Template tags of the pages: times, durations, JSON values and bar charts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ register = template.Library()
 
 @register.simple_tag
 def moment(at: dt.datetime | None) -> SafeString | str:
-    """Tell a time as people do, with the exact one to look up."""
+    """Show a time relative to now, with the exact time as the title."""
     if at is None:
         return "–"
     exact = at.astimezone(dt.UTC)
@@ -31,8 +31,8 @@ def moment(at: dt.datetime | None) -> SafeString | str:
 
 
 @register.simple_tag
-def lasted(start: dt.datetime | None, end: dt.datetime | None = None) -> str:
-    """Tell how long something took, or has taken so far."""
+def duration(start: dt.datetime | None, end: dt.datetime | None = None) -> str:
+    """Show the time between two moments; without an end, until now."""
     if start is None:
         return "–"
     seconds = max(0.0, ((end or timezone.now()) - start).total_seconds())
@@ -49,20 +49,22 @@ def lasted(start: dt.datetime | None, end: dt.datetime | None = None) -> str:
 
 @register.inclusion_tag("tasks/_tree.html")
 def value_tree(value: Any) -> dict[str, Tree]:
-    """Show any JSON value as names and values."""
+    """Show a JSON value as names and values."""
     return {"tree": tree_of(value)}
 
 
 @register.inclusion_tag("tasks/_bars.html")
 def bar_chart(labels: Any, values: Any, caption: str) -> dict[str, Any]:
-    """Show numbers as a table with bars; what is no list of numbers shows nothing."""
+    """Show numbers as a table with bars; anything but two lists shows nothing."""
     if not isinstance(labels, list) or not isinstance(values, list):
         return {"caption": caption, "bars": []}
-    pairs = [(label, value) for label, value in zip(labels, values, strict=False) if _counts(value)]
+    pairs = [
+        (label, value) for label, value in zip(labels, values, strict=False) if _is_count(value)
+    ]
     highest = max((value for _, value in pairs), default=0) or 1
     bars = [(label, value, f"{100 * value / highest:.1f}%") for label, value in pairs]
     return {"caption": caption, "bars": bars}
 
 
-def _counts(value: Any) -> bool:
+def _is_count(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0
