@@ -1,4 +1,4 @@
-"""A real browser at the live server; its tests ask the page, never the database."""
+"""Fixtures of the browser tests, which read the page, not the database."""
 
 from __future__ import annotations
 
@@ -19,16 +19,20 @@ ARGUMENTS = [
 
 @pytest.fixture
 def slow_worker(worker: Callable[..., WorkerCommand]) -> WorkerCommand:
-    """Start a worker that takes two seconds over every text, so that its work can be watched."""
+    """Start a worker that needs two seconds for every text."""
     return worker(ANALYSIS_SIMULATED_DELAY="2")
 
 
 @pytest.fixture
 def browser(slow_worker: WorkerCommand) -> Iterator[Browser]:
-    """Return a headless Chromium; it comes last, since Django keeps off threads it runs in."""
+    """Return a headless Chromium.
+
+    It depends on the other fixtures, because Django refuses synchronous database access once
+    playwright's event loop runs in this thread.
+    """
     chromium = shutil.which("chromium")
     if chromium is None:
-        pytest.skip("there is no Chromium on this machine")
+        pytest.skip("Chromium is not installed")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
         yield browser
@@ -37,10 +41,10 @@ def browser(slow_worker: WorkerCommand) -> Iterator[Browser]:
 
 @pytest.fixture
 def page(live_server: LiveServer, browser: Browser) -> Iterator[Page]:
-    """Return a tab; what its console says, refusals of the policy included, fails the test."""
+    """Return a tab; console messages, such as violations of the policy, fail the test."""
     page = browser.new_page(base_url=live_server.url)
-    said: list[str] = []
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
+    messages: list[str] = []
+    page.on("console", lambda message: messages.append(message.text))
+    page.on("pageerror", lambda error: messages.append(str(error)))
     yield page
-    assert said == []
+    assert messages == []

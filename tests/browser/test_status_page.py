@@ -1,4 +1,4 @@
-"""The whole way through a browser: form, live page, a real worker's result."""
+"""The status page in a browser: from the form to the result of a real worker."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def submit_script(page, script):
     page.get_by_role("button", name="Submit").click()
 
 
-def test_a_submitted_text_is_seen_to_end_without_reloading(page):
+def test_the_status_page_shows_the_result_without_reloading(page):
     page.goto("/ui/kinds/text.analyze/")
     page.get_by_label("Text").fill(TEXT)
     page.get_by_role("button", name="Submit").click()
@@ -40,16 +40,16 @@ def test_a_submitted_text_is_seen_to_end_without_reloading(page):
     assert page.locator("[hx-get]").count() == 0
 
 
-def test_progress_moves_and_a_running_task_can_be_cancelled(page, tmp_path: Path):
+def test_the_page_of_a_running_task_shows_progress_and_can_cancel_it(page, tmp_path: Path):
     submit_script(page, f'{{"do": "progress", "file": "{tmp_path / "go"}"}}')
     expect(page.get_by_role("progressbar")).to_have_attribute("value", "40", timeout=15_000)
     expect(page.get_by_text("getting there")).to_be_visible()
     page.get_by_role("button", name="Cancel").click()
     expect(page.locator(".badge").first).to_have_text("Cancelled", timeout=15_000)
-    expect(page.get_by_role("button", name="Try again")).to_be_visible()
+    expect(page.get_by_role("button", name="Retry")).to_be_visible()
 
 
-def test_without_javascript_the_page_still_gets_to_the_end(browser, live_server):
+def test_the_page_shows_the_result_without_javascript(browser, live_server):
     page = browser.new_context(java_script_enabled=False, base_url=live_server.url).new_page()
     submit_script(page, '{"do": "return", "value": "heard"}')
     expect(page.locator(".result")).to_contain_text("heard", timeout=15_000)

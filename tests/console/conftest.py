@@ -1,4 +1,4 @@
-"""Fixtures of the console's tests."""
+"""Fixtures of the console tests."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from tests.factories import make_attempt, make_task
 
 @pytest.fixture
 def console() -> Callable[[User], Client]:
-    """Return a maker of browsers that are signed in."""
+    """Return a function that logs a user in and returns the client."""
 
-    def browser_of(user: User) -> Client:
+    def log_in(user: User) -> Client:
         browser = Client()
         browser.force_login(user)
         return browser
 
-    return browser_of
+    return log_in
 
 
 @pytest.fixture
 def tasks(user: User) -> dict[str, Task]:
-    """Return a task of every status, and one that waits for its retry."""
-    made = {str(status): make_task(status, owner=user) for status in Status}
-    made["RETRY"] = make_task(Status.PENDING, attempt=1, error={"type": "ValueError"})
-    make_attempt(made["RETRY"])
-    return made
+    """Return a task of every status, and one that is pending after a failed attempt."""
+    tasks = {str(status): make_task(status, owner=user) for status in Status}
+    tasks["RETRY"] = make_task(Status.PENDING, attempt=1, error={"type": "ValueError"})
+    make_attempt(tasks["RETRY"])
+    return tasks

@@ -1,4 +1,4 @@
-"""Where the console's screens are, and how its answers read."""
+"""Addresses of the console's screens, and readers of their responses."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ def page(task: Any) -> str:
     return reverse("admin:tasks_task_change", args=[task.pk])
 
 
-def button(task: Any, verb: str) -> str:
-    """Return the address that a button of a task's page posts to."""
-    return reverse("admin:tasks_task_act", args=[task.pk, verb])
+def button(task: Any, action: str) -> str:
+    """Return the address to which a button of a task's page posts."""
+    return reverse("admin:tasks_task_act", args=[task.pk, action])
 
 
 def text(response: Any) -> str:
-    """Return a page's words, with one space between them."""
+    """Return the text of a page with single spaces."""
     body = re.sub(r"(?s)<(script|style).*?</\1>", " ", response.content.decode())
     return " ".join(re.sub(r"<[^>]+>", " ", body).split())
 
 
 def message(response: Any) -> str:
-    """Return what the console says about the last action."""
+    """Return the last flash message."""
     return str(list(get_messages(response.wsgi_request))[-1])

@@ -31,34 +31,34 @@ def test_an_operators_key_is_shown_exactly_once(operator, console):
     assert LogEntry.objects.get().object_repr == f"API key {key.token_key}… of operator"
 
 
-def test_a_key_can_end_by_itself(operator, console):
+def test_a_key_with_a_lifetime_expires(operator, console):
     console(operator).post(reverse(NEW), {"user": operator.username, "days": "7"})
-    left = AuthToken.objects.get().expiry - timezone.now()
-    assert left.days == 6
+    lifetime = AuthToken.objects.get().expiry - timezone.now()
+    assert lifetime.days == 6
 
 
-def test_an_operator_makes_no_key_for_somebody_else(operator, admin_user, user, console):
+def test_an_operator_cannot_create_a_key_for_another_user(operator, admin_user, user, console):
     for other in (admin_user, user):
         response = console(operator).post(reverse(NEW), {"user": other.username})
         assert response.status_code == 403
     assert not AuthToken.objects.exists()
 
 
-def test_a_superuser_makes_keys_for_anybody(admin_client, user):
+def test_a_superuser_can_create_a_key_for_another_user(admin_client, user):
     admin_client.post(reverse(NEW), {"user": user.username})
     assert AuthToken.objects.get().user == user
 
 
-@pytest.mark.parametrize("wanted", [{"user": "nobody"}, {"user": ""}, {"user": "x", "days": "0"}])
-def test_a_wrong_form_makes_no_key(admin_client, wanted):
-    User.objects.create_user("x", is_active=wanted.get("user") != "x")
-    response = admin_client.post(reverse(NEW), wanted)
+@pytest.mark.parametrize("fields", [{"user": "unknown"}, {"user": ""}, {"user": "x", "days": "0"}])
+def test_an_invalid_form_creates_no_key(admin_client, fields):
+    User.objects.create_user("x", is_active=fields.get("user") != "x")
+    response = admin_client.post(reverse(NEW), fields)
     assert response.status_code == 200
     assert response.context["secret"] is None
     assert not AuthToken.objects.exists()
 
 
-def test_an_operator_revokes_their_own_key_only(operator, user, console):
+def test_an_operator_can_revoke_only_their_own_key(operator, user, console):
     own, _ = AuthToken.objects.create(operator)
     other, _ = AuthToken.objects.create(user)
     browser = console(operator)
@@ -71,7 +71,7 @@ def test_an_operator_revokes_their_own_key_only(operator, user, console):
     assert LogEntry.objects.get().is_deletion()
 
 
-def test_a_viewer_has_nothing_to_do_with_keys(viewer, console):
+def test_a_viewer_cannot_see_create_or_revoke_keys(viewer, console):
     key, _ = AuthToken.objects.create(viewer)
     browser = console(viewer)
     revoke = reverse("admin:knox_authtoken_revoke", args=[key.pk])

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db
 BATCHES = "admin:tasks_batch_changelist"
 
 
-def test_a_batch_shows_how_far_it_is(viewer, console):
+def test_a_batch_shows_its_progress_and_counts(viewer, console):
     batch = Batch.objects.create(total=3)
     for status in (Status.COMPLETED, Status.FAILED, Status.PENDING):
         make_task(status, batch=batch)
@@ -23,7 +23,7 @@ def test_a_batch_shows_how_far_it_is(viewer, console):
     assert "width:33.3%" in response.content.decode()
 
 
-def test_more_batches_cost_no_more_queries(viewer, console):
+def test_the_number_of_queries_does_not_depend_on_the_number_of_batches(viewer, console):
     browser = console(viewer)
     make_task(Status.COMPLETED, batch=Batch.objects.create(total=1))
     with CaptureQueriesContext(connection) as few:
@@ -35,7 +35,7 @@ def test_more_batches_cost_no_more_queries(viewer, console):
     assert len(many) == len(few)
 
 
-def test_a_batch_leads_to_its_tasks(viewer, console):
+def test_a_batch_page_redirects_to_its_tasks(viewer, console):
     batch = Batch.objects.create(total=1)
     response = console(viewer).get(reverse("admin:tasks_batch_change", args=[batch.pk]))
     assert response["Location"] == f"{reverse(TASKS)}?batch={batch.pk}"

@@ -28,31 +28,31 @@ def letters() -> Breaker:
     )
 
 
-def test_every_circuit_is_listed(viewer, console, letters):
+def test_the_list_shows_every_circuit(viewer, console, letters):
     response = console(viewer).get(reverse(BREAKERS))
-    seen = text(response)
-    assert "letters Open 5 in" in seen
-    assert "openrouter Closed 0" in seen
+    words = text(response)
+    assert "letters Open 5 in" in words
+    assert "openrouter Closed 0" in words
     assert "&lt;b&gt;office" in response.content.decode()
-    assert "Reset" not in seen
+    assert "Reset" not in words
 
 
-def test_an_operator_resets_a_circuit(operator, console, letters):
+def test_an_operator_can_reset_a_circuit(operator, console, letters):
     browser = console(operator)
     assert "Reset" in text(browser.get(reverse(BREAKERS)))
     response = browser.post(reverse(RESET), {"name": "letters"})
-    assert message(response) == "The circuit to letters is closed."
+    assert message(response) == "The circuit of letters was reset."
     letters.refresh_from_db()
     assert (letters.open_until, letters.failures) == (None, 0)
     assert LogEntry.objects.filter(object_id="letters").count() == 1
 
 
-def test_a_viewer_resets_nothing(viewer, console, letters):
+def test_a_viewer_cannot_reset_a_circuit(viewer, console, letters):
     assert console(viewer).post(reverse(RESET), {"name": "letters"}).status_code == 403
     letters.refresh_from_db()
     assert letters.open_until
 
 
-def test_only_known_circuits_are_reset_and_only_by_post(operator, console):
+def test_a_reset_requires_a_known_circuit_and_a_post(operator, console):
     assert console(operator).post(reverse(RESET), {"name": "no such"}).status_code == 404
     assert console(operator).get(reverse(RESET)).status_code == 405

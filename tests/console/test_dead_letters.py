@@ -23,64 +23,62 @@ def _failures(db: None) -> None:
     make_task(Status.COMPLETED, kind="a.kind")
 
 
-def failed() -> list[tuple[str, str | None]]:
+def failures() -> list[tuple[str, str | None]]:
     rows = Task.objects.filter(status=Status.FAILED).order_by("id")
     return [(task.kind, task.error and task.error["type"]) for task in rows]
 
 
-def test_failures_are_grouped_by_kind_and_error(viewer, console):
-    seen = text(console(viewer).get(reverse("admin:tasks_task_dead_letters")))
-    assert "a.kind KeyError 3" in seen
-    assert "a.kind ValueError 1" in seen
-    assert "other.kind - 1" in seen
-    assert "Retry all" not in seen
+def test_dead_letters_are_grouped_by_kind_and_error(viewer, console):
+    words = text(console(viewer).get(reverse("admin:tasks_task_dead_letters")))
+    assert "a.kind KeyError 3" in words
+    assert "a.kind ValueError 1" in words
+    assert "other.kind - 1" in words
+    assert "Retry all" not in words
 
 
-def test_an_operator_retries_a_whole_group(operator, console):
+def test_an_operator_can_retry_a_whole_group(operator, console):
     response = console(operator).post(
         reverse(ACT), {"verb": "retry", "kind": "a.kind", "error": "KeyError"}
     )
-    assert message(response) == "a.kind, KeyError: 3 queued again."
-    assert failed() == [("a.kind", "ValueError"), ("other.kind", None)]
+    assert message(response) == "a.kind, KeyError: 3 tasks queued again."
+    assert failures() == [("a.kind", "ValueError"), ("other.kind", None)]
     assert LogEntry.objects.count() == 3
 
 
-def test_of_a_big_group_the_limit_is_retried_and_the_rest_is_announced(
-    operator, console, monkeypatch
-):
+def test_a_group_above_the_limit_is_retried_in_parts_with_a_warning(operator, console, monkeypatch):
     monkeypatch.setattr("tasks.console.dead_letters.LIMIT", 2)
     monkeypatch.setattr("tasks.lifecycle.verbs.MATCHING_CHUNK", 1)
     browser, group = console(operator), {"verb": "retry", "kind": "a.kind", "error": "KeyError"}
     response = browser.post(reverse(ACT), group)
-    assert [str(one) for one in get_messages(response.wsgi_request)] == [
-        "a.kind, KeyError: 2 queued again.",
-        "There are more: do it again for the rest.",
+    assert [str(entry) for entry in get_messages(response.wsgi_request)] == [
+        "a.kind, KeyError: 2 tasks queued again.",
+        "The group has more tasks. Repeat the action for the rest.",
     ]
     assert LogEntry.objects.count() == 2
     response = browser.post(reverse(ACT), group)
-    assert message(response) == "a.kind, KeyError: The task is queued again."
-    assert failed() == [("a.kind", "ValueError"), ("other.kind", None)]
+    assert message(response) == "a.kind, KeyError: The task was queued again."
+    assert failures() == [("a.kind", "ValueError"), ("other.kind", None)]
 
 
-def test_an_operator_deletes_a_group_without_a_type_once_it_is_confirmed(operator, console):
+def test_a_group_without_an_error_type_is_deleted_after_confirmation(operator, console):
     browser = console(operator)
     group = {"verb": "delete", "kind": "other.kind", "error": "-"}
     assert "Delete 1 dead letter?" in text(browser.post(reverse(ACT), group))
-    assert len(failed()) == 5
+    assert len(failures()) == 5
     browser.post(reverse(ACT), {**group, "confirmed": "yes"})
-    assert ("other.kind", None) not in failed()
+    assert ("other.kind", None) not in failures()
 
 
 @pytest.mark.parametrize("verb", ["retry", "delete"])
-def test_a_viewer_touches_no_group(viewer, console, verb):
-    wanted = {"verb": verb, "kind": "a.kind", "error": "KeyError", "confirmed": "yes"}
-    assert console(viewer).post(reverse(ACT), wanted).status_code == 403
-    assert len(failed()) == 5
+def test_a_viewer_cannot_change_a_group(viewer, console, verb):
+    fields = {"verb": verb, "kind": "a.kind", "error": "KeyError", "confirmed": "yes"}
+    assert console(viewer).post(reverse(ACT), fields).status_code == 403
+    assert len(failures()) == 5
 
 
 @pytest.mark.parametrize(
-    "wanted", [{}, {"verb": "cancel", "kind": "a.kind", "error": "-"}, {"verb": "retry"}]
+    "fields", [{}, {"verb": "cancel", "kind": "a.kind", "error": "-"}, {"verb": "retry"}]
 )
-def test_a_group_must_be_named(operator, console, wanted):
-    assert console(operator).post(reverse(ACT), wanted).status_code == 404
+def test_an_action_on_an_incomplete_or_unknown_group_is_not_found(operator, console, fields):
+    assert console(operator).post(reverse(ACT), fields).status_code == 404
     assert console(operator).get(reverse(ACT)).status_code == 405

@@ -33,31 +33,31 @@ def hostile() -> Task:
 
 
 def is_harmless(content: bytes) -> bool:
-    seen = content.decode()
-    return "<script>alert" not in seen and "<img src=x" not in seen and "\"'>" not in seen
+    html = content.decode()
+    return "<script>alert" not in html and "<img src=x" not in html and "\"'>" not in html
 
 
 @pytest.mark.parametrize("screen", SCREENS)
 @pytest.mark.usefixtures("hostile")
-def test_no_screen_runs_what_a_task_carries(operator, console, screen):
+def test_no_screen_runs_markup_from_a_task(operator, console, screen):
     response = console(operator).get(reverse(screen))
     assert is_harmless(response.content)
 
 
-@pytest.mark.parametrize("living", [{}, {"HX-Request": "true"}])
-def test_a_tasks_page_runs_nothing_of_it(operator, console, hostile, living):
-    response = console(operator).get(page(hostile), headers=living)
+@pytest.mark.parametrize("headers", [{}, {"HX-Request": "true"}])
+def test_a_task_page_shows_markup_from_the_task_as_text(operator, console, hostile, headers):
+    response = console(operator).get(page(hostile), headers=headers)
     assert is_harmless(response.content)
     assert b"&lt;script&gt;alert" in response.content
 
 
-def test_what_is_asked_and_said_about_it_is_escaped_too(operator, console, hostile):
+def test_confirmations_messages_and_filters_escape_markup(operator, console, hostile):
     browser = console(operator)
     group = {"verb": "delete", "kind": ATTACK, "error": ATTACK}
     act = reverse("admin:tasks_task_act_on_group")
     assert is_harmless(browser.post(act, group).content)
-    said = browser.post(act, {**group, "verb": "retry"}, follow=True)
-    assert "queued again" in said.content.decode()
-    assert is_harmless(said.content)
+    response = browser.post(act, {**group, "verb": "retry"}, follow=True)
+    assert "queued again" in response.content.decode()
+    assert is_harmless(response.content)
     listed = browser.get(reverse(TASKS), {"q": ATTACK, "kind": ATTACK, "owner": ATTACK})
     assert is_harmless(listed.content)

@@ -18,7 +18,7 @@ NOON = dt.datetime(2026, 5, 1, 12, tzinfo=dt.UTC)
 
 
 @pytest.mark.parametrize(
-    ("seconds", "words"),
+    ("seconds", "text"),
     [
         (None, "–"),
         (-1, "0 ms"),
@@ -31,30 +31,30 @@ NOON = dt.datetime(2026, 5, 1, 12, tzinfo=dt.UTC)
         (90_000, "1 d 1 h"),
     ],
 )
-def test_a_duration_is_told_in_its_two_largest_units(seconds, words):
-    assert duration(seconds) == words
+def test_a_duration_is_written_in_its_two_largest_units(seconds, text):
+    assert duration(seconds) == text
 
 
-def test_what_has_not_ended_lasts_until_now():
+def test_elapsed_time_without_an_end_runs_until_now():
     assert elapsed(NOON, None, now=NOON + dt.timedelta(seconds=2)) == "2.0 s"
     assert elapsed(None, NOON) == "–"
 
 
 @pytest.mark.parametrize(
-    ("seconds", "words"), [(5, "5 s ago"), (-7200, "in 2 h"), (180_000, "2 d ago")]
+    ("seconds", "text"), [(5, "5 s ago"), (-7200, "in 2 h"), (180_000, "2 d ago")]
 )
-def test_a_moment_is_told_from_now_with_the_clock_as_its_title(seconds, words):
-    told = relative_time(NOON, now=NOON + dt.timedelta(seconds=seconds))
-    assert f">{words}</time>" in told
-    assert 'title="2026-05-01 12:00:00.000 UTC"' in told
+def test_a_relative_time_has_the_exact_time_as_its_title(seconds, text):
+    html = relative_time(NOON, now=NOON + dt.timedelta(seconds=seconds))
+    assert f">{text}</time>" in html
+    assert 'title="2026-05-01 12:00:00.000 UTC"' in html
 
 
-def test_a_moment_that_is_not_known_is_a_dash():
+def test_an_unknown_moment_is_a_dash():
     assert relative_time(None) == timestamp(None) == "–"
     assert timestamp(timezone.now()).endswith("UTC")
 
 
-def test_a_payload_says_how_much_of_it_is_shown():
+def test_a_payload_is_cut_at_the_limit_and_keeps_its_length():
     assert not payload({"a": "é"}).is_cut
     assert payload({"a": "é"}).text == '{\n  "a": "é"\n}'
     long = payload("x" * MAX_CHARACTERS)

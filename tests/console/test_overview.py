@@ -15,22 +15,24 @@ from tests.factories import make_task, make_worker
 pytestmark = pytest.mark.django_db
 
 
-def test_the_overview_tells_what_waits_runs_and_failed(viewer, console, tasks):
+def test_the_overview_counts_pending_processing_and_failed_tasks_and_workers(
+    viewer, console, tasks
+):
     make_worker("gone:1", silent_for=60)
-    seen = text(console(viewer).get(reverse("admin:index")))
+    page = text(console(viewer).get(reverse("admin:index")))
     for words in (
-        "Waiting, due 2",
-        "Running 1",
+        "Pending, due 2",
+        "Processing 1",
         "Dead letters 1",
-        "Workers alive 1 of 2 known",
+        "Workers alive 1 of 2 registered",
         "1 completed",
         "1 failed, 50.0 %",
         "test.script ValueError 1",
     ):
-        assert words in seen
+        assert words in page
 
 
-def test_the_parts_are_refreshed_without_the_page(viewer, console, tasks):
+def test_each_live_part_is_refreshed_alone(viewer, console, tasks):
     browser = console(viewer)
     whole = browser.get(reverse("admin:index")).content.decode()
     for part in ("admin:tasks_overview_now", "admin:tasks_overview_hour"):
@@ -38,7 +40,7 @@ def test_the_parts_are_refreshed_without_the_page(viewer, console, tasks):
         assert "<html" not in browser.get(reverse(part)).content.decode()
 
 
-def test_the_last_hour_is_counted_by_minute():
+def test_the_last_hour_has_counts_for_each_minute():
     now = timezone.now()
     minute = now.replace(second=0, microsecond=0)
     for ago, status in ((0, "COMPLETED"), (5, "COMPLETED"), (5, "FAILED"), (61, "COMPLETED")):
@@ -46,13 +48,13 @@ def test_the_last_hour_is_counted_by_minute():
     make_task(Status.CANCELLED, finished_at=minute)
     hour = last_hour()
     assert len(hour.minutes) == 60
-    seen = [(m.completed, m.failed) for m in hour.minutes if m.completed or m.failed]
-    assert seen == [(1, 1), (1, 0)]
+    counts = [(m.completed, m.failed) for m in hour.minutes if m.completed or m.failed]
+    assert counts == [(1, 1), (1, 0)]
     assert minute <= hour.minutes[-1].start <= minute + dt.timedelta(minutes=1)
     assert [(group.kind, group.count) for group in hour.worst] == [("test.script", 1)]
 
 
-def test_the_chart_stacks_the_failed_on_the_completed():
+def test_the_chart_draws_failed_tasks_above_completed_ones():
     start = timezone.now().replace(second=0, microsecond=0)
     chart = bars(
         [

@@ -14,35 +14,36 @@ QUEUES = "admin:tasks_queue_changelist"
 SWITCH = "admin:tasks_queue_switch"
 
 
-def test_every_queue_is_listed_with_what_it_holds(viewer, console):
+def test_the_list_shows_every_queue_with_its_counts(viewer, console):
     make_task(Status.PENDING, queue="letters")
     make_task(Status.PROCESSING, queue="letters")
-    seen = text(console(viewer).get(reverse(QUEUES)))
-    assert "letters Open 1 1" in seen
-    assert "default Open 0 0" in seen
-    assert "Pause" not in seen
+    words = text(console(viewer).get(reverse(QUEUES)))
+    assert "letters Open 1 1" in words
+    assert "default Open 0 0" in words
+    assert "Pause" not in words
 
 
-def test_an_operator_pauses_and_resumes_a_queue(operator, console):
+def test_an_operator_can_pause_and_resume_a_queue(operator, console):
     browser = console(operator)
     response = browser.post(reverse(SWITCH), {"name": "default", "verb": "pause"})
-    assert message(response) == "default is paused."
+    assert message(response) == "Queue default was paused."
     assert Queue.objects.get(name="default").paused
     assert "default Paused" in text(browser.get(reverse(QUEUES)))
-    browser.post(reverse(SWITCH), {"name": "default", "verb": "resume"})
+    response = browser.post(reverse(SWITCH), {"name": "default", "verb": "resume"})
+    assert message(response) == "Queue default was resumed."
     assert not Queue.objects.get(name="default").paused
     assert LogEntry.objects.filter(object_id="default").count() == 2
 
 
-def test_a_viewer_switches_nothing(viewer, console):
+def test_a_viewer_cannot_pause_a_queue(viewer, console):
     response = console(viewer).post(reverse(SWITCH), {"name": "default", "verb": "pause"})
     assert response.status_code == 403
     assert not Queue.objects.exists()
 
 
 @pytest.mark.parametrize(
-    "wanted", [{}, {"name": "no such", "verb": "pause"}, {"name": "default", "verb": "drop"}]
+    "fields", [{}, {"name": "no such", "verb": "pause"}, {"name": "default", "verb": "drop"}]
 )
-def test_only_known_queues_are_switched(operator, console, wanted):
-    assert console(operator).post(reverse(SWITCH), wanted).status_code == 404
+def test_an_unknown_queue_or_verb_is_not_found(operator, console, fields):
+    assert console(operator).post(reverse(SWITCH), fields).status_code == 404
     assert not Queue.objects.exists()

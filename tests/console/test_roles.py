@@ -18,26 +18,26 @@ def make_groups() -> None:
     migration.make_groups(apps, SimpleNamespace(connection=connection))
 
 
-def granted(group: str) -> set[str]:
+def codenames(group: str) -> set[str]:
     return set(Group.objects.get(name=group).permissions.values_list("codename", flat=True))
 
 
-def test_viewers_look_and_operators_act():
+def test_viewers_may_view_and_operators_may_also_operate():
     make_groups()
-    assert granted("viewers") == VIEW
-    assert granted("operators") == VIEW | {"operate_task", "view_logentry"}
+    assert codenames("viewers") == VIEW
+    assert codenames("operators") == VIEW | {"operate_task", "view_logentry"}
 
 
-def test_the_roles_are_made_before_django_makes_permissions():
+def test_the_groups_can_be_created_before_django_creates_permissions():
     Group.objects.all().delete()
     Permission.objects.filter(content_type__app_label="tasks").delete()
     make_groups()
     make_groups()
-    assert granted("viewers") == VIEW
+    assert codenames("viewers") == VIEW
     assert Permission.objects.filter(codename="operate_task").count() == 1
 
 
-def test_the_permissions_carry_djangos_own_names():
+def test_the_permissions_have_the_names_that_django_gives_them():
     Permission.objects.filter(content_type__app_label="tasks").delete()
     make_groups()
     task = apps.get_model("tasks", "Task")

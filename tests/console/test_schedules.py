@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 SCHEDULES = "admin:tasks_schedule_changelist"
 ADD = "admin:tasks_schedule_add"
-WANTED: dict[str, Any] = {
+FIELDS: dict[str, Any] = {
     "name": "Nightly",
     "kind": "text.analyze",
     "input": json.dumps({"text": "To be, or not to be."}),
@@ -29,7 +29,7 @@ WANTED: dict[str, Any] = {
 
 @pytest.fixture(autouse=True)
 def _no_schedules(db: None) -> None:
-    """Forget those that an installation begins with."""
+    """Delete the schedules that the migration creates."""
     Schedule.objects.all().delete()
 
 
@@ -48,16 +48,16 @@ def act(schedule: Schedule) -> str:
     return reverse("admin:tasks_schedule_act", args=[schedule.pk])
 
 
-def test_every_schedule_is_listed_with_its_next_and_last_run(viewer, console, schedule):
+def test_the_list_shows_every_schedule_with_its_next_and_last_run(viewer, console, schedule):
     task = schedules.run_now(schedule)
     response = console(viewer).get(reverse(SCHEDULES))
-    seen = text(response)
-    assert "Nightly text.analyze On At 02:30" in seen
-    assert "30 2 * * * UTC" in seen
-    assert "Pending" in seen
+    words = text(response)
+    assert "Nightly text.analyze On At 02:30" in words
+    assert "30 2 * * * UTC" in words
+    assert "Pending" in words
     assert reverse("admin:tasks_task_change", args=[task.pk]) in response.content.decode()
-    assert "Run now" not in seen
-    assert "New schedule" not in seen
+    assert "Run now" not in words
+    assert "New schedule" not in words
 
 
 def test_a_last_task_that_was_deleted_is_not_linked(viewer, console, schedule):
@@ -66,20 +66,20 @@ def test_a_last_task_that_was_deleted_is_not_linked(viewer, console, schedule):
     assert console(viewer).get(reverse(SCHEDULES)).status_code == 200
 
 
-def test_an_operator_makes_a_schedule(operator, console):
+def test_an_operator_can_create_a_schedule(operator, console):
     browser = console(operator)
     assert browser.get(reverse(ADD)).status_code == 200
-    response = browser.post(reverse(ADD), WANTED)
-    assert message(response) == "Nightly is made."
-    made = Schedule.objects.get()
-    assert (made.input, made.owner, made.enabled) == (
+    response = browser.post(reverse(ADD), FIELDS)
+    assert message(response) == "Nightly was created."
+    schedule = Schedule.objects.get()
+    assert (schedule.input, schedule.owner, schedule.enabled) == (
         {"text": "To be, or not to be."}, operator, True,
     )  # fmt: skip
     assert LogEntry.objects.get().is_addition()
 
 
 @pytest.mark.parametrize(
-    ("field", "wrong", "said"),
+    ("field", "value", "error"),
     [
         ("cron", "61 2 * * *", "Bad minute"),
         ("cron", "0 0 2 * * *", "Five fields"),
@@ -94,35 +94,35 @@ def test_an_operator_makes_a_schedule(operator, console):
         ("queue", "no name", "Use up to 40"),
     ],
 )
-def test_a_wrong_form_is_shown_again_with_what_is_wrong(operator, console, field, wrong, said):
-    response = console(operator).post(reverse(ADD), {**WANTED, field: wrong})
+def test_an_invalid_form_is_shown_again_with_its_errors(operator, console, field, value, error):
+    response = console(operator).post(reverse(ADD), {**FIELDS, field: value})
     assert response.status_code == 200
-    assert said in str(response.context["form"].errors[field])
+    assert error in str(response.context["form"].errors[field])
     assert not Schedule.objects.exists()
     assert not LogEntry.objects.exists()
 
 
-def test_an_operator_changes_a_schedule(operator, console, schedule):
+def test_an_operator_can_change_a_schedule(operator, console, schedule):
     browser = console(operator)
-    assert "The next 5 ticks" in text(browser.get(page(schedule)))
-    response = browser.post(page(schedule), {**WANTED, "cron": "0 4 * * *", "enabled": ""})
-    assert message(response) == "Nightly is changed."
+    assert "Next 5 runs" in text(browser.get(page(schedule)))
+    response = browser.post(page(schedule), {**FIELDS, "cron": "0 4 * * *", "enabled": ""})
+    assert message(response) == "Nightly was changed."
     changed = Schedule.objects.get()
     assert (changed.cron, changed.timezone, changed.enabled) == (
         "0 4 * * *", "Europe/Berlin", False,
     )  # fmt: skip
-    said = LogEntry.objects.get().change_message
-    assert said == "Changed: input, cron, timezone, enabled."
+    entry = LogEntry.objects.get()
+    assert entry.change_message == "Changed: input, cron, timezone, enabled."
 
 
-def test_a_name_that_is_taken_is_told_in_the_form(operator, console, schedule):
+def test_a_name_in_use_is_an_error_in_the_form(operator, console, schedule):
     other = schedules.create(name="Other", kind="compute", input={}, cron="0 1 * * *")
-    response = console(operator).post(page(other), WANTED)
+    response = console(operator).post(page(other), FIELDS)
     assert "A schedule with this name already exists." in text(response)
     assert Schedule.objects.get(pk=other.pk).kind == "compute"
 
 
-def test_a_schedule_of_a_kind_that_is_no_more_is_shown_and_switched_off(
+def test_a_schedule_of_an_unregistered_kind_is_shown_and_can_be_switched_off(
     operator, console, schedule
 ):
     Schedule.objects.update(kind="of.yesterday")
@@ -130,36 +130,36 @@ def test_a_schedule_of_a_kind_that_is_no_more_is_shown_and_switched_off(
     assert "There is no kind named" in text(browser.get(reverse(SCHEDULES)))
     assert browser.get(page(schedule)).status_code == 200
     assert "no kind named" in message(browser.post(act(schedule), {"verb": "run"}))
-    assert message(browser.post(act(schedule), {"verb": "disable"})) == "Nightly is off."
+    assert message(browser.post(act(schedule), {"verb": "disable"})) == "Nightly was switched off."
 
 
-def test_an_operator_switches_and_runs_a_schedule(operator, console, schedule):
+def test_an_operator_can_switch_and_run_a_schedule(operator, console, schedule):
     browser = console(operator)
-    assert message(browser.post(act(schedule), {"verb": "disable"})) == "Nightly is off."
+    assert message(browser.post(act(schedule), {"verb": "disable"})) == "Nightly was switched off."
     assert "Off" in text(browser.get(reverse(SCHEDULES)))
-    assert message(browser.post(act(schedule), {"verb": "enable"})) == "Nightly is on."
+    assert message(browser.post(act(schedule), {"verb": "enable"})) == "Nightly was switched on."
     assert not Task.objects.exists()
-    assert "is queued" in message(browser.post(act(schedule), {"verb": "run"}))
+    assert "was submitted" in message(browser.post(act(schedule), {"verb": "run"}))
     assert Task.objects.get().metadata == {"schedule": "Nightly"}
-    said = list(LogEntry.objects.order_by("pk").values_list("change_message", flat=True))
-    assert said[:2] == ["Switched off.", "Switched on."]
-    assert said[2] == f"Run by hand: task {Task.objects.get().pk}."
+    changes = list(LogEntry.objects.order_by("pk").values_list("change_message", flat=True))
+    assert changes[:2] == ["Switched off.", "Switched on."]
+    assert changes[2] == f"Run now: task {Task.objects.get().pk}."
     assert browser.post(act(schedule), {"verb": "drop"}).status_code == 404
     assert browser.get(act(schedule)).status_code == 405
 
 
-def test_a_schedule_is_deleted_once_it_is_confirmed(operator, console, schedule):
+def test_a_schedule_is_deleted_after_confirmation(operator, console, schedule):
     browser = console(operator)
     address = reverse("admin:tasks_schedule_delete", args=[schedule.pk])
     assert "Delete Nightly?" in text(browser.get(address))
     assert Schedule.objects.exists()
-    assert message(browser.post(address)) == "Nightly is deleted."
+    assert message(browser.post(address)) == "Nightly was deleted."
     assert not Schedule.objects.exists()
     assert LogEntry.objects.get().is_deletion()
     assert browser.get(page(schedule)).status_code == 404
 
 
-def test_a_viewer_looks_and_changes_nothing(viewer, console, schedule):
+def test_a_viewer_can_see_but_not_change_a_schedule(viewer, console, schedule):
     browser = console(viewer)
     response = browser.get(page(schedule))
     assert response.status_code == 200
@@ -167,19 +167,19 @@ def test_a_viewer_looks_and_changes_nothing(viewer, console, schedule):
     assert all(field.disabled for field in response.context["form"].fields.values())
     delete = reverse("admin:tasks_schedule_delete", args=[schedule.pk])
     for address in (reverse(ADD), page(schedule), act(schedule), delete):
-        assert browser.post(address, {**WANTED, "verb": "run"}).status_code == 403
+        assert browser.post(address, {**FIELDS, "verb": "run"}).status_code == 403
     assert browser.get(reverse(ADD)).status_code == 403
     assert not Task.objects.exists()
     assert Schedule.objects.get().timezone == "UTC"
 
 
-def test_what_a_schedule_says_is_escaped(operator, console, schedule):
+def test_markup_in_a_schedule_is_escaped(operator, console, schedule):
     attack = "<script>alert(1)</script>\"'><img src=x>"
     Schedule.objects.update(name=attack, last_error=attack, queue=attack, kind=attack)
     task = make_task(kind=attack)
     Schedule.objects.update(last_task_id=task.pk)
     browser = console(operator)
     for address in (reverse(SCHEDULES), page(schedule)):
-        seen = browser.get(address).content.decode()
-        assert "<script>alert" not in seen
-        assert "<img src=x" not in seen
+        html = browser.get(address).content.decode()
+        assert "<script>alert" not in html
+        assert "<img src=x" not in html

@@ -27,7 +27,7 @@ def ids(*tasks: Any) -> set[str]:
     return {str(task.pk) for task in tasks}
 
 
-def test_a_task_is_found_by_its_whole_id(viewer, console, tasks):
+def test_a_task_is_found_by_its_complete_id(viewer, console, tasks):
     task = tasks["FAILED"]
     browser = console(viewer)
     assert shown(browser, q=str(task.pk)) == ids(task)
@@ -39,16 +39,18 @@ def test_a_task_is_found_by_its_whole_id(viewer, console, tasks):
 @pytest.mark.parametrize(
     ("lane", "names"), [("primary", ["PENDING"]), ("retry", ["RETRY"]), ("dlq", ["FAILED"])]
 )
-def test_tasks_are_filtered_by_lane(viewer, console, tasks, lane, names):
+def test_the_list_can_be_filtered_by_lane(viewer, console, tasks, lane, names):
     assert shown(console(viewer), lane=lane) == ids(*(tasks[name] for name in names))
 
 
-def test_what_is_scheduled_has_a_lane_of_its_own(viewer, console, tasks):
+def test_a_task_due_later_is_in_the_scheduled_lane(viewer, console, tasks):
     later = make_task(Status.PENDING, scheduled_at=timezone.now() + dt.timedelta(hours=1))
     assert shown(console(viewer), lane="scheduled") == ids(later)
 
 
-def test_tasks_are_filtered_by_kind_queue_owner_batch_error_and_age(viewer, console, tasks, user):
+def test_the_list_can_be_filtered_by_kind_queue_owner_batch_error_and_age(
+    viewer, console, tasks, user
+):
     batch = Batch.objects.create(total=1)
     old = timezone.now() - dt.timedelta(hours=2)
     other = make_task(
@@ -57,8 +59,8 @@ def test_tasks_are_filtered_by_kind_queue_owner_batch_error_and_age(viewer, cons
     )  # fmt: skip
     untyped = make_task(Status.COMPLETED)
     browser = console(viewer)
-    for wanted in ({"kind": "gone.kind"}, {"queue": "other"}, {"batch": str(batch.pk)}):
-        assert shown(browser, **wanted) == ids(other)
+    for filters in ({"kind": "gone.kind"}, {"queue": "other"}, {"batch": str(batch.pk)}):
+        assert shown(browser, **filters) == ids(other)
     assert shown(browser, error="KeyError") == ids(other)
     assert shown(browser, error="-", owner="-") == ids(untyped)
     assert shown(browser, batch="no id") == set()
@@ -73,13 +75,13 @@ def test_the_list_counts_no_rows_and_fetches_no_payloads(operator, console):
     with CaptureQueriesContext(connection) as queries:
         browser.get(reverse(TASKS), {"_facets": "1"})
     statements = [query["sql"] for query in queries]
-    assert not [one for one in statements if "COUNT(" in one and "tasks_task" in one]
-    rows = next(one for one in statements if 'ORDER BY "tasks_task"."id" DESC' in one)
+    assert not [line for line in statements if "COUNT(" in line and "tasks_task" in line]
+    rows = next(line for line in statements if 'ORDER BY "tasks_task"."id" DESC' in line)
     assert '"tasks_task"."input"' not in rows
     assert '"tasks_task"."result"' not in rows
 
 
-def test_a_longer_list_costs_no_more_queries(viewer, console, tasks, user):
+def test_the_number_of_queries_does_not_depend_on_the_number_of_tasks(viewer, console, tasks, user):
     browser = console(viewer)
     with CaptureQueriesContext(connection) as few:
         browser.get(reverse(TASKS))
@@ -90,6 +92,6 @@ def test_a_longer_list_costs_no_more_queries(viewer, console, tasks, user):
     assert len(many) == len(few)
 
 
-def test_a_viewer_is_offered_no_action(viewer, operator, console, tasks):
+def test_only_an_operator_is_offered_actions(viewer, operator, console, tasks):
     assert 'name="action"' not in console(viewer).get(reverse(TASKS)).content.decode()
     assert 'name="action"' in console(operator).get(reverse(TASKS)).content.decode()

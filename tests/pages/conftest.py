@@ -1,4 +1,4 @@
-"""Clients that visit pages."""
+"""Fixtures of the page tests."""
 
 from __future__ import annotations
 
@@ -15,6 +15,6 @@ def alice(client: Client, user: User) -> Client:
 
 
 @pytest.fixture
-def own_client() -> Client:
-    """Return a second client, that insists on CSRF tokens."""
+def csrf_client() -> Client:
+    """Return a client that checks CSRF tokens."""
     return Client(enforce_csrf_checks=True)

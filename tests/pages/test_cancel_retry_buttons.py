@@ -1,4 +1,4 @@
-"""The buttons on a task's page: where they are, and who may press them."""
+"""The buttons on a task's page: when they are shown, and who may use them."""
 
 from __future__ import annotations
 
@@ -30,31 +30,31 @@ def buttons(client, task):
         (Status.CANCELLED, {}, {"retry"}),
     ],
 )
-def test_only_what_the_status_allows_is_offered(alice, user, status, fields, offered):
+def test_the_page_offers_the_buttons_that_the_status_allows(alice, user, status, fields, offered):
     assert buttons(alice, make_task(status, owner=user, **fields)) == offered
 
 
-def test_cancel_cancels_what_waits(alice, user):
+def test_the_cancel_button_cancels_a_pending_task(alice, user):
     task = make_task(owner=user)
     assert press(alice, task, "cancel").status_code == 200
     task.refresh_from_db()
     assert task.status == Status.CANCELLED
 
 
-def test_retry_queues_what_failed_again(alice, user):
+def test_the_retry_button_queues_a_failed_task_again(alice, user):
     task = make_task(Status.FAILED, owner=user)
     press(alice, task, "retry")
     task.refresh_from_db()
     assert task.status == Status.PENDING
 
 
-def test_a_button_pressed_too_late_says_so(alice, user):
+def test_cancelling_a_finished_task_shows_an_error(alice, user):
     response = press(alice, make_task(Status.COMPLETED, owner=user), "cancel")
     assert "A task that is COMPLETED cannot be cancelled." in response.content.decode()
 
 
 @pytest.mark.parametrize("button", ["cancel", "retry"])
-def test_nobody_moves_a_task_that_they_do_not_see(client, stranger, user, button):
+def test_a_visitor_cannot_change_a_task_of_another_user(client, stranger, user, button):
     task = make_task(Status.FAILED if button == "retry" else Status.PENDING, owner=user)
     before = task.status
     for visitor in (None, stranger):
@@ -65,14 +65,14 @@ def test_nobody_moves_a_task_that_they_do_not_see(client, stranger, user, button
     assert task.status == before
 
 
-def test_staff_who_may_only_look_have_no_buttons(client, viewer, user):
+def test_a_viewer_has_no_buttons_on_a_task_of_another_user(client, viewer, user):
     task = make_task(owner=user)
     client.force_login(viewer)
     assert buttons(client, task) == set()
     assert press(client, task, "cancel").status_code == 403
 
 
-def test_operators_may_cancel_for_others(client, operator, user):
+def test_an_operator_can_cancel_a_task_of_another_user(client, operator, user):
     task = make_task(owner=user)
     client.force_login(operator)
     press(client, task, "cancel")
@@ -81,9 +81,9 @@ def test_operators_may_cancel_for_others(client, operator, user):
 
 
 @pytest.mark.parametrize("button", ["cancel", "retry"])
-def test_a_link_presses_no_button(alice, user, button):
+def test_the_buttons_require_a_post(alice, user, button):
     assert alice.get(f"/ui/tasks/{make_task(owner=user).pk}/{button}/").status_code == 405
 
 
-def test_a_foreign_page_presses_no_button(own_client):
-    assert press(own_client, make_task(), "cancel").status_code == 403
+def test_the_buttons_require_a_csrf_token(csrf_client):
+    assert press(csrf_client, make_task(), "cancel").status_code == 403

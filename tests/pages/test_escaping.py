@@ -1,4 +1,4 @@
-"""What people and handlers wrote is shown as text, wherever it is shown."""
+"""Markup from inputs, results and errors is shown as text on every page."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ PAYLOADS = [
 
 
 class Markup(HTMLParser):
-    """Collects what a browser would run or load."""
+    """Collects elements and attributes that a browser would run or load."""
 
     def __init__(self) -> None:
         super().__init__()
         self.suspects: list[str] = []
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        own_script = dict(attributes).get("src", "") or ""
-        if tag in ("style", "img") or (tag == "script" and not own_script.startswith("/static/")):
+        source = dict(attributes).get("src", "") or ""
+        if tag in ("style", "img") or (tag == "script" and not source.startswith("/static/")):
             self.suspects.append(tag)
         self.suspects += [
             name for name, _ in attributes if name.startswith("on") or name == "style"
@@ -43,7 +43,7 @@ def assert_harmless(page: str) -> None:
     assert markup.suspects == []
 
 
-def test_the_check_itself_finds_what_is_not_escaped():
+def test_the_check_finds_unescaped_markup():
     for payload in PAYLOADS[:4]:
         with pytest.raises(AssertionError):
             assert_harmless(f"<title></title><p title='{payload}'>{payload}</p>")
@@ -51,7 +51,7 @@ def test_the_check_itself_finds_what_is_not_escaped():
 
 @pytest.mark.parametrize("payload", PAYLOADS)
 @pytest.mark.parametrize("status", Status.values)
-def test_a_tasks_page_shows_payloads_as_text(client, payload, status):
+def test_a_task_page_shows_payloads_as_text(client, payload, status):
     error = {"type": payload, "title": payload, "detail": payload, "traceback": payload}
     task = make_task(
         status,
@@ -84,12 +84,12 @@ def test_lists_forms_and_addresses_show_payloads_as_text(client, payload):
     make_task(kind=payload)
     for address in ("/", "/ui/tasks/", f"/ui/tasks/?status={payload}&before={payload}"):
         assert_harmless(client.get(address).content.decode())
-    sent = {"text": payload, "language": payload}
-    assert_harmless(client.post("/ui/kinds/text.analyze/", sent).content.decode())
+    fields = {"text": payload, "language": payload}
+    assert_harmless(client.post("/ui/kinds/text.analyze/", fields).content.decode())
     assert_harmless(client.get(f"/ui/login/?next={payload}").content.decode())
 
 
-def test_the_policy_allows_only_our_own_files():
+def test_the_policy_allows_only_files_of_this_site():
     directives = CONTENT_SECURITY_POLICY["DIRECTIVES"]
     assert directives["default-src"] == ["'none'"]
     assert {source for sources in directives.values() for source in sources} == {"'none'", "'self'"}

@@ -1,4 +1,4 @@
-"""From a kind's JSON Schema to a form, and from the form to an input."""
+"""The form built from a kind's JSON Schema, and the input built from the form."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from tasks.pages.forms import InputForm
 
 
 def form_for(properties: dict[str, Any], data: dict[str, str] | None = None, **schema: Any):
-    whole = {"type": "object", "properties": properties, **schema}
-    kind = Kind(name="a.kind", handler=lambda *_: None, description="", input=whole)
-    sent = None
+    input_schema = {"type": "object", "properties": properties, **schema}
+    kind = Kind(name="a.kind", handler=lambda *_: None, description="", input=input_schema)
+    query = None
     if data is not None:
-        sent = QueryDict(mutable=True)
-        sent.update(data)
-    return InputForm(sent, kind=kind)
+        query = QueryDict(mutable=True)
+        query.update(data)
+    return InputForm(query, kind=kind)
 
 
 def input_of(properties, data, **schema):
@@ -35,7 +35,7 @@ def errors_of(properties, data, **schema):
 
 
 @pytest.mark.parametrize(
-    ("schema", "written", "meant"),
+    ("schema", "text", "value"),
     [
         ({"type": "string"}, " a ", " a "),
         ({"type": "integer"}, "-7", -7),
@@ -51,8 +51,8 @@ def errors_of(properties, data, **schema):
         (True, '"anything"', "anything"),
     ],
 )
-def test_each_simple_type_has_a_field_and_the_rest_is_json(schema, written, meant):
-    assert input_of({"it": schema}, {"it": written}) == {"it": meant}
+def test_a_simple_type_has_its_own_field_and_any_other_a_json_field(schema, text, value):
+    assert input_of({"it": schema}, {"it": text}) == {"it": value}
 
 
 @pytest.mark.parametrize(
@@ -62,30 +62,30 @@ def test_each_simple_type_has_a_field_and_the_rest_is_json(schema, written, mean
         {"enum": ["a"]}, {"type": "array"}, {"type": "integer", "default": 3},
     ],
 )  # fmt: skip
-def test_an_optional_property_left_empty_is_left_out(schema):
+def test_an_empty_optional_property_is_omitted(schema):
     assert input_of({"it": schema}, {}) == {}
 
 
 @pytest.mark.parametrize("extra", [{"required": ["it"]}, {}])
-def test_no_tick_is_false_where_it_says_something(extra):
+def test_an_unticked_box_is_false_if_required_or_true_by_default(extra):
     default = {} if extra else {"default": True}
     assert input_of({"it": {"type": "boolean", **default}}, {}, **extra) == {"it": False}
 
 
-def test_long_texts_get_room_and_short_ones_a_line():
+def test_a_long_text_has_a_text_area_and_a_short_one_a_single_line():
     form = form_for({"long": {"type": "string", "maxLength": 5000}, "short": {"type": "string"}})
     assert isinstance(form.fields["long"].widget, forms.Textarea)
     assert isinstance(form.fields["short"].widget, forms.TextInput)
 
 
-def test_titles_descriptions_and_defaults_are_shown():
+def test_a_field_shows_its_title_description_and_default():
     form = form_for({"word_count": {"type": "integer", "description": "How many.", "default": 3}})
     field = form.fields["word_count"]
     assert (field.label, field.help_text, field.initial) == ("Word count", "How many.", 3)
 
 
 @pytest.mark.parametrize(
-    ("schema", "written", "said"),
+    ("schema", "text", "error"),
     [
         ({"type": "integer"}, "many", "whole number"),
         ({"type": "integer"}, "9" * 30, "less than or equal"),
@@ -96,16 +96,16 @@ def test_titles_descriptions_and_defaults_are_shown():
         ({"enum": ["a"]}, "b", "valid choice"),
     ],
 )
-def test_what_the_schema_refuses_is_said_at_the_field(schema, written, said):
-    assert said in errors_of({"it": schema}, {"it": written})["it"][0]
+def test_an_error_of_the_schema_is_shown_at_its_field(schema, text, error):
+    assert error in errors_of({"it": schema}, {"it": text})["it"][0]
 
 
-def test_what_is_about_no_single_field_is_said_above_the_form():
+def test_an_error_that_concerns_no_single_field_is_shown_above_the_form():
     errors = errors_of({"it": {"type": "string"}}, {}, minProperties=1)
     assert list(errors) == ["__all__"]
 
 
-def test_a_schema_whose_parts_depend_on_each_other_is_asked_for_as_json():
+def test_a_schema_with_dependent_properties_has_one_json_field():
     branches = [{"required": ["a"]}, {"required": ["b"]}]
     form = form_for({"a": {}, "b": {}}, {"input": '{"a": 1}'}, oneOf=branches)
     assert list(form.fields) == ["input"]
@@ -113,5 +113,5 @@ def test_a_schema_whose_parts_depend_on_each_other_is_asked_for_as_json():
     assert form.input == {"a": 1}
 
 
-def test_a_property_named_input_is_only_a_property():
+def test_a_property_named_input_has_its_own_field():
     assert input_of({"input": {"type": "string"}}, {"input": "x"}) == {"input": "x"}

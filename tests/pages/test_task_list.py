@@ -1,4 +1,4 @@
-"""The list of one's own tasks."""
+"""The list of the visitor's own tasks."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ def listed(client, address="/ui/tasks/"):
     return re.findall(r'id="task-([0-9a-f-]+)"', page)
 
 
-def test_it_holds_ones_own_tasks_newest_first(alice, user, stranger):
-    mine = [make_task(owner=user) for _ in range(3)]
+def test_the_list_shows_the_visitors_own_tasks_newest_first(alice, user, stranger):
+    own = [make_task(owner=user) for _ in range(3)]
     make_task(owner=stranger)
     make_task()
-    assert listed(alice) == [str(task.pk) for task in reversed(mine)]
+    assert listed(alice) == [str(task.pk) for task in reversed(own)]
 
 
-def test_staff_find_their_own_in_it_and_not_everybodys(client, operator, user):
+def test_staff_see_only_their_own_tasks_in_the_list(client, operator, user):
     make_task(owner=user)
     own = make_task(owner=operator)
     client.force_login(operator)
     assert listed(client) == [str(own.pk)]
 
 
-def test_visitors_who_are_not_logged_in_see_what_nobody_owns(client, user):
+def test_an_anonymous_visitor_sees_tasks_without_an_owner(client, user):
     make_task(owner=user)
-    nobodys = make_task()
-    assert listed(client) == [str(nobodys.pk)]
+    ownerless = make_task()
+    assert listed(client) == [str(ownerless.pk)]
 
 
-def test_it_can_be_narrowed_to_a_status(alice, user):
+def test_the_list_can_be_filtered_by_status(alice, user):
     failed = make_task(Status.FAILED, owner=user)
     make_task(Status.COMPLETED, owner=user)
     assert listed(alice, "/ui/tasks/?status=FAILED") == [str(failed.pk)]
@@ -58,18 +58,18 @@ def test_every_task_is_on_exactly_one_page(alice, user):
 
 
 @pytest.mark.parametrize("query", ["?status=NONSENSE", "?before=nonsense", "?status=%00"])
-def test_nonsense_in_the_address_is_no_error(alice, query):
+def test_invalid_query_parameters_are_ignored(alice, query):
     assert alice.get("/ui/tasks/" + query).status_code == 200
 
 
-def test_it_is_live_only_while_something_moves(alice, user):
+def test_the_list_polls_until_all_its_tasks_have_finished(alice, user):
     make_task(Status.COMPLETED, owner=user)
     assert "hx-get" not in alice.get("/ui/tasks/").content.decode()
     make_task(Status.PROCESSING, owner=user)
     assert 'hx-trigger="every 2s"' in alice.get("/ui/tasks/").content.decode()
 
 
-def test_a_page_costs_the_same_however_many_tasks_it_lists(
+def test_the_number_of_queries_does_not_depend_on_the_number_of_tasks(
     alice, user, django_assert_max_num_queries
 ):
     for _ in range(30):
