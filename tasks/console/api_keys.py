@@ -31,7 +31,7 @@ SHOWN = 500
 class KeyForm(forms.Form):
     """The user of a new key and its lifetime."""
 
-    user = forms.CharField(max_length=150, label="User name", widget=UnfoldAdminTextInputWidget)
+    user = forms.CharField(max_length=150, label="Username", widget=UnfoldAdminTextInputWidget)
     days = forms.IntegerField(
         required=False,
         min_value=1,

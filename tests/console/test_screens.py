@@ -8,7 +8,7 @@ from django.test import Client
 from django.urls import NoReverseMatch, reverse
 
 from tasks.models import Batch, Status, Task
-from tests.console.pages import SCREENS, page
+from tests.console.pages import SCREENS, page, text
 from tests.factories import make_task, make_worker
 
 pytestmark = pytest.mark.django_db
@@ -33,6 +33,14 @@ def test_every_screen_shows_rows_of_every_status(request, console, role, screen)
 @pytest.mark.parametrize("screen", SCREENS)
 def test_every_screen_opens_without_rows(operator, console, screen):
     assert console(operator).get(reverse(screen)).status_code == 200
+
+
+def test_an_empty_list_reports_no_rows_or_no_match(operator, console):
+    browser = console(operator)
+    batches = browser.get(reverse("admin:tasks_batch_changelist"))
+    assert "There are no batches." in text(batches)
+    matches = browser.get(reverse("admin:tasks_task_changelist"), {"q": "unknown"})
+    assert "No task matches the search and filters. Reset filters" in text(matches)
 
 
 @pytest.mark.parametrize("status", [*Status.values, "RETRY"])
