@@ -88,7 +88,7 @@ class Report:
 def apply(
     action: Action, ids: Sequence[uuid.UUID], *, user: AbstractBaseUser | AnonymousUser
 ) -> Report:
-    """Run an action on the tasks whose status allows it, with audit entries in one transaction.
+    """Run an action where the status allows it; write audit entries in the same transaction.
 
     Lock the rows first, in the order in which the verbs lock them, so that the audit log names
     exactly the tasks that changed.

@@ -54,7 +54,7 @@ class ScheduleAdmin(EngineAdmin):
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
-        """Show the form; then create the schedule, whose tasks belong to the operator."""
+        """Show the form; then create the schedule; its tasks belong to the operator."""
         require_operator(request)
         form = ScheduleForm(request.POST or None)
         if request.method == "POST" and form.is_valid() and (schedule := _create(request, form)):

@@ -138,7 +138,7 @@ class ErrorFilter(TextFilter):
     parameter_name = "error"
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Keep the tasks whose error has this type."""
+        """Keep the tasks with an error of this type."""
         if not self.value():
             return queryset
         return queryset.filter(error_is(self.value()))

@@ -68,7 +68,7 @@ def result_templates(kind: str) -> list[str]:
     """Return the templates to try for a kind's result.
 
     An app replaces the generic view for its kind `yourapp.greet` with the template
-    `templates/tasks/results/yourapp.greet.html`, whose context has `task` and `result`.
+    `templates/tasks/results/yourapp.greet.html`; its context has `task` and `result`.
     """
     # A name that is not registered could be a path.
     specific = [f"tasks/results/{kind}.html"] if kind in all_kinds() else []

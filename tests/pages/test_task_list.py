@@ -19,17 +19,17 @@ def listed(client, address="/ui/tasks/"):
 
 
 def test_the_list_shows_the_visitors_own_tasks_newest_first(alice, user, stranger):
-    own = [make_task(owner=user) for _ in range(3)]
+    own_tasks = [make_task(owner=user) for _ in range(3)]
     make_task(owner=stranger)
     make_task()
-    assert listed(alice) == [str(task.pk) for task in reversed(own)]
+    assert listed(alice) == [str(task.pk) for task in reversed(own_tasks)]
 
 
 def test_staff_see_only_their_own_tasks_in_the_list(client, operator, user):
     make_task(owner=user)
-    own = make_task(owner=operator)
+    own_task = make_task(owner=operator)
     client.force_login(operator)
-    assert listed(client) == [str(own.pk)]
+    assert listed(client) == [str(own_task.pk)]
 
 
 def test_an_anonymous_visitor_sees_tasks_without_an_owner(client, user):
