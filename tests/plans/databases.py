@@ -20,8 +20,8 @@ from psycopg import sql
 
 from taskproject import cluster
 from tasks import lifecycle
+from tasks.lifecycle import prepare
 from tasks.models import Batch, Status, Task
-from tasks.submission import Submission
 from tasks.worker.session import connection_parameters
 from tests.plans import rows
 
@@ -111,7 +111,7 @@ def seeded() -> Iterator[Databases]:
             Statistics.IDLE: _statistics_of(finished),
         }
         with _connected_to(finished):
-            new = [Submission.of("test.script", {}) for _ in range(SUBMITTED)]
+            new = [prepare("test.script", {}) for _ in range(SUBMITTED)]
             lifecycle.submit_many(new, owner=None)
         yield Databases(waiting=waiting, finished=finished, statistics=statistics)
 

@@ -8,7 +8,7 @@ from typing import Literal
 import pytest
 
 from tasks import sql
-from tasks.ending import parameters
+from tasks.lifecycle.ending import parameters
 from tasks.worker.finisher import GROUP_LIMIT
 from tests.plans.databases import SUBMITTED, Databases, Moment, Statistics
 from tests.plans.explain import ReadsTooMuch, explain, guard

@@ -7,8 +7,8 @@ from typing import Any
 from django.db import connection
 
 from tasks import kinds, sql
-from tasks.ending import Claim, Ending, completed, raised, released
-from tasks.stats import RETRY_SHARE
+from tasks.lanes import RETRY_SHARE
+from tasks.lifecycle.ending import Claim, Ending, completed, raised, released
 from tasks.worker.claimer import LOW_SHARE
 from tests.factories import make_worker
 
@@ -29,12 +29,13 @@ def claim(*, limit: int) -> list[Claim]:
     """Claim tasks."""
     with connection.cursor() as cursor:
         cursor.execute(sql.CLAIM, claim_params(limit=limit))
-        names = [column.name for column in cursor.description]
+        columns = [column.name for column in cursor.description]
+        names = ["claim_number" if name == "lease" else name for name in columns]
         return [Claim(**dict(zip(names, row, strict=True))) for row in cursor.fetchall()]
 
 
 def endings(claims: list[Claim]) -> list[Ending]:
-    """End claims in three ways: well, with an error that is tried again, and unbegun."""
+    """End claims in three ways: completed, failed with a retry, and handed back."""
     kind = kinds.get("test.script")
     ways = (
         lambda claim: completed(claim, {"done": True}),
