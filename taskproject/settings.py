@@ -109,9 +109,11 @@ APPEND_SLASH = False
 TEMPLATES: list[dict[str, Any]] = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [BASE_DIR / "templates"],
+        # Django looks in an app's own folder only; each kind has its templates in its folder.
+        "DIRS": [BASE_DIR / "templates", *sorted(BASE_DIR.glob("analysis/*/templates"))],
         "APP_DIRS": True,
         "OPTIONS": {
+            "libraries": {"conversations": "analysis.conversations.template_tags"},
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
@@ -217,6 +219,8 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"
+# Those of the kinds, as with the templates.
+STATICFILES_DIRS = sorted(BASE_DIR.glob("analysis/*/static"))
 WHITENOISE_USE_FINDERS = True
 LOGIN_URL = "tasks-ui:login"
 # The kind that the home page offers.

@@ -73,3 +73,11 @@ def test_many_conversations_are_shown_in_figures(client: Client) -> None:
     )
     assert "battery" in page
     assert "conv_1" in page
+
+
+@pytest.mark.parametrize("name", ["chat.css", "report.css"])
+def test_the_style_sheets_in_the_folders_of_kinds_are_served(client: Client, name: str) -> None:
+    response = client.get(f"/static/analysis/{name}")
+    assert response.status_code == 200
+    assert response.getvalue()
+    response.close()
