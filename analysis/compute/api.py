@@ -14,6 +14,7 @@ from rest_framework.views import APIView
 
 from analysis.compute.handler import INPUT
 from analysis.compute.shapes import ComputationAcceptedSerializer, ComputationSerializer
+from analysis.input_schema import body_schema
 from analysis.submit import submitted
 from tasks.models import Status, Task
 from tasks.rest import IDEMPOTENCY_KEY, Body, accepted, refusals
@@ -34,7 +35,7 @@ _FRAME = Body(
         "additionalProperties": False,
     }
 )
-_DATA = {key: INPUT[key] for key in INPUT if key != "$schema"}
+_DATA = body_schema(INPUT)
 _SHOWN = ("status", "result", "error", "created_at", "finished_at")
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from analysis.compute import operations
+from analysis.input_schema import DIALECT
 from tasks.kinds import Context
 
 COMPUTE = "compute"
@@ -30,7 +31,7 @@ _INPUTS: Mapping[str, dict[str, Any]] = {
 }
 
 INPUT = {
-    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "$schema": DIALECT,
     "type": "object",
     "properties": {
         "operation": {

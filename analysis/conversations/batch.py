@@ -12,6 +12,7 @@ from django.db.models import Q
 from django.utils.dateparse import parse_datetime
 
 from analysis.conversations.figures import Times, top_words, words_of
+from analysis.input_schema import input_schema
 from analysis.models import Conversation, Message, Role
 from tasks.kinds import Context, FatalError
 from tasks.models.task import parse_task_id
@@ -23,10 +24,8 @@ _CHUNK = 50
 _TOP, _TOP_OF_ONE = 20, 5
 _MOMENT = {"type": "string", "format": "date-time"}
 
-INPUT = {
-    "$schema": "https://json-schema.org/draft/2020-12/schema",
-    "type": "object",
-    "properties": {
+INPUT = input_schema(
+    {
         "conversation_ids": {
             "type": "array",
             "items": {"type": "string", "minLength": 1, "maxLength": 200},
@@ -40,9 +39,8 @@ INPUT = {
         },
         "updated_before": _MOMENT,
         "limit": {"type": "integer", "minimum": 1, "maximum": MAX_CONVERSATIONS, "default": 1_000},
-    },
-    "additionalProperties": False,
-}
+    }
+)
 
 
 @dataclass

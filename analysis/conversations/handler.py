@@ -6,12 +6,12 @@ from typing import Any
 
 from analysis.conversations import turns
 from analysis.conversations.replies import reply
+from analysis.input_schema import input_schema
 from analysis.models import Conversation, Message, Platform, Role
 from tasks.kinds import Context, FatalError, Snooze
 
 # How soon a reply that is not due yet is looked at again.
 _TURN_SECONDS = 0.5
-_SCHEMA = "https://json-schema.org/draft/2020-12/schema"
 MESSAGE = {
     "type": "string",
     "pattern": r"\S",
@@ -25,38 +25,29 @@ CONVERSATION_ID = {
     "description": "A name of yours, or the id of a conversation; a new one when not given.",
 }
 
-MESSAGE_INPUT = {
-    "$schema": _SCHEMA,
-    "type": "object",
-    "properties": {"message": MESSAGE, "conversation_id": CONVERSATION_ID},
-    "required": ["message"],
-    "additionalProperties": False,
-}
+MESSAGE_INPUT = input_schema(
+    {"message": MESSAGE, "conversation_id": CONVERSATION_ID},
+    required=["message"],
+)
 
-INTERACTION_INPUT = {
-    "$schema": _SCHEMA,
-    "type": "object",
-    "properties": {
+INTERACTION_INPUT = input_schema(
+    {
         "platform": {"enum": [one for one in Platform.values if one != Platform.API]},
         "sender": {"type": "string", "maxLength": 200, "description": "Who says it."},
         "channel": {"type": "string", "maxLength": 200, "description": "Whom they say it to."},
         "message": MESSAGE,
         "respond": {"type": "boolean", "description": "Send the reply to the platform."},
     },
-    "required": ["platform", "message"],
-    "additionalProperties": False,
-}
+    required=["platform", "message"],
+)
 
-CONTINUE_INPUT = {
-    "$schema": _SCHEMA,
-    "type": "object",
-    "properties": {
+CONTINUE_INPUT = input_schema(
+    {
         "conversation_id": {**CONVERSATION_ID, "type": "string"},
         "message": {**MESSAGE, "description": "What the user says, if anything."},
     },
-    "required": ["conversation_id"],
-    "additionalProperties": False,
-}
+    required=["conversation_id"],
+)
 
 
 def handle_message(input: dict[str, Any], context: Context) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.db.models.functions import Now
 
+from analysis.input_schema import input_schema
 from analysis.models import WebhookEvent
 from tasks import lifecycle, stats
 from tasks.kinds import Context
@@ -17,12 +18,7 @@ from tasks.kinds import Context
 EVENTS_KEPT = dt.timedelta(days=30)
 CHUNK = 1_000
 
-INPUT = {
-    "$schema": "https://json-schema.org/draft/2020-12/schema",
-    "type": "object",
-    "properties": {},
-    "additionalProperties": False,
-}
+INPUT = input_schema({})
 
 
 def handle(input: dict[str, Any], context: Context) -> dict[str, Any]:

@@ -8,15 +8,14 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.db import connection, transaction
 
+from analysis.input_schema import input_schema
 from tasks.access import may_see_all
 from tasks.kinds import Context
 
 MILLISECONDS_ALLOWED = "280000ms"
 
-INPUT = {
-    "$schema": "https://json-schema.org/draft/2020-12/schema",
-    "type": "object",
-    "properties": {
+INPUT = input_schema(
+    {
         "days": {
             "type": "integer",
             "minimum": 1,
@@ -24,9 +23,8 @@ INPUT = {
             "default": 7,
             "description": "How many days to look at, the one that has begun included.",
         },
-    },
-    "additionalProperties": False,
-}
+    }
+)
 
 # `part` tells the whole from its days and from its platforms.
 _FIGURES = """

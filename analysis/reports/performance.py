@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from analysis.input_schema import input_schema
 from tasks.kinds import Context
 from tasks.stats.performance import performance
 
 SECONDS_ALLOWED = 280.0
 
-INPUT = {
-    "$schema": "https://json-schema.org/draft/2020-12/schema",
-    "type": "object",
-    "properties": {
+INPUT = input_schema(
+    {
         "hours": {
             "type": "integer",
             "minimum": 1,
@@ -20,9 +19,8 @@ INPUT = {
             "default": 24,
             "description": "How many of the last hours to look at.",
         },
-    },
-    "additionalProperties": False,
-}
+    }
+)
 
 
 def handle(input: dict[str, Any], context: Context) -> dict[str, Any]:

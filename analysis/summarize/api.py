@@ -7,6 +7,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from analysis.input_schema import body_schema
 from analysis.submit import submitted
 from analysis.summarize.handler import INPUT
 from tasks.rest import IDEMPOTENCY_KEY, TaskSerializer, accepted, path_to, refusals, task_document
@@ -21,7 +22,7 @@ class SummariesView(APIView):
         operation_id="summaries_submit",
         summary="Have a text summarised",
         tags=["texts"],
-        request={"application/json": {key: INPUT[key] for key in INPUT if key != "$schema"}},
+        request={"application/json": body_schema(INPUT)},
         examples=[OpenApiExample("A text", value={"content": _CONTENT}, request_only=True)],
         parameters=[IDEMPOTENCY_KEY],
         responses={200: TaskSerializer, 202: TaskSerializer, **refusals(400, 413, 415, 422)},

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from analysis.input_schema import input_schema
 from analysis.llm import model
 from analysis.summarize.extract import summarize
 from tasks.kinds import Context
 
-INPUT = {
-    "$schema": "https://json-schema.org/draft/2020-12/schema",
-    "type": "object",
-    "properties": {
+INPUT = input_schema(
+    {
         "content": {
             "type": "string",
             "pattern": r"\S",
@@ -19,9 +18,8 @@ INPUT = {
             "description": "The text to summarise, in any language.",
         },
     },
-    "required": ["content"],
-    "additionalProperties": False,
-}
+    required=["content"],
+)
 
 _EMBEDDED = "embedded"
 _METHOD = "sumbasic"

@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from analysis.input_schema import body_schema
 from analysis.submit import submitted
 from analysis.text.handler import INPUT
 from analysis.text.shapes import TextTaskCreatedSerializer, TextTaskSerializer
@@ -32,7 +33,7 @@ class TextTasksView(APIView):
         operation_id="text_tasks_submit",
         summary="Have a text analysed",
         tags=["texts"],
-        request={"application/json": {key: INPUT[key] for key in INPUT if key != "$schema"}},
+        request={"application/json": body_schema(INPUT)},
         examples=[OpenApiExample("A text", value={"text": _TEXT}, request_only=True)],
         parameters=[IDEMPOTENCY_KEY],
         responses={

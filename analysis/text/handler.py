@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from analysis.input_schema import input_schema
 from analysis.language import languages, words
 from analysis.language.stopwords import is_stop_word
 from analysis.text import pause
 from tasks.kinds import Context, FatalError
 
-INPUT = {
-    "$schema": "https://json-schema.org/draft/2020-12/schema",
-    "type": "object",
-    "properties": {
+INPUT = input_schema(
+    {
         "text": {
             "type": "string",
             "maxLength": 2_000_000,
@@ -23,9 +22,8 @@ INPUT = {
             "description": "ISO 639-1 code of the text's language; detected when not given.",
         },
     },
-    "required": ["text"],
-    "additionalProperties": False,
-}
+    required=["text"],
+)
 
 _TOP = 5
 # What is one word to Unicode may be a page of base64 to a reader.

@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from analysis.celery_states import celery_state
+from analysis.input_schema import body_schema
 from analysis.submit import submitted
 from analysis.vectors.handler import INPUT
 from analysis.vectors.shapes import VectorTaskAcceptedSerializer, VectorTaskSerializer
@@ -30,7 +31,7 @@ class VectorTasksView(APIView):
         operation_id="vector_tasks_submit",
         summary="Have vectors indexed",
         tags=["vectors"],
-        request={"application/json": {key: INPUT[key] for key in INPUT if key != "$schema"}},
+        request={"application/json": body_schema(INPUT)},
         examples=[OpenApiExample("A vector", value=_EXAMPLE, request_only=True)],
         parameters=[IDEMPOTENCY_KEY],
         responses={

@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from analysis.input_schema import input_schema
 from analysis.models import Vector
 from analysis.vectors.directions import MAX_DIMENSION, NoDirection, direction
 from tasks.kinds import Context, FatalError
@@ -23,10 +24,8 @@ VECTOR = {
     "maxItems": MAX_DIMENSION,
 }
 
-INPUT = {
-    "$schema": "https://json-schema.org/draft/2020-12/schema",
-    "type": "object",
-    "properties": {
+INPUT = input_schema(
+    {
         "vector_data": {
             "type": "array",
             "minItems": 1,
@@ -41,9 +40,8 @@ INPUT = {
             "description": "Yours; found with the vectors. At most 16 KiB.",
         },
     },
-    "required": ["vector_data"],
-    "additionalProperties": False,
-}
+    required=["vector_data"],
+)
 
 
 def handle(input: dict[str, Any], context: Context) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db import connection
 
+from analysis.input_schema import input_schema
 from analysis.models import WebhookEvent
 from analysis.webhooks.event import Event, UnknownShape
 from analysis.webhooks.platforms import PLATFORMS, can_respond, may_respond
@@ -26,13 +27,7 @@ RETURNING event_id
 
 def input_of(platform: str) -> dict[str, Any]:
     """Return the schema of a platform's events."""
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "type": "object",
-        "properties": {"payload": PLATFORMS[platform].PAYLOAD},
-        "required": ["payload"],
-        "additionalProperties": False,
-    }
+    return input_schema({"payload": PLATFORMS[platform].PAYLOAD}, required=["payload"])
 
 
 def receiver(platform: str) -> Handler:

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from analysis.input_schema import input_schema
 from analysis.models import Message, Role
 from analysis.webhooks.delivery import Unanswered, Verdict, post
 from analysis.webhooks.platforms import PLATFORMS, can_respond, may_respond
@@ -15,15 +16,10 @@ from tasks.kinds import Context, FatalError, Retry, RetryPolicy
 SCHEDULE = RetryPolicy(max_retries=12, delay=5.0, cap=3_600.0)
 _LONGEST_PAUSE = 3_600.0
 
-INPUT = {
-    "$schema": "https://json-schema.org/draft/2020-12/schema",
-    "type": "object",
-    "properties": {
-        "message_id": {"type": "string", "format": "uuid", "description": "A reply of ours."}
-    },
-    "required": ["message_id"],
-    "additionalProperties": False,
-}
+INPUT = input_schema(
+    {"message_id": {"type": "string", "format": "uuid", "description": "A reply of ours."}},
+    required=["message_id"],
+)
 
 
 def respond(input: dict[str, Any], context: Context) -> dict[str, Any]:
