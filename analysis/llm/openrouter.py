@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from functools import cache
-from http.cookiejar import DefaultCookiePolicy
 
 import requests
 from django.conf import settings
@@ -14,7 +12,8 @@ from requests.auth import AuthBase
 from analysis.llm import answers, errors
 from analysis.llm.answers import Answer
 from analysis.llm.errors import ModelUnavailable
-from analysis.outgoing.watch import Watch, WatchedAdapter, watched
+from analysis.outgoing.session import session
+from analysis.outgoing.watch import Watch, watched
 from tasks.kinds import Context
 
 CONNECT_SECONDS = 10.0
@@ -64,7 +63,7 @@ def _post(
         "messages": list(messages),
         "max_tokens": max_tokens,
     }
-    with _session().post(
+    with session().post(
         f"{settings.OPENROUTER_BASE_URL}/chat/completions",
         json=wanted,
         auth=_Bearer(settings.OPENROUTER_API_KEY),
@@ -94,13 +93,3 @@ class _Bearer(AuthBase):
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         request.headers["Authorization"] = f"Bearer {self._key}"
         return request
-
-
-@cache
-def _session() -> requests.Session:
-    """Return the process's session: its connections are shared by all slots, its cookies unused."""
-    session = requests.Session()
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    for scheme in ("https://", "http://"):
-        session.mount(scheme, WatchedAdapter())
-    return session

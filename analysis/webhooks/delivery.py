@@ -6,15 +6,14 @@ import enum
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
-from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
 import orjson
 import requests
 
 from analysis.outgoing.retry_after import asked_for
-from analysis.outgoing.watch import WatchedAdapter, watched
+from analysis.outgoing.session import session
+from analysis.outgoing.watch import watched
 from tasks.kinds import Context
 
 CONNECT_SECONDS = 5.0
@@ -123,13 +122,3 @@ def _document(body: bytes) -> dict[str, Any]:
     except orjson.JSONDecodeError:
         return {}
     return document if isinstance(document, dict) else {}
-
-
-@cache
-def session() -> requests.Session:
-    """Return the process's session, which takes no cookies."""
-    made = requests.Session()
-    made.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    for scheme in ("https://", "http://"):
-        made.mount(scheme, WatchedAdapter())
-    return made

@@ -8,7 +8,8 @@ from typing import Any
 
 from django.conf import settings
 
-from analysis.webhooks.delivery import TOTAL_SECONDS, Unanswered, session
+from analysis.outgoing.session import session
+from analysis.webhooks.delivery import TOTAL_SECONDS, Unanswered
 from tasks.kinds import FatalError
 
 SCOPE = "https://www.googleapis.com/auth/rcsbusinessmessaging"
