@@ -24,7 +24,7 @@ from tasks.models import Status, Task
 from tasks.rest import IDEMPOTENCY_KEY, Body, accepted, refusals
 
 TAG = "Conversations"
-_RESPONSES: dict[Any, Any] = {
+REPLIES: dict[Any, Any] = {
     200: ReplySerializer,
     202: ReplySerializer,
     **refusals(400, 413, 415, 422),
@@ -67,7 +67,7 @@ class MessagesView(APIView):
         request={"application/json": _MESSAGE.schema},
         examples=[OpenApiExample("A message", value=_EXAMPLE, request_only=True)],
         parameters=[IDEMPOTENCY_KEY],
-        responses=_RESPONSES,
+        responses=REPLIES,
     )
     def post(self, request: Request) -> Response:
         """Have a message answered: 200 with the reply, 202 while it is being made."""

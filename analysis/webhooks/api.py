@@ -18,7 +18,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from analysis.conversations.api import TAG, answered
+from analysis.conversations.api import REPLIES, TAG, answered
 from analysis.conversations.shapes import ReceivedSerializer
 from analysis.models import Platform
 from analysis.webhooks import facebook, generic, google
@@ -209,7 +209,7 @@ class InteractionsView(APIView):
             OpenApiExample("From elsewhere", value=_GENERIC, request_only=True),
         ],
         parameters=[IDEMPOTENCY_KEY],
-        responses=_RESPONSES,
+        responses=REPLIES,
     )
     def post(self, request: Request) -> Response:
         """Have the messages in a platform's event answered; an event that is known, once."""
