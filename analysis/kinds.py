@@ -6,13 +6,13 @@ from analysis.compute import handler as compute
 from analysis.conversations import batch
 from analysis.conversations import handler as conversations
 from analysis.maintenance import cleanup
-from analysis.models import Platform
 from analysis.reports import conversations as conversations_report
 from analysis.reports import performance as performance_report
 from analysis.summarize import handler as summarize
 from analysis.text import handler as text
 from analysis.vectors import handler as vectors
 from analysis.webhooks import receive, respond
+from analysis.webhooks.platforms import PLATFORMS
 from tasks.kinds import kind
 
 kind(
@@ -55,12 +55,12 @@ kind(
 
 # A person waits: before all else.
 for _name, _input, _handler in (
-    ("message", conversations.MESSAGE_INPUT, conversations.handle_message),
-    ("interaction", conversations.INTERACTION_INPUT, conversations.handle_interaction),
-    ("continue", conversations.CONTINUE_INPUT, conversations.handle_continue),
+    ("conversation.message", conversations.MESSAGE_INPUT, conversations.handle_message),
+    ("conversation.interaction", conversations.INTERACTION_INPUT, conversations.handle_interaction),
+    ("conversation.continue", conversations.CONTINUE_INPUT, conversations.handle_continue),
 ):
     kind(
-        f"conversation.{_name}",
+        _name,
         input=_input,
         queue="conversations",
         priority=10,
@@ -76,11 +76,11 @@ kind(
     time_limit=600,
 )(batch.handle)
 
-for _platform in (Platform.FACEBOOK, Platform.GOOGLE, Platform.GENERIC):
+for _platform in PLATFORMS.values():
     kind(
-        f"webhook.{_platform}",
+        _platform.kind,
         input=receive.input_of(_platform),
-        description=f"Take in what {_platform.label} tells of, and have each message answered.",
+        description=f"Take in what {_platform.name.label} sends, and have each message answered.",
         queue="webhooks",
         priority=5,
         # An event counts as received if and only if its answer is under way.
@@ -101,11 +101,11 @@ kind(
 
 # Nobody waits for these: after all else.
 for _name, _report in (
-    ("conversations", conversations_report),
-    ("performance", performance_report),
+    ("analytics.conversations", conversations_report),
+    ("analytics.performance", performance_report),
 ):
     kind(
-        f"analytics.{_name}",
+        _name,
         input=_report.INPUT,
         queue="analytics",
         soft_time_limit=300,

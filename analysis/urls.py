@@ -9,7 +9,9 @@ from analysis.summarize.api import SummariesView
 from analysis.text.api import TextTasksView, TextTaskView
 from analysis.vectors.api import VectorTasksView, VectorTaskView
 from analysis.vectors.search_api import VectorSearchView
-from analysis.webhooks.api import FacebookView, GenericView, GoogleView, InteractionsView
+from analysis.webhooks.api import webhook_view
+from analysis.webhooks.interactions_api import InteractionsView
+from analysis.webhooks.platforms import PLATFORMS
 from tasks.rest import route
 
 app_name = "analysis"
@@ -33,7 +35,9 @@ urlpatterns = [
         name="conversation-task",
     ),
     *route("conversations/tasks/<uuid:task_id>/cancel", CancelView.as_view()),
-    *route("conversations/webhooks/facebook", FacebookView.as_view()),
-    *route("conversations/webhooks/google", GoogleView.as_view()),
-    *route("conversations/webhooks/generic", GenericView.as_view()),
+    *(
+        pattern
+        for platform in PLATFORMS.values()
+        for pattern in route(platform.route, webhook_view(platform).as_view())
+    ),
 ]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from analysis.models.conversation import Conversation, Message, Platform, Role
+from analysis.models.conversation import Conversation, Message, Role
+from analysis.models.platform import Platform
 from analysis.models.vector import Vector
 from analysis.models.webhook_event import WebhookEvent
 

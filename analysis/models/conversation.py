@@ -9,16 +9,8 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 from uuid_utils.compat import uuid7
 
+from analysis.models.platform import Platform
 from tasks.models.owned import OwnedQuerySet
-
-
-class Platform(models.TextChoices):
-    """Where a conversation is held."""
-
-    API = "api", "API"
-    FACEBOOK = "facebook", "Facebook Messenger"
-    GOOGLE = "google", "Google RCS for Business"
-    GENERIC = "generic", "Generic"
 
 
 class Role(models.TextChoices):

@@ -37,11 +37,12 @@ class Verdict(enum.Enum):
     REFUSED = "refused"
 
     @classmethod
-    def of_status(cls, status: int) -> Verdict:
-        """Return what a status means on any platform."""
-        if 200 <= status < 300:
+    def of(cls, answer: Answer) -> Verdict:
+        """Return what an answer's status means on any platform."""
+        if 200 <= answer.status < 300:
             return cls.DELIVERED
-        return cls.LATER if status in (408, 409, 425, 429) or status >= 500 else cls.REFUSED
+        may_pass = answer.status in (408, 409, 425, 429) or answer.status >= 500
+        return cls.LATER if may_pass else cls.REFUSED
 
 
 @dataclass(frozen=True, kw_only=True)

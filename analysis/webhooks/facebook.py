@@ -9,12 +9,12 @@ from typing import Any
 
 from django.conf import settings
 
-from analysis.models import Message
-from analysis.webhooks.delivery import Letter, Verdict
+from analysis.models import Message, Platform
+from analysis.webhooks.contract import Verification, WebhookPlatform
+from analysis.webhooks.delivery import Answer, Letter, Verdict
 from analysis.webhooks.event import Event, UnknownShape, event, part, parts
 
 LONGEST_REPLY = 2_000
-NEEDED_TO_RESPOND = "FACEBOOK_PAGE_ACCESS_TOKEN"
 # Errors of the Graph API that pass: its own faults, and limits of rate.
 _PASSING = frozenset({1, 2, 4, 32, 341, 613, 80006})
 
@@ -73,12 +73,18 @@ def letter(message: Message) -> Letter:
     )
 
 
-def verdict(status: int, answer: dict[str, Any]) -> Verdict:
+def verdict(answer: Answer) -> Verdict:
     """Say what an answer of the Send API means."""
-    error = part(answer, "error")
-    if status < 500 and (error.get("is_transient") is True or error.get("code") in _PASSING):
-        return Verdict.LATER
-    return Verdict.of_status(status)
+    error = part(answer.document, "error")
+    passes = error.get("is_transient") is True or error.get("code") in _PASSING
+    return Verdict.LATER if answer.status < 500 and passes else Verdict.of(answer)
+
+
+def challenge(query: Mapping[str, str]) -> str | None:
+    """Return the challenge of a query that has our verify token."""
+    known, given = settings.FACEBOOK_VERIFY_TOKEN, query.get("hub.verify_token", "")
+    fits = hmac.compare_digest(known.encode(), given.encode(errors="replace"))
+    return query.get("hub.challenge", "") if fits and query.get("hub.mode") == "subscribe" else None
 
 
 def _messaging(payload: dict[str, Any]) -> Iterator[tuple[dict[str, Any], Any]]:
@@ -104,3 +110,29 @@ def _event(one: dict[str, Any], page: Any) -> Event | None:
 def _attachments(message: dict[str, Any]) -> str:
     """Say in words what was sent without any."""
     return " ".join(f"[{one.get('type', 'file')}]" for one in parts(message, "attachments"))
+
+
+PLATFORM = WebhookPlatform(
+    name=Platform.FACEBOOK,
+    kind="webhook.facebook",
+    route="conversations/webhooks/facebook",
+    summary="Take in Messenger's events",
+    signing_setting="FACEBOOK_APP_SECRET",
+    signature_headers=("X-Hub-Signature-256",),
+    is_signed=is_signed,
+    verification=Verification(
+        summary="Prove to Facebook that this webhook is yours",
+        setting="FACEBOOK_VERIFY_TOKEN",
+        parameters={
+            "hub.mode": {"type": "string", "enum": ["subscribe"]},
+            "hub.verify_token": {"type": "string"},
+            "hub.challenge": {"type": "string"},
+        },
+        answer=challenge,
+    ),
+    payload=PAYLOAD,
+    events=events,
+    response_setting="FACEBOOK_PAGE_ACCESS_TOKEN",
+    letter=letter,
+    verdict=verdict,
+)

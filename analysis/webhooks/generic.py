@@ -14,11 +14,11 @@ from django.conf import settings
 from django.utils import timezone
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from analysis.models import Message
-from analysis.webhooks.delivery import Letter, Verdict
+from analysis.models import Message, Platform
+from analysis.webhooks.contract import WebhookPlatform
+from analysis.webhooks.delivery import Letter
 from analysis.webhooks.event import Event, UnknownShape, event, part
 
-NEEDED_TO_RESPOND = "GENERIC_RESPONSE_URL"
 ID_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
 _TEXTS = ("message", "text")
 _SENDERS = ("conversation_id", "sender_id", "user_id", "sender")
@@ -69,10 +69,13 @@ def events(payload: dict[str, Any]) -> list[Event]:
     return [found]
 
 
-def named(payload: dict[str, Any], id: str) -> dict[str, Any]:
-    """Return a payload that has a name, its own or else the one that is given."""
+def with_id(payload: dict[str, Any], headers: Mapping[str, str]) -> dict[str, Any]:
+    """Return a payload that has an id: its own, or else that of the header `webhook-id`.
+
+    By the standard, an event that is sent again has the same one.
+    """
     own = part(payload, "data").get("id") or payload.get("id")
-    return payload if own else {**payload, "id": id}
+    return payload if own else {**payload, "id": headers["webhook-id"]}
 
 
 def letter(message: Message) -> Letter:
@@ -95,6 +98,17 @@ def letter(message: Message) -> Letter:
     return Letter(url=settings.GENERIC_RESPONSE_URL, headers=headers, body=body)
 
 
-def verdict(status: int, answer: dict[str, Any]) -> Verdict:
-    """Say what an answer means."""
-    return Verdict.of_status(status)
+PLATFORM = WebhookPlatform(
+    name=Platform.GENERIC,
+    kind="webhook.generic",
+    route="conversations/webhooks/generic",
+    summary="Take in events by Standard Webhooks",
+    signing_setting="GENERIC_WEBHOOK_SECRET",
+    signature_headers=ID_HEADERS,
+    is_signed=is_signed,
+    payload=PAYLOAD,
+    with_id=with_id,
+    events=events,
+    response_setting="GENERIC_RESPONSE_URL",
+    letter=letter,
+)

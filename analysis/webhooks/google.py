@@ -16,13 +16,13 @@ from urllib.parse import quote
 
 from django.conf import settings
 
-from analysis.models import Message
+from analysis.models import Message, Platform
 from analysis.webhooks import google_token
-from analysis.webhooks.delivery import Letter, Verdict
+from analysis.webhooks.contract import WebhookPlatform
+from analysis.webhooks.delivery import Letter
 from analysis.webhooks.event import Event, UnknownShape, event, part
 
 LONGEST_REPLY = 3_072
-NEEDED_TO_RESPOND = "GOOGLE_SERVICE_ACCOUNT_FILE"
 
 PAYLOAD = {
     "type": "object",
@@ -93,11 +93,6 @@ def letter(message: Message) -> Letter:
     )
 
 
-def verdict(status: int, answer: dict[str, Any]) -> Verdict:
-    """Say what an answer means."""
-    return Verdict.of_status(status)
-
-
 def _decoded(payload: dict[str, Any]) -> dict[str, Any]:
     try:
         told = json.loads(_data(payload))
@@ -119,3 +114,19 @@ def _data(payload: Any) -> bytes:
 def _without_words(told: dict[str, Any]) -> str:
     """Say in words what was sent without any."""
     return next((f"[{kind}]" for kind in ("userFile", "location") if told.get(kind)), "")
+
+
+PLATFORM = WebhookPlatform(
+    name=Platform.GOOGLE,
+    kind="webhook.google",
+    route="conversations/webhooks/google",
+    summary="Take in the events of RCS for Business",
+    signing_setting="GOOGLE_CLIENT_TOKEN",
+    signature_headers=("X-Goog-Signature",),
+    is_signed=is_signed,
+    handshake=handshake,
+    payload=PAYLOAD,
+    events=events,
+    response_setting="GOOGLE_SERVICE_ACCOUNT_FILE",
+    letter=letter,
+)

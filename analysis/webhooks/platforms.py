@@ -1,26 +1,24 @@
-"""The platforms, by name, and what each needs to be set before it may be used."""
+"""Webhook platforms by name, and who may send replies to them."""
 
 from __future__ import annotations
 
-from types import ModuleType
+from importlib import import_module
 
-from django.conf import settings
 from django.contrib.auth.models import User
 
 from analysis.models import Platform
-from analysis.webhooks import facebook, generic, google
+from analysis.webhooks.contract import WebhookPlatform
 from tasks.access import may_operate
 
-PLATFORMS: dict[str, ModuleType] = {
-    Platform.FACEBOOK: facebook,
-    Platform.GOOGLE: google,
-    Platform.GENERIC: generic,
+
+def _load(platform: Platform) -> WebhookPlatform:
+    described: WebhookPlatform = import_module(f"analysis.webhooks.{platform}").PLATFORM
+    return described
+
+
+PLATFORMS: dict[str, WebhookPlatform] = {
+    platform.value: _load(platform) for platform in Platform if platform != Platform.API
 }
-
-
-def can_respond(platform: str) -> bool:
-    """Tell whether replies can be sent to a platform."""
-    return bool(getattr(settings, PLATFORMS[platform].NEEDED_TO_RESPOND))
 
 
 def may_respond(owner_id: int | None) -> bool:

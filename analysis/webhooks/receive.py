@@ -9,8 +9,9 @@ from django.db import connection
 
 from analysis.input_schema import input_schema
 from analysis.models import WebhookEvent
+from analysis.webhooks.contract import WebhookPlatform
 from analysis.webhooks.event import Event, UnknownShape
-from analysis.webhooks.platforms import PLATFORMS, can_respond, may_respond
+from analysis.webhooks.platforms import may_respond
 from tasks.kinds import Context, FatalError
 
 Handler = Callable[[dict[str, Any], Context], dict[str, Any]]
@@ -25,12 +26,12 @@ RETURNING event_id
 """
 
 
-def input_of(platform: str) -> dict[str, Any]:
+def input_of(platform: WebhookPlatform) -> dict[str, Any]:
     """Return the schema of a platform's events."""
-    return input_schema({"payload": PLATFORMS[platform].PAYLOAD}, required=["payload"])
+    return input_schema({"payload": platform.payload}, required=["payload"])
 
 
-def receiver(platform: str) -> Handler:
+def receiver(platform: WebhookPlatform) -> Handler:
     """Return the handler of a platform's events; to be run in a transaction with its finish.
 
     An event that was told of before begins nothing, but is named with the task that answers it.
@@ -38,24 +39,24 @@ def receiver(platform: str) -> Handler:
 
     def handle(input: dict[str, Any], context: Context) -> dict[str, Any]:
         try:
-            events: list[Event] = PLATFORMS[platform].events(input["payload"])
+            events = platform.events(input["payload"])
         except UnknownShape as error:
             raise FatalError(str(error)) from None
         found = {event.id or f"{context.task_id}:{n}": event for n, event in enumerate(events)}
-        fresh = _remember(list(found), platform=platform, owner_id=context.owner_id)
-        respond = can_respond(platform) and may_respond(context.owner_id)
+        fresh = _remember(list(found), platform=platform.name, owner_id=context.owner_id)
+        respond = platform.can_respond and may_respond(context.owner_id)
         for id in fresh:
             started = context.submit(
-                "conversation.interaction", _interaction(found[id], platform, respond)
+                "conversation.interaction", _interaction(found[id], platform.name, respond)
             )
-            _known(platform, context).filter(event_id=id).update(task_id=started)
+            _known(platform.name, context).filter(event_id=id).update(task_id=started)
         answered_by = dict(
-            _known(platform, context)
+            _known(platform.name, context)
             .filter(event_id__in=list(found))
             .values_list("event_id", "task_id")
         )
         return {
-            "platform": platform,
+            "platform": platform.name,
             "events": len(found),
             "duplicates": len(found) - len(fresh),
             "tasks": [str(answered_by[id]) for id in found if answered_by.get(id)],

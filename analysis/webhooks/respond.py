@@ -8,8 +8,9 @@ from django.utils import timezone
 
 from analysis.input_schema import input_schema
 from analysis.models import Message, Role
+from analysis.webhooks.contract import WebhookPlatform
 from analysis.webhooks.delivery import Unanswered, Verdict, post
-from analysis.webhooks.platforms import PLATFORMS, can_respond, may_respond
+from analysis.webhooks.platforms import PLATFORMS, may_respond
 from tasks.kinds import Context, FatalError, Retry, RetryPolicy
 
 # Seconds: the last try is two to four hours after the first, within Messenger's day for answers.
@@ -29,11 +30,10 @@ def respond(input: dict[str, Any], context: Context) -> dict[str, Any]:
     know a repeated message by its id.
     """
     message = _message(input["message_id"], context)
-    platform = message.conversation.platform
     if message.delivered_at is None:
-        _deliver(message, platform, context)
+        _deliver(message, PLATFORMS[message.conversation.platform], context)
     return {
-        "platform": platform,
+        "platform": message.conversation.platform,
         "conversation_id": message.conversation.public_id,
         "delivered_at": message.delivered_at and message.delivered_at.isoformat(),
     }
@@ -53,15 +53,15 @@ def _message(id: str, context: Context) -> Message:
     return message
 
 
-def _deliver(message: Message, platform: str, context: Context) -> None:
-    if not can_respond(platform):
-        raise FatalError(f"{PLATFORMS[platform].NEEDED_TO_RESPOND} is not set.")
+def _deliver(message: Message, platform: WebhookPlatform, context: Context) -> None:
+    if not platform.can_respond:
+        raise FatalError(f"{platform.response_setting} is not set.")
     try:
-        answer = post(PLATFORMS[platform].letter(message), context)
+        answer = post(platform.letter(message), context)
     except Unanswered as error:
         raise Retry(None, str(error)) from None
     said = f"The platform answered {answer.status}."
-    match PLATFORMS[platform].verdict(answer.status, answer.document):
+    match platform.verdict(answer):
         case Verdict.LATER:
             pause = answer.pause and max(
                 min(answer.pause, _LONGEST_PAUSE), SCHEDULE.next_delay(context.attempt)

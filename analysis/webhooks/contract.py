@@ -1,0 +1,79 @@
+"""Contract of a webhook platform: what its module in this folder declares as `PLATFORM`.
+
+To add a platform, write its module, add its line to `analysis.models.Platform` and let
+`makemigrations` write the migration for the new choice. The URL, the view, the kind and the
+platforms that `/conversations/webhook-interaction` accepts follow from these.
+
+Secrets stay settings: declare them in `taskproject/settings.py` and list them in `.env.example`.
+Workers load the modules too, so they do not import rest_framework. The page of a task shows the
+generic result unless the folder has a template named after the kind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+
+from analysis.models import Message, Platform
+from analysis.webhooks.delivery import Answer, Letter, Verdict
+from analysis.webhooks.event import Event
+
+Payload = dict[str, Any]
+
+
+def _unchanged(payload: Payload, headers: Mapping[str, str]) -> Payload:
+    return payload
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verification:
+    """A GET request with which the platform checks that the address is ours."""
+
+    summary: str
+    # The name of the setting with the token that the request must repeat.
+    setting: str
+    # The JSON Schema of each parameter in the query; all are required.
+    parameters: Mapping[str, Mapping[str, Any]]
+    # Returns the text to answer, None when the token is wrong.
+    answer: Callable[[Mapping[str, str]], str | None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebhookPlatform:
+    """A platform that posts signed events and to which replies are sent."""
+
+    name: Platform
+    # Literals, so that a search finds them.
+    kind: str
+    route: str
+
+    # The endpoint. `summary` is its line in the OpenAPI document.
+    summary: str
+    # The name of the setting with the secret that events are signed with.
+    signing_setting: str
+    signature_headers: tuple[str, ...]
+    # Takes the body's bytes as they came, and the headers.
+    is_signed: Callable[[bytes, Mapping[str, str]], bool]
+    verification: Verification | None = None
+    # Returns the text that answers a POST of the platform's own check; None for every other body.
+    handshake: Callable[[Any], str | None] | None = None
+
+    # Events: the JSON Schema of a body, and the messages in it.
+    payload: Mapping[str, Any]
+    # Adds the event's id where the platform sends it in a header.
+    with_id: Callable[[Payload, Mapping[str, str]], Payload] = _unchanged
+    # Raises UnknownShape.
+    events: Callable[[Payload], list[Event]]
+
+    # Replies. The name of the setting without which none can be sent.
+    response_setting: str
+    letter: Callable[[Message], Letter]
+    verdict: Callable[[Answer], Verdict] = Verdict.of
+
+    @property
+    def can_respond(self) -> bool:
+        """Whether replies can be sent to the platform."""
+        return bool(getattr(settings, self.response_setting))
