@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.urls import reverse
-from pytest_django import Settings
 from uuid_utils.compat import uuid7
 
 from analysis.conversations import batch
@@ -15,11 +14,6 @@ from tasks.models import Status, Task
 from tests.factories import make_context, make_task
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _open(settings: Settings) -> None:
-    settings.API_ALLOW_ANONYMOUS = True
 
 
 def shown(client: Client, task: Task) -> str:

@@ -15,14 +15,10 @@ from rest_framework.test import APIClient
 
 from analysis.models import Conversation, Message
 from tasks.models import Status, Task
-from tests.analysis.llm import provider
-from tests.analysis.platforms import platforms
 from tests.api.described import described, fields, is_conflict, post
 from tests.factories import make_task, make_worker
 from tests.fakes import openrouter
 from tests.fakes import platform_events as events
-
-__all__ = ["platforms", "provider"]
 
 MESSAGE = "/conversations/message"
 INTERACTION = "/conversations/webhook-interaction"
@@ -30,11 +26,6 @@ EXAMPLE = {"conversation_id": "conv_123", "message": "I need help with this prod
 REPLY = {"conversation_id": "conv_123", "ai_response": "I'd be happy to help you."}
 GENERIC = {"id": "e1", "conversation_id": "c-42", "message": "Hello"}
 FACEBOOK = events.facebook("Hello", sender="7", id="m_1")
-
-
-@pytest.fixture(autouse=True)
-def _open(settings: Settings) -> None:
-    settings.API_ALLOW_ANONYMOUS = True
 
 
 def status_of(api: APIClient, task_id: Any) -> dict[str, Any]:

@@ -18,11 +18,9 @@ from tasks import kinds, lifecycle
 from tasks.errors import InvalidInput
 from tasks.kinds import Context, FatalError, Snooze
 from tasks.lifecycle.preparation import prepare
-from tests.analysis.llm import in_threads, provider
 from tests.factories import make_context, make_task
 from tests.fakes.openrouter import Fake
-
-__all__ = ["provider"]
+from tests.threads import in_threads
 
 pytestmark = pytest.mark.django_db
 
@@ -138,7 +136,7 @@ def test_what_was_heard_before_a_failure_is_not_heard_again(provider: Fake) -> N
 
 @pytest.mark.django_db(transaction=True)
 def test_messages_of_one_new_conversation_that_come_together_share_it() -> None:
-    results: list[Any] = in_threads(6, lambda: say("Hello", "together"))
+    results = in_threads(6, lambda: say("Hello", "together"))
     assert {result["conversation_id"] for result in results} == {"together"}
     assert Conversation.objects.get().messages.count() == 12
 

@@ -16,10 +16,10 @@ from analysis.llm.answers import Answer
 from analysis.llm.errors import ModelRefused, ModelUnavailable, OutOfCredit
 from analysis.outgoing import retry_after
 from tasks.kinds import Cancel, FatalError, Retry, Snooze, SoftTimeLimitExceeded
-from tests.analysis.llm import ask, context, provider
+from tests.analysis.llm import ask
+from tests.factories import make_context
 from tests.fakes.openrouter import KEY, Fake
-
-__all__ = ["provider"]
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.django_db
 
@@ -111,6 +111,36 @@ def test_without_credit_nobody_calls_any_more(provider: Fake) -> None:
     assert len(provider.calls) == 1
 
 
+def test_an_outage_of_the_provider_opens_the_circuit_which_closes_after_it(
+    provider: Fake, settings: Settings
+) -> None:
+    settings.CIRCUIT_BREAKER_FAILURE_THRESHOLD = 3
+    settings.CIRCUIT_BREAKER_RECOVERY_TIMEOUT = 0.5
+    provider.behaviour = "503"
+
+    def outcome() -> str:
+        try:
+            return ask("anything").text
+        except Exception as error:
+            return type(error).__name__
+
+    assert [outcome() for _ in range(5)] == ["ModelUnavailable"] * 3 + ["Snooze"] * 2
+    assert len(provider.calls) == 3
+    wait_until(lambda: outcome() == "ModelUnavailable", what="tried again")
+    assert len(provider.calls) == 4
+    provider.behaviour = "ok"
+    wait_until(lambda: outcome().startswith("In short"), what="closed")
+    assert len(provider.calls) == 5
+
+
+def test_a_limit_of_rate_does_not_open_the_circuit(provider: Fake) -> None:
+    provider.behaviour = "429"
+    for _ in range(5):
+        with pytest.raises(Snooze):
+            ask("anything")
+    assert len(provider.calls) == 5
+
+
 def test_a_provider_that_is_not_there_cannot_be_reached(settings: Settings) -> None:
     settings.OPENROUTER_BASE_URL, settings.OPENROUTER_API_KEY = "http://127.0.0.1:1", KEY
     with pytest.raises(ModelUnavailable, match=errors.UNREACHABLE):
@@ -130,11 +160,11 @@ def test_a_call_ends_in_time_whatever_trickles_in(provider: Fake, do: str) -> No
 def test_a_cancelled_task_leaves_its_call(provider: Fake, settings: Settings, do: str) -> None:
     settings.OPENROUTER_TIMEOUT = 60
     provider.behaviour = do
-    running = context()
+    running = make_context()
     threading.Timer(0.3, running.cancelled.set).start()
     began = time.monotonic()
     with pytest.raises(Cancel):
-        ask("anything", of=running)
+        ask("anything", context=running)
     assert time.monotonic() - began < 5
 
 
@@ -142,7 +172,7 @@ def test_a_call_does_not_outlast_the_soft_limit(provider: Fake, settings: Settin
     settings.OPENROUTER_TIMEOUT = 60
     provider.behaviour = "hang"
     with pytest.raises(SoftTimeLimitExceeded):
-        ask("anything", of=context(soft_time_limit=0.5))
+        ask("anything", context=make_context(soft_time_limit=0.5))
 
 
 def test_what_cannot_be_stored_is_cleaned(provider: Fake) -> None:

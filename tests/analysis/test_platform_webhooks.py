@@ -10,13 +10,11 @@ from rest_framework.test import APIClient
 
 from analysis.models import Conversation, Message
 from tasks.models import Status, Task
-from tests.analysis.platforms import platforms, sent
+from tests.analysis.platforms import sent
 from tests.api.described import described, fields, post
 from tests.fakes import platform_events as events
 from tests.fakes.webhook_platform import VERIFY_TOKEN, Fake
 from tests.waiting import wait_until
-
-__all__ = ["platforms"]
 
 
 @pytest.mark.django_db

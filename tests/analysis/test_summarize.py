@@ -17,14 +17,11 @@ from tasks import kinds, lifecycle, submit
 from tasks.errors import InvalidInput
 from tasks.models import Breaker, Status, Task, Worker
 from tasks.models.attempt import history_of
-from tests.analysis.llm import context, provider
 from tests.api.described import described, fields, post
-from tests.factories import make_task
+from tests.factories import make_context, make_task
 from tests.fakes.openrouter import Fake
 from tests.waiting import wait_until
 from tests.workers import WorkerCommand
-
-__all__ = ["provider"]
 
 ARTICLE = """Solar storm brings rare auroras
 
@@ -50,7 +47,7 @@ def test_the_kind_is_registered_with_its_limits_and_checks_its_input() -> None:
 
 
 def test_without_a_key_a_text_is_summarised_by_its_own_sentences() -> None:
-    result = handle({"content": ARTICLE}, context())
+    result = handle({"content": ARTICLE}, make_context())
     assert (result["provider"], result["model"], result["cached"]) == (
         "embedded", "sumbasic", False,
     )  # fmt: skip
@@ -88,7 +85,7 @@ def test_a_text_without_sentences_has_a_summary_of_bounded_length() -> None:
 
 @pytest.mark.django_db
 def test_with_a_key_the_model_summarises(provider: Fake) -> None:
-    first, second = (handle({"content": "a short text"}, context()) for _ in range(2))
+    first, second = (handle({"content": "a short text"}, make_context()) for _ in range(2))
     assert first == {
         "summary": COUNTED,
         "provider": "openrouter",
@@ -128,7 +125,7 @@ def test_what_is_no_text_is_refused(api: APIClient, body: Any, field: str) -> No
 
 @pytest.mark.django_db
 def test_the_page_shows_the_summary_for_reading(client: Any) -> None:
-    result = {**handle({"content": ARTICLE}, context()), "summary": "<b>Sky</b>"}
+    result = {**handle({"content": ARTICLE}, make_context()), "summary": "<b>Sky</b>"}
     task = make_task(Status.COMPLETED, kind="text.summarize", result=result)
     page = client.get(f"/ui/tasks/{task.pk}/").content.decode()
     assert "&lt;b&gt;Sky" in page

@@ -16,12 +16,9 @@ from analysis.models import Conversation, Message, Role
 from analysis.webhooks.respond import SCHEDULE
 from tasks import kinds
 from tasks.kinds import Context, FatalError, Retry
-from tests.analysis.platforms import platforms
 from tests.factories import make_context
 from tests.fakes import platform_events as sent
 from tests.fakes.webhook_platform import PAGE_ACCESS_TOKEN, Fake
-
-__all__ = ["platforms"]
 
 pytestmark = pytest.mark.django_db
 

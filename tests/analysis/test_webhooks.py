@@ -13,13 +13,10 @@ from analysis.webhooks.event import Event, UnknownShape
 from tasks import kinds
 from tasks.errors import InvalidInput
 from tasks.kinds import Context, FatalError
-from tests.analysis.llm import in_threads
-from tests.analysis.platforms import platforms
 from tests.factories import make_context
 from tests.fakes import platform_events as sent
 from tests.fakes.webhook_platform import Fake
-
-__all__ = ["platforms"]
+from tests.threads import in_threads
 
 pytestmark = pytest.mark.django_db
 
@@ -191,7 +188,7 @@ def test_an_event_begins_one_conversation_task_however_often_it_is_told() -> Non
 @pytest.mark.django_db(transaction=True)
 def test_an_event_that_is_told_by_many_at_a_time_begins_one_task() -> None:
     payload = sent.facebook("Hi", sender="7", id="m_1")
-    done: list[Any] = in_threads(8, lambda: receive("facebook", payload))
+    done = in_threads(8, lambda: receive("facebook", payload))
     assert sum(len(begun) for _, begun in done) == 1
     assert len({result["tasks"][0] for result, _ in done}) == 1
 

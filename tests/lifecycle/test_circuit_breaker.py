@@ -10,13 +10,10 @@ from pytest_django import Settings
 
 from tasks import circuit_breaker
 from tasks.circuit_breaker import CircuitBreaker, CircuitOpen, ServiceFailure, ServiceRefusal
-from tasks.kinds import Cancel, Snooze
+from tasks.kinds import Cancel
 from tasks.models import Breaker
-from tests.analysis.llm import ask, in_threads, provider
-from tests.fakes.openrouter import Fake
+from tests.threads import in_threads
 from tests.waiting import wait_until
-
-__all__ = ["provider"]
 
 pytestmark = pytest.mark.django_db
 
@@ -168,32 +165,3 @@ def test_concurrent_failures_are_all_counted(settings: Settings) -> None:
     settings.CIRCUIT_BREAKER_FAILURE_THRESHOLD = 100
     in_threads(8, lambda: call(ServiceFailure("down")))
     assert Breaker.objects.get().failures == 8
-
-
-def test_calls_succeed_again_after_an_outage_of_the_provider(
-    provider: Fake, settings: Settings
-) -> None:
-    settings.CIRCUIT_BREAKER_RECOVERY_TIMEOUT = 0.5
-    provider.behaviour = "503"
-
-    def outcome() -> str:
-        try:
-            return ask("anything").text
-        except Exception as error:
-            return type(error).__name__
-
-    assert [outcome() for _ in range(5)] == ["ModelUnavailable"] * 3 + ["Snooze"] * 2
-    assert len(provider.calls) == 3
-    wait_until(lambda: outcome() == "ModelUnavailable", what="tried again")
-    assert len(provider.calls) == 4
-    provider.behaviour = "ok"
-    wait_until(lambda: outcome().startswith("In short"), what="closed")
-    assert len(provider.calls) == 5
-
-
-def test_a_rate_limit_does_not_open_the_circuit(provider: Fake) -> None:
-    provider.behaviour = "429"
-    for _ in range(5):
-        with pytest.raises(Snooze):
-            ask("anything")
-    assert len(provider.calls) == 5
