@@ -10,8 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.client import parse_headers
-from socketserver import StreamRequestHandler, ThreadingTCPServer
+from socketserver import StreamRequestHandler
 from typing import Any
+
+from tests.fakes.server import LoopbackServer
 
 
 @dataclass(frozen=True)
@@ -52,9 +54,11 @@ class Receiver:
 
 
 class _Handler(StreamRequestHandler):
+    server: _Server
+
     def handle(self) -> None:
         with suppress(OSError):
-            self._handle(self.server.receiver)  # type: ignore[attr-defined]
+            self._handle(self.server.receiver)
 
     def _handle(self, receiver: Receiver) -> None:
         line = self.rfile.readline().decode()
@@ -87,26 +91,17 @@ class _Handler(StreamRequestHandler):
             self.wfile.write(b".")
 
 
-class _Server(ThreadingTCPServer):
-    daemon_threads = True
-    allow_reuse_address = True
-    request_queue_size = 128
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Print nothing: tests disconnect on purpose."""
+class _Server(LoopbackServer):
+    receiver: Receiver
 
 
 @contextmanager
 def receiver(wrap: Any = None) -> Iterator[Receiver]:
     """Run a receiver; `wrap` turns its listening socket into a TLS socket."""
-    with _Server(("127.0.0.1", 0), _Handler) as server:
-        running = Receiver(port=server.server_address[1], scheme="https" if wrap else "http")
-        server.receiver = running  # type: ignore[attr-defined]
-        if wrap:
-            server.socket = wrap(server.socket)
-        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-        try:
-            yield running
-        finally:
-            running.ended.set()
-            server.shutdown()
+    server = _Server(_Handler)
+    scheme = "https" if wrap else "http"
+    server.receiver = Receiver(port=server.port, scheme=scheme, ended=server.closing)
+    if wrap:
+        server.socket = wrap(server.socket)
+    with server:
+        yield server.receiver

@@ -15,19 +15,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import signal
-import subprocess
 import sys
-import threading
-import time
 import urllib.error
 import urllib.request
-from collections import deque
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import TracebackType
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -35,32 +27,25 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from tests.fakes import platform_events as events
 from tests.fakes.platform_events import Delivery
+from tests.fakes.server import FakeHandler, FakeService, serve
 
 PAGE_ACCESS_TOKEN = "fake-page-token"
 VERIFY_TOKEN = "fake-verify-token"
 GOOGLE_TOKEN = "fake-google-token"
 
 
-class Fake(ThreadingHTTPServer):
-    """The server; `calls` holds what came and went, also appended to `file`, one JSON a line."""
-
-    daemon_threads = True
-    request_queue_size = 1024
+class Fake(FakeService):
+    """The platforms; `target` is the address of the system that they send events to."""
 
     def __init__(self, port: int = 0, *, target: str = "", file: Path | None = None) -> None:
-        super().__init__(("127.0.0.1", port), _Handler)
+        super().__init__(_Handler, port, file=file)
         self.target = target
-        self.file = file
-        self.behaviour = "ok"
-        self.script: deque[str] = deque()
-        self.calls: list[dict[str, Any]] = []
         self._folder = TemporaryDirectory()
-        self._lock = threading.Lock()
 
     @property
     def url(self) -> str:
         """Return where it is."""
-        return f"http://127.0.0.1:{self.server_port}"
+        return f"http://127.0.0.1:{self.port}"
 
     @property
     def replies(self) -> list[dict[str, Any]]:
@@ -100,19 +85,6 @@ class Fake(ThreadingHTTPServer):
         self.note(what="event", platform=delivery.platform, status=status)
         return status, json.loads(body)
 
-    def next_behaviour(self) -> str:
-        """Return what to do with a reply."""
-        with self._lock:
-            return self.script.popleft() if self.script else self.behaviour
-
-    def note(self, **call: Any) -> None:
-        """Remember a call."""
-        with self._lock:
-            self.calls.append({"at": time.time(), **call})
-            if self.file:
-                with self.file.open("a") as log:
-                    log.write(f"{json.dumps(self.calls[-1])}\n")
-
     def _service_account(self) -> Path:
         """Return a file with the key of a service account whose tokens are had here."""
         from cryptography.hazmat.primitives import serialization
@@ -137,28 +109,14 @@ class Fake(ThreadingHTTPServer):
             file.write_text(json.dumps(account))
         return file
 
-    def __enter__(self) -> Fake:
-        threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.shutdown()
-        self.server_close()
+    def server_close(self) -> None:
+        """Delete the service account as well."""
+        super().server_close()
         self._folder.cleanup()
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing: clients that hang up are part of the play."""
 
-
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(FakeHandler):
     server: Fake
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
         """Show what came."""
@@ -231,9 +189,6 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing."""
-
 
 def main() -> int:
     """Serve until stopped, or as long as a command that is given these as its platforms."""
@@ -243,20 +198,7 @@ def main() -> int:
     parser.add_argument("--file", type=Path, help="where every call is appended")
     parser.add_argument("--run", nargs=argparse.REMAINDER, help="a command of Python's")
     given = parser.parse_args()
-    with Fake(given.port, target=given.target, file=given.file) as fake:
-        print(*(f"{name}={value}" for name, value in fake.environment().items()), sep="\n")
-        print(f"# serving at {fake.url}", flush=True)
-        # A handler, for what is ignored here would be ignored by the command as well.
-        signal.signal(signal.SIGINT, lambda *_: None)
-        if given.run:
-            child = subprocess.Popen(
-                [sys.executable, *given.run], env={**os.environ, **fake.environment()}
-            )
-            signal.signal(signal.SIGTERM, lambda *_: child.terminate())
-            return child.wait()
-        signal.signal(signal.SIGTERM, lambda *_: None)
-        signal.pause()
-    return 0
+    return serve(Fake(given.port, target=given.target, file=given.file), given.run)
 
 
 if __name__ == "__main__":
