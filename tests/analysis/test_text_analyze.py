@@ -11,7 +11,6 @@ import logging
 import pathlib
 import re
 import subprocess
-import time
 import unicodedata
 import unittest
 from collections import Counter
@@ -25,13 +24,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from analysis.language import languages
-from analysis.text.handler import analyze
+from analysis.text.handler import INPUT, analyze
 
 ENGLISH_STOP_WORDS = frozenset(
     (Path(languages.__file__).parent / "snowball" / "en.txt").read_text().split()
 )
 
-
+GREATEST_LENGTH = INPUT["properties"]["text"]["maxLength"]
 REAL_LANGUAGES = "ar bg bn ca cs da de el es et fa fi fr he hi hu hy id it lt nl pl pt ru sv tr uk"
 
 
@@ -231,15 +230,40 @@ def test_top_words_are_in_order_of_frequency_then_of_appearance(tokens: list[str
     assert result["word_count"] == len(left)
 
 
+def test_a_text_of_the_greatest_length_has_the_counts_of_its_parts(prose: str) -> None:
+    copies = GREATEST_LENGTH // (len(prose) + 2)
+    single, repeated = analyze(prose), analyze("\n\n".join([prose] * copies))
+    assert copies > 1
+    assert repeated["top_words"] == single["top_words"]
+    assert repeated["top_counts"] == [copies * count for count in single["top_counts"]]
+    assert repeated["unique_words"] == single["unique_words"]
+    for name in ("word_count", "total_words", "stop_words_removed", "sentences"):
+        assert repeated[name] == copies * single[name]
+
+
 @pytest.mark.parametrize(
-    "unit", ["{prose}", "我们在北京大学学习中文。", "ภาษาไทย", "a-", "\n", "l'", "e\u0301"]
+    ("sentence", "total", "words"),
+    [
+        ("我们在北京大学学习中文。", 6, ["北京", "大学", "学习", "中文"]),
+        ("ภาษาไทย", 2, ["ภาษา", "ไทย"]),
+        ("l'homme est là. ", 4, ["homme"]),
+    ],
 )
-def test_the_longest_allowed_text_takes_seconds_at_most(unit: str, prose: str) -> None:
-    unit = unit.format(prose=prose)
-    text = (unit * (2_000_000 // len(unit) + 1))[:2_000_000]
-    started = time.monotonic()
-    analyze(text)
-    assert time.monotonic() - started < 5
+def test_words_are_cut_alike_throughout_a_text_of_the_greatest_length(
+    sentence: str, total: int, words: list[str]
+) -> None:
+    copies = GREATEST_LENGTH // len(sentence)
+    result = analyze(sentence * copies)
+    assert result["total_words"] == total * copies
+    assert (result["top_words"], result["top_counts"]) == (words, [copies] * len(words))
+
+
+@pytest.mark.parametrize(("unit", "word_count"), [("a-", 1), ("l'", 1), ("e\u0301", 1), ("\n", 0)])
+def test_a_text_of_the_greatest_length_without_word_breaks_has_at_most_one_word(
+    unit: str, word_count: int
+) -> None:
+    result = analyze(unit * (GREATEST_LENGTH // len(unit)))
+    assert (result["word_count"], result["total_words"]) == (word_count, word_count)
 
 
 def test_every_language_offered_is_one_that_the_library_lists() -> None:
