@@ -11,5 +11,5 @@ class AnalysisConfig(AppConfig):
     name = "analysis"
 
     def ready(self) -> None:
-        """Refuse to start on a setting that no task could run with."""
+        """Check the setting of the simulated delay; raise ImproperlyConfigured."""
         pause.configured()

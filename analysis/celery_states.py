@@ -1,4 +1,4 @@
-"""The statuses of two of the documented systems, which spell them as Celery does."""
+"""Celery's states: how two of the documented systems spell the statuses of tasks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SPELLINGS = {
 
 
 def celery_state(task: Task) -> str:
-    """Return Celery's word for a task's status; RETRY where it waits after a failed attempt."""
+    """Return Celery's word for a task's status; RETRY when it waits after a failed attempt."""
     if task.status == Status.PENDING and task.attempt:
         return "RETRY"
     return _SPELLINGS[Status(task.status)]

@@ -1,4 +1,4 @@
-"""The table of kinds: what each is called, where it waits, how long it may run."""
+"""Kinds of the analysis app: name, queue, priority and limits of each."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ kind(
     input=compute.INPUT,
     queue="default",
     isolation="process",
-    # MiB; the largest sieve takes a tenth of it.
+    # MiB; the largest sieve needs a tenth of it.
     memory_limit=256,
     soft_time_limit=110,
     time_limit=120,
@@ -39,7 +39,7 @@ kind(
     "vectors.index",
     input=vectors.INPUT,
     queue="default",
-    # The vectors are stored if and only if the task is completed.
+    # The vectors are stored if and only if the task completes.
     transactional=True,
     soft_time_limit=110,
     time_limit=120,
@@ -53,7 +53,7 @@ kind(
     time_limit=300,
 )(summarize.handle)
 
-# A person waits: before all else.
+# Users wait for these: before all others.
 for _name, _input, _handler in (
     ("conversation.message", conversations.MESSAGE_INPUT, conversations.handle_message),
     ("conversation.interaction", conversations.INTERACTION_INPUT, conversations.handle_interaction),
@@ -80,10 +80,10 @@ for _platform in PLATFORMS.values():
     kind(
         _platform.kind,
         input=receive.input_of(_platform),
-        description=f"Take in what {_platform.name.label} sends, and have each message answered.",
+        description=f"Receive an event of {_platform.name.label} and submit a reply to each message.",
         queue="webhooks",
         priority=5,
-        # An event counts as received if and only if its answer is under way.
+        # An event is stored as received if and only if the task that answers it is submitted.
         transactional=True,
         soft_time_limit=110,
         time_limit=120,
@@ -99,7 +99,7 @@ kind(
     time_limit=120,
 )(respond.respond)
 
-# Nobody waits for these: after all else.
+# No user waits for these: after all others.
 for _name, _report in (
     ("analytics.conversations", conversations_report),
     ("analytics.performance", performance_report),

@@ -1,4 +1,4 @@
-"""The kind `compute`: work for a processor, run in a process of its own."""
+"""Kind `compute`: computations, each in a process of its own."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def _whole(limit: int) -> dict[str, Any]:
     return {"type": "integer", "minimum": 0, "maximum": limit}
 
 
-# What `input` may be; `compute` is the same work whatever it is.
+# What `input` may be; the operation `compute` ignores it.
 _INPUTS: Mapping[str, dict[str, Any]] = {
     "sum": {
         "type": ["integer", "array"],
@@ -37,9 +37,10 @@ INPUT = {
         "operation": {
             "enum": [COMPUTE, *_INPUTS],
             "default": COMPUTE,
-            "description": "`compute` adds up 0 to 999,999, whatever the input. `sum` adds a list, "
-            "or 1 to a number; `primes` counts those up to a number; `fibonacci` gives the number "
-            "of an index; `matrix` squares a matrix of a size and adds up its entries.",
+            "description": "`compute` adds up 0 to 999,999 and ignores the input. `sum` adds up a "
+            "list, or 1 to a number; `primes` counts the primes up to a number; `fibonacci` "
+            "returns the number with an index; `matrix` squares a matrix of a size and adds up its "
+            "entries.",
         },
         "input": {"description": "A whole number; for `sum` also a list of numbers."},
     },
@@ -71,6 +72,6 @@ def handle(input: dict[str, Any], context: Context) -> dict[str, Any]:
     return {"operation": operation, "result": operations.exact(result)}
 
 
-def _number(given: Any) -> Any:
-    # JSON knows one kind of number, and 10.0 passes for an integer.
-    return given if isinstance(given, list) else int(given)
+def _number(value: Any) -> Any:
+    # The schema accepts 10.0 as an integer.
+    return value if isinstance(value, list) else int(value)

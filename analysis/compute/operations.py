@@ -1,4 +1,4 @@
-"""What can be computed, each bounded so that no input runs away."""
+"""Operations that can be computed; limits keep each within the time limit of the kind."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ PRIMES_LIMIT = 10_000_000
 FIBONACCI_LIMIT = 10_000
 MATRIX_LIMIT = 200
 
-# What a number of JSON may be without its readers, or the database's, losing digits.
+# Readers of JSON with 64-bit integers, such as the database, read no larger one exactly.
 _LARGEST = 2**63 - 1
 
 
 def reference_load() -> int:
-    """Return the sum of 0 to 999,999, number by number: the documented heavy computation."""
+    """Return the sum of 0 to 999,999, added one by one: the documented reference computation."""
     return _sum_to(REFERENCE_SIZE - 1)
 
 
@@ -29,7 +29,7 @@ def total(numbers: int | Sequence[float]) -> float:
 
 
 def primes(limit: int) -> int:
-    """Return how many primes there are up to a number: the sieve of Eratosthenes."""
+    """Return the number of primes up to a limit, by the sieve of Eratosthenes."""
     if limit < 2:
         return 0
     is_prime = bytearray([1]) * (limit + 1)
@@ -42,7 +42,7 @@ def primes(limit: int) -> int:
 
 
 def fibonacci(index: int) -> int:
-    """Return the Fibonacci number of this index; the first two are 0 and 1."""
+    """Return the Fibonacci number with an index; those with 0 and 1 are 0 and 1."""
     current, following = 0, 1
     for _ in range(index):
         current, following = following, current + following
@@ -64,7 +64,7 @@ def matrix(size: int) -> int:
 
 
 def exact(value: float) -> float | str:
-    """Return a number as JSON can carry it: as text when it has too many digits."""
+    """Return a number as JSON can hold it: as text when it has too many digits."""
     return str(value) if isinstance(value, int) and abs(value) > _LARGEST else value
 
 

@@ -1,4 +1,4 @@
-"""The documented shapes of `/process` and `/results`."""
+"""Shapes of `/process` and `/results`, as documented."""
 
 from __future__ import annotations
 
@@ -22,14 +22,16 @@ class ComputationAcceptedSerializer(serializers.Serializer[Any]):
 
 
 class ComputationSerializer(serializers.Serializer[Any]):
-    """How far a computation is."""
+    """A computation: its status, and its result or error."""
 
     task_id = serializers.UUIDField()
     status = serializers.ChoiceField(
         ["pending", "completed", "failed"],
-        help_text="Pending while it waits or runs; failed also when it was cancelled.",
+        help_text="Pending while it waits or runs; failed also after a cancellation.",
     )
-    result = NumberField(help_text="Null until it is completed; text when beyond 64 bits.")
+    result = NumberField(
+        help_text="Null until it is completed; a text if it does not fit into 64 bits."
+    )
     error_message = serializers.CharField(allow_null=True, help_text="Why it failed.")
     created_at = serializers.DateTimeField()
     completed_at = serializers.DateTimeField(allow_null=True)

@@ -1,4 +1,4 @@
-"""The words of a language that carry no meaning of their own."""
+"""Stop words: frequent words of a language that say nothing about a text's subject."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from pathlib import Path
 
 from analysis.language.spelling import JOINER, readable
 
-# Both libraries' English lists would also drop "system", "computer" and "world"; Snowball's holds
-# function words only, though neither the modal verbs nor, as its stemmer cuts words, "don't".
+# The English lists of both libraries also have "system", "computer" and "world". Snowball's has
+# function words only, but lacks modal verbs and contractions such as "don't".
 _ENGLISH = Path(__file__).parent / "snowball" / "en.txt"
 _MISSING_IN_ENGLISH = "also cannot could may might must shall upon us would"
 
-# Here stop-words has the better list: the one of stopwords-iso drops nouns ("работа", "sistema",
-# "Jahr") or, in Ukrainian, misses the commonest prepositions.
+# For these, stop-words has the better list: that of stopwords-iso has nouns ("работа", "sistema",
+# "Jahr") or, for Ukrainian, lacks the most frequent prepositions.
 _FROM_STOP_WORDS = frozenset({"de", "fr", "it", "pt", "ru", "uk"})
 
 
 def is_stop_word(word: str, language: str | None) -> bool:
-    """Tell whether a word of `words.count` is a stop word of the language, or a compound of such.
+    """Return whether a word of `words.count` is a stop word or a compound of stop words.
 
-    Without a language no word is.
+    Without a language no word is one.
     """
     if language is None:
         return False
     if word.endswith("'"):
-        # Only what was parted from the next word ends so: the article of "l'homme".
+        # Only an elided word ends with an apostrophe: the article of "l'homme".
         return True
     stop_words = _stop_words(language)
     word = _key(word, language)
@@ -35,12 +35,12 @@ def is_stop_word(word: str, language: str | None) -> bool:
 
 @lru_cache(maxsize=64)
 def _stop_words(language: str) -> frozenset[str]:
-    spelt = (readable(word, language).replace(JOINER, "-") for word in _listed(language))
-    return frozenset(_key(word, language) for word in spelt)
+    spellings = (readable(word, language).replace(JOINER, "-") for word in _listed(language))
+    return frozenset(_key(word, language) for word in spellings)
 
 
 def _listed(language: str) -> set[str]:
-    # Imported late: stopwordsiso reads the lists of all its languages at once.
+    # Imported late: stopwordsiso reads the lists of all languages at once.
     import stop_words  # type: ignore[import-untyped]
     import stopwordsiso
 
@@ -55,7 +55,7 @@ def _listed(language: str) -> set[str]:
 
 
 def _key(word: str, language: str) -> str:
-    """Return what a word is looked up by: for Greek, whose list is unaccented, without accents."""
+    """Return the form that a word is looked up by: in Greek without accents, as in its list."""
     if language != "el":
         return word
     letters = unicodedata.normalize("NFD", word)

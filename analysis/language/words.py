@@ -1,8 +1,8 @@
-"""Words and sentences as Unicode cuts them (UAX #29), in every script.
+"""Words and sentences of a text by the rules of Unicode (UAX #29), in every script.
 
-ICU does the cutting; its dictionaries find the words of Chinese, Japanese, Thai, Lao, Khmer and
-Burmese, which are written without spaces. The standard leaves hyphens to taste: here they join
-letters ("state-of-the-art" is one word).
+ICU finds their boundaries; for Chinese, Japanese, Thai, Lao, Khmer and Burmese, which are written
+without spaces, it has dictionaries. The standard leaves hyphens open: here they join letters
+("state-of-the-art" is one word).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from analysis.language.spelling import JOINER, readable
 
-# The short words that lose their vowel before another; apart from the next one they are words.
+# Words that lose their vowel before another; they count as words of their own.
 _ELISIONS = {
     "ca": "d l m n s t",
     "fr": "c d j jusqu l lorsqu m n puisqu qu quoiqu s t",
@@ -21,7 +21,7 @@ _ELISIONS = {
 }
 _ELIDED = {language: frozenset(heads.split()) for language, heads in _ELISIONS.items()}
 _NOT_ELIDED = frozenset({"c'est-à-dire"})
-# ICU would end a sentence at every line break; in text set to a width it means nothing.
+# ICU ends a sentence at every line break, but wrapped text has them inside sentences.
 _WRAP = re.compile(r"(?<!\n)\n(?!\n)")
 _BLANK_LINES = re.compile(r"\n{2,}")
 
@@ -32,10 +32,10 @@ def count(text: str, language: str | None) -> Counter[str]:
     Words are in lower case and composed form (NFC); numbers are words; punctuation, symbols and
     emoji are not.
     """
-    # Imported late: a worker that analyses no text need not hold ICU's dictionaries.
+    # Imported late: workers that analyse no text need not load ICU's dictionaries.
     from icu4py.breakers import WordBreaker
 
-    # Only distinct segments are looked at, which is what makes a long text cheap.
+    # Each distinct segment is examined once, which makes long texts cheap.
     segments = Counter(WordBreaker(readable(text, language), language or "en"))
     words: Counter[str] = Counter()
     for segment, times in segments.items():
@@ -59,7 +59,7 @@ def _is_wordlike(segment: str) -> bool:
 
 
 def _without_elision(word: str, language: str | None) -> Iterator[str]:
-    """Yield "l'" and "homme" for "l'homme", where the language writes so; else the word."""
+    """Yield "l'" and "homme" for "l'homme" if the language elides words; else the word."""
     head, apostrophe, rest = word.partition("'")
     elided = _ELIDED.get(language or "", frozenset())
     if rest and head in elided and word not in _NOT_ELIDED:

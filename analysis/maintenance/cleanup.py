@@ -1,4 +1,4 @@
-"""The kind `maintenance.cleanup`: deletes what is older than anybody wants to keep."""
+"""Kind `maintenance.cleanup`: deletes old tasks, webhook events and sessions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from analysis.models import WebhookEvent
 from tasks import lifecycle, stats
 from tasks.kinds import Context
 
-# Google repeats an event that it could not deliver for seven days, Facebook for less than two.
+# Google sends an event again for up to seven days, Facebook for less than two.
 EVENTS_KEPT = dt.timedelta(days=30)
 CHUNK = 1_000
 
@@ -22,9 +22,9 @@ INPUT = input_schema({})
 
 
 def handle(input: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Delete tasks past their retention, webhook events that nobody repeats, ended sessions.
+    """Delete tasks past their retention, old webhook events and expired sessions.
 
-    Batch by batch: what is deleted stays so when the task is stopped in between.
+    It deletes in batches and commits each, so a task that is stopped has done a part of the work.
     """
     tasks, events = _tasks(context), _webhook_events(context)
     context.progress(95, "sessions")
@@ -38,11 +38,11 @@ def handle(input: dict[str, Any], context: Context) -> dict[str, Any]:
 
 
 def _tasks(context: Context) -> int:
-    deleted, wanted = 0, stats.prunable()
+    deleted, total = 0, stats.prunable()
     context.check()
     for batch in lifecycle.prune_batches():
         deleted += batch
-        context.progress(80 * min(1.0, deleted / wanted) if wanted else 80, f"{deleted:,} tasks")
+        context.progress(80 * min(1.0, deleted / total) if total else 80, f"{deleted:,} tasks")
         context.check()
     return deleted
 

@@ -7,8 +7,8 @@ import uuid_utils.compat
 from django.conf import settings
 from django.db import migrations, models
 
-# Where the server has pgvector and we may switch it on, the search is computed by it; where not,
-# in plain SQL. No column depends on it.
+# If the server has pgvector and we may create the extension, the search uses it; if not, plain SQL.
+# No column depends on it.
 PGVECTOR = """
 DO $$
 BEGIN

@@ -13,21 +13,21 @@ DEFAULTS = (
 
 
 def make_schedules(apps, schema_editor):
-    """Make the schedules that a new installation begins with.
+    """Create the schedules of a new installation.
 
-    Once only: one that an operator changed stays so, and one that was deleted does not come back.
+    They are created once: later changes and deletions by operators stay.
     """
     schedules = apps.get_model("tasks", "Schedule").objects.using(schema_editor.connection.alias)
     now = dt.datetime.now(dt.UTC)
     for name, kind, input, (hour, minute) in DEFAULTS:
         at = now.replace(hour=hour, minute=minute, second=0, microsecond=0)
-        wanted = {
+        fields = {
             "kind": kind,
             "input": input,
             "cron": f"{minute} {hour} * * *",
             "next_at": at if at > now else at + dt.timedelta(days=1),
         }
-        schedules.get_or_create(name=name, defaults=wanted)
+        schedules.get_or_create(name=name, defaults=fields)
 
 
 class Migration(migrations.Migration):
@@ -36,5 +36,5 @@ class Migration(migrations.Migration):
         ("tasks", "0007_schedules"),
     ]
 
-    # Going back leaves them: they may have been changed.
+    # Reversing the migration keeps them: they may have been changed.
     operations = [migrations.RunPython(make_schedules, migrations.RunPython.noop)]

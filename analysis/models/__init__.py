@@ -1,4 +1,4 @@
-"""The rows that kinds keep beyond their tasks' results."""
+"""Models: what kinds store besides the results of their tasks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A conversation, and what was said in it."""
+"""Conversations and their messages."""
 
 from __future__ import annotations
 
@@ -14,27 +14,26 @@ from tasks.models.owned import OwnedQuerySet
 
 
 class Role(models.TextChoices):
-    """Who said something."""
+    """The author of a message."""
 
     USER = "user", "User"
     ASSISTANT = "assistant", "Assistant"
 
 
 class Conversation(models.Model):
-    """What one person and the assistant say to each other."""
+    """A conversation of one user with the assistant."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.CASCADE, null=True, blank=True, db_index=False
     )
     platform = models.CharField(max_length=20, choices=Platform, default=Platform.API)
-    # Our side as the platform names it, where it has several: a page, an agent.
+    # The platform's name for our side, if there can be several: a page, an agent.
     channel = models.CharField(max_length=255, blank=True, default="")
-    # The other side as the platform names it, or the conversation as the API's caller does; empty
-    # where nobody named it.
+    # The platform's name for the user, or the API caller's name for the conversation; may be empty.
     external_id = models.CharField(max_length=255, blank=True, default="")
     created_at = models.DateTimeField(default=timezone.now)
-    # When something was last said.
+    # When the last message was stored.
     updated_at = models.DateTimeField(default=timezone.now)
 
     objects = OwnedQuerySet.as_manager()
@@ -55,7 +54,7 @@ class Conversation(models.Model):
             ),
         ]
         indexes = [
-            # The analysis of an owner's latest conversations.
+            # conversation.batch_analysis: an owner's latest conversations.
             models.Index(fields=["owner", "-updated_at"], name="conversation_owner_latest"),
         ]
 
@@ -64,13 +63,13 @@ class Conversation(models.Model):
 
     @property
     def public_id(self) -> str:
-        """The name by which its owner knows it."""
+        """The owner's name for it, or else its id."""
         named = self.platform == Platform.API and self.external_id
         return self.external_id if named else str(self.id)
 
 
 class Message(models.Model):
-    """What somebody said; the order of the ids is the order in which it was stored."""
+    """A message of a user or a reply; ids are in the order in which messages were stored."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     conversation = models.ForeignKey(
@@ -78,10 +77,10 @@ class Message(models.Model):
     )
     role = models.CharField(max_length=10, choices=Role)
     text = models.TextField()
-    # No foreign key: what was said outlives the task that said it.
+    # Not a foreign key: messages outlive their tasks.
     task_id = models.UUIDField()
     created_at = models.DateTimeField(default=timezone.now)
-    # Of a reply: who made it, by what, and how long after the message it was ready.
+    # Of a reply: what made it, and how long after the message.
     provider = models.CharField(max_length=40, blank=True, default="")
     model = models.CharField(max_length=200, blank=True, default="")
     response_ms = models.BigIntegerField(null=True, blank=True)
@@ -91,14 +90,14 @@ class Message(models.Model):
     class Meta:
         ordering = ("id",)
         constraints = [
-            # A task that is run twice says nothing twice.
+            # A task that runs twice stores each of its messages once.
             models.UniqueConstraint(fields=["task_id", "role"], name="message_once_per_task"),
             models.CheckConstraint(name="message_role_known", condition=Q(role__in=Role.values)),
         ]
         indexes = [
             # The history of a conversation.
             models.Index(fields=["conversation", "id"], name="message_of_conversation"),
-            # Reports: what was said in a span of time.
+            # Reports: the messages of a period.
             models.Index(fields=["created_at"], name="message_created"),
         ]
 

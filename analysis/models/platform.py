@@ -1,4 +1,4 @@
-"""Platforms: the table of where conversations are held."""
+"""Platforms: the table of them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from django.db import models
 
 
 class Platform(models.TextChoices):
-    """Where a conversation is held.
+    """The platform that a conversation takes place on.
 
     Every line but `API` names a module of `analysis.webhooks`, which describes the platform; see
     `analysis/webhooks/contract.py` for how to add one.

@@ -1,4 +1,4 @@
-"""A vector that was indexed: where something lies in a space of meaning."""
+"""Indexed vectors."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from tasks.models.owned import OwnedQuerySet
 
 
 class Vector(models.Model):
-    """One vector of length 1, and what its owner said about it."""
+    """A vector of length 1 with the owner's metadata."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.CASCADE, null=True, blank=True, db_index=False
     )
-    # No foreign key: a vector outlives the task that brought it. Its place among the task's.
+    # Not a foreign key: vectors outlive their tasks. `position` is the place in the task's list.
     task_id = models.UUIDField()
     position = models.IntegerField()
     dimension = models.IntegerField()
@@ -31,11 +31,11 @@ class Vector(models.Model):
     class Meta:
         ordering = ("-id",)
         constraints = [
-            # A task that is run twice indexes once.
+            # A task that runs twice stores each vector once.
             models.UniqueConstraint(fields=["task_id", "position"], name="vector_once_per_task"),
         ]
         indexes = [
-            # The search: only vectors of an owner and a dimension can be compared.
+            # The search: it compares an owner's vectors of one dimension.
             models.Index(fields=["owner", "dimension"], name="vector_owner_dimension"),
         ]
 

@@ -1,4 +1,4 @@
-"""An event that a platform told of: remembered so that telling it again does nothing."""
+"""Webhook events that were received, so that an event that is sent again starts nothing."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from tasks.models.owned import OwnedQuerySet
 
 
 class WebhookEvent(models.Model):
-    """One event, by the name that its platform gave it."""
+    """A received event, by its platform's id."""
 
-    # By owner, lest one can have another's events taken for repetitions.
+    # Ids are unique by owner: otherwise one owner could make another's events seem repeated.
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.CASCADE, null=True, blank=True, db_index=False
     )
@@ -33,7 +33,7 @@ class WebhookEvent(models.Model):
             ),
         ]
         indexes = [
-            # Forgetting those that no platform repeats any more.
+            # maintenance.cleanup: the events that no platform sends again.
             models.Index(fields=["received_at"], name="webhook_event_received"),
         ]
 

@@ -1,4 +1,4 @@
-"""The kind `analytics.conversations`: how much is said, and how fast it is answered."""
+"""Kind `analytics.conversations`: a report on messages and response times."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ INPUT = input_schema(
             "minimum": 1,
             "maximum": 366,
             "default": 7,
-            "description": "How many days to look at, the one that has begun included.",
+            "description": "The number of days, including today.",
         },
     }
 )
 
-# `part` tells the whole from its days and from its platforms.
+# `part`: whether the row is of a day, of a platform or of all.
 _FIGURES = """
-WITH said AS MATERIALIZED (
+WITH messages AS MATERIALIZED (
     SELECT
         (message.created_at AT TIME ZONE 'UTC')::date AS day,
         conversation.platform, message.conversation_id, message.role, message.response_ms
@@ -46,7 +46,7 @@ SELECT
     count(*) FILTER (WHERE role = 'assistant'),
     avg(response_ms)::double precision,
     percentile_cont(ARRAY[0.5, 0.95, 0.99]) WITHIN GROUP (ORDER BY response_ms)
-FROM said
+FROM messages
 GROUP BY GROUPING SETS ((day), (platform), ())
 ORDER BY part, day, count(*) DESC, platform
 """
@@ -54,10 +54,10 @@ _DAY, _PLATFORM, _ALL = 1, 2, 3
 
 
 def handle(input: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Count messages and measure response times by day and by platform; days are UTC's.
+    """Count messages and measure response times by day and by platform.
 
-    Of all conversations where the task is nobody's, as a schedule's may be, or staff's who may see
-    all; of their own for anybody else. Times are in ms.
+    A task without an owner (such as a schedule's) or of staff who may see all rows reports on all
+    conversations; any other task on those of its owner. Days are in UTC, times in ms.
     """
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
@@ -66,7 +66,7 @@ def handle(input: dict[str, Any], context: Context) -> dict[str, Any]:
         now: dt.datetime = cursor.fetchone()[1]
         today = now.replace(hour=0, minute=0, second=0, microsecond=0)
         start = today - dt.timedelta(days=int(input.get("days", 7)) - 1)
-        cursor.execute(_FIGURES, {"start": start, "owner": _only_of(context.owner_id)})
+        cursor.execute(_FIGURES, {"start": start, "owner": _owner_filter(context.owner_id)})
         rows = cursor.fetchall()
     days = {row[1]: _figures(row) for row in rows if row[0] == _DAY}
     every_day = [start.date() + dt.timedelta(days=n) for n in range((today - start).days + 1)]
@@ -79,20 +79,20 @@ def handle(input: dict[str, Any], context: Context) -> dict[str, Any]:
     }
 
 
-def _only_of(owner_id: int | None) -> int | None:
-    """Return the owner whose conversations are counted, None for those of every owner."""
+def _owner_filter(owner_id: int | None) -> int | None:
+    """Return the id of the owner to report on, None for all owners."""
     if owner_id is None or may_see_all(User.objects.filter(pk=owner_id).first()):
         return None
     return owner_id
 
 
 def _figures(row: tuple[Any, ...]) -> dict[str, Any]:
-    *_, conversations, asked, answered, mean, percentiles = row
+    *_, conversations, from_users, from_assistant, mean, percentiles = row
     return {
         "conversations": conversations,
-        "messages": asked + answered,
-        "from_users": asked,
-        "from_assistant": answered,
+        "messages": from_users + from_assistant,
+        "from_users": from_users,
+        "from_assistant": from_assistant,
         "response_ms": percentiles
         and {
             "mean": round(mean),

@@ -1,4 +1,4 @@
-"""The kind `analytics.performance`: how fast and how well the tasks of each kind were done."""
+"""Kind `analytics.performance`: a report on the throughput, failures and times of each kind."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ INPUT = input_schema(
             "minimum": 1,
             "maximum": 24 * 90,
             "default": 24,
-            "description": "How many of the last hours to look at.",
+            "description": "The number of hours up to now.",
         },
     }
 )
 
 
 def handle(input: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Report throughput, failure rates, and how long tasks waited and ran, by kind.
+    """Report throughput, failure rates, and waiting and running times, by kind.
 
-    Of all owners' tasks, in figures alone; times are in ms.
+    The figures are of all owners' tasks; times are in ms.
     """
-    found = performance(hours=int(input.get("hours", 24)), seconds_allowed=SECONDS_ALLOWED)
-    spelling = "%d %b %H:%M" if found.unit == "hour" else "%d %b"
+    report = performance(hours=int(input.get("hours", 24)), seconds_allowed=SECONDS_ALLOWED)
+    label_format = "%d %b %H:%M" if report.unit == "hour" else "%d %b"
     return {
-        "from": found.start.isoformat(),
-        "to": found.end.isoformat(),
-        "total": found.total.as_dict(),
-        "kinds": [one.as_dict() for one in found.kinds],
+        "from": report.start.isoformat(),
+        "to": report.end.isoformat(),
+        "total": report.total.as_dict(),
+        "kinds": [kind.as_dict() for kind in report.kinds],
         "over_time": {
-            "unit": found.unit,
-            "labels": [one.start.strftime(spelling) for one in found.buckets],
-            "completed": [one.completed for one in found.buckets],
-            "failed": [one.failed for one in found.buckets],
+            "unit": report.unit,
+            "labels": [bucket.start.strftime(label_format) for bucket in report.buckets],
+            "completed": [bucket.completed for bucket in report.buckets],
+            "failed": [bucket.failed for bucket in report.buckets],
         },
     }

@@ -1,9 +1,9 @@
-"""The embedded summariser: the sentences that say most of what a text says.
+"""Extractive summaries without a language model: the most representative sentences of a text.
 
-SumBasic (Nenkova and Vanderwende, 2005) with a bonus for early sentences, as those of articles
-carry the news: a sentence is worth what its words are worth on average, a word what its frequency
-is; words that the summary has count for little from then on. Linear in the text but for the few
-rounds of choosing.
+SumBasic (Nenkova and Vanderwende, 2005) with a bonus for the first sentences, which in articles
+hold the news. The score of a sentence is the mean weight of its words; the weight of a word is its
+relative frequency, squared each time that the summary takes the word. Linear in the length of the
+text for each of the at most five sentences.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from analysis.summarize.sentences import sentences
 _MOST_SENTENCES = 5
 _SHARE = 0.3
 _LONGEST_SENTENCE = 600
-# Shorter sentences are rarely understood by themselves.
+# Shorter sentences rarely make sense alone.
 _FEWEST_WORDS = 4
 _FIRST_BONUS = 0.6
 _BONUS_FADES_OVER = 3.0
@@ -28,45 +28,45 @@ _BONUS_FADES_OVER = 3.0
 def summarize(text: str) -> str:
     """Return up to five sentences of a text, in their order."""
     language = languages.detect(text)
-    found = sentences(text, language)
-    bags = [_content_words(sentence, language) for sentence in found]
-    wanted = min(_MOST_SENTENCES, math.ceil(len(found) * _SHARE))
-    chosen = sorted(_choose(bags, wanted)) or list(range(wanted))
-    # Between sentences of Chinese and the like there are no spaces.
-    joint = "" if language in ("zh", "ja", "th") else " "
-    return joint.join(_bounded(found[place]) for place in chosen)
+    candidates = sentences(text, language)
+    bags = [_content_words(sentence, language) for sentence in candidates]
+    count = min(_MOST_SENTENCES, math.ceil(len(candidates) * _SHARE))
+    chosen = sorted(_choose(bags, count)) or list(range(count))
+    # These languages have no spaces between sentences.
+    separator = "" if language in ("zh", "ja", "th") else " "
+    return separator.join(_shortened(candidates[place]) for place in chosen)
 
 
-def _choose(bags: Sequence[Counter[str]], wanted: int) -> list[int]:
-    """Return the places of the sentences to take, best first."""
+def _choose(bags: Sequence[Counter[str]], count: int) -> list[int]:
+    """Return the places of the best sentences, best first."""
     frequency = sum(bags, Counter[str]())
     total = frequency.total()
-    worth = {word: times / total for word, times in frequency.items()}
+    weights = {word: times / total for word, times in frequency.items()}
     left = {place for place, bag in enumerate(bags) if len(bag) >= _FEWEST_WORDS}
     left = left or {place for place, bag in enumerate(bags) if bag}
     chosen: list[int] = []
-    while left and len(chosen) < wanted:
-        best = max(left, key=lambda place: (_score(bags[place], place, worth), -place))
+    while left and len(chosen) < count:
+        best = max(left, key=lambda place: (_score(bags[place], place, weights), -place))
         left.remove(best)
         chosen.append(best)
         for word in bags[best]:
-            worth[word] **= 2
+            weights[word] **= 2
     return chosen
 
 
-def _score(bag: Counter[str], place: int, worth: dict[str, float]) -> float:
-    mean = sum(worth[word] for word in bag) / len(bag)
+def _score(bag: Counter[str], place: int, weights: dict[str, float]) -> float:
+    mean = sum(weights[word] for word in bag) / len(bag)
     return mean * (1 + _FIRST_BONUS * math.exp(-place / _BONUS_FADES_OVER))
 
 
 def _content_words(sentence: str, language: str | None) -> Counter[str]:
-    counted = words.count(sentence, language)
+    counts = words.count(sentence, language)
     return Counter(
-        {word: times for word, times in counted.items() if not is_stop_word(word, language)}
+        {word: times for word, times in counts.items() if not is_stop_word(word, language)}
     )
 
 
-def _bounded(sentence: str) -> str:
+def _shortened(sentence: str) -> str:
     if len(sentence) <= _LONGEST_SENTENCE:
         return sentence
     return sentence[: _LONGEST_SENTENCE - 1].rstrip() + "…"

@@ -1,4 +1,4 @@
-"""The kind `text.summarize`: a text in a few sentences."""
+"""Kind `text.summarize`: a summary of a text in a few sentences."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _INSTRUCTION = (
 
 
 def handle(input: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Summarise a text with the language model, or by its own sentences where there is no key."""
+    """Summarise a text with the language model; without a key, by sentences of the text."""
     content = input["content"]
     if not model.is_configured():
         context.progress(10, "choosing sentences")

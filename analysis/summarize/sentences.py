@@ -1,4 +1,4 @@
-"""The sentences of a text, as they can stand in a summary."""
+"""Sentences of a text, cut so that each can stand in a summary."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 _PARAGRAPH = re.compile(r"\n\s*\n")
 _TERMINATED = re.compile(r"[.!?…。！？।؟։][\"'»”’)\]]*$")
-# ICU knows most abbreviations, but not in front of a name, nor initials.
+# Abbreviations before names, and initials: ICU would end a sentence after them.
 _OPEN_END = re.compile(
     r"(?:^|[\s(])(?:Mr|Mrs|Ms|Dr|Prof|St|Sr|Jr|Gen|Gov|Sen|Rep|Lt|Col|Capt|No|vs|cf|approx"
     r"|Nr|Hr|Fr|bzw|ca|Mme|Sra?|[^\W\d_](?:\.[^\W\d_])*)\.$"
@@ -16,11 +16,15 @@ _LONGEST_HEADING = 100
 
 
 def sentences(text: str, language: str | None) -> list[str]:
-    """Return the sentences in order, without headings unless there is nothing else."""
+    """Return the sentences in order; headings only if there is nothing else."""
     paragraphs = [" ".join(part.split()) for part in _PARAGRAPH.split(text)]
     paragraphs = [part for part in paragraphs if part]
     prose = [part for part in paragraphs if not _is_heading(part)]
-    return [one for part in prose or paragraphs for one in _of_paragraph(part, language or "en")]
+    return [
+        sentence
+        for paragraph in prose or paragraphs
+        for sentence in _of_paragraph(paragraph, language or "en")
+    ]
 
 
 def _is_heading(paragraph: str) -> bool:
@@ -28,7 +32,7 @@ def _is_heading(paragraph: str) -> bool:
 
 
 def _of_paragraph(paragraph: str, language: str) -> Iterator[str]:
-    # Imported late: a worker that summarises no text need not hold ICU's dictionaries.
+    # Imported late: workers that summarise no text need not load ICU's dictionaries.
     from icu4py.breakers import SentenceBreaker
 
     sentence = ""

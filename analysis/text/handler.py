@@ -1,4 +1,4 @@
-"""The kind `text.analyze`: what a text talks about, told by its most frequent words."""
+"""Kind `text.analyze`: the most frequent words of a text, and its counts."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ INPUT = input_schema(
         },
         "language": {
             "enum": list(languages.SUPPORTED),
-            "description": "ISO 639-1 code of the text's language; detected when not given.",
+            "description": "ISO 639-1 code of the text's language; detected if omitted.",
         },
     },
     required=["text"],
 )
 
 _TOP = 5
-# What is one word to Unicode may be a page of base64 to a reader.
+# By Unicode's rules a page of base64 is one word.
 _SHOWN_CHARACTERS = 100
 
 
 def handle(input: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Count a text's words without its stop words, and name the five most frequent."""
+    """Count the words of a text without its stop words, and return the five most frequent."""
     _pause(context)
     context.progress(90, "counting words")
     try:
@@ -43,26 +43,26 @@ def handle(input: dict[str, Any], context: Context) -> dict[str, Any]:
 def analyze(text: str, language: str | None = None) -> dict[str, Any]:
     """Return the counts of a text; raise UnknownLanguage for a language without stop words.
 
-    `total_words` is `word_count` (words that are left, as in all counts but this one) plus
-    `stop_words_removed`. Of equally frequent words the one seen first comes first in `top_words`;
-    `top_counts` holds their frequencies. `language` is None where none was given or detected.
+    `total_words` is `word_count` plus `stop_words_removed`; all other counts of words are without
+    stop words. Of equally frequent words the one that occurs first comes first in `top_words`;
+    `top_counts` holds their frequencies. `language` is None if none was given or detected.
     """
     if language is None:
         language = languages.detect(text)
     else:
         languages.require(language)
-    found = words.count(text, language)
-    total = found.total()
-    for word in [word for word in found if is_stop_word(word, language)]:
-        del found[word]
-    top = found.most_common(_TOP)
+    counts = words.count(text, language)
+    total = counts.total()
+    for word in [word for word in counts if is_stop_word(word, language)]:
+        del counts[word]
+    top = counts.most_common(_TOP)
     return {
-        "word_count": found.total(),
+        "word_count": counts.total(),
         "top_words": [_shown(word) for word, _ in top],
-        "top_counts": [times for _, times in top],
-        "unique_words": len(found),
+        "top_counts": [count for _, count in top],
+        "unique_words": len(counts),
         "total_words": total,
-        "stop_words_removed": total - found.total(),
+        "stop_words_removed": total - counts.total(),
         "sentences": words.count_sentences(text, language),
         "characters": len(text),
         "language": language,
@@ -76,5 +76,5 @@ def _shown(word: str) -> str:
 def _pause(context: Context) -> None:
     seconds, steps = pause.configured().draw(), 10
     for step in range(steps if seconds else 0):
-        context.progress(90 * step / steps, "pausing, as configured")
+        context.progress(90 * step / steps, "waiting for the configured delay")
         context.wait(seconds / steps)

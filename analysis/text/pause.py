@@ -1,4 +1,4 @@
-"""The documented pause of the text analysis: it stands for slow work elsewhere."""
+"""Pause before the text analysis, as documented: it simulates slow work."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ from functools import lru_cache
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-# Leaves room for the analysis itself below the kind's limit of 120 s.
+# Seconds; the rest of the kind's 120 s is for the analysis.
 _LONGEST = 100.0
 _RANGE = re.compile(r"(\d+(?:\.\d+)?)(?:-(\d+(?:\.\d+)?))?")
 
 
 @dataclass(frozen=True)
 class Pause:
-    """A span of seconds from which each pause is drawn."""
+    """The range of seconds from which each pause is drawn."""
 
     shortest: float
     longest: float
 
     def draw(self) -> float:
-        """Return how many seconds to pause this time, all lengths equally likely."""
+        """Return a number of seconds, uniformly distributed."""
         return random.uniform(self.shortest, self.longest)  # noqa: S311 guards nothing
 
 
 def configured() -> Pause:
-    """Return the pause that ANALYSIS_SIMULATED_DELAY asks for; raise ImproperlyConfigured."""
+    """Return the pause in ANALYSIS_SIMULATED_DELAY; raise ImproperlyConfigured."""
     return parse(settings.ANALYSIS_SIMULATED_DELAY)
 
 
 @lru_cache(maxsize=8)
 def parse(value: str) -> Pause:
-    """Read seconds, "0" or "5", or a range of them, "5-10"; raise ImproperlyConfigured."""
+    """Parse seconds ("0", "5") or a range of seconds ("5-10"); raise ImproperlyConfigured."""
     match = _RANGE.fullmatch(value.strip())
     if match:
         pause = Pause(float(match[1]), float(match[2] or match[1]))

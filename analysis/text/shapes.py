@@ -1,4 +1,4 @@
-"""The documented shapes of `/v1/tasks`."""
+"""Shapes of `/v1/tasks`, as documented."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class TextTaskCreatedSerializer(serializers.Serializer[Any]):
 
 
 class TextResultSerializer(serializers.Serializer[Any]):
-    """What a text talks about."""
+    """The words of a text."""
 
     word_count = serializers.IntegerField(help_text="Without stop words.")
     top_words = serializers.ListField(
@@ -26,7 +26,7 @@ class TextResultSerializer(serializers.Serializer[Any]):
 
 
 class TextTaskSerializer(serializers.Serializer[Any]):
-    """How far the analysis of a text is."""
+    """The analysis of a text: its status, and its result or error."""
 
     task_id = serializers.UUIDField()
     status = serializers.ChoiceField(Status.choices)

@@ -1,4 +1,4 @@
-"""Vectors of length 1, of which only the direction is left."""
+"""Directions: vectors scaled to length 1."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ MAX_DIMENSION = 4_096
 
 
 class NoDirection(ValueError):
-    """A vector that points nowhere, or whose components are no finite numbers."""
+    """The vector has no direction: it is zero, or has components that are not finite."""
 
 
 def direction(vector: Sequence[float]) -> list[float]:
@@ -22,7 +22,7 @@ def direction(vector: Sequence[float]) -> list[float]:
         raise NoDirection(f"a vector has 1 to {MAX_DIMENSION} components")
     if not all(map(math.isfinite, components)):
         raise NoDirection("a component is not finite")
-    # Scaled by the largest first, lest the squares overflow or vanish.
+    # Divided by the largest first, so that the squares neither overflow nor underflow.
     largest = max(map(abs, components))
     if not largest:
         raise NoDirection("all its components are zero")

@@ -1,4 +1,4 @@
-"""The kind `vectors.index`: keeps vectors so that near ones can be found."""
+"""Kind `vectors.index`: stores vectors for the search."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from analysis.vectors.directions import MAX_DIMENSION, NoDirection, direction
 from tasks.kinds import Context, FatalError
 
 MAX_VECTORS = 1_000
-# Kept with every vector of the task.
+# Stored with every vector of the task.
 MAX_METADATA_BYTES = 16 * 1024
 _CHUNK = 100
 
@@ -30,14 +30,14 @@ INPUT = input_schema(
             "type": "array",
             "minItems": 1,
             "description": f"One vector of up to {MAX_DIMENSION:,} numbers, "
-            f"or a list of up to {MAX_VECTORS:,} of them.",
+            f"or a list of up to {MAX_VECTORS:,} vectors.",
             "if": {"prefixItems": [{"type": "array"}]},
             "then": {"items": VECTOR, "maxItems": MAX_VECTORS},
             "else": {"items": VECTOR["items"], "maxItems": MAX_DIMENSION},
         },
         "metadata": {
             "type": "object",
-            "description": "Yours; found with the vectors. At most 16 KiB.",
+            "description": "Your own metadata, returned with search results; at most 16 KiB.",
         },
     },
     required=["vector_data"],
@@ -45,10 +45,10 @@ INPUT = input_schema(
 
 
 def handle(input: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Normalise one vector or a list of them, and store them for the search by cosine.
+    """Normalise one vector or a list of vectors, and store them for the search by cosine.
 
-    `processed_vectors` is the length of `vector_data`, as documented: of one vector, how many
-    numbers it has. `stored_vectors` is how many were stored.
+    `processed_vectors` is the length of `vector_data`, as documented: for one vector, the number
+    of its components. `stored_vectors` is the number of vectors that were stored.
     """
     data, metadata = input["vector_data"], input.get("metadata", {})
     if len(orjson.dumps(metadata)) > MAX_METADATA_BYTES:
@@ -77,10 +77,10 @@ def handle(input: dict[str, Any], context: Context) -> dict[str, Any]:
 
 
 def _directions(vectors: Sequence[Sequence[float]]) -> list[list[float]]:
-    found = []
+    directions = []
     for position, vector in enumerate(vectors):
         try:
-            found.append(direction(vector))
+            directions.append(direction(vector))
         except NoDirection as error:
             raise FatalError(f"Vector {position} cannot be indexed: {error}.") from error
-    return found
+    return directions

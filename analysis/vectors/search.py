@@ -1,4 +1,4 @@
-"""The search for the nearest vectors, exact on any PostgreSQL and faster where pgvector is."""
+"""Search for the nearest vectors: exact on any PostgreSQL, faster with pgvector."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from django.db.models import F, FloatField, Func, Value
 from analysis.models import Vector
 from analysis.vectors.directions import direction
 
-# Every comparable vector is looked at; a search that would take longer is given up.
+# Every vector of the dimension is compared; the database ends a search that takes longer.
 LONGEST_SEARCH = "10s"
 
 
@@ -36,7 +36,7 @@ class CosineBySum(Func):
 
 @dataclass(frozen=True)
 class Match:
-    """A vector that was found, and the cosine of the angle: 1 is the same direction."""
+    """A stored vector and its cosine with the one that was searched for."""
 
     vector: Vector
     score: float
@@ -49,10 +49,10 @@ def nearest(
     limit: int,
     cosine: type[Func] | None = None,
 ) -> list[Match]:
-    """Return the nearest of the vectors that a user sees; raise NoDirection."""
-    wanted = Value(direction(vector), output_field=ArrayField(FloatField()))
-    score = (cosine or _fastest_cosine())(F("components"), wanted)
-    found: Any = (
+    """Return the nearest of the vectors that a user can see; raise NoDirection."""
+    target = Value(direction(vector), output_field=ArrayField(FloatField()))
+    score = (cosine or _fastest_cosine())(F("components"), target)
+    rows: Any = (
         Vector.objects.visible_to(user)
         .filter(dimension=len(vector))
         .annotate(score=score)
@@ -61,7 +61,7 @@ def nearest(
     )
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT set_config('statement_timeout', %s, true)", [LONGEST_SEARCH])
-        return [Match(one, max(-1.0, min(1.0, one.score))) for one in found]
+        return [Match(row, max(-1.0, min(1.0, row.score))) for row in rows]
 
 
 @cache

@@ -1,4 +1,4 @@
-"""`/api/v1/vectors/search`: the nearest of the vectors that were indexed."""
+"""`/api/v1/vectors/search`: search among the indexed vectors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tasks.rest import Body, refusals
 
 LIMIT = 10
 _LIMIT_SCHEMA = {"type": "integer", "minimum": 1, "maximum": 100, "default": LIMIT}
-_WANTED = Body(
+_SEARCH = Body(
     {
         "type": "object",
         "properties": {"vector": VECTOR, "limit": _LIMIT_SCHEMA},
@@ -44,42 +44,44 @@ class VectorSearchView(APIView):
         responses={200: VectorMatchesSerializer, **refusals(400)},
     )
     def get(self, request: Request) -> Response:
-        """Answer the vectors of the same dimension with the highest cosine."""
-        return _found(request, _asked(request.query_params.dict()))
+        """Return the vectors of the same dimension with the highest cosine."""
+        return _search(request, _from_query(request.query_params.dict()))
 
     @extend_schema(
         operation_id="vectors_search_long",
-        summary="Find the nearest vectors to one that is too long for an address",
+        summary="Find the nearest vectors to a vector that is too long for a URL",
         tags=["vectors"],
-        request={"application/json": _WANTED.schema},
+        request={"application/json": _SEARCH.schema},
         examples=[OpenApiExample("A vector", value={"vector": [0.1, 0.2, 0.3]}, request_only=True)],
         responses={200: VectorMatchesSerializer, **refusals(400, 413, 415)},
     )
     def post(self, request: Request) -> Response:
-        """Answer the vectors of the same dimension with the highest cosine."""
-        return _found(request, request.data)
+        """Return the vectors of the same dimension with the highest cosine."""
+        return _search(request, request.data)
 
 
-def _found(request: Request, body: Any) -> Response:
-    wanted = _WANTED.check(body)
-    limit = int(wanted.get("limit", LIMIT))
+def _search(request: Request, body: Any) -> Response:
+    search = _SEARCH.check(body)
+    limit = int(search.get("limit", LIMIT))
     try:
-        matches = nearest(wanted["vector"], user=request.user, limit=limit)
+        matches = nearest(search["vector"], user=request.user, limit=limit)
     except NoDirection as error:
-        raise InvalidInput([FieldError("vector", f"Cannot be searched for: {error}.")]) from None
+        raise InvalidInput(
+            [FieldError("vector", f"The vector has no direction: {error}.")]
+        ) from None
     return Response({"results": [_document(match) for match in matches]})
 
 
-def _asked(parameters: dict[str, str]) -> dict[str, Any]:
-    """Return what the query string says, as a body would say it."""
-    asked: dict[str, Any] = dict(parameters)
-    for name, read in (("vector", _numbers), ("limit", int)):
+def _from_query(parameters: dict[str, str]) -> dict[str, Any]:
+    """Return the query's parameters as a body would have them."""
+    body: dict[str, Any] = dict(parameters)
+    for name, parse in (("vector", _numbers), ("limit", int)):
         try:
-            if name in asked:
-                asked[name] = read(asked[name])
+            if name in body:
+                body[name] = parse(body[name])
         except ValueError:
-            raise InvalidInput([FieldError(name, "This is no number.")]) from None
-    return asked
+            raise InvalidInput([FieldError(name, "This is not a number.")]) from None
+    return body
 
 
 def _numbers(text: str) -> list[float]:

@@ -1,4 +1,4 @@
-"""The documented shapes of `/tasks`, and those of the vector search."""
+"""Shapes of `/tasks`, as documented, and of the vector search."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class VectorTaskAcceptedSerializer(serializers.Serializer[Any]):
 
 
 class VectorResultSerializer(serializers.Serializer[Any]):
-    """What became of the vectors."""
+    """The result of an indexing task."""
 
     processed_vectors = serializers.IntegerField(help_text="The length of `vector_data`.")
     status = serializers.ChoiceField(["indexed"])
@@ -25,7 +25,7 @@ class VectorResultSerializer(serializers.Serializer[Any]):
 
 
 class VectorTaskSerializer(serializers.Serializer[Any]):
-    """How far the indexing of vectors is."""
+    """An indexing task: its status, and its result."""
 
     task_id = serializers.UUIDField()
     status = serializers.ChoiceField(CELERY_STATES)
@@ -33,7 +33,7 @@ class VectorTaskSerializer(serializers.Serializer[Any]):
 
 
 class VectorMatchSerializer(serializers.Serializer[Any]):
-    """A vector that was found."""
+    """An indexed vector near the one that was searched for."""
 
     vector_id = serializers.UUIDField()
     task_id = serializers.UUIDField(help_text="The task that indexed it.")

@@ -22,11 +22,11 @@ from tests.factories import make_context, make_task
 REFERENCE = 499999500000
 
 
-def computed(operation: str, given: Any) -> Any:
-    context = make_context()
-    data = {"operation": operation, "input": given}
-    kinds.get("compute").validate(data)
-    return handle(data, context)["result"]
+def compute(operation: str, value: Any) -> Any:
+    """Return the result of an operation."""
+    input = {"operation": operation, "input": value}
+    kinds.get("compute").validate(input)
+    return handle(input, make_context())["result"]
 
 
 def test_the_kind_runs_in_a_process_of_its_own_within_its_limits() -> None:
@@ -35,13 +35,13 @@ def test_the_kind_runs_in_a_process_of_its_own_within_its_limits() -> None:
     assert kind.memory_limit
 
 
-@pytest.mark.parametrize("given", [42, None, "anything", {"deep": [1]}])
-def test_the_reference_load_is_the_same_whatever_its_input(given: Any) -> None:
-    assert computed("compute", given) == REFERENCE
+@pytest.mark.parametrize("value", [42, None, "anything", {"deep": [1]}])
+def test_the_reference_load_is_the_same_whatever_its_input(value: Any) -> None:
+    assert compute("compute", value) == REFERENCE
 
 
 @pytest.mark.parametrize(
-    ("operation", "given", "result"),
+    ("operation", "value", "result"),
     [
         ("sum", 100, 5050),
         ("sum", 0, 0),
@@ -60,8 +60,8 @@ def test_the_reference_load_is_the_same_whatever_its_input(given: Any) -> None:
         ("matrix", 2, 10),
     ],
 )
-def test_operations(operation: str, given: Any, result: Any) -> None:
-    assert computed(operation, given) == result
+def test_each_operation_returns_its_result(operation: str, value: Any, result: Any) -> None:
+    assert compute(operation, value) == result
 
 
 @given(st.integers(0, 3_000))
@@ -90,7 +90,7 @@ def test_the_sieve_finds_what_trial_division_finds(limit: int) -> None:
         {"operation": "sum", "input": "1"},
     ],
 )
-def test_what_would_run_away_or_makes_no_sense_is_refused_at_the_door(data: Any) -> None:
+def test_inputs_beyond_the_limits_or_of_a_wrong_type_are_refused_at_submission(data: Any) -> None:
     with pytest.raises(InvalidInput):
         kinds.get("compute").validate(data)
 
@@ -111,9 +111,9 @@ def test_the_body_is_optional(api: APIClient, body: Any) -> None:
 
 
 @pytest.mark.django_db
-def test_what_is_wrong_is_named_as_it_was_sent(api: APIClient) -> None:
-    wrong = {"operation": "primes", "input": -5}
-    assert set(fields(post(api, "/process", {"data": wrong}))) == {"data.input"}
+def test_invalid_fields_are_named_as_they_were_sent(api: APIClient) -> None:
+    invalid = {"operation": "primes", "input": -5}
+    assert set(fields(post(api, "/process", {"data": invalid}))) == {"data.input"}
     assert set(fields(post(api, "/process", {"operation": "primes"}))) == {"operation"}
     assert set(fields(post(api, "/process", {"data": [1]}))) == {"data"}
 
@@ -129,7 +129,7 @@ def test_what_is_wrong_is_named_as_it_was_sent(api: APIClient) -> None:
         (Status.CANCELLED, "failed"),
     ],
 )
-def test_statuses_are_spelt_as_documented(api: APIClient, status: Status, shown: str) -> None:
+def test_statuses_have_the_documented_spelling(api: APIClient, status: Status, shown: str) -> None:
     result = {"operation": "compute", "result": REFERENCE} if shown == "completed" else None
     task = make_task(status, kind="compute", input={}, result=result)
     answer = described(api.get(f"/results/{task.id}"))
@@ -143,7 +143,7 @@ def test_statuses_are_spelt_as_documented(api: APIClient, status: Status, shown:
 
 
 @pytest.mark.django_db
-def test_what_is_not_there_and_what_is_anothers_is_not_found(
+def test_unknown_computations_and_those_of_other_owners_are_not_found(
     api: APIClient, api_for: Callable[[User], APIClient], user: User, stranger: User
 ) -> None:
     own = make_task(kind="compute", input={}, owner=user)
@@ -156,7 +156,7 @@ def test_what_is_not_there_and_what_is_anothers_is_not_found(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_documented_example_comes_back_with_the_documented_result(
+def test_the_documented_example_has_the_documented_result(
     api: APIClient, run_tasks: Callable[[], None]
 ) -> None:
     example = {"data": {"input": 42, "operation": "compute"}}

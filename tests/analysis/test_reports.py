@@ -34,7 +34,7 @@ def context_of(owner: User | None = None) -> Context:
 
 
 def make_ended(status: Status, *, waited: float, ran: float, **fields: Any) -> Task:
-    """Write a task that ended a minute ago, after so many seconds."""
+    """Write a task that ended a minute ago; `waited` and `ran` are in seconds."""
     end = timezone.now() - dt.timedelta(minutes=1)
     start = end - dt.timedelta(seconds=ran)
     created = start - dt.timedelta(seconds=waited)
@@ -44,21 +44,21 @@ def make_ended(status: Status, *, waited: float, ran: float, **fields: Any) -> T
 def say(
     role: str, *, days_ago: int = 0, response_ms: int | None = None, **fields: Any
 ) -> Conversation:
-    """Have something said in a conversation of its own."""
-    held = Conversation.objects.create(**fields)
+    """Write a message in a conversation of its own."""
+    conversation = Conversation.objects.create(**fields)
     Message.objects.create(
-        conversation=held,
+        conversation=conversation,
         role=role,
         text="To be",
         task_id=uuid.uuid4(),
         response_ms=response_ms,
         created_at=timezone.now() - dt.timedelta(days=days_ago),
     )
-    return held
+    return conversation
 
 
 def shown(kind: str, result: dict[str, Any]) -> str:
-    """Return what the status page shows of a result."""
+    """Return the result as the status page shows it."""
     return render_to_string(f"tasks/results/{kind}.html", {"result": result})
 
 
@@ -68,28 +68,28 @@ def test_the_performance_report_counts_and_measures_by_kind():
     make_ended(Status.FAILED, waited=1, ran=3, kind="compute", attempt=4)
     make_ended(Status.CANCELLED, waited=1, ran=500, kind="compute")
     make_task(Status.COMPLETED, finished_at=timezone.now() - dt.timedelta(hours=30))
-    found = performance.handle({}, context_of())
-    script, compute = found["kinds"]
+    report = performance.handle({}, context_of())
+    script, compute = report["kinds"]
     assert (script["kind"], script["completed"], script["failure_rate"]) == ("test.script", 100, 0)
     assert script["run_ms"] == {"p50": 50_500, "p95": 95_050, "p99": 99_010}
     assert script["wait_ms"] == {"p50": 5_050, "p95": 9_505, "p99": 9_901}
     assert (compute["failed"], compute["cancelled"], compute["retried"]) == (1, 1, 1)
     assert compute["failure_rate"] == 1
     assert compute["run_ms"]["p99"] == 3_000
-    total = found["total"]
+    total = report["total"]
     assert (total["kind"], total["completed"], total["failed"]) == (None, 100, 1)
     assert total["failure_rate"] == pytest.approx(1 / 101, abs=1e-4)
-    assert sum(found["over_time"]["completed"]) == 100
-    assert len(found["over_time"]["labels"]) == 25
-    assert "test.script" in shown("analytics.performance", found)
+    assert sum(report["over_time"]["completed"]) == 100
+    assert len(report["over_time"]["labels"]) == 25
+    assert "test.script" in shown("analytics.performance", report)
 
 
-def test_a_performance_report_of_nothing_is_one_too():
-    found = performance.handle({"hours": 24 * 90}, context_of())
-    assert (found["kinds"], found["total"]["run_ms"]) == ([], None)
-    assert found["over_time"]["unit"] == "day"
-    assert len(found["over_time"]["labels"]) == 91
-    assert "No task ended" in shown("analytics.performance", found)
+def test_a_performance_report_without_tasks_has_empty_figures():
+    report = performance.handle({"hours": 24 * 90}, context_of())
+    assert (report["kinds"], report["total"]["run_ms"]) == ([], None)
+    assert report["over_time"]["unit"] == "day"
+    assert len(report["over_time"]["labels"]) == 91
+    assert "No task ended" in shown("analytics.performance", report)
 
 
 def test_the_conversations_report_counts_messages_and_times_by_day():
@@ -97,43 +97,45 @@ def test_the_conversations_report_counts_messages_and_times_by_day():
         say("assistant", response_ms=milliseconds)
     say("user", days_ago=1, platform=Platform.FACEBOOK)
     say("user", days_ago=30)
-    found = conversations.handle({"days": 3}, context_of())
-    assert found["total"] == {
+    report = conversations.handle({"days": 3}, context_of())
+    assert report["total"] == {
         "conversations": 4,
         "messages": 4,
         "from_users": 1,
         "from_assistant": 3,
         "response_ms": {"mean": 200, "p50": 200, "p95": 290, "p99": 298},
     }
-    assert [day["messages"] for day in found["days"]] == [0, 1, 3]
-    assert [day["response_ms"] is None for day in found["days"]] == [True, True, False]
-    assert [(one["platform"], one["messages"]) for one in found["platforms"]] == [
+    assert [day["messages"] for day in report["days"]] == [0, 1, 3]
+    assert [day["response_ms"] is None for day in report["days"]] == [True, True, False]
+    assert [(row["platform"], row["messages"]) for row in report["platforms"]] == [
         ("api", 3), ("facebook", 1),
     ]  # fmt: skip
-    assert "Facebook" in shown("analytics.conversations", found)
+    assert "Facebook" in shown("analytics.conversations", report)
 
 
-def test_a_conversations_report_of_nothing_is_one_too():
-    found = conversations.handle({}, context_of())
-    assert found["total"]["messages"] == 0
-    assert len(found["days"]) == 7
-    assert shown("analytics.conversations", found)
+def test_a_conversations_report_without_messages_has_empty_figures():
+    report = conversations.handle({}, context_of())
+    assert report["total"]["messages"] == 0
+    assert len(report["days"]) == 7
+    assert shown("analytics.conversations", report)
 
 
-def test_a_user_is_told_of_their_own_conversations_and_staff_of_all(user, stranger, viewer):
+def test_the_report_of_a_user_has_their_own_conversations_and_that_of_staff_has_all(
+    user, stranger, viewer
+):
     say("user", owner=user)
     say("user")
-    counted = {
-        name: conversations.handle({}, context_of(who))["total"]["messages"]
-        for name, who in (("user", user), ("stranger", stranger), ("viewer", viewer), ("", None))
+    counts = {
+        name: conversations.handle({}, context_of(owner))["total"]["messages"]
+        for name, owner in (("user", user), ("stranger", stranger), ("viewer", viewer), ("", None))
     }
-    assert counted == {"user": 1, "stranger": 0, "viewer": 2, "": 2}
-    gone = context_of(stranger)
+    assert counts == {"user": 1, "stranger": 0, "viewer": 2, "": 2}
+    deleted = context_of(stranger)
     stranger.delete()
-    assert conversations.handle({}, gone)["total"]["messages"] == 0
+    assert conversations.handle({}, deleted)["total"]["messages"] == 0
 
 
-def test_the_clean_up_deletes_what_is_past_its_time(settings, monkeypatch):
+def test_the_clean_up_deletes_tasks_events_and_sessions_past_their_retention(settings, monkeypatch):
     monkeypatch.setattr("tasks.lifecycle.verbs.PRUNE_LIMIT", 2)
     monkeypatch.setattr(cleanup, "CHUNK", 1)
     old = timezone.now() - dt.timedelta(days=31)
@@ -145,8 +147,8 @@ def test_the_clean_up_deletes_what_is_past_its_time(settings, monkeypatch):
     WebhookEvent.objects.create(platform="generic", event_id="new")
     Session.objects.create(session_key="ended", expire_date=old)
     context = context_of()
-    found = cleanup.handle({}, context)
-    assert found == {
+    report = cleanup.handle({}, context)
+    assert report == {
         "tasks_deleted": 3, "webhook_events_deleted": 3,
         "completed_kept_days": 30, "failed_kept_days": 90,
     }  # fmt: skip
@@ -154,10 +156,10 @@ def test_the_clean_up_deletes_what_is_past_its_time(settings, monkeypatch):
     assert WebhookEvent.objects.get().event_id == "new"
     assert not Session.objects.exists()
     assert context.take_report() == (95, "sessions")
-    assert "Tasks deleted" in shown("maintenance.cleanup", found)
+    assert "Tasks deleted" in shown("maintenance.cleanup", report)
 
 
-def test_a_clean_up_that_is_cancelled_stops_after_its_batch(monkeypatch):
+def test_a_cancelled_clean_up_stops_after_its_batch(monkeypatch):
     monkeypatch.setattr("tasks.lifecycle.verbs.PRUNE_LIMIT", 1)
     for _ in range(3):
         make_task(Status.COMPLETED, finished_at=timezone.now() - dt.timedelta(days=31))
@@ -176,35 +178,36 @@ def test_a_clean_up_that_is_cancelled_stops_after_its_batch(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("kind", "wrong"),
+    ("kind", "input"),
     [
         ("analytics.performance", {"hours": 0}),
         ("analytics.conversations", {"days": 400}),
         ("maintenance.cleanup", {"days": 0}),
     ],
 )
-def test_inputs_out_of_bounds_are_refused(kind, wrong):
-    assert not kinds.get(kind)._validator.is_valid(wrong)
+def test_inputs_out_of_bounds_are_refused(kind, input):
+    assert not kinds.get(kind)._validator.is_valid(input)
 
 
-def test_an_installation_begins_with_three_schedules_that_stay_deleted_and_changed():
+def test_the_three_default_schedules_are_created_once_and_changes_to_them_stay():
     Schedule.objects.all().delete()
     editor = SimpleNamespace(connection=connection)
     defaults.make_schedules(apps, editor)
-    made = {one.name: one for one in Schedule.objects.all()}
-    assert {one.kind for one in made.values()} == {
+    created = {schedule.name: schedule for schedule in Schedule.objects.all()}
+    assert {schedule.kind for schedule in created.values()} == {
         "analytics.performance", "analytics.conversations", "maintenance.cleanup",
     }  # fmt: skip
-    for one in made.values():
-        assert one.owner is None
-        assert one.next_at == one.cron_expression.next_tick(after=timezone.now())
-        schedules.run_now(one)
-    schedules.change(made["Daily clean-up"], cron="0 5 * * *")
+    for schedule in created.values():
+        assert schedule.owner is None
+        next_tick = schedule.cron_expression.next_tick(after=timezone.now())
+        assert schedule.next_at == next_tick
+        schedules.run_now(schedule)
+    schedules.change(created["Daily clean-up"], cron="0 5 * * *")
     defaults.make_schedules(apps, editor)
     assert Schedule.objects.get(name="Daily clean-up").cron == "0 5 * * *"
 
 
-def test_all_three_run_in_a_worker(run_tasks):
+def test_a_worker_runs_the_reports_and_the_clean_up(run_tasks):
     for kind in ("analytics.performance", "analytics.conversations", "maintenance.cleanup"):
         lifecycle.submit(kind, {})
     run_tasks()

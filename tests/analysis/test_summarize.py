@@ -40,13 +40,13 @@ def test_the_kind_is_registered_with_its_limits_and_checks_its_input() -> None:
     kind = kinds.get("text.summarize")
     assert (kind.queue, kind.time_limit) == ("llm", 300)
     kind.validate({"content": "a" * 200_000})
-    for wrong in ({}, {"content": " \n"}, {"content": 1}, {"content": "a" * 200_001},
+    for invalid in ({}, {"content": " \n"}, {"content": 1}, {"content": "a" * 200_001},
                   {"content": "a", "text": "a"}):  # fmt: skip
         with pytest.raises(InvalidInput):
-            kind.validate(wrong)
+            kind.validate(invalid)
 
 
-def test_without_a_key_a_text_is_summarised_by_its_own_sentences() -> None:
+def test_without_a_key_the_summary_consists_of_sentences_of_the_text() -> None:
     result = handle({"content": ARTICLE}, make_context())
     assert (result["provider"], result["model"], result["cached"]) == (
         "embedded", "sumbasic", False,
@@ -58,11 +58,11 @@ def test_without_a_key_a_text_is_summarised_by_its_own_sentences() -> None:
         assert sentence in flat
 
 
-def test_sentences_are_cut_where_readers_see_an_end() -> None:
-    found = sentences(ARTICLE, "en")
-    assert len(found) == 7
-    assert found[1].startswith("The U.S. Space Weather")
-    assert found[3].startswith("Dr. Anna Weber")
+def test_abbreviations_do_not_end_a_sentence() -> None:
+    cut = sentences(ARTICLE, "en")
+    assert len(cut) == 7
+    assert cut[1].startswith("The U.S. Space Weather")
+    assert cut[3].startswith("Dr. Anna Weber")
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_sentences_are_cut_where_readers_see_an_end() -> None:
         ("研究小组使用了火星车的数据。", "研究小组使用了火星车的数据。"),
     ],
 )
-def test_a_text_of_few_words_is_its_own_summary(text: str, summary: str) -> None:
+def test_a_short_text_is_its_own_summary(text: str, summary: str) -> None:
     assert summarize(text) == summary
 
 
@@ -118,31 +118,29 @@ def test_a_text_is_accepted_by_the_documented_route(api: APIClient, path: str) -
     ("body", "field"),
     [({}, ""), ([], ""), ({"content": 5}, "content"), ({"content": ""}, "content")],
 )
-def test_what_is_no_text_is_refused(api: APIClient, body: Any, field: str) -> None:
+def test_invalid_bodies_are_refused(api: APIClient, body: Any, field: str) -> None:
     assert list(fields(post(api, "/api/v1/tasks/summarize/", body))) == [field]
     assert not Task.objects.exists()
 
 
 @pytest.mark.django_db
-def test_the_page_shows_the_summary_for_reading(client: Any) -> None:
+def test_the_page_shows_the_summary_escaped(client: Any) -> None:
     result = {**handle({"content": ARTICLE}, make_context()), "summary": "<b>Sky</b>"}
     task = make_task(Status.COMPLETED, kind="text.summarize", result=result)
     page = client.get(f"/ui/tasks/{task.pk}/").content.decode()
     assert "&lt;b&gt;Sky" in page
-    assert "its own sentences" in page
+    assert "sentences of the text, without a model" in page
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_limit_of_rate_costs_no_attempt(
-    provider: Fake, worker: Callable[..., WorkerCommand]
-) -> None:
+def test_a_rate_limit_uses_no_attempt(provider: Fake, worker: Callable[..., WorkerCommand]) -> None:
     provider.script.extend(["429", "200 error", "ok"])
     task = submit("text.summarize", {"content": "a short text"})
     worker(**provider.environment())
     wait_until(lambda: _status(task) == Status.COMPLETED, what="completed")
     assert task.result
     assert task.result["summary"] == COUNTED
-    assert [one.outcome for one in history_of(task)] == ["snoozed", "failed", "completed"]
+    assert [attempt.outcome for attempt in history_of(task)] == ["snoozed", "failed", "completed"]
     assert (task.attempt, task.retry_count) == (2, 1)
 
 
@@ -156,22 +154,23 @@ def test_a_refusal_fails_the_task_after_one_call(
     started = worker(**provider.environment())
     wait_until(lambda: _status(task) == Status.FAILED, what="failed")
     assert len(provider.calls) == 1
-    told = json.dumps([task.error, [one.error for one in task.attempts.all()]]) + started.output()
+    errors = [task.error, [attempt.error for attempt in task.attempts.all()]]
+    texts = json.dumps(errors) + started.output()
     for secret in ("sk-or-fake", "secret prompt", "a short text"):
-        assert secret not in told
+        assert secret not in texts
     assert Breaker.objects.filter(open_until__isnull=False).exists() == (do == "402")
 
 
 @pytest.mark.django_db(transaction=True)
-def test_in_an_outage_nobody_calls_and_no_task_is_lost(
+def test_in_an_outage_the_circuit_opens_and_no_task_is_lost(
     provider: Fake, worker: Callable[..., WorkerCommand]
 ) -> None:
     provider.behaviour = "502"
     tasks = [submit("text.summarize", {"content": f"text {number}"}) for number in range(30)]
     worker(concurrency=10, CIRCUIT_BREAKER_RECOVERY_TIMEOUT="1", **provider.environment())
     wait_until(lambda: Breaker.objects.filter(open_until__isnull=False).exists(), what="open")
-    # Ten were under way when the fifth failed; from then on one at a time.
-    wait_until(lambda: Breaker.objects.get(name="openrouter").fence >= 4, what="tried again")
+    # Ten calls were running when the fifth failed; from then on there is one at a time.
+    wait_until(lambda: Breaker.objects.get(name="openrouter").fence >= 4, what="retried")
     assert len(provider.calls) <= 10 + Breaker.objects.get(name="openrouter").fence
     provider.behaviour = "ok"
     wait_until(lambda: all(_status(task) == Status.COMPLETED for task in tasks), what="all done")
@@ -179,7 +178,7 @@ def test_in_an_outage_nobody_calls_and_no_task_is_lost(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_crash_after_the_answer_costs_no_second_call(
+def test_after_a_crash_the_answer_comes_from_the_cache(
     provider: Fake, worker: Callable[..., WorkerCommand]
 ) -> None:
     provider.latency = 1.0
@@ -187,14 +186,14 @@ def test_a_crash_after_the_answer_costs_no_second_call(
     with transaction.atomic():
         first = worker(queues=["llm"], **provider.environment())
         wait_until(lambda: _status(task) == Status.PROCESSING, what="claimed")
-        # Whoever holds the row keeps the worker from finishing.
+        # While this transaction holds the row, the worker cannot finish the task.
         Task.objects.select_for_update().get(pk=task.pk)
-        wait_until(_is_kept, what="answered")
+        wait_until(_is_cached, what="answered")
         pids = first.pids()
         first.popen.kill()
         for pid in pids:
             os.kill(pid, signal.SIGKILL)
-        # The database goes on with a statement whose client has died; end it too.
+        # The database continues a statement after its client has died, so end it as well.
         with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
@@ -214,7 +213,7 @@ def _status(task: Task) -> str:
     return task.status
 
 
-def _is_kept() -> bool:
+def _is_cached() -> bool:
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM tasks_cache")
         return bool(cursor.fetchone()[0])

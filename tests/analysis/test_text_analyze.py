@@ -35,35 +35,35 @@ REAL_LANGUAGES = "ar bg bn ca cs da de el es et fa fi fr he hi hu hy id it lt nl
 
 
 def real_text(language: str) -> str:
-    """Return what Django says to its users in a language: some hundred real sentences."""
-    said: dict[str, None] = {}
+    """Return the messages of Django in a language: several hundred real sentences."""
+    messages: dict[str, None] = {}
     root = Path(django.__file__).parent
     for path in sorted(root.glob(f"**/locale/{language}/LC_MESSAGES/*.mo")):
         with path.open("rb") as file:
-            # The header's key is empty.
+            # The key of the header is empty.
             catalog: dict[Any, str] = vars(gettext.GNUTranslations(file))["_catalog"]
-        said |= dict.fromkeys(text for key, text in catalog.items() if key)
-    return "\n\n".join(re.sub(r"%\(\w+\)\w|%\w|<[^>]*>|&\w+;", " ", text) for text in said)
+        messages |= dict.fromkeys(text for key, text in catalog.items() if key)
+    return "\n\n".join(re.sub(r"%\(\w+\)\w|%\w|<[^>]*>|&\w+;", " ", text) for text in messages)
 
 
 def letters_only(text: str) -> str:
-    """Replace all but letters and their marks by spaces, by each character's category."""
+    """Replace all characters but letters and their marks by spaces."""
     kept = (c if unicodedata.category(c)[0] in "LM" else " " for c in text)
     return unicodedata.normalize("NFC", "".join(kept))
 
 
 @pytest.fixture(scope="module")
 def prose() -> str:
-    """Several hundred kilobytes of English: what the standard library says of itself."""
+    """Return several hundred kilobytes of English: docstrings of the standard library."""
     modules = (argparse, builtins, datetime, decimal, logging, pathlib, subprocess, unittest)
-    named = [thing for module in modules for thing in vars(module).values()]
-    members = [m for thing in named if isinstance(thing, type) for m in vars(thing).values()]
-    texts = (inspect.getdoc(thing) for thing in (*modules, *named, *members))
+    values = [value for module in modules for value in vars(module).values()]
+    members = [m for value in values if isinstance(value, type) for m in vars(value).values()]
+    texts = (inspect.getdoc(value) for value in (*modules, *values, *members))
     return "\n\n".join(filter(None, texts))
 
 
 def counts(word_count: int, **others: object) -> dict[str, object]:
-    nothing = {
+    zero = {
         "word_count": word_count,
         "top_words": [],
         "top_counts": [],
@@ -74,10 +74,10 @@ def counts(word_count: int, **others: object) -> dict[str, object]:
         "characters": 0,
         "language": None,
     }
-    return nothing | others
+    return zero | others
 
 
-def test_the_documented_example_comes_out_as_documented() -> None:
+def test_the_documented_example_has_the_documented_result() -> None:
     text = "Data: the data of an analysis. Data analysis by async tasks, async! A task? One system."
     result = analyze(text)
     assert result["top_words"] == ["data", "analysis", "async", "tasks", "task"]
@@ -89,11 +89,11 @@ def test_the_documented_example_comes_out_as_documented() -> None:
 
 
 @pytest.mark.parametrize("word", ["system", "computer", "world", "research", "text", "work"])
-def test_an_english_word_with_a_meaning_is_no_stop_word(word: str) -> None:
+def test_english_nouns_and_verbs_are_not_stop_words(word: str) -> None:
     assert analyze(f"the {word} of it", "en")["top_words"] == [word]
 
 
-def test_counts_of_a_long_english_text_equal_those_by_split(prose: str) -> None:
+def test_the_counts_of_a_long_english_text_equal_those_by_split(prose: str) -> None:
     text = re.sub("[^a-z]+", " ", prose.lower())
     expected = Counter(text.split())
     result = analyze(text, "en")
@@ -103,7 +103,7 @@ def test_counts_of_a_long_english_text_equal_those_by_split(prose: str) -> None:
     assert removed == len(expected) - result["unique_words"]
     kept = [(w, n) for w, n in expected.items() if analyze(w, "en")["word_count"]]
     assert result["word_count"] == sum(n for _, n in kept)
-    # `sorted` keeps the order of those that are equal: that in which they were first seen.
+    # `sorted` is stable: equally frequent words stay in the order of their first occurrence.
     ranking = sorted(kept, key=lambda item: -item[1])[:5]
     assert list(zip(result["top_words"], result["top_counts"], strict=True)) == ranking
 
@@ -156,14 +156,14 @@ def test_real_text_is_recognised_and_its_words_counted(language: str) -> None:
          {"task": 1, "queue": 1, "http": 1, "example.org": 1, "a_b": 1}),
     ],
 )  # fmt: skip
-def test_words_come_out_as_a_reader_would_write_them(
+def test_words_are_spelt_as_their_language_writes_them(
     text: str, language: str, top: dict[str, int]
 ) -> None:
     result = analyze(text, language)
     assert dict(zip(result["top_words"], result["top_counts"], strict=True)) == top
 
 
-def test_only_the_five_most_frequent_words_are_named_ties_as_first_seen() -> None:
+def test_the_five_most_frequent_words_are_returned_with_ties_by_first_occurrence() -> None:
     result = analyze("zebra apple mango apple kiwi fig plum zebra lime", "en")
     assert result["top_words"] == ["zebra", "apple", "mango", "kiwi", "fig"]
     assert (result["word_count"], result["unique_words"]) == (9, 7)
@@ -183,25 +183,25 @@ def test_a_text_without_words_has_counts_of_zero(text: str, expected: dict[str, 
     assert analyze(text) == expected
 
 
-def test_nothing_is_removed_where_the_language_is_unknown() -> None:
+def test_no_stop_words_are_removed_when_the_language_is_unknown() -> None:
     result = analyze("1 2 3")
     assert (result["language"], result["word_count"], result["stop_words_removed"]) == (None, 3, 0)
 
 
-def test_sentences_end_at_full_stops_and_blank_lines_but_not_where_lines_are_wrapped() -> None:
+def test_sentences_end_at_full_stops_and_blank_lines_but_not_at_line_breaks() -> None:
     assert (
         analyze("One sentence\nset in\r\nthree lines. Another?\n\nA title\n \nLast")["sentences"]
         == 4
     )
 
 
-def test_what_unicode_forbids_splits_words_and_harms_nothing() -> None:
+def test_invalid_characters_separate_words() -> None:
     result = analyze("hello \ud800 wor\x00ld \ufdd0", "en")
     assert result["top_words"] == ["hello", "wor", "ld"]
     assert analyze("\x07\x00\ud83d")["language"] is None
 
 
-def test_a_page_of_base64_is_shown_by_its_beginning() -> None:
+def test_a_very_long_word_is_shortened() -> None:
     (word,) = analyze("A" * 100_000)["top_words"]
     assert word == "a" * 99 + "…"
 
@@ -222,12 +222,12 @@ def test_the_counts_of_any_text_add_up(text: str) -> None:
 
 
 @given(st.lists(st.sampled_from(["zebra", "kiwi", "fig", "plum", "lime", "pear", "the", "of"])))
-def test_top_words_are_in_order_of_frequency_then_of_appearance(tokens: list[str]) -> None:
-    left = [token for token in tokens if token not in {"the", "of"}]
+def test_top_words_are_sorted_by_frequency_then_by_first_occurrence(tokens: list[str]) -> None:
+    kept = [token for token in tokens if token not in {"the", "of"}]
     result = analyze(" ".join(tokens), "en")
-    ranking = sorted(dict.fromkeys(left), key=lambda word: (-left.count(word), left.index(word)))
+    ranking = sorted(dict.fromkeys(kept), key=lambda word: (-kept.count(word), kept.index(word)))
     assert result["top_words"] == ranking[:5]
-    assert result["word_count"] == len(left)
+    assert result["word_count"] == len(kept)
 
 
 def test_a_text_of_the_greatest_length_has_the_counts_of_its_parts(prose: str) -> None:
@@ -266,7 +266,7 @@ def test_a_text_of_the_greatest_length_without_word_breaks_has_at_most_one_word(
     assert (result["word_count"], result["total_words"]) == (word_count, word_count)
 
 
-def test_every_language_offered_is_one_that_the_library_lists() -> None:
+def test_every_supported_language_has_stop_words() -> None:
     assert set(languages.SUPPORTED) == stopwordsiso.langs()
     for language in languages.SUPPORTED:
         assert analyze("word", language)["language"] == language
@@ -276,5 +276,5 @@ def test_every_language_offered_is_one_that_the_library_lists() -> None:
     ("code", "text"),
     [("he", "שלום עולם"), ("no", "Jeg liker ikke å vente på bussen"), ("zh", "我們在學習")],
 )
-def test_the_detectors_old_names_are_read_as_ours(code: str, text: str) -> None:
+def test_old_codes_of_the_detector_are_replaced(code: str, text: str) -> None:
     assert languages.detect(text) == code

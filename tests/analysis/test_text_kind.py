@@ -28,20 +28,20 @@ def test_the_kind_is_registered_with_its_limits_and_checks_its_input() -> None:
     assert kind.batchable
     kind.validate({"text": "", "language": "de"})
     kind.validate({"text": "é" * 2_000_000})
-    for wrong in ({}, {"text": 1}, {"text": "a", "language": "xx"}, {"text": "a", "more": 1},
+    for invalid in ({}, {"text": 1}, {"text": "a", "language": "xx"}, {"text": "a", "more": 1},
                   {"text": "a" * 2_000_001}, ["text"]):  # fmt: skip
         with pytest.raises(InvalidInput):
-            kind.validate(wrong)
+            kind.validate(invalid)
 
 
-def test_the_handler_returns_the_analysis_and_tells_its_progress() -> None:
+def test_the_handler_returns_the_analysis_and_reports_progress() -> None:
     running = context()
     assert handle({"text": "Hello world", "language": "en"}, running) == analyze("Hello world")
     assert running.take_report() == (90, "counting words")
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_submitted_text_comes_back_analysed_by_a_worker() -> None:
+def test_a_worker_analyses_a_submitted_text() -> None:
     text = "Ναι: le café, l’été — ภาษาไทย 🎉"
     task = submit("text.analyze", {"text": text, "language": "fr"})
     run_until_idle()
@@ -50,11 +50,11 @@ def test_a_submitted_text_comes_back_analysed_by_a_worker() -> None:
 
 
 def test_an_unknown_language_is_fatal() -> None:
-    with pytest.raises(FatalError, match="'xx' is not among the languages"):
+    with pytest.raises(FatalError, match="'xx' is not one of the supported languages"):
         handle({"text": "hello", "language": "xx"}, context())
 
 
-def test_a_cancelled_task_leaves_its_pause_at_once(settings: Settings) -> None:
+def test_a_cancelled_task_ends_its_pause_at_once(settings: Settings) -> None:
     settings.ANALYSIS_SIMULATED_DELAY = "60-90"
     running = context()
     threading.Timer(0.2, running.cancelled.set).start()
@@ -62,7 +62,7 @@ def test_a_cancelled_task_leaves_its_pause_at_once(settings: Settings) -> None:
     with pytest.raises(Cancel):
         handle({"text": "hello"}, running)
     assert time.monotonic() - started < 5
-    assert running.take_report() == (0, "pausing, as configured")
+    assert running.take_report() == (0, "waiting for the configured delay")
 
 
 def test_the_pause_lasts_as_long_as_configured(settings: Settings) -> None:
@@ -74,16 +74,16 @@ def test_the_pause_lasts_as_long_as_configured(settings: Settings) -> None:
 
 def test_pauses_are_drawn_from_the_whole_range() -> None:
     documented = pause.parse(" 5-10 ")
-    drawn = [documented.draw() for _ in range(500)]
-    assert 5 <= min(drawn) < 5.5
-    assert 9.5 < max(drawn) <= 10
+    seconds = [documented.draw() for _ in range(500)]
+    assert 5 <= min(seconds) < 5.5
+    assert 9.5 < max(seconds) <= 10
     assert pause.parse("0").draw() == 0
 
 
 @pytest.mark.parametrize(
     "value", ["", "soon", "10-5", "-1", "5-", "5--6", "101", "1e3", "nan", "5-10s"]
 )
-def test_a_wrong_pause_stops_the_start_with_a_sentence_that_names_it(
+def test_an_invalid_pause_is_refused_with_a_message_that_names_the_setting(
     settings: Settings, value: str
 ) -> None:
     settings.ANALYSIS_SIMULATED_DELAY = value

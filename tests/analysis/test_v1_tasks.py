@@ -37,7 +37,7 @@ def test_a_text_is_accepted_in_the_documented_shape(api: APIClient, path: str) -
     assert (task.kind, task.input) == ("text.analyze", {"text": TEXT})
 
 
-def test_curl_without_a_header_is_understood(
+def test_a_body_with_the_default_content_type_of_curl_is_accepted(
     api: APIClient, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     curl = "application/x-www-form-urlencoded"
@@ -56,7 +56,7 @@ def test_curl_without_a_header_is_understood(
         ({"text": "x" * 2_000_001}, "text"),
     ],
 )
-def test_what_is_no_text_is_refused(api: APIClient, body: Any, field: str) -> None:
+def test_invalid_bodies_are_refused(api: APIClient, body: Any, field: str) -> None:
     response = post(api, "/v1/tasks", body)
     assert list(fields(response)) == [field]
     described(response)
@@ -81,17 +81,17 @@ def test_a_task_is_shown_in_the_documented_shape(
     assert api.get(f"/v1/tasks/{task.id}/").json() == shown
 
 
-def test_a_failed_task_tells_why_in_a_text(api: APIClient) -> None:
+def test_a_failed_task_shows_its_error_as_a_text(api: APIClient) -> None:
     shown = described(api.get(f"/v1/tasks/{make_text_task(Status.FAILED).id}"))
     assert (shown["status"], shown["result"], shown["error"]) == ("FAILED", None, "as told")
 
 
-def test_an_attempt_that_will_be_repeated_is_no_error_yet(api: APIClient) -> None:
+def test_the_error_of_an_attempt_that_will_be_retried_is_not_shown(api: APIClient) -> None:
     task = make_text_task(Status.PENDING, attempt=1, error={"detail": "as told"})
     assert described(api.get(f"/v1/tasks/{task.id}"))["error"] is None
 
 
-def test_other_tasks_are_not_found_here(
+def test_tasks_of_other_kinds_and_of_other_owners_are_not_found(
     api_for: Callable[[User], APIClient], user: User, stranger: User
 ) -> None:
     own = make_text_task(Status.PENDING, owner=user)
@@ -102,7 +102,7 @@ def test_other_tasks_are_not_found_here(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_real_text_comes_back_analysed(api: APIClient, run_tasks: Callable[[], None]) -> None:
+def test_a_submitted_text_is_analysed(api: APIClient, run_tasks: Callable[[], None]) -> None:
     task_id = post(api, "/v1/tasks", {"text": TEXT}).json()["task_id"]
     run_tasks()
     shown = described(api.get(f"/v1/tasks/{task_id}"))
@@ -113,16 +113,16 @@ def test_a_real_text_comes_back_analysed(api: APIClient, run_tasks: Callable[[],
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_whole_book_comes_back_counted_right(
+def test_the_words_of_a_whole_book_are_counted(
     api: APIClient, run_tasks: Callable[[], None]
 ) -> None:
-    # Python's own reference manual, some hundred kilobytes that are on every machine.
+    # Python's own reference manual: several hundred kilobytes that every installation has.
     book = " ".join(re.findall(r"[A-Za-z]+", " ".join(topics.values())))
     assert len(book) > 300_000
     task_id = post(api, "/v1/tasks", {"text": book}).json()["task_id"]
     run_tasks()
     result = api.get(f"/v1/tasks/{task_id}").json()["result"]
-    # Counted by other means: split at spaces, and a counter of the standard library.
+    # Counted in another way: split at spaces, and a Counter.
     words = book.lower().split()
     kept = {word: n for word, n in Counter(words).items() if not is_stop_word(word, "en")}
     assert result["word_count"] == sum(kept.values())

@@ -44,23 +44,23 @@ def has_pgvector() -> bool:
 @given(
     st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=50).filter(any)
 )
-def test_every_vector_but_zero_has_a_direction_of_length_one(vector: list[float]) -> None:
-    found = direction(vector)
-    assert math.hypot(*found) == pytest.approx(1)
-    signs = zip(vector, found, strict=True)
+def test_every_vector_except_zero_has_a_direction_of_length_one(vector: list[float]) -> None:
+    scaled = direction(vector)
+    assert math.hypot(*scaled) == pytest.approx(1)
+    signs = zip(vector, scaled, strict=True)
     assert all(math.copysign(1, a) == math.copysign(1, b) for a, b in signs if b)
 
 
 @pytest.mark.parametrize(
     "vector", [[], [0], [0.0, -0.0], [math.nan], [math.inf, 1], [10**400], [1.0] * 4097]
 )
-def test_what_points_nowhere_has_no_direction(vector: list[float]) -> None:
+def test_zero_infinite_and_oversized_vectors_have_no_direction(vector: list[float]) -> None:
     with pytest.raises(NoDirection):
         direction(vector)
 
 
 @pytest.mark.parametrize(
-    "given",
+    "input",
     [
         {},
         {"vector_data": []},
@@ -77,12 +77,12 @@ def test_what_points_nowhere_has_no_direction(vector: list[float]) -> None:
         {"vector_data": [0.5], "more": 1},
     ],
 )
-def test_what_is_no_vector_is_refused_at_the_door(given: Any) -> None:
+def test_invalid_vectors_are_refused_at_submission(input: Any) -> None:
     with pytest.raises(InvalidInput):
-        kinds.get("vectors.index").validate(given)
+        kinds.get("vectors.index").validate(input)
 
 
-def test_the_largest_inputs_are_let_in() -> None:
+def test_the_largest_inputs_are_accepted() -> None:
     for data in ([0.5] * 4096, [[0.5]] * 1000):
         kinds.get("vectors.index").validate({"vector_data": data})
 
@@ -101,9 +101,9 @@ def test_one_vector_is_stored_with_length_one_and_counted_as_documented() -> Non
 
 
 @pytest.mark.django_db
-def test_a_list_of_vectors_is_stored_in_its_order() -> None:
-    done = index([[1, 0], [0, 1], [1, 1, 1]])
-    assert (done["processed_vectors"], done["stored_vectors"]) == (3, 3)
+def test_a_list_of_vectors_is_stored_in_order() -> None:
+    result = index([[1, 0], [0, 1], [1, 1, 1]])
+    assert (result["processed_vectors"], result["stored_vectors"]) == (3, 3)
     places = Vector.objects.order_by("position").values_list("position", "dimension")
     assert list(places) == [(0, 2), (1, 2), (2, 3)]
 
@@ -119,7 +119,7 @@ def test_a_vector_without_direction_or_too_much_metadata_is_fatal() -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("cosine", [CosineBySum, CosineByPgvector])
-def test_the_nearest_come_first_however_the_cosine_is_computed(cosine: type[Func]) -> None:
+def test_the_nearest_vectors_come_first_with_and_without_pgvector(cosine: type[Func]) -> None:
     if cosine is CosineByPgvector and not has_pgvector():
         pytest.skip("this server has no pgvector")
     for name, vector in {
@@ -129,10 +129,10 @@ def test_the_nearest_come_first_however_the_cosine_is_computed(cosine: type[Func
         "other": [1, 1, 1],
     }.items():
         index(vector, name=name)
-    found = nearest([1, 1], user=AnonymousUser(), limit=10, cosine=cosine)
-    assert [one.vector.metadata["name"] for one in found] == ["same", "near", "far"]
-    assert [one.score for one in found] == pytest.approx([1, 3 / math.sqrt(10), -1], abs=1e-6)
-    assert all(-1 <= one.score <= 1 for one in found)
+    matches = nearest([1, 1], user=AnonymousUser(), limit=10, cosine=cosine)
+    assert [match.vector.metadata["name"] for match in matches] == ["same", "near", "far"]
+    assert [match.score for match in matches] == pytest.approx([1, 3 / math.sqrt(10), -1], abs=1e-6)
+    assert all(-1 <= match.score <= 1 for match in matches)
 
 
 @pytest.mark.django_db
@@ -141,18 +141,18 @@ def test_the_embedded_server_has_pgvector() -> None:
 
 
 @pytest.mark.django_db
-def test_a_search_by_address_and_by_body_find_the_same(api: APIClient) -> None:
+def test_a_search_by_query_and_a_search_by_body_find_the_same_vectors(api: APIClient) -> None:
     index([[1, 0], [0, 1], [1, 1]], source="user")
-    found = described(api.get(SEARCH, {"vector": "0.9, 0.1", "limit": "2"}))["results"]
-    assert [one["position"] for one in found] == [0, 2]
-    assert found[0]["metadata"] == {"source": "user"}
-    assert described(post(api, SEARCH, {"vector": [0.9, 0.1], "limit": 2}))["results"] == found
+    matches = described(api.get(SEARCH, {"vector": "0.9, 0.1", "limit": "2"}))["results"]
+    assert [match["position"] for match in matches] == [0, 2]
+    assert matches[0]["metadata"] == {"source": "user"}
+    assert described(post(api, SEARCH, {"vector": [0.9, 0.1], "limit": 2}))["results"] == matches
     assert described(api.get(SEARCH, {"vector": "[1,2,3]"})) == {"results": []}
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(
-    ("asked", "field"),
+    ("query", "field"),
     [
         ({}, "vector"),
         ({"vector": ""}, "vector"),
@@ -167,13 +167,13 @@ def test_a_search_by_address_and_by_body_find_the_same(api: APIClient) -> None:
         ({"vector": "1", "page": "2"}, "page"),
     ],
 )
-def test_what_cannot_be_searched_for_is_refused(api: APIClient, asked: Any, field: str) -> None:
-    (named,) = fields(api.get(SEARCH, asked))
+def test_invalid_searches_are_refused(api: APIClient, query: Any, field: str) -> None:
+    (named,) = fields(api.get(SEARCH, query))
     assert named.startswith(field)
 
 
 @pytest.mark.django_db
-def test_each_finds_their_own_vectors_and_staff_find_all(
+def test_users_find_their_own_vectors_and_staff_find_all(
     api: APIClient,
     api_for: Callable[[User], APIClient],
     user: User,
@@ -216,7 +216,7 @@ def test_vectors_are_accepted_in_the_documented_shape(api: APIClient, path: str)
         (Status.CANCELLED, 1, "REVOKED"),
     ],
 )
-def test_statuses_are_spelt_as_celery_spells_them(
+def test_statuses_have_the_spelling_of_celery(
     api: APIClient, status: Status, attempt: int, shown: str
 ) -> None:
     result = {**DONE, "stored_vectors": 1} if shown == "SUCCESS" else None
@@ -229,7 +229,7 @@ def test_statuses_are_spelt_as_celery_spells_them(
 
 
 @pytest.mark.django_db
-def test_what_is_not_there_and_what_is_anothers_is_not_found(
+def test_unknown_tasks_and_those_of_other_owners_are_not_found(
     api_for: Callable[[User], APIClient], user: User, stranger: User
 ) -> None:
     own = make_task(kind="vectors.index", input=EXAMPLE, owner=user)
@@ -249,9 +249,9 @@ def test_the_documented_example_is_indexed_and_found(
     answer = described(api.get(f"/tasks/{task_id}"))
     assert answer == {"task_id": task_id, "status": "SUCCESS", "result": DONE}
     assert described(api.get(f"/tasks/{zero.id}"))["status"] == "FAILURE"
-    (found,) = described(api.get(SEARCH, {"vector": "1,2,3"}))["results"]
-    assert (found["task_id"], found["metadata"]) == (task_id, {"source": "user"})
-    assert found["score"] == pytest.approx(1)
+    (match,) = described(api.get(SEARCH, {"vector": "1,2,3"}))["results"]
+    assert (match["task_id"], match["metadata"]) == (task_id, {"source": "user"})
+    assert match["score"] == pytest.approx(1)
     assert Vector.objects.count() == 1
     page = api.get(f"/ui/tasks/{task_id}/", headers={"Accept": "text/html"}).content.decode()
     assert "Vectors stored" in page
