@@ -1,4 +1,4 @@
-"""The five systems' own routes."""
+"""Routes of the five documented systems, outside the canonical API."""
 
 from __future__ import annotations
 

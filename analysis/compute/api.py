@@ -1,4 +1,4 @@
-"""`/process` and `/results`: heavy computations."""
+"""`/process` and `/results`: computations."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rest_framework.views import APIView
 from analysis.compute.handler import INPUT
 from analysis.compute.shapes import ComputationAcceptedSerializer, ComputationSerializer
 from analysis.input_schema import body_schema
-from analysis.submit import submitted
+from analysis.submissions import submit_input
 from tasks.models import Status, Task
 from tasks.rest import IDEMPOTENCY_KEY, Body, accepted, refusals
 
@@ -27,7 +27,7 @@ _SPELLINGS = {
     Status.FAILED: "failed",
     Status.CANCELLED: "failed",
 }
-# What is checked here is the frame; the kind checks the data.
+# Only the outer object is checked here; the kind checks the data.
 _FRAME = Body(
     {
         "type": "object",
@@ -44,7 +44,7 @@ class ProcessView(APIView):
 
     @extend_schema(
         operation_id="computations_submit",
-        summary="Have something computed",
+        summary="Submit a computation",
         tags=["computations"],
         request={"application/json": {**_FRAME.schema, "properties": {"data": _DATA}}},
         examples=[
@@ -62,11 +62,15 @@ class ProcessView(APIView):
         },
     )
     def post(self, request: Request) -> Response:
-        """Queue a computation: the reference load unless the body names another operation."""
+        """Queue a computation: the reference computation unless the body names an operation."""
         data = _FRAME.check(request.data).get("data") or {}
-        task = submitted(request, KIND, data, at="data")
-        told = {"task_id": task.id, "status": "pending", "message": "Task queued for processing"}
-        return accepted(told, at=reverse("analysis:results", args=[task.id]), task=task)
+        task = submit_input(request, KIND, data, at="data")
+        document = {
+            "task_id": task.id,
+            "status": "pending",
+            "message": "Task queued for processing",
+        }
+        return accepted(document, at=reverse("analysis:results", args=[task.id]), task=task)
 
 
 class ResultsView(APIView):
@@ -74,12 +78,12 @@ class ResultsView(APIView):
 
     @extend_schema(
         operation_id="computations_get",
-        summary="See how far a computation is",
+        summary="Get a computation",
         tags=["computations"],
         responses={200: ComputationSerializer, **refusals(404)},
     )
     def get(self, request: Request, task_id: uuid.UUID) -> Response:
-        """Answer the status, and the result or the error once there is one."""
+        """Return the status, and the result or the error once there is one."""
         computations = Task.objects.visible_to(request.user).filter(kind=KIND).only("id", *_SHOWN)
         return Response(_document(get_object_or_404(computations, pk=task_id)))
 
@@ -98,5 +102,5 @@ def _document(task: Task) -> dict[str, Any]:
 def _error_message(task: Task) -> str | None:
     if task.status == Status.CANCELLED:
         return "Cancelled."
-    # Of an attempt that will be repeated there is nothing to complain about yet.
+    # The error of an attempt that will be repeated is not the task's.
     return task.error["detail"] if task.status == Status.FAILED and task.error else None

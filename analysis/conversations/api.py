@@ -1,8 +1,8 @@
-"""`/conversations/message` and `/conversations/webhook-interaction`: replies, now or later.
+"""`/conversations/message`, and the answer with a reply that other routes use as well.
 
-A reply that is wanted at once is made by a task like any other, which the request waits for. So it
-is made once, by the same handler, with its retries; a worker has it, not the web server; and where
-it takes longer than CONVERSATION_SYNC_SECONDS, it still comes: the answer says where.
+A synchronous reply is made by a task like any other, and the request waits for its end: a worker
+makes it, once, with retries. If it takes longer than CONVERSATION_SYNC_SECONDS, the answer is 202
+with the task, and the reply comes later.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from analysis.conversations import answering
 from analysis.conversations.handler import CONVERSATION_ID, MESSAGE
+from analysis.conversations.reply_task import wait_for_reply
 from analysis.conversations.shapes import PENDING_ID, RECEIVED, ReplySerializer
-from analysis.submit import submitted
+from analysis.submissions import submit_input
 from tasks.models import Status, Task
 from tasks.rest import IDEMPOTENCY_KEY, Body, accepted, refusals
 
@@ -43,7 +43,7 @@ _MESSAGE = Body(
             "async_processing": {
                 "type": "boolean",
                 "default": False,
-                "description": "true: answer at once, with a task; false: wait for the reply.",
+                "description": "true: return a task at once; false: wait for the reply.",
             },
         },
         "required": ["message"],
@@ -62,7 +62,7 @@ class MessagesView(APIView):
 
     @extend_schema(
         operation_id="conversations_message",
-        summary="Say something in a conversation",
+        summary="Send a message to a conversation",
         tags=[TAG],
         request={"application/json": _MESSAGE.schema},
         examples=[OpenApiExample("A message", value=_EXAMPLE, request_only=True)],
@@ -70,44 +70,39 @@ class MessagesView(APIView):
         responses=REPLIES,
     )
     def post(self, request: Request) -> Response:
-        """Have a message answered: 200 with the reply, 202 while it is being made."""
+        """Answer a message: 200 with the reply, 202 while it is being made."""
         body = _MESSAGE.check(request.data)
-        # Our own word for an id that is not known yet names no conversation.
+        # The placeholder of our own 202 is not the name of a conversation.
         name = None if body.get("conversation_id") == PENDING_ID else body.get("conversation_id")
         input = {"conversation_id": name, "message": body["message"]}
-        return answered(request, "conversation.message", input, body, now_by_default=True)
+        wait = not body.get("async_processing", False)
+        return reply_response(request, "conversation.message", input, wait=wait)
 
 
-def answered(
-    request: Request,
-    kind: str,
-    input: dict[str, Any],
-    body: dict[str, Any],
-    *,
-    now_by_default: bool,
-) -> Response:
-    task = submitted(request, kind, input)
-    if not body.get("async_processing", not now_by_default):
-        by = answering.wait(task.id, seconds=settings.CONVERSATION_SYNC_SECONDS)
-        if by is not None:
-            return Response(_reply(task, by))
-    told = {
+def reply_response(request: Request, kind: str, input: dict[str, Any], *, wait: bool) -> Response:
+    """Submit a message; return its reply, or the task that makes it."""
+    task = submit_input(request, kind, input)
+    if wait:
+        reply = wait_for_reply(task.id, seconds=settings.CONVERSATION_SYNC_SECONDS)
+        if reply is not None:
+            return Response(_reply_document(task, reply))
+    document = {
         "conversation_id": PENDING_ID,
         "response": RECEIVED,
         "status": "processing",
         "task_id": task.id,
     }
-    return accepted(told, at=reverse("analysis:conversation-task", args=[task.id]), task=task)
+    return accepted(document, at=reverse("analysis:conversation-task", args=[task.id]), task=task)
 
 
-def _reply(task: Task, by: Task) -> dict[str, Any]:
-    result = by.result or {}
-    said = result.get("ai_response", "")
-    if by.status == Status.FAILED and by.error:
-        said = by.error["detail"]
+def _reply_document(task: Task, reply: Task) -> dict[str, Any]:
+    result = reply.result or {}
+    response = result.get("ai_response", "")
+    if reply.status == Status.FAILED and reply.error:
+        response = reply.error["detail"]
     return {
         "conversation_id": result.get("conversation_id"),
-        "response": said,
-        "status": _ENDS[Status(by.status)],
+        "response": response,
+        "status": _ENDS[Status(reply.status)],
         "task_id": task.id,
     }

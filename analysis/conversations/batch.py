@@ -1,4 +1,4 @@
-"""The kind `conversation.batch_analysis`: many conversations in figures."""
+"""Kind `conversation.batch_analysis`: figures of many conversations."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tasks.kinds import Context, FatalError
 from tasks.models.task import parse_task_id
 
 MAX_CONVERSATIONS = 10_000
-# So many are told of one by one; all are in the totals.
+# How many are listed one by one; all are in the totals.
 SHOWN_CONVERSATIONS = 100
 _CHUNK = 50
 _TOP, _TOP_OF_ONE = 20, 5
@@ -31,11 +31,11 @@ INPUT = input_schema(
             "items": {"type": "string", "minLength": 1, "maxLength": 200},
             "minItems": 1,
             "maxItems": MAX_CONVERSATIONS,
-            "description": "Which; the latest of all when not given.",
+            "description": "Ids or names; omit it for the latest of all.",
         },
         "updated_after": {
             **_MOMENT,
-            "description": "Only those in which something was said since.",
+            "description": "Only conversations with a message since then.",
         },
         "updated_before": _MOMENT,
         "limit": {"type": "integer", "minimum": 1, "maximum": MAX_CONVERSATIONS, "default": 1_000},
@@ -45,7 +45,7 @@ INPUT = input_schema(
 
 @dataclass
 class _Totals:
-    """What all conversations together come to."""
+    """The figures of all conversations together."""
 
     platforms: Counter[str] = field(default_factory=Counter)
     roles: Counter[str] = field(default_factory=Counter)
@@ -56,21 +56,21 @@ class _Totals:
 
 
 def handle(input: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Count what was said in many conversations, about what, and how fast it was answered.
+    """Count messages and words in many conversations, and measure response times.
 
-    `unanswered` counts the conversations whose last message is the user's; times are in ms.
+    `unanswered` counts the conversations in which the last message is the user's; times are in ms.
     """
     chosen = list(_chosen(input, context))
-    totals, shown = _Totals(), list[dict[str, Any]]()
+    totals, listed = _Totals(), list[dict[str, Any]]()
     for start in range(0, len(chosen), _CHUNK):
         context.check()
         context.progress(100 * start / len(chosen), f"{start} of {len(chosen)} conversations")
         chunk = chosen[start : start + _CHUNK]
-        said = _messages(chunk)
+        messages = _messages(chunk)
         for conversation in chunk:
-            one = _analysed(conversation, said.get(conversation.pk, []), totals)
-            if len(shown) < SHOWN_CONVERSATIONS:
-                shown.append(one)
+            figures = _analyze(conversation, messages.get(conversation.pk, []), totals)
+            if len(listed) < SHOWN_CONVERSATIONS:
+                listed.append(figures)
     return {
         "conversations_analyzed": len(chosen),
         "messages": {"total": totals.roles.total(), **{role: totals.roles[role] for role in Role}},
@@ -79,21 +79,21 @@ def handle(input: dict[str, Any], context: Context) -> dict[str, Any]:
         **top_words(totals.words, _TOP),
         "response_ms": totals.times.summary(),
         "unanswered": totals.unanswered,
-        "conversations": shown,
+        "conversations": listed,
     }
 
 
 def _chosen(input: dict[str, Any], context: Context) -> Iterator[Conversation]:
-    """Yield the conversations that are meant, of those that the task's owner sees."""
+    """Yield the conversations that the input names, of those that the task's owner can see."""
     owner = User.objects.filter(pk=context.owner_id).first() if context.owner_id else None
-    found = Conversation.objects.visible_to(owner).order_by("-updated_at", "-id")
+    chosen = Conversation.objects.visible_to(owner).order_by("-updated_at", "-id")
     if names := input.get("conversation_ids"):
         ids = [id for name in names if (id := parse_task_id(name))]
-        found = found.filter(Q(pk__in=ids) | Q(external_id__in=names))
+        chosen = chosen.filter(Q(pk__in=ids) | Q(external_id__in=names))
     for key, lookup in (("updated_after", "updated_at__gte"), ("updated_before", "updated_at__lt")):
         if key in input:
-            found = found.filter(**{lookup: _moment(key, input[key])})
-    yield from found[: int(input.get("limit", 1_000))]
+            chosen = chosen.filter(**{lookup: _moment(key, input[key])})
+    yield from chosen[: int(input.get("limit", 1_000))]
 
 
 def _moment(key: str, text: str) -> Any:
@@ -102,26 +102,27 @@ def _moment(key: str, text: str) -> Any:
     except ValueError:
         moment = None
     if moment is None or moment.tzinfo is None:
-        raise FatalError(f"{key} is no date and time with a time zone.")
+        raise FatalError(f"{key} is not a date and time with a time zone.")
     return moment
 
 
 def _messages(conversations: Sequence[Conversation]) -> dict[Any, list[Message]]:
-    said: dict[Any, list[Message]] = {}
-    wanted = Message.objects.filter(conversation__in=conversations).order_by("id")
-    for message in wanted.defer("model", "provider", "delivered_at").iterator(1_000):
-        said.setdefault(message.conversation_id, []).append(message)
-    return said
+    """Return the messages of conversations, by the conversation's id, oldest first."""
+    by_conversation: dict[Any, list[Message]] = {}
+    rows = Message.objects.filter(conversation__in=conversations).order_by("id")
+    for message in rows.defer("model", "provider", "delivered_at").iterator(1_000):
+        by_conversation.setdefault(message.conversation_id, []).append(message)
+    return by_conversation
 
 
-def _analysed(
-    conversation: Conversation, said: Sequence[Message], totals: _Totals
+def _analyze(
+    conversation: Conversation, messages: Sequence[Message], totals: _Totals
 ) -> dict[str, Any]:
     """Return the figures of one conversation, and add them to the totals."""
-    roles = Counter(message.role for message in said)
-    language, words = words_of([one.text for one in said if one.role == Role.USER])
-    times = Times([one.response_ms for one in said if one.response_ms is not None])
-    unanswered = bool(said) and said[-1].role == Role.USER
+    roles = Counter(message.role for message in messages)
+    language, words = words_of([message.text for message in messages if message.role == Role.USER])
+    times = Times(message.response_ms for message in messages if message.response_ms is not None)
+    unanswered = bool(messages) and messages[-1].role == Role.USER
     totals.platforms[conversation.platform] += 1
     totals.roles += roles
     totals.words += words

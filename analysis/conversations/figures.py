@@ -1,4 +1,4 @@
-"""What is counted and measured in a conversation."""
+"""Figures of conversations: response times and words."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 from analysis.language import languages, words
 from analysis.language.stopwords import is_stop_word
 
-# More of one conversation does not change what it is about.
+# The rest of a longer conversation would not change its most frequent words.
 _LONGEST_TEXT = 200_000
-# What is one word to Unicode may be a page of base64 to a reader.
+# By Unicode's rules a page of base64 is one word.
 _LONGEST_WORD = 100
 
 
@@ -23,11 +23,11 @@ class Times:
         self._values = list(values)
 
     def extend(self, others: Times) -> None:
-        """Take those of another conversation in."""
+        """Add those of another conversation."""
         self._values += others._values
 
     def summary(self) -> dict[str, Any] | None:
-        """Return their mean, median, 95th percentile and highest; None when there are none."""
+        """Return mean, median, 95th percentile and maximum; None without any time."""
         if not self._values:
             return None
         values = sorted(self._values)
@@ -41,7 +41,7 @@ class Times:
 
 
 def words_of(texts: Sequence[str]) -> tuple[str | None, Counter[str]]:
-    """Return the language of what was said, and how often each word occurs but stop words."""
+    """Return the language of texts, and how often each word occurs; stop words are left out."""
     text = "\n\n".join(texts)[:_LONGEST_TEXT]
     language = languages.detect(text)
     counted = words.count(text, language)
@@ -59,5 +59,5 @@ def top_words(counted: Counter[str], number: int) -> dict[str, list[Any]]:
 
 
 def _percentile(values: Sequence[int], percent: int) -> int:
-    """Return the smallest of the sorted values that so many percent do not exceed."""
+    """Return the percentile of sorted values: the smallest that `percent` % do not exceed."""
     return values[max(0, math.ceil(len(values) * percent / 100) - 1)]

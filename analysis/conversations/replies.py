@@ -1,4 +1,4 @@
-"""What is said next: by the language model where there is a key, else by rules."""
+"""Replies: by the language model if there is a key, else by rules."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ _INSTRUCTION = (
 )
 _SILENCE = "(The customer has not answered. Take up the thread with one short question.)"
 
-# Who said what: "user" or "assistant", and the words.
+# A role, "user" or "assistant", and a text.
 Turn = tuple[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
-    """What to answer, and what made the answer."""
+    """A reply, and what made it."""
 
     text: str
     provider: str
     model: str
 
 
-def reply(turns: Sequence[Turn], context: Context) -> Reply:
-    """Return the next thing to say; raises what `model.ask` does. Not within a transaction."""
+def next_reply(turns: Sequence[Turn], context: Context) -> Reply:
+    """Return the next reply; raises what `model.ask` raises. Not for use within a transaction."""
     if not model.is_configured():
-        context.progress(50, "replying by rules")
-        return Reply(text=rules.reply(turns), provider=EMBEDDED, model=_METHOD)
+        context.progress(50, "making a reply by rules")
+        return Reply(text=rules.next_reply(turns), provider=EMBEDDED, model=_METHOD)
     messages = [
         {"role": "system", "content": _INSTRUCTION},
         *({"role": role, "content": text} for role, text in turns),

@@ -1,7 +1,7 @@
-"""The embedded replies: rules on what was said last, for where no language model is to be had.
+"""Rules that make replies without a language model, from the last message.
 
-They know English; to other languages they give their general answers. A reply that was just given
-is not given again: each rule has several, taken in turn.
+They know English; messages in other languages get the general replies. Each rule has several
+replies and uses one after the other, so that no reply is repeated at once.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-# What follows these words is what a message is about, as far as its clause goes.
+# A message is about what follows these words, up to the end of the clause.
 _ABOUT = re.compile(r"\b(?:about|with|for|regarding|concerning|of)\s+([^.,;:!?\n]{3,60})", re.I)
-# Said back, what is mine is yours.
-_SAID_BACK = {
+# Words of the user, and the same seen from our side.
+_MIRRORED = {
     "i": "you",
     "me": "you",
     "my": "your",
@@ -25,7 +25,7 @@ _SAID_BACK = {
     "these": "those",
 }
 
-# The first rule that fits the last message decides; "{subject}" is what the message is about.
+# The first rule that matches the last message counts; "{subject}" is what the message is about.
 _RULES: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
         r"\b(human|real person|agent|representative|operator|somebody real)\b",
@@ -99,34 +99,34 @@ _RULES: tuple[tuple[str, tuple[str, ...]], ...] = (
         ),
     ),
 )
-_COMPILED = tuple((re.compile(pattern, re.IGNORECASE), said) for pattern, said in _RULES)
+_COMPILED = tuple((re.compile(pattern, re.IGNORECASE), replies) for pattern, replies in _RULES)
 _SILENCE = (
     "Are you still there? I am glad to go on whenever you are.",
     "Is there anything else that I can do for you?",
 )
 
 
-def reply(turns: Sequence[tuple[str, str]]) -> str:
-    """Return the next thing to say after these turns, always the same for the same turns."""
-    given = {text for role, text in turns if role != "user"}
+def next_reply(turns: Sequence[tuple[str, str]]) -> str:
+    """Return the reply to these turns, always the same for the same turns."""
+    earlier = {text for role, text in turns if role != "user"}
     if not turns or turns[-1][0] != "user":
-        return _fresh(_SILENCE, given)
+        return _first_new(_SILENCE, earlier)
     last = turns[-1][1]
     about = subject(last)
-    for pattern, said in _COMPILED:
+    for pattern, replies in _COMPILED:
         if pattern.search(last):
-            return _fresh([one.replace("{subject}", about) for one in said], given)
-    raise AssertionError("The last rule fits everything.")
+            return _first_new([reply.replace("{subject}", about) for reply in replies], earlier)
+    raise AssertionError("The last rule matches every message.")
 
 
 def subject(text: str) -> str:
-    """Name what a message is about, as seen from our side; "that" where it does not say."""
-    if not (found := _ABOUT.search(text)):
+    """Return what a message is about, as seen from our side; "that" if it does not say."""
+    match = _ABOUT.search(text)
+    if not match:
         return "that"
-    words = found[1].split()
-    return " ".join(_SAID_BACK.get(word.lower(), word) for word in words)
+    return " ".join(_MIRRORED.get(word.lower(), word) for word in match[1].split())
 
 
-def _fresh(said: Sequence[str], given: set[str]) -> str:
-    """Return the first of the sentences that was not given, or the last."""
-    return next((one for one in said if one not in given), said[-1])
+def _first_new(replies: Sequence[str], earlier: set[str]) -> str:
+    """Return the first reply that was not given earlier, or the last."""
+    return next((reply for reply in replies if reply not in earlier), replies[-1])

@@ -1,4 +1,4 @@
-"""The documented shapes of `/conversations/…`."""
+"""Shapes of `/conversations/…`, as documented."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ RECEIVED = "Message received and being processed"
 
 
 class ReplySerializer(serializers.Serializer[Any]):
-    """The reply to a message, or where to ask for it."""
+    """The reply to a message, or the task that makes it."""
 
     conversation_id = serializers.CharField(
         allow_null=True, help_text='"pending" while the reply is being made.'
     )
-    response = serializers.CharField(allow_blank=True, help_text="The reply, once it is made.")
+    response = serializers.CharField(
+        allow_blank=True, help_text="The reply, once it is made; the reason if that failed."
+    )
     status = serializers.ChoiceField(["processing", "completed", "failed", "cancelled"])
     task_id = serializers.UUIDField()
 
@@ -30,17 +32,17 @@ _RESULT = {
         "conversation_id": {"type": "string"},
         "ai_response": {"type": "string"},
     },
-    "description": "The reply; of tasks that make none, whatever they make.",
+    "description": "The reply; for tasks that make no reply, their own result.",
 }
 
 
 @extend_schema_field(_RESULT)
 class ResultField(serializers.JSONField):
-    """What became of a task."""
+    """The result of a task."""
 
 
 class ConversationTaskSerializer(serializers.Serializer[Any]):
-    """How far a task of the conversations is."""
+    """Status and progress of a task of the conversations."""
 
     task_id = serializers.UUIDField()
     status = serializers.ChoiceField(CELERY_STATES)
@@ -49,7 +51,7 @@ class ConversationTaskSerializer(serializers.Serializer[Any]):
 
 
 class QueueCountSerializer(serializers.Serializer[Any]):
-    """What one queue holds."""
+    """The tasks of one queue."""
 
     active = serializers.IntegerField()
     pending = serializers.IntegerField()
@@ -64,14 +66,14 @@ class ConversationQueuesSerializer(serializers.Serializer[Any]):
 
 
 class ConversationQueuesStatusSerializer(serializers.Serializer[Any]):
-    """What the three queues hold."""
+    """The tasks of the three queues."""
 
     queues = ConversationQueuesSerializer()
     timestamp = serializers.DateTimeField()
 
 
 class ActiveTaskSerializer(serializers.Serializer[Any]):
-    """A task that runs."""
+    """A running task."""
 
     task_id = serializers.UUIDField()
     kind = serializers.CharField()
@@ -82,15 +84,17 @@ class ActiveTaskSerializer(serializers.Serializer[Any]):
 
 
 class ActiveTasksSerializer(serializers.Serializer[Any]):
-    """The tasks that run."""
+    """The running tasks."""
 
     active_tasks = ActiveTaskSerializer(many=True)
-    total = serializers.IntegerField(help_text="How many run, if more than are listed.")
+    total = serializers.IntegerField(
+        help_text="How many are running, also those that are not listed."
+    )
     timestamp = serializers.DateTimeField()
 
 
 class CancelledTaskSerializer(serializers.Serializer[Any]):
-    """What cancelling a task came to."""
+    """The outcome of a cancellation."""
 
     task_id = serializers.UUIDField()
     status = serializers.ChoiceField(CELERY_STATES)
@@ -98,7 +102,7 @@ class CancelledTaskSerializer(serializers.Serializer[Any]):
 
 
 class ReceivedSerializer(serializers.Serializer[Any]):
-    """An event that was taken in."""
+    """A received event."""
 
     status = serializers.ChoiceField(["received"])
     task_id = serializers.UUIDField()

@@ -1,4 +1,4 @@
-"""`/conversations/tasks/…`: how far the tasks of the three queues are."""
+"""`/conversations/tasks/…`: the tasks of the three queues."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from django.http import Http404
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
-from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.status import HTTP_200_OK, HTTP_202_ACCEPTED
 from rest_framework.views import APIView
 
 from analysis.celery_states import celery_state
-from analysis.conversations import answering
 from analysis.conversations.api import TAG
+from analysis.conversations.reply_task import FIELDS, documented_result, reply_state, reply_task
 from analysis.conversations.shapes import (
     ActiveTasksSerializer,
     CancelledTaskSerializer,
@@ -37,22 +37,22 @@ class StatusView(APIView):
 
     @extend_schema(
         operation_id="conversations_tasks_status",
-        summary="See how far a reply is",
+        summary="Get the status of a reply",
         tags=[TAG],
         responses={200: ConversationTaskSerializer, **refusals(404)},
     )
     def get(self, request: Request, task_id: uuid.UUID) -> Response:
-        """Answer the status, and the reply once there is one, also to what a platform sent."""
+        """Return the status, and the reply once there is one; also for a platform's event."""
         visible = Task.objects.visible_to(request.user).filter(kind__in=_kinds())
-        task = get_object_or_404(visible.only(*answering.SHOWN), pk=task_id)
-        by = answering.answering(task)
-        done = by.status == Status.COMPLETED
+        task = get_object_or_404(visible.only(*FIELDS), pk=task_id)
+        reply = reply_task(task)
+        done = reply.status == Status.COMPLETED
         return Response(
             {
                 "task_id": task.id,
-                "status": answering.state(task, by),
-                "progress": 100 if done else by.progress,
-                "result": answering.reply(by) if done else None,
+                "status": reply_state(task, reply),
+                "progress": 100 if done else reply.progress,
+                "result": documented_result(reply) if done else None,
             }
         )
 
@@ -62,19 +62,19 @@ class QueuesView(APIView):
 
     @extend_schema(
         operation_id="conversations_queues_status",
-        summary="See what the three queues hold",
+        summary="Count the tasks of the three queues",
         tags=[TAG],
         responses={200: ConversationQueuesStatusSerializer, **refusals()},
     )
     def get(self, request: Request) -> Response:
-        """Answer how many tasks run and wait, over all owners."""
-        found = stats.queues_status()
-        held = {name: found.by_queue[name] for name in QUEUES}
+        """Return how many tasks of all owners are running and waiting."""
+        status = stats.queues_status()
+        loads = {name: status.by_queue[name] for name in QUEUES}
         queues = {
             name: {"active": load.processing, "pending": load.pending}
-            for name, load in held.items()
+            for name, load in loads.items()
         }
-        return Response({"queues": queues, "timestamp": found.now})
+        return Response({"queues": queues, "timestamp": status.now})
 
 
 class ActiveView(APIView):
@@ -82,12 +82,12 @@ class ActiveView(APIView):
 
     @extend_schema(
         operation_id="conversations_tasks_active",
-        summary="See which tasks run",
+        summary="List the running tasks",
         tags=[TAG],
         responses={200: ActiveTasksSerializer, **refusals()},
     )
     def get(self, request: Request) -> Response:
-        """Answer the running tasks of the three queues that the caller sees, oldest first."""
+        """Return the running tasks of the three queues that the caller can see, oldest first."""
         visible = Task.objects.visible_to(request.user)
         running = visible.filter(status=Status.PROCESSING, queue__in=QUEUES)
         listed = running.order_by("started_at", "id").defer("input", "result", "error")
@@ -117,22 +117,22 @@ class CancelView(APIView):
         },
     )
     def post(self, request: Request, task_id: uuid.UUID) -> Response:
-        """Cancel what waits at once (200), ask what runs to stop (202)."""
-        wanted = changeable_task(self, task_id)
-        if wanted.kind not in _kinds():
+        """Cancel a waiting task at once (200), or request a running one to stop (202)."""
+        task = changeable_task(self, task_id)
+        if task.kind not in _kinds():
             raise Http404
-        task = lifecycle.cancel(wanted)
+        task = lifecycle.cancel(task)
         ended = task.status == Status.CANCELLED
-        told = {
+        document = {
             "task_id": task.id,
             "status": celery_state(task),
-            "message": "Task cancelled" if ended else "Task asked to stop",
+            "message": "Task cancelled" if ended else "Cancellation requested",
         }
-        return Response(told, status=status.HTTP_200_OK if ended else status.HTTP_202_ACCEPTED)
+        return Response(document, status=HTTP_200_OK if ended else HTTP_202_ACCEPTED)
 
 
 def _kinds() -> list[str]:
-    """Return the kinds whose tasks are of these routes."""
+    """Return the kinds that these routes are for."""
     return [kind.name for kind in all_kinds().values() if kind.queue in QUEUES]
 
 

@@ -1,4 +1,4 @@
-"""What the pages show of conversations."""
+"""Template tags of conversations."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ register = template.Library()
 
 @register.simple_tag
 def messages_until(task_id: uuid.UUID) -> list[Message]:
-    """Return what was said up to the reply that a task made, oldest first."""
+    """Return the last messages up to the reply that a task made, oldest first."""
     reply = Message.objects.filter(task_id=task_id, role=Role.ASSISTANT).first()
     if reply is None:
         return []
-    said = Message.objects.filter(conversation=reply.conversation_id, pk__lte=reply.pk)
-    return list(said.order_by("-id")[:SHOWN_MESSAGES])[::-1]
+    messages = Message.objects.filter(conversation=reply.conversation_id, pk__lte=reply.pk)
+    return list(messages.order_by("-id")[:SHOWN_MESSAGES])[::-1]

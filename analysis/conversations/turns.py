@@ -1,4 +1,4 @@
-"""What is said in a conversation, stored once however often a task runs."""
+"""Turns of a conversation: messages and replies, each stored once however often a task runs."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from tasks.kinds import Context
 from tasks.models import Task
 from tasks.models.task import TERMINAL, parse_task_id
 
-# As much of what was said as a reply takes into account.
+# How much of the conversation a reply takes into account.
 HISTORY_MESSAGES = 20
 HISTORY_CHARACTERS = 12_000
-# For so long a reply waits for those before it.
-PATIENCE = dt.timedelta(minutes=1)
+# How long a reply waits for earlier ones.
+LONGEST_WAIT = dt.timedelta(minutes=1)
 
 
 def find(name: str, *, owner_id: int | None) -> Conversation | None:
-    """Return an owner's conversation, by the id we gave it or the name the owner did."""
-    own = Conversation.objects.filter(owner_id=owner_id)
-    if (id := parse_task_id(name)) and (known := own.filter(pk=id).first()):
+    """Return an owner's conversation, by its id or by the owner's name for it."""
+    conversations = Conversation.objects.filter(owner_id=owner_id)
+    if (id := parse_task_id(name)) and (known := conversations.filter(pk=id).first()):
         return known
-    return own.filter(platform=Platform.API, channel="", external_id=name).first()
+    return conversations.filter(platform=Platform.API, channel="", external_id=name).first()
 
 
 def find_or_start(
@@ -38,11 +38,11 @@ def find_or_start(
     platform: str = Platform.API,
     channel: str = "",
 ) -> Conversation:
-    """Return the conversation of this name; one without a name has the id of its first task."""
+    """Return the conversation with a name; one without a name has the id of its first task."""
     owner_id = context.owner_id
     if not name:
-        named = {"id": context.task_id, "platform": platform, "channel": channel}
-        return Conversation.objects.get_or_create(**named, defaults={"owner_id": owner_id})[0]
+        fields = {"id": context.task_id, "platform": platform, "channel": channel}
+        return Conversation.objects.get_or_create(**fields, defaults={"owner_id": owner_id})[0]
     if platform == Platform.API and (known := find(name, owner_id=owner_id)):
         return known
     return Conversation.objects.get_or_create(
@@ -50,18 +50,19 @@ def find_or_start(
     )[0]
 
 
-def hear(conversation: Conversation, text: str, context: Context) -> Message:
-    """Store what the user said, unless an earlier attempt did."""
-    return _say(conversation, Role.USER, text, context, created_at=_asked_at(context.task_id))
+def store_message(conversation: Conversation, text: str, context: Context) -> Message:
+    """Store the user's message, unless an earlier attempt did."""
+    submitted_at = _submitted_at(context.task_id)
+    return _store(conversation, Role.USER, text, context, created_at=submitted_at)
 
 
-def reply_to(
-    conversation: Conversation, heard: Message | None, reply: Reply, context: Context
+def store_reply(
+    conversation: Conversation, message: Message | None, reply: Reply, context: Context
 ) -> Message:
-    """Store the reply, unless an earlier attempt did; return the one that counts."""
+    """Store the reply, unless an earlier attempt did; return the one that is stored."""
     now = timezone.now()
-    waited = now - (heard.created_at if heard else _asked_at(context.task_id))
-    return _say(
+    waited = now - (message.created_at if message else _submitted_at(context.task_id))
+    return _store(
         conversation,
         Role.ASSISTANT,
         reply.text,
@@ -73,28 +74,30 @@ def reply_to(
     )
 
 
-def said_by(task_id: uuid.UUID, role: Role) -> Message | None:
-    """Return what a task has stored already, with its conversation."""
+def stored_message(task_id: uuid.UUID, role: Role) -> Message | None:
+    """Return what an attempt of a task has stored, with its conversation."""
     messages = Message.objects.select_related("conversation")
     return messages.filter(task_id=task_id, role=role).first()
 
 
-def is_early(heard: Message) -> bool:
-    """Tell whether a reply to what was said before is still being made.
+def waits_for_earlier_reply(message: Message) -> bool:
+    """Return whether the reply to an earlier message is still being made.
 
-    For so long only as people wait: one that is tried again for hours holds nobody up.
+    Older messages do not count: a task that is retried for hours must not hold up the others.
     """
-    lately = timezone.now() - PATIENCE
-    before = Message.objects.filter(
-        conversation=heard.conversation_id, role=Role.USER, pk__lt=heard.pk, created_at__gt=lately
+    earlier = Message.objects.filter(
+        conversation=message.conversation_id,
+        role=Role.USER,
+        pk__lt=message.pk,
+        created_at__gt=timezone.now() - LONGEST_WAIT,
     )
-    alive = Task.objects.exclude(status__in=TERMINAL).filter(pk=OuterRef("task_id"))
+    unfinished = Task.objects.exclude(status__in=TERMINAL).filter(pk=OuterRef("task_id"))
     replies = Message.objects.filter(task_id=OuterRef("task_id"), role=Role.ASSISTANT)
-    return before.filter(Exists(alive), ~Exists(replies)).exists()
+    return earlier.filter(Exists(unfinished), ~Exists(replies)).exists()
 
 
 def history(conversation: Conversation, *, until: Message | None) -> list[Message]:
-    """Return the last messages, oldest first, up to one of them; never more than fits."""
+    """Return the last messages up to one of them, oldest first, within the limits above."""
     messages = conversation.messages.order_by("-id")
     if until:
         messages = messages.filter(pk__lte=until.pk)
@@ -108,16 +111,16 @@ def history(conversation: Conversation, *, until: Message | None) -> list[Messag
     return kept[::-1]
 
 
-def spoken(messages: Sequence[Message]) -> list[tuple[str, str]]:
-    """Return who said what."""
+def as_turns(messages: Sequence[Message]) -> list[tuple[str, str]]:
+    """Return the role and the text of each message."""
     return [(message.role, message.text) for message in messages]
 
 
-def _say(
+def _store(
     conversation: Conversation, role: Role, text: str, context: Context, **fields: object
 ) -> Message:
     with transaction.atomic():
-        # One at a time: what has the lower id is seen by whoever has the higher.
+        # One at a time, so that a message sees all those with a lower id.
         Conversation.objects.select_for_update().get(pk=conversation.pk)
         message, is_new = Message.objects.get_or_create(
             task_id=context.task_id,
@@ -129,7 +132,7 @@ def _say(
     return message
 
 
-def _asked_at(task_id: uuid.UUID) -> dt.datetime:
-    """Return when a task was submitted: from then on its user waits."""
-    submitted = Task.objects.filter(pk=task_id).values_list("created_at", flat=True).first()
-    return submitted or timezone.now()
+def _submitted_at(task_id: uuid.UUID) -> dt.datetime:
+    """Return when a task was submitted: from then on the user waits."""
+    created_at = Task.objects.filter(pk=task_id).values_list("created_at", flat=True).first()
+    return created_at or timezone.now()

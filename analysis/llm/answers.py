@@ -1,4 +1,4 @@
-"""Reading what the provider sends, and believing none of it."""
+"""Answers of the provider, parsed without trusting any part of them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from analysis.llm import errors
 from analysis.llm.errors import ModelUnavailable
-from analysis.outgoing import retry_after
+from analysis.outgoing.retry_after import requested_delay
 from tasks.postgres.text import storable
 
 _LONGEST_NAME = 200
@@ -17,7 +17,7 @@ _LONGEST_NAME = 200
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What the language model said; `tokens` were paid for, `cut` tells that it wanted more."""
+    """The model's answer; `tokens` were charged, `cut` means that it reached the length limit."""
 
     text: str
     model: str
@@ -27,18 +27,19 @@ class Answer:
 
 
 def read(status: int, headers: Mapping[str, str], body: bytes, *, model: str) -> Answer:
-    """Return the answer of a chat completion; raise what `errors` names for anything else."""
+    """Return the answer of a chat completion; raise an exception of `errors` for anything else."""
     try:
         document = json.loads(body)
     except (ValueError, RecursionError):
         document = None
     if status != 200:
-        raise errors.failure(status, pause=_pause(headers, document))
+        raise errors.failure(status, retry_after=_retry_after(headers, document))
     if not isinstance(document, dict):
         raise ModelUnavailable(errors.UNREADABLE)
     # Once the model has begun to work, errors come with the status 200.
     if document.get("error"):
-        raise errors.failure(_code(document["error"]), pause=_pause(headers, document))
+        retry_after = _retry_after(headers, document)
+        raise errors.failure(_code(document["error"]), retry_after=retry_after)
     choice = _first_choice(document)
     text = storable(_content(choice)).strip()
     if not text:
@@ -57,7 +58,8 @@ def _first_choice(document: dict[str, Any]) -> dict[str, Any]:
             raise ModelUnavailable(errors.EMPTY)
         case [dict() as choice, *_]:
             if choice.get("error") or choice.get("finish_reason") == "error":
-                raise errors.failure(_code(choice.get("error")), pause=_pause({}, choice))
+                retry_after = _retry_after({}, choice)
+                raise errors.failure(_code(choice.get("error")), retry_after=retry_after)
             return choice
     raise ModelUnavailable(errors.UNREADABLE)
 
@@ -76,16 +78,16 @@ def _content(choice: dict[str, Any]) -> str:
 
 def _code(error: Any) -> int:
     code = error.get("code") if isinstance(error, dict) else None
-    # Some upstream providers' codes are words; what they mean is not known here.
+    # Some upstream providers send words as codes; they count as a failure of the provider.
     return code if type(code) is int and 400 <= code <= 599 else 502
 
 
-def _pause(headers: Mapping[str, str], document: Any) -> float | None:
-    """Look for a pause among the headers, and where errors repeat those of upstream."""
+def _retry_after(headers: Mapping[str, str], document: Any) -> float | None:
+    """Return the delay in the headers, or in those of the upstream provider that errors repeat."""
     match document:
         case {"error": {"metadata": {"headers": dict() as repeated}}}:
-            return retry_after.asked_for(headers, repeated)
-    return retry_after.asked_for(headers)
+            return requested_delay(headers, repeated)
+    return requested_delay(headers)
 
 
 def _name(model: Any) -> str:

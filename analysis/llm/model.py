@@ -1,4 +1,4 @@
-"""The language model, as the kinds ask it: through a cache and a circuit breaker."""
+"""Language model, called through a cache and a circuit breaker."""
 
 from __future__ import annotations
 
@@ -23,62 +23,67 @@ log = logging.getLogger(__name__)
 
 PROVIDER = "openrouter"
 KEPT_SECONDS = 24 * 3600
-# For what a call does beside waiting for the provider: its lease must outlast it.
+# The circuit's lease for a call must be longer than the call: seconds for all that is not waiting.
 _MARGIN = 30.0
-# What was put off together comes back spread over so much more of the pause.
+# Tasks that were postponed together return spread over this share of the delay.
 _SPREAD = 0.25
 
 _circuit = CircuitBreaker(PROVIDER)
 
 
 def is_configured() -> bool:
-    """Say whether there is a key to a provider."""
+    """Return whether there is a key for the provider."""
     return bool(settings.OPENROUTER_API_KEY)
 
 
 def ask(messages: Sequence[Message], *, max_tokens: int, context: Context) -> Answer:
-    """Return the model's answer to a conversation, out of the cache if it was asked before.
+    """Return the model's answer to a conversation, from the cache if it was asked before.
 
-    Ends the attempt as it should otherwise: Snooze for a limit of rate or an open circuit, Retry
-    for a failure that may pass, FatalError for a refusal, and what `context.check()` raises.
-    Not for use within a transaction.
+    Raises Snooze for a rate limit or an open circuit, Retry for a failure that may pass, FatalError
+    for a refusal, and what `context.check()` raises. Not for use within a transaction.
     """
     key = _key(messages, max_tokens)
-    if known := _recall(key):
-        return known
+    if cached := _cached(key):
+        return cached
     context.progress(10, "asking the language model")
     try:
         with _circuit.passage(lease=settings.OPENROUTER_TIMEOUT + _MARGIN):
             answer = openrouter.complete(messages, max_tokens=max_tokens, context=context)
-    except (CircuitOpen, Snooze) as pause:
-        seconds = pause.retry_after if isinstance(pause, CircuitOpen) else pause.delay
+    except (CircuitOpen, Snooze) as error:
+        seconds = error.retry_after if isinstance(error, CircuitOpen) else error.delay
         spread = 1 + _SPREAD * random.random()  # noqa: S311 spreads load, guards nothing
-        raise Snooze(seconds * spread, str(pause)) from None
-    # At once: when this worker dies before its task is finished, the next need not ask again.
-    _remember(key, answer)
+        raise Snooze(seconds * spread, str(error)) from None
+    # At once: if this worker dies before it finishes the task, the next one need not call again.
+    _store(key, answer)
     return answer
 
 
 def _key(messages: Sequence[Message], max_tokens: int) -> str:
-    asked = [settings.OPENROUTER_BASE_URL, settings.OPENROUTER_MODEL, max_tokens, list(messages)]
-    return f"llm:{hashlib.sha256(orjson.dumps(asked)).hexdigest()}"
+    call = [settings.OPENROUTER_BASE_URL, settings.OPENROUTER_MODEL, max_tokens, list(messages)]
+    return f"llm:{hashlib.sha256(orjson.dumps(call)).hexdigest()}"
 
 
-def _recall(key: str) -> Answer | None:
+def _cached(key: str) -> Answer | None:
     try:
-        kept = cache.get(key)
-    except Exception as error:  # any cache's: without it the model is asked
-        log.warning("cache not read", extra={"error": type(error).__name__})
+        fields = cache.get(key)
+    except Exception as error:  # any error of any cache backend
+        log.warning(
+            "could not read the cache of answers; calling the language model",
+            extra={"error": type(error).__name__},
+        )
         close_old_connections()
         return None
-    return Answer(**kept, cached=True) if kept else None
+    return Answer(**fields, cached=True) if fields else None
 
 
-def _remember(key: str, answer: Answer) -> None:
-    kept = asdict(answer)
-    del kept["cached"]
+def _store(key: str, answer: Answer) -> None:
+    fields = asdict(answer)
+    del fields["cached"]
     try:
-        cache.set(key, kept, KEPT_SECONDS)
-    except Exception as error:  # any cache's: the answer is worth more than keeping it
-        log.warning("cache not written", extra={"error": type(error).__name__})
+        cache.set(key, fields, KEPT_SECONDS)
+    except Exception as error:  # any error of any cache backend
+        log.warning(
+            "could not store an answer in the cache; the same text will be paid for again",
+            extra={"error": type(error).__name__},
+        )
         close_old_connections()

@@ -1,4 +1,7 @@
-"""OpenRouter's chat completions over HTTP: bounded in time and size, silent about key and text."""
+"""OpenRouter's chat completions over HTTP, bounded in time and size.
+
+Neither the key nor the prompt gets into errors or the log.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ CONNECT_SECONDS = 10.0
 LARGEST_ANSWER = 2 * 1024 * 1024
 _CHUNK = 64 * 1024
 
-# Its warnings repeat what was received.
+# Its warnings repeat parts of the answer.
 logging.getLogger("urllib3.connection").setLevel(logging.ERROR)
 
 # {"role": "system" | "user" | "assistant", "content": …}
@@ -28,10 +31,10 @@ Message = dict[str, str]
 
 
 def complete(messages: Sequence[Message], *, max_tokens: int, context: Context) -> Answer:
-    """Have the model continue a conversation.
+    """Return the model's continuation of a conversation.
 
-    Raises what `errors` names, and what `context.check()` does. Nothing that is raised has a cause,
-    whose text might hold the key or the prompt.
+    Raises the exceptions of `errors`, and what `context.check()` raises. None of them has a cause,
+    because its text might hold the key or the prompt.
     """
     limit = settings.OPENROUTER_TIMEOUT
     with watched(context, seconds=limit) as watch:
@@ -41,15 +44,15 @@ def complete(messages: Sequence[Message], *, max_tokens: int, context: Context) 
             context.check()
             raise ModelUnavailable(errors.TIMED_OUT) from None
         except (requests.RequestException, OSError, ValueError):
-            _explain(watch, context)
+            _raise_if_cut(watch, context)
             raise ModelUnavailable(errors.UNREACHABLE) from None
-    # A body without a length ends as well as it is cut.
-    _explain(watch, context)
+    # A body without a length ends without an error when it is cut.
+    _raise_if_cut(watch, context)
     return answers.read(status, headers, body, model=settings.OPENROUTER_MODEL)
 
 
-def _explain(watch: Watch, context: Context) -> None:
-    """Raise the reason for which a call was cut, if it was."""
+def _raise_if_cut(watch: Watch, context: Context) -> None:
+    """Raise the reason if the watch ended the call."""
     if watch.was_cut:
         context.check()
         raise ModelUnavailable(errors.TIMED_OUT) from None
@@ -58,14 +61,14 @@ def _explain(watch: Watch, context: Context) -> None:
 def _post(
     messages: Sequence[Message], *, max_tokens: int, limit: float
 ) -> tuple[int, requests.structures.CaseInsensitiveDict[str], bytes]:
-    wanted = {
+    completion = {
         "model": settings.OPENROUTER_MODEL,
         "messages": list(messages),
         "max_tokens": max_tokens,
     }
     with session().post(
         f"{settings.OPENROUTER_BASE_URL}/chat/completions",
-        json=wanted,
+        json=completion,
         auth=_Bearer(settings.OPENROUTER_API_KEY),
         timeout=(min(CONNECT_SECONDS, limit), limit),
         allow_redirects=False,
@@ -75,7 +78,7 @@ def _post(
 
 
 def _body(response: requests.Response) -> bytes:
-    """Read a body as far as it may be; what it says of its own length is no promise."""
+    """Read a body up to the limit; its Content-Length may be wrong or missing."""
     body = bytearray()
     for chunk in response.iter_content(_CHUNK):
         body += chunk
@@ -85,7 +88,7 @@ def _body(response: requests.Response) -> bytes:
 
 
 class _Bearer(AuthBase):
-    """Sends the key; as an `auth`, so that no password of a .netrc takes its place."""
+    """Sends the key; as an `auth`, so that requests does not use a password from .netrc."""
 
     def __init__(self, key: str) -> None:
         self._key = key

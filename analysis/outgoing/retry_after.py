@@ -1,4 +1,4 @@
-"""For how long a provider asks not to be called."""
+"""Retry-After: how long a service asks not to be called."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from typing import Any
 from tasks.retry_after import header_number, retry_after_seconds
 
 _SHORTEST, _LONGEST = 1.0, 3600.0
-# Moments are told in seconds or in milliseconds since 1970; these are so many in the year 5138.
+# X-RateLimit-Reset is in seconds or in milliseconds since 1970; this many seconds: the year 5138.
 _MOST_SECONDS = 1e11
 
 
-def asked_for(*sources: Mapping[str, Any], now: float | None = None) -> float | None:
-    """Return the seconds that Retry-After (RFC 9110) or X-RateLimit-Reset ask for, within bounds.
+def requested_delay(*sources: Mapping[str, Any], now: float | None = None) -> float | None:
+    """Return the seconds of Retry-After (RFC 9110) or X-RateLimit-Reset, within bounds.
 
-    None when no source has either; the first that has one counts.
+    The first source that has either of them counts; None when no source has one.
     """
     now = time.time() if now is None else now
     for source in sources:
-        told = {str(name).lower(): str(value).strip() for name, value in source.items()}
+        headers = {str(name).lower(): str(value).strip() for name, value in source.items()}
         seconds = retry_after_seconds(
-            told.get("retry-after", ""), now=dt.datetime.fromtimestamp(now, dt.UTC)
+            headers.get("retry-after", ""), now=dt.datetime.fromtimestamp(now, dt.UTC)
         )
         if seconds is None:
-            seconds = _reset(told.get("x-ratelimit-reset", ""), now)
+            seconds = _until_reset(headers.get("x-ratelimit-reset", ""), now)
         if seconds is not None:
             return min(max(seconds, _SHORTEST), _LONGEST)
     return None
 
 
-def _reset(value: str, now: float) -> float | None:
+def _until_reset(value: str, now: float) -> float | None:
     moment = header_number(value)
     if moment is None:
         return None

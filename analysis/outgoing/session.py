@@ -1,4 +1,4 @@
-"""HTTP session: how a process calls other services."""
+"""HTTP session of a process for calls to other services."""
 
 from __future__ import annotations
 

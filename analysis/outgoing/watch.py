@@ -1,7 +1,7 @@
-"""Ends a call at its deadline, or when its task should stop, whatever the other side sends.
+"""Watch over an HTTP call: it ends at its deadline, or when its task should stop.
 
-Time-outs of sockets begin anew with every byte; so each call is watched by a thread, which shuts
-the socket under it.
+The time-out of a socket starts again with every byte that arrives. So a thread watches each call
+and shuts its socket down.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from tasks.kinds import Context
 
-_LOOK_SECONDS = 0.2
-# As many connections are kept as one worker process may have slots.
+_CHECK_SECONDS = 0.2
+# One for each slot that a worker process may have.
 _KEPT_CONNECTIONS = 1000
 
 _of_thread = threading.local()
 
 
 class Watch:
-    """One call under watch."""
+    """The watch over one call."""
 
     def __init__(self, context: Context, seconds: float) -> None:
         self._context = context
@@ -38,22 +38,22 @@ class Watch:
         self.was_cut = False
 
     def attach(self, sock: socket.socket | None) -> None:
-        """Tell which socket the call uses."""
+        """Set the socket that the call uses."""
         with self._lock:
             self._socket = sock
             if self.was_cut:
                 self._cut()
 
-    def keep(self) -> None:
-        """Look until the call is over; the body of the thread."""
-        while not self._over.wait(_LOOK_SECONDS):
+    def run(self) -> None:
+        """Check until the call is over; the body of the thread."""
+        while not self._over.wait(_CHECK_SECONDS):
             if self._must_end():
                 with self._lock:
                     if not self._over.is_set():
                         self._cut()
 
     def end(self) -> None:
-        """Look no more: the socket is somebody else's now."""
+        """Stop watching: from now on another call may use the socket."""
         with self._lock:
             self._over.set()
 
@@ -62,7 +62,7 @@ class Watch:
             return True
         try:
             self._context.check()
-        except BaseException:  # the call's own thread asks again, and raises it
+        except BaseException:  # the call's own thread checks again, and raises it
             return True
         return False
 
@@ -70,15 +70,15 @@ class Watch:
         self.was_cut = True
         if self._socket is not None:
             with suppress(OSError):
-                # Not the method of a TLS socket, which another thread must not call.
+                # Not the method of a TLS socket: another thread must not call that.
                 socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
 
 @contextmanager
 def watched(context: Context, *, seconds: float) -> Iterator[Watch]:
-    """Watch the calls that this thread makes through a `WatchedAdapter`."""
+    """Watch the calls that this thread makes through a WatchedAdapter."""
     watch = Watch(context, seconds)
-    thread = threading.Thread(target=watch.keep, name="watch", daemon=True)
+    thread = threading.Thread(target=watch.run, name="watch", daemon=True)
     _of_thread.watch = watch
     thread.start()
     try:
@@ -122,7 +122,7 @@ class _HTTPSPool(HTTPSConnectionPool):
 
 
 class WatchedAdapter(HTTPAdapter):
-    """Makes the connections of a `requests` session known to the watch of their thread."""
+    """Attaches the connections of a `requests` session to the watch of the calling thread."""
 
     def __init__(self) -> None:
         super().__init__(pool_maxsize=_KEPT_CONNECTIONS)
@@ -133,7 +133,7 @@ class WatchedAdapter(HTTPAdapter):
         self.poolmanager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
 
     def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
-        """Use them through a proxy as well."""
+        """Use pools of watched connections through a proxy as well."""
         manager: Any = super().proxy_manager_for(*args, **kwargs)
         manager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
         return manager

@@ -1,4 +1,4 @@
-"""`/api/v1/tasks/summarize/`: texts to be summarised."""
+"""`/api/v1/tasks/summarize/`: summaries of texts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from analysis.input_schema import body_schema
-from analysis.submit import submitted
+from analysis.submissions import submit_input
 from analysis.summarize.handler import INPUT
 from tasks.rest import IDEMPOTENCY_KEY, TaskSerializer, accepted, path_to, refusals, task_document
 
@@ -20,7 +20,7 @@ class SummariesView(APIView):
 
     @extend_schema(
         operation_id="summaries_submit",
-        summary="Have a text summarised",
+        summary="Submit a text to be summarised",
         tags=["texts"],
         request={"application/json": body_schema(INPUT)},
         examples=[OpenApiExample("A text", value={"content": _CONTENT}, request_only=True)],
@@ -29,5 +29,5 @@ class SummariesView(APIView):
     )
     def post(self, request: Request) -> Response:
         """Queue the summary of a text."""
-        task = submitted(request, "text.summarize", request.data)
+        task = submit_input(request, "text.summarize", request.data)
         return accepted(task_document(task), at=path_to("api:task", task.id), task=task)

@@ -1,4 +1,4 @@
-"""`/v1/tasks`: texts to be analysed."""
+"""`/v1/tasks`: analyses of texts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from analysis.input_schema import body_schema
-from analysis.submit import submitted
+from analysis.submissions import submit_input
 from analysis.text.handler import INPUT
 from analysis.text.shapes import TextTaskCreatedSerializer, TextTaskSerializer
 from tasks.models import Status, Task
@@ -31,7 +31,7 @@ class TextTasksView(APIView):
 
     @extend_schema(
         operation_id="text_tasks_submit",
-        summary="Have a text analysed",
+        summary="Submit a text for analysis",
         tags=["texts"],
         request={"application/json": body_schema(INPUT)},
         examples=[OpenApiExample("A text", value={"text": _TEXT}, request_only=True)],
@@ -44,7 +44,7 @@ class TextTasksView(APIView):
     )
     def post(self, request: Request) -> Response:
         """Queue the analysis of a text."""
-        task = submitted(request, KIND, request.data)
+        task = submit_input(request, KIND, request.data)
         at = reverse("analysis:text-task", args=[task.id])
         return accepted({"task_id": task.id, "status": task.status}, at=at, task=task)
 
@@ -54,12 +54,12 @@ class TextTaskView(APIView):
 
     @extend_schema(
         operation_id="text_tasks_get",
-        summary="See how far the analysis of a text is",
+        summary="Get the analysis of a text",
         tags=["texts"],
         responses={200: TextTaskSerializer, **refusals(404)},
     )
     def get(self, request: Request, task_id: uuid.UUID) -> Response:
-        """Answer the status, and the result or the error once there is one."""
+        """Return the status, and the result or the error once there is one."""
         texts = Task.objects.visible_to(request.user).filter(kind=KIND).only("id", *_SHOWN)
         return Response(_document(get_object_or_404(texts, pk=task_id)))
 
@@ -71,7 +71,7 @@ def _document(task: Task) -> dict[str, Any]:
         "status": task.status,
         "retry_count": task.retry_count,
         "result": result and {name: result[name] for name in ("word_count", "top_words")},
-        # Of an attempt that will be repeated there is nothing to complain about yet.
+        # The error of an attempt that will be repeated is not the task's.
         "error": task.error["detail"] if task.status == Status.FAILED and task.error else None,
         "created_at": task.created_at,
         "started_at": task.started_at,

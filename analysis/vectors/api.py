@@ -1,4 +1,4 @@
-"""`/tasks`: vectors to be indexed."""
+"""`/tasks`: the indexing of vectors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 
 from analysis.celery_states import celery_state
 from analysis.input_schema import body_schema
-from analysis.submit import submitted
+from analysis.submissions import submit_input
 from analysis.vectors.handler import INPUT
 from analysis.vectors.shapes import VectorTaskAcceptedSerializer, VectorTaskSerializer
 from tasks.models import Task
@@ -29,7 +29,7 @@ class VectorTasksView(APIView):
 
     @extend_schema(
         operation_id="vector_tasks_submit",
-        summary="Have vectors indexed",
+        summary="Submit vectors to be indexed",
         tags=["vectors"],
         request={"application/json": body_schema(INPUT)},
         examples=[OpenApiExample("A vector", value=_EXAMPLE, request_only=True)],
@@ -41,8 +41,8 @@ class VectorTasksView(APIView):
         },
     )
     def post(self, request: Request) -> Response:
-        """Queue the indexing of one vector or a list of them."""
-        task = submitted(request, KIND, request.data)
+        """Queue the indexing of one vector or a list of vectors."""
+        task = submit_input(request, KIND, request.data)
         at = reverse("analysis:vector-task", args=[task.id])
         return accepted({"task_id": task.id, "status": "Processing"}, at=at, task=task)
 
@@ -52,12 +52,12 @@ class VectorTaskView(APIView):
 
     @extend_schema(
         operation_id="vector_tasks_get",
-        summary="See how far the indexing of vectors is",
+        summary="Get the status of vectors",
         tags=["vectors"],
         responses={200: VectorTaskSerializer, **refusals(404)},
     )
     def get(self, request: Request, task_id: uuid.UUID) -> Response:
-        """Answer the status, and the result once there is one."""
+        """Return the status, and the result once there is one."""
         visible = Task.objects.visible_to(request.user).filter(kind=KIND)
         task = get_object_or_404(visible.only("id", "status", "attempt", "result"), pk=task_id)
         result = task.result and {name: task.result[name] for name in _DOCUMENTED}

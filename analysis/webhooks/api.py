@@ -1,6 +1,6 @@
-"""`/conversations/webhooks/…`: where the platforms themselves send their events, signed.
+"""`/conversations/webhooks/…`: signed events from the platforms themselves.
 
-What they begin belongs to nobody's account. The answer comes as soon as the event is committed.
+Their tasks have no owner. The answer comes as soon as the event is committed.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _PLAIN: dict[Any, Any] = {(200, "text/plain"): OpenApiTypes.STR}
 
 
 class WebhookView(APIView):
-    """The endpoint of one platform, which asks for a signature instead of a key."""
+    """The endpoint of one platform; it requires a signature instead of a key."""
 
     authentication_classes = []
     permission_classes = [AllowAny]
@@ -40,7 +40,7 @@ class WebhookView(APIView):
         """Queue a signed event, or answer the platform's own check."""
         platform = self.platform
         _require(platform.signing_setting)
-        # Read before it is parsed: the signature is that of the bytes as they came.
+        # Read before it is parsed: the signature is that of the bytes as received.
         body = request._request.body
         if platform.handshake and body:
             proof = platform.handshake(request.data)
@@ -54,7 +54,7 @@ class WebhookView(APIView):
         try:
             task = lifecycle.submit(platform.kind, {"payload": payload})
         except InvalidInput as error:
-            raise _as_sent(error) from None
+            raise _without_prefix(error) from None
         return Response({"status": "received", "task_id": task.id})
 
 
@@ -62,13 +62,13 @@ class VerifiedWebhookView(WebhookView):
     """The endpoint of a platform that checks by a GET request whether the address is ours."""
 
     def get(self, request: Request) -> HttpResponse:
-        """Answer the challenge of a request that has our token."""
+        """Answer the challenge of a request with our token."""
         verification = self.platform.verification
         assert verification
         _require(verification.setting)
         answer = verification.answer(request.query_params)
         if answer is None:
-            raise PermissionDenied("This is not the verify token.")
+            raise PermissionDenied("The verify token is wrong.")
         return _plain(answer)
 
 
@@ -86,11 +86,11 @@ def _event_schema(platform: WebhookPlatform) -> Any:
     return extend_schema(
         operation_id=platform.route.replace("/", "_"),
         summary=platform.summary,
-        description=f"Take in events signed with {platform.signing_setting}.",
+        description=f"Receive events signed with {platform.signing_setting}.",
         tags=[TAG],
         request={"application/json": platform.payload},
         parameters=[
-            # A handshake comes without a signature.
+            # A handshake has no signature.
             OpenApiParameter(name, str, "header", required=not platform.handshake)
             for name in platform.signature_headers
         ],
@@ -121,12 +121,11 @@ def _plain(text: str) -> HttpResponse:
     return HttpResponse(text, content_type="text/plain; charset=utf-8")
 
 
-def _as_sent(error: InvalidInput) -> InvalidInput:
-    """Name what is wrong as the platform knows it, to whom the payload is all."""
-    at = "input.payload"
+def _without_prefix(error: InvalidInput) -> InvalidInput:
+    """Name the fields as the platform sent them: its body is the input's payload."""
     return InvalidInput(
         [
-            FieldError(one.field.removeprefix(at).removeprefix("."), one.message)
-            for one in error.errors
+            FieldError(item.field.removeprefix("input.payload").removeprefix("."), item.message)
+            for item in error.errors
         ]
     )

@@ -18,7 +18,7 @@ from typing import Any
 from django.conf import settings
 
 from analysis.models import Message, Platform
-from analysis.webhooks.delivery import Answer, Letter, Verdict
+from analysis.webhooks.delivery import Answer, Delivery, DeliveryStatus
 from analysis.webhooks.event import Event
 
 Payload = dict[str, Any]
@@ -55,7 +55,7 @@ class WebhookPlatform:
     # The name of the setting with the secret that events are signed with.
     signing_setting: str
     signature_headers: tuple[str, ...]
-    # Takes the body's bytes as they came, and the headers.
+    # Takes the bytes of the body as received, and the headers.
     is_signed: Callable[[bytes, Mapping[str, str]], bool]
     verification: Verification | None = None
     # Returns the text that answers a POST of the platform's own check; None for every other body.
@@ -70,8 +70,8 @@ class WebhookPlatform:
 
     # Replies. The name of the setting without which none can be sent.
     response_setting: str
-    letter: Callable[[Message], Letter]
-    verdict: Callable[[Answer], Verdict] = Verdict.of
+    delivery: Callable[[Message], Delivery]
+    delivery_status: Callable[[Answer], DeliveryStatus] = DeliveryStatus.of
 
     @property
     def can_respond(self) -> bool:

@@ -1,17 +1,20 @@
-"""A reply on its way to a platform: one call, bounded in time, silent about keys and texts."""
+"""Delivery of a reply: one HTTP request to the platform, bounded in time and size.
+
+Neither tokens nor texts get into errors or the log.
+"""
 
 from __future__ import annotations
 
 import enum
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 import requests
 
-from analysis.outgoing.retry_after import asked_for
+from analysis.outgoing.retry_after import requested_delay
 from analysis.outgoing.session import session
 from analysis.outgoing.watch import watched
 from tasks.kinds import Context
@@ -20,7 +23,7 @@ CONNECT_SECONDS = 5.0
 TOTAL_SECONDS = 20.0
 _LARGEST_ANSWER = 64 * 1024
 
-# Its lines have the address with the token in its query.
+# On DEBUG it logs addresses, and some have the token in their query.
 logging.getLogger("urllib3.connectionpool").setLevel(logging.INFO)
 
 
@@ -28,17 +31,17 @@ class Unanswered(Exception):
     """The platform could not be reached, or did not answer in time."""
 
 
-class Verdict(enum.Enum):
-    """What becomes of a reply."""
+class DeliveryStatus(enum.Enum):
+    """What the platform's answer says about a delivery."""
 
     DELIVERED = "delivered"
-    # The same call may succeed later.
+    # The same request may succeed later.
     LATER = "later"
     REFUSED = "refused"
 
     @classmethod
-    def of(cls, answer: Answer) -> Verdict:
-        """Return what an answer's status means on any platform."""
+    def of(cls, answer: Answer) -> DeliveryStatus:
+        """Return what an answer's status code means on any platform."""
         if 200 <= answer.status < 300:
             return cls.DELIVERED
         may_pass = answer.status in (408, 409, 425, 429) or answer.status >= 500
@@ -46,8 +49,8 @@ class Verdict(enum.Enum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Letter:
-    """A call to be made; its body is sent as JSON."""
+class Delivery:
+    """The request that delivers a reply; its body is sent as JSON."""
 
     url: str
     body: dict[str, Any]
@@ -57,26 +60,26 @@ class Letter:
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What the platform said; `pause` is for how long it wants to be left alone, in seconds."""
+    """The platform's answer; `retry_after` is in seconds, None when it asks for no delay."""
 
     status: int
     document: dict[str, Any]
-    pause: float | None
+    retry_after: float | None
 
 
-def post(letter: Letter, context: Context) -> Answer:
-    """Send a letter and return the answer; raise Unanswered, and what `context.check()` does.
+def post(delivery: Delivery, context: Context) -> Answer:
+    """Send a delivery and return the answer; raise Unanswered, and what `context.check()` raises.
 
-    A redirection is an answer: nobody follows it with a token in hand. Addresses are the
-    operator's own settings, so they may be private.
+    Redirects are not followed, because the request carries a token. Addresses are the operator's
+    own settings, so they may be private.
     """
     with watched(context, seconds=TOTAL_SECONDS) as watch:
         try:
-            answer = _exchange(letter)
+            answer = _exchange(delivery)
         except (requests.RequestException, OSError, ValueError) as error:
             context.check()
             name = "timeout" if watch.was_cut else type(error).__name__
-            # Without its cause, whose text has the address with the token.
+            # Without its cause: the text of that has the address with the token.
             raise Unanswered(f"The platform did not answer ({name}).") from None
     if watch.was_cut:
         context.check()
@@ -84,23 +87,23 @@ def post(letter: Letter, context: Context) -> Answer:
     return answer
 
 
-def _exchange(letter: Letter) -> Answer:
+def _exchange(delivery: Delivery) -> Answer:
     with session().post(
-        letter.url,
-        params=dict(letter.query),
-        data=orjson.dumps(letter.body),
-        headers={"Content-Type": "application/json", **letter.headers},
-        # Lest a password of a .netrc takes the place of our own header.
+        delivery.url,
+        params=dict(delivery.query),
+        data=orjson.dumps(delivery.body),
+        headers={"Content-Type": "application/json", **delivery.headers},
+        # Without an `auth`, requests would replace our header by a password from .netrc.
         auth=_unchanged,
         timeout=(CONNECT_SECONDS, TOTAL_SECONDS),
         allow_redirects=False,
         stream=True,
     ) as response:
-        body = b"".join(_bounded(response))
+        body = b"".join(_chunks(response))
         return Answer(
             status=response.status_code,
             document=_document(body),
-            pause=asked_for(response.headers),
+            retry_after=requested_delay(response.headers),
         )
 
 
@@ -108,7 +111,8 @@ def _unchanged(request: requests.PreparedRequest) -> requests.PreparedRequest:
     return request
 
 
-def _bounded(response: requests.Response) -> Any:
+def _chunks(response: requests.Response) -> Iterator[bytes]:
+    """Yield the body until it is longer than an answer may be."""
     left = _LARGEST_ANSWER
     for chunk in response.iter_content(8192):
         yield chunk

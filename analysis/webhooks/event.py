@@ -1,4 +1,4 @@
-"""What a platform tells of, in one shape for all of them."""
+"""Event: a message that somebody sent on a platform, in one shape for all platforms."""
 
 from __future__ import annotations
 
@@ -8,20 +8,21 @@ from typing import Any
 
 from tasks.postgres.text import storable
 
-# Longer than any platform lets people write.
+# Longer than any platform's messages.
 LONGEST_TEXT = 10_000
 _LONGEST_NAME = 200
 
 
 class UnknownShape(ValueError):
-    """The payload is none of the platform's."""
+    """The payload does not have the platform's shape."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """Somebody said something; `id` is the platform's name for the event, empty where it has none.
+    """One message.
 
-    `sender` and `channel` are its names for who said it, and to which of our sides.
+    `id` is the platform's id of the event, empty if it has none; `sender` and `channel` are its
+    names for the sender and for the receiving page, agent or account.
     """
 
     id: str
@@ -31,22 +32,22 @@ class Event:
 
 
 def event(*, id: Any, sender: Any, text: Any, channel: Any = "") -> Event | None:
-    """Return an event out of what was sent; None where nobody said anything."""
-    said = storable(text)[:LONGEST_TEXT] if isinstance(text, str) else ""
-    if not said.strip():
+    """Return an event with its fields cut to what can be stored; None if it has no text."""
+    stored = storable(text)[:LONGEST_TEXT] if isinstance(text, str) else ""
+    if not stored.strip():
         return None
-    return Event(id=_distinct(id), sender=name(sender), text=said, channel=name(channel))
+    return Event(id=_event_id(id), sender=name(sender), text=stored, channel=name(channel))
 
 
 def name(value: Any) -> str:
-    """Return a name as it can be stored, empty for what is none."""
+    """Return a text or number as a name that can be stored; empty for any other value."""
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
     return storable(value)[:_LONGEST_NAME] if isinstance(value, str) else ""
 
 
-def _distinct(id: Any) -> str:
-    """Return the name of an event; one too long to be kept has a digest in its place."""
+def _event_id(id: Any) -> str:
+    """Return an id that can be stored; the digest of one that is too long."""
     kept = name(id)
     if kept and len(id if isinstance(id, str) else kept) > _LONGEST_NAME:
         return hashlib.sha256(id.encode(errors="replace")).hexdigest()
@@ -54,12 +55,12 @@ def _distinct(id: Any) -> str:
 
 
 def part(value: Any, key: str) -> dict[str, Any]:
-    """Return an object inside another, empty where there is none."""
+    """Return the object under a key; an empty one if there is none."""
     inner = value.get(key) if isinstance(value, dict) else None
     return inner if isinstance(inner, dict) else {}
 
 
 def parts(value: Any, key: str) -> list[dict[str, Any]]:
-    """Return the objects of a list inside an object."""
+    """Return the objects in the list under a key."""
     inner = value.get(key) if isinstance(value, dict) else None
-    return [one for one in inner if isinstance(one, dict)] if isinstance(inner, list) else []
+    return [item for item in inner if isinstance(item, dict)] if isinstance(inner, list) else []

@@ -11,11 +11,11 @@ from django.conf import settings
 
 from analysis.models import Message, Platform
 from analysis.webhooks.contract import Verification, WebhookPlatform
-from analysis.webhooks.delivery import Answer, Letter, Verdict
+from analysis.webhooks.delivery import Answer, Delivery, DeliveryStatus
 from analysis.webhooks.event import Event, UnknownShape, event, part, parts
 
 LONGEST_REPLY = 2_000
-# Errors of the Graph API that pass: its own faults, and limits of rate.
+# Errors of the Graph API that pass: its own failures, and rate limits.
 _PASSING = frozenset({1, 2, 4, 32, 341, 613, 80006})
 
 PAYLOAD = {
@@ -38,31 +38,40 @@ PAYLOAD = {
 
 
 def is_signed(body: bytes, headers: Mapping[str, str]) -> bool:
-    """Tell whether X-Hub-Signature-256 is the app secret's HMAC of the body."""
+    """Return whether X-Hub-Signature-256 is the app secret's HMAC of the body."""
     expected = hmac.new(settings.FACEBOOK_APP_SECRET.encode(), body, hashlib.sha256).hexdigest()
-    given = headers.get("X-Hub-Signature-256", "")
-    return hmac.compare_digest(f"sha256={expected}".encode(), given.encode())
+    signature = headers.get("X-Hub-Signature-256", "")
+    return hmac.compare_digest(f"sha256={expected}".encode(), signature.encode())
+
+
+def challenge(query: Mapping[str, str]) -> str | None:
+    """Return the challenge of a query that has our verify token; None without the token."""
+    expected, token = settings.FACEBOOK_VERIFY_TOKEN, query.get("hub.verify_token", "")
+    matches = hmac.compare_digest(expected.encode(), token.encode(errors="replace"))
+    if not matches or query.get("hub.mode") != "subscribe":
+        return None
+    return query.get("hub.challenge", "")
 
 
 def events(payload: dict[str, Any]) -> list[Event]:
     """Return the messages and postbacks in a payload; raise UnknownShape.
 
-    Deliveries, reads, reactions and the echoes of what we said ourselves are none.
+    Delivery and read receipts, reactions and echoes of our own messages are left out.
     """
     if "entry" not in payload and "sender" not in payload:
-        raise UnknownShape("This is no event of Messenger.")
-    return list(filter(None, (_event(one, page) for one, page in _messaging(payload))))
+        raise UnknownShape("This is not an event of Messenger.")
+    return list(filter(None, (_event(item, page) for item, page in _messaging(payload))))
 
 
-def letter(message: Message) -> Letter:
-    """Return the call of the Send API that delivers a reply."""
+def delivery(message: Message) -> Delivery:
+    """Return the request to the Send API that delivers a reply."""
     token, secret = settings.FACEBOOK_PAGE_ACCESS_TOKEN, settings.FACEBOOK_APP_SECRET
     query = {"access_token": token}
     if secret:
-        # Apps may ask for it with every call.
+        # Apps can be configured to require it.
         proof = hmac.new(secret.encode(), token.encode(), hashlib.sha256).hexdigest()
         query["appsecret_proof"] = proof
-    return Letter(
+    return Delivery(
         url=f"{settings.FACEBOOK_GRAPH_URL}/me/messages",
         query=query,
         body={
@@ -73,55 +82,51 @@ def letter(message: Message) -> Letter:
     )
 
 
-def verdict(answer: Answer) -> Verdict:
-    """Say what an answer of the Send API means."""
+def delivery_status(answer: Answer) -> DeliveryStatus:
+    """Return what an answer of the Send API means."""
     error = part(answer.document, "error")
-    passes = error.get("is_transient") is True or error.get("code") in _PASSING
-    return Verdict.LATER if answer.status < 500 and passes else Verdict.of(answer)
-
-
-def challenge(query: Mapping[str, str]) -> str | None:
-    """Return the challenge of a query that has our verify token."""
-    known, given = settings.FACEBOOK_VERIFY_TOKEN, query.get("hub.verify_token", "")
-    fits = hmac.compare_digest(known.encode(), given.encode(errors="replace"))
-    return query.get("hub.challenge", "") if fits and query.get("hub.mode") == "subscribe" else None
+    may_pass = error.get("is_transient") is True or error.get("code") in _PASSING
+    if may_pass and answer.status < 500:
+        return DeliveryStatus.LATER
+    return DeliveryStatus.of(answer)
 
 
 def _messaging(payload: dict[str, Any]) -> Iterator[tuple[dict[str, Any], Any]]:
+    """Yield each event with the page that received it."""
     if "entry" not in payload:
         yield payload, part(payload, "recipient").get("id")
     for entry in parts(payload, "entry"):
-        for one in parts(entry, "messaging"):
-            yield one, entry.get("id")
+        for item in parts(entry, "messaging"):
+            yield item, entry.get("id")
 
 
-def _event(one: dict[str, Any], page: Any) -> Event | None:
-    message, postback = part(one, "message"), part(one, "postback")
-    sender = part(one, "sender").get("id")
+def _event(item: dict[str, Any], page: Any) -> Event | None:
+    message, postback = part(item, "message"), part(item, "postback")
+    sender = part(item, "sender").get("id")
     if message.get("is_echo") or not sender:
         return None
     text = message.get("text") or postback.get("title") or _attachments(message)
     mid = message.get("mid") or postback.get("mid")
-    # Postbacks had no id of their own before version 11.
-    when = f"{sender}:{one['timestamp']}" if "timestamp" in one else ""
-    return event(id=mid or when, sender=sender, text=text, channel=page)
+    # Postbacks have no id before version 11 of the API.
+    sender_and_time = f"{sender}:{item['timestamp']}" if "timestamp" in item else ""
+    return event(id=mid or sender_and_time, sender=sender, text=text, channel=page)
 
 
 def _attachments(message: dict[str, Any]) -> str:
-    """Say in words what was sent without any."""
-    return " ".join(f"[{one.get('type', 'file')}]" for one in parts(message, "attachments"))
+    """Return words for attachments: "[image]"."""
+    return " ".join(f"[{item.get('type', 'file')}]" for item in parts(message, "attachments"))
 
 
 PLATFORM = WebhookPlatform(
     name=Platform.FACEBOOK,
     kind="webhook.facebook",
     route="conversations/webhooks/facebook",
-    summary="Take in Messenger's events",
+    summary="Receive events of Messenger",
     signing_setting="FACEBOOK_APP_SECRET",
     signature_headers=("X-Hub-Signature-256",),
     is_signed=is_signed,
     verification=Verification(
-        summary="Prove to Facebook that this webhook is yours",
+        summary="Verify the webhook for Facebook",
         setting="FACEBOOK_VERIFY_TOKEN",
         parameters={
             "hub.mode": {"type": "string", "enum": ["subscribe"]},
@@ -133,6 +138,6 @@ PLATFORM = WebhookPlatform(
     payload=PAYLOAD,
     events=events,
     response_setting="FACEBOOK_PAGE_ACCESS_TOKEN",
-    letter=letter,
-    verdict=verdict,
+    delivery=delivery,
+    delivery_status=delivery_status,
 )

@@ -1,7 +1,7 @@
-"""The generic platform: a plain shape for whatever has none of its own, by Standard Webhooks.
+"""Generic platform: a plain shape for platforms without a module here, by Standard Webhooks.
 
-In comes `{"id", "conversation_id", "message"}`; out goes, signed with the same secret, a
-`message.created` whose data has the `conversation_id` and the `message`.
+It receives `{"id", "conversation_id", "message"}` and sends, signed with the same secret, a
+`message.created` event: its data has the `conversation_id` and the `message`.
 """
 
 from __future__ import annotations
@@ -16,17 +16,20 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from analysis.models import Message, Platform
 from analysis.webhooks.contract import WebhookPlatform
-from analysis.webhooks.delivery import Letter
+from analysis.webhooks.delivery import Delivery
 from analysis.webhooks.event import Event, UnknownShape, event, part
 
-ID_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
+SIGNATURE_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
 _TEXTS = ("message", "text")
 _SENDERS = ("conversation_id", "sender_id", "user_id", "sender")
 
 _TEXT = {"anyOf": [{"type": "string"}, {"type": "object", "required": ["text"]}]}
 _FIELDS = {
     "properties": {
-        "id": {"type": ["string", "integer"], "description": "Told twice, it is done once."},
+        "id": {
+            "type": ["string", "integer"],
+            "description": "An event with an id that was received before starts nothing.",
+        },
         "conversation_id": {
             "type": ["string", "integer"],
             "description": "Or `sender_id`, `user_id`, `sender`.",
@@ -38,7 +41,7 @@ _FIELDS = {
 }
 PAYLOAD = {
     "type": "object",
-    "description": "A message, or an event of Standard Webhooks with one as its `data`.",
+    "description": "A message, or an event of Standard Webhooks with a message as its `data`.",
     "anyOf": [
         _FIELDS,
         {"required": ["data"], "properties": {"data": {"type": "object", **_FIELDS}}},
@@ -47,39 +50,39 @@ PAYLOAD = {
 
 
 def is_signed(body: bytes, headers: Mapping[str, str]) -> bool:
-    """Tell whether the message is signed with our secret, and not long ago."""
-    wanted = {name: headers.get(name, "") for name in ID_HEADERS}
+    """Return whether the event is signed with our secret, and not long ago."""
+    signature = {name: headers.get(name, "") for name in SIGNATURE_HEADERS}
     try:
-        Webhook(settings.GENERIC_WEBHOOK_SECRET).verify(body, wanted, json_parse=False)
+        Webhook(settings.GENERIC_WEBHOOK_SECRET).verify(body, signature, json_parse=False)
     except (WebhookVerificationError, ValueError):
-        # ValueError: a signature that is no such thing, or a body that is no text.
+        # ValueError: the signature is not base64, or the body is not UTF-8.
         return False
     return True
 
 
-def events(payload: dict[str, Any]) -> list[Event]:
-    """Return the message in a payload; raise UnknownShape."""
-    told = part(payload, "data") or payload
-    sender = next((told[key] for key in _SENDERS if told.get(key)), "")
-    text = next((told[key] for key in _TEXTS if told.get(key)), "")
-    text = text.get("text") if isinstance(text, dict) else text
-    found = event(id=told.get("id") or payload.get("id"), sender=sender, text=text)
-    if found is None:
-        raise UnknownShape("There is no message in it.")
-    return [found]
-
-
 def with_id(payload: dict[str, Any], headers: Mapping[str, str]) -> dict[str, Any]:
-    """Return a payload that has an id: its own, or else that of the header `webhook-id`.
+    """Return a payload with an id: its own, or else that of the header `webhook-id`.
 
     By the standard, an event that is sent again has the same one.
     """
-    own = part(payload, "data").get("id") or payload.get("id")
-    return payload if own else {**payload, "id": headers["webhook-id"]}
+    has_id = part(payload, "data").get("id") or payload.get("id")
+    return payload if has_id else {**payload, "id": headers["webhook-id"]}
 
 
-def letter(message: Message) -> Letter:
-    """Return the signed message that delivers a reply; its id tells a repetition."""
+def events(payload: dict[str, Any]) -> list[Event]:
+    """Return the message in a payload; raise UnknownShape."""
+    fields = part(payload, "data") or payload
+    sender = next((fields[key] for key in _SENDERS if fields.get(key)), "")
+    text = next((fields[key] for key in _TEXTS if fields.get(key)), "")
+    text = text.get("text") if isinstance(text, dict) else text
+    message = event(id=fields.get("id") or payload.get("id"), sender=sender, text=text)
+    if message is None:
+        raise UnknownShape("The event has no message.")
+    return [message]
+
+
+def delivery(message: Message) -> Delivery:
+    """Return the signed request that delivers a reply; a repeated one has the same id."""
     now = timezone.now()
     body = {
         "type": "message.created",
@@ -95,20 +98,20 @@ def letter(message: Message) -> Letter:
         headers["webhook-signature"] = Webhook(settings.GENERIC_WEBHOOK_SECRET).sign(
             msg_id=str(message.pk), timestamp=now, data=orjson.dumps(body).decode()
         )
-    return Letter(url=settings.GENERIC_RESPONSE_URL, headers=headers, body=body)
+    return Delivery(url=settings.GENERIC_RESPONSE_URL, headers=headers, body=body)
 
 
 PLATFORM = WebhookPlatform(
     name=Platform.GENERIC,
     kind="webhook.generic",
     route="conversations/webhooks/generic",
-    summary="Take in events by Standard Webhooks",
+    summary="Receive events of Standard Webhooks",
     signing_setting="GENERIC_WEBHOOK_SECRET",
-    signature_headers=ID_HEADERS,
+    signature_headers=SIGNATURE_HEADERS,
     is_signed=is_signed,
     payload=PAYLOAD,
     with_id=with_id,
     events=events,
     response_setting="GENERIC_RESPONSE_URL",
-    letter=letter,
+    delivery=delivery,
 )

@@ -1,7 +1,7 @@
-"""Google RCS for Business, what Google offers businesses for conversations with their customers.
+"""Google RCS for Business: Google's service for conversations of businesses with customers.
 
-Business Messages, which had this place, was shut down in 2024; its partners were sent here, and
-webhooks are signed as they were there. (Google Chat is for talk among colleagues.)
+It replaces Business Messages, which Google shut down in 2024; webhooks are signed as they were
+there. (Google Chat is for conversations among colleagues.)
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from django.conf import settings
 from analysis.models import Message, Platform
 from analysis.webhooks import google_token
 from analysis.webhooks.contract import WebhookPlatform
-from analysis.webhooks.delivery import Letter
+from analysis.webhooks.delivery import Delivery
 from analysis.webhooks.event import Event, UnknownShape, event, part
 
 LONGEST_REPLY = 3_072
@@ -47,45 +47,45 @@ PAYLOAD = {
 
 
 def is_signed(body: bytes, headers: Mapping[str, str]) -> bool:
-    """Tell whether X-Goog-Signature is the client token's HMAC of the encoded message."""
+    """Return whether X-Goog-Signature is the client token's HMAC of the encoded message."""
     try:
         data = _data(json.loads(body))
     except (UnknownShape, ValueError, RecursionError):
         return False
     digest = hmac.new(settings.GOOGLE_CLIENT_TOKEN.encode(), data, hashlib.sha512).digest()
-    given = headers.get("X-Goog-Signature", "")
-    return hmac.compare_digest(base64.b64encode(digest), given.encode())
+    signature = headers.get("X-Goog-Signature", "")
+    return hmac.compare_digest(base64.b64encode(digest), signature.encode())
 
 
 def handshake(body: Any) -> str | None:
-    """Return what proves that the webhook is ours, when this is Google asking; else None."""
+    """Return the secret of Google's request to prove that the webhook is ours, else None."""
     match body:
         case {"clientToken": str() as token, "secret": str() as secret}:
-            known = settings.GOOGLE_CLIENT_TOKEN
-            return secret if hmac.compare_digest(known.encode(), token.encode()) else None
+            expected = settings.GOOGLE_CLIENT_TOKEN
+            return secret if hmac.compare_digest(expected.encode(), token.encode()) else None
     return None
 
 
 def events(payload: dict[str, Any]) -> list[Event]:
     """Return the message in a payload, if it holds one; raise UnknownShape.
 
-    Receipts ("delivered", "read") and signs of typing are none.
+    Receipts ("delivered", "read") and signs of typing are left out.
     """
-    told = payload if "senderPhoneNumber" in payload else _decoded(payload)
-    sender, id = told.get("senderPhoneNumber"), told.get("messageId")
-    suggestion = part(told, "suggestionResponse")
-    text = told.get("text") or suggestion.get("text") or _without_words(told)
-    # The id is the sender's telephone's: unique together with the number.
-    whole = f"{sender}:{id}" if id else ""
-    found = event(id=whole, sender=sender, text=text, channel=told.get("agentId"))
-    return [found] if found else []
+    fields = payload if "senderPhoneNumber" in payload else _decoded(payload)
+    sender, id = fields.get("senderPhoneNumber"), fields.get("messageId")
+    suggestion = part(fields, "suggestionResponse")
+    text = fields.get("text") or suggestion.get("text") or _attachment(fields)
+    # The sender's telephone makes the id, so it is unique together with the number.
+    unique_id = f"{sender}:{id}" if id else ""
+    message = event(id=unique_id, sender=sender, text=text, channel=fields.get("agentId"))
+    return [message] if message else []
 
 
-def letter(message: Message) -> Letter:
-    """Return the call that delivers a reply; Google ignores one with an id that it knows."""
+def delivery(message: Message) -> Delivery:
+    """Return the request that delivers a reply; Google ignores one with an id that it knows."""
     conversation = message.conversation
     phone = quote(conversation.external_id, safe="")
-    return Letter(
+    return Delivery(
         url=f"{settings.GOOGLE_RCS_URL}/v1/phones/{phone}/agentMessages",
         query={"messageId": str(message.pk), "agentId": conversation.channel},
         headers={"Authorization": f"Bearer {google_token.current()}"},
@@ -95,12 +95,12 @@ def letter(message: Message) -> Letter:
 
 def _decoded(payload: dict[str, Any]) -> dict[str, Any]:
     try:
-        told = json.loads(_data(payload))
+        fields = json.loads(_data(payload))
     except (ValueError, RecursionError):
-        told = None
-    if not isinstance(told, dict):
-        raise UnknownShape("This is no event of RCS for Business.")
-    return told
+        fields = None
+    if not isinstance(fields, dict):
+        raise UnknownShape("This is not an event of RCS for Business.")
+    return fields
 
 
 def _data(payload: Any) -> bytes:
@@ -108,19 +108,19 @@ def _data(payload: Any) -> bytes:
     try:
         return base64.b64decode(data if isinstance(data, str) else "", validate=True)
     except ValueError:
-        raise UnknownShape("This is no event of RCS for Business.") from None
+        raise UnknownShape("This is not an event of RCS for Business.") from None
 
 
-def _without_words(told: dict[str, Any]) -> str:
-    """Say in words what was sent without any."""
-    return next((f"[{kind}]" for kind in ("userFile", "location") if told.get(kind)), "")
+def _attachment(fields: dict[str, Any]) -> str:
+    """Return words for what was sent without a text: "[location]"."""
+    return next((f"[{name}]" for name in ("userFile", "location") if fields.get(name)), "")
 
 
 PLATFORM = WebhookPlatform(
     name=Platform.GOOGLE,
     kind="webhook.google",
     route="conversations/webhooks/google",
-    summary="Take in the events of RCS for Business",
+    summary="Receive events of RCS for Business",
     signing_setting="GOOGLE_CLIENT_TOKEN",
     signature_headers=("X-Goog-Signature",),
     is_signed=is_signed,
@@ -128,5 +128,5 @@ PLATFORM = WebhookPlatform(
     payload=PAYLOAD,
     events=events,
     response_setting="GOOGLE_SERVICE_ACCOUNT_FILE",
-    letter=letter,
+    delivery=delivery,
 )

@@ -1,4 +1,4 @@
-"""The token with which Google lets us send: a service account's, fetched anew when it ends."""
+"""Access token for Google's API: a service account's, fetched again when it expires."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ _lock = threading.Lock()
 
 
 def current() -> str:
-    """Return a token that is valid; raise Unanswered, or FatalError for an account that is not."""
-    # Imported late: who has no such account need not load it.
+    """Return a valid token; raise Unanswered, or FatalError if the account is not accepted."""
+    # Imported late: installations without such an account need not load it.
     from google.auth.exceptions import GoogleAuthError, TransportError
     from google.auth.transport.requests import Request
 
-    # One fetches, the others wait for it: not for long, as its call is bounded.
+    # One thread fetches while the others wait, for no longer than a request may take.
     with _lock:
         account = _account(settings.GOOGLE_SERVICE_ACCOUNT_FILE)
         try:
             if not account.valid:
                 account.refresh(_Bounded(Request(session=session())))
         except TransportError:
-            raise Unanswered("Google's tokens cannot be had.") from None
+            raise Unanswered("Google did not answer the request for a token.") from None
         except GoogleAuthError as error:
             if getattr(error, "retryable", False):
-                raise Unanswered("Google's tokens cannot be had.") from None
+                raise Unanswered("Google could not issue a token.") from None
             raise FatalError("Google does not accept the service account.") from None
         return str(account.token)
 
 
 class _Bounded:
-    """Calls that end: google-auth would wait two minutes for each."""
+    """Requests with our time-out: google-auth's own is two minutes."""
 
     def __init__(self, request: Any) -> None:
         self._request = request
@@ -55,6 +55,6 @@ def _account(file: str) -> Any:
     try:
         return Credentials.from_service_account_file(file, scopes=[SCOPE])  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
-        # Not its text, which may quote the key.
+        # Without the error's text, which may quote the key.
         name = type(error).__name__
         raise FatalError(f"GOOGLE_SERVICE_ACCOUNT_FILE cannot be read ({name}).") from None

@@ -1,4 +1,4 @@
-"""`/conversations/webhook-interaction`: what a platform sent, passed on by a caller with a key."""
+"""`/conversations/webhook-interaction`: a platform's event, forwarded by a caller with a key."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from analysis.conversations.api import REPLIES, TAG, answered
+from analysis.conversations.api import REPLIES, TAG, reply_response
 from analysis.webhooks.platforms import PLATFORMS
 from tasks.rest import IDEMPOTENCY_KEY, Body
 
@@ -16,7 +16,7 @@ _INTERACTION = Body(
         "type": "object",
         "properties": {
             "platform": {"enum": list(PLATFORMS)},
-            "payload": {"type": "object", "description": "What the platform sent, as it is."},
+            "payload": {"type": "object", "description": "The event as the platform sent it."},
             "async_processing": {"type": "boolean", "default": True},
         },
         "required": ["platform", "payload"],
@@ -56,7 +56,7 @@ class InteractionsView(APIView):
 
     @extend_schema(
         operation_id="conversations_webhook_interaction",
-        summary="Pass on what a platform sent",
+        summary="Forward an event of a platform",
         tags=[TAG],
         request={"application/json": _INTERACTION.schema},
         examples=[
@@ -67,8 +67,8 @@ class InteractionsView(APIView):
         responses=REPLIES,
     )
     def post(self, request: Request) -> Response:
-        """Have the messages in a platform's event answered; an event that is known, once."""
+        """Answer the messages in a platform's event; an event that is sent again starts nothing."""
         body = _INTERACTION.check(request.data)
-        input = {"payload": body["payload"]}
         kind = PLATFORMS[body["platform"]].kind
-        return answered(request, kind, input, body, now_by_default=False)
+        wait = not body.get("async_processing", True)
+        return reply_response(request, kind, {"payload": body["payload"]}, wait=wait)

@@ -1,4 +1,4 @@
-"""Why an event is not taken in."""
+"""Problems of the platforms' webhooks: not configured, wrong signature."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from tasks.rest import Problem, problem_of, problems
 
 
 class NotConfigured(Exception):
-    """What a webhook would check an event by is not set."""
+    """The setting with the webhook's secret is empty."""
 
     def __init__(self, setting: str) -> None:
-        super().__init__(f"{setting} is not set: without it nothing can be let in here.")
+        super().__init__(f"{setting} is not set, so this webhook accepts nothing.")
 
 
 class WrongSignature(Exception):
-    """The event does not come from its platform, or was changed on the way."""
+    """The event is not from its platform, or was changed in transit."""
 
 
 @problem_of.register

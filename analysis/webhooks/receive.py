@@ -1,4 +1,4 @@
-"""The kinds `webhook.facebook`, `.google` and `.generic`: each message is answered by a task."""
+"""Kinds `webhook.facebook`, `.google` and `.generic`: each message in an event starts a task."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tasks.kinds import Context, FatalError
 
 Handler = Callable[[dict[str, Any], Context], dict[str, Any]]
 
-# In order, so that two tasks with the same events do not wait for each other.
+# Sorted, so that two tasks with the same events do not deadlock.
 _REMEMBER = """
 INSERT INTO analysis_webhookevent (owner_id, platform, event_id, received_at)
 SELECT %(owner)s, %(platform)s, event_id, now() FROM unnest(%(ids)s::text[]) AS event_id
@@ -34,32 +34,30 @@ def input_of(platform: WebhookPlatform) -> dict[str, Any]:
 def receiver(platform: WebhookPlatform) -> Handler:
     """Return the handler of a platform's events; to be run in a transaction with its finish.
 
-    An event that was told of before begins nothing, but is named with the task that answers it.
+    An event that was received before starts nothing; the result names the task that it started.
     """
 
     def handle(input: dict[str, Any], context: Context) -> dict[str, Any]:
         try:
-            events = platform.events(input["payload"])
+            messages = platform.events(input["payload"])
         except UnknownShape as error:
             raise FatalError(str(error)) from None
-        found = {event.id or f"{context.task_id}:{n}": event for n, event in enumerate(events)}
-        fresh = _remember(list(found), platform=platform.name, owner_id=context.owner_id)
+        events = {event.id or f"{context.task_id}:{n}": event for n, event in enumerate(messages)}
+        new_ids = _remember(list(events), platform=platform.name, owner_id=context.owner_id)
         respond = platform.can_respond and may_respond(context.owner_id)
-        for id in fresh:
-            started = context.submit(
-                "conversation.interaction", _interaction(found[id], platform.name, respond)
+        known = WebhookEvent.objects.filter(owner_id=context.owner_id, platform=platform.name)
+        for id in new_ids:
+            task_id = context.submit(
+                "conversation.interaction", _interaction(events[id], platform.name, respond)
             )
-            _known(platform.name, context).filter(event_id=id).update(task_id=started)
-        answered_by = dict(
-            _known(platform.name, context)
-            .filter(event_id__in=list(found))
-            .values_list("event_id", "task_id")
-        )
+            known.filter(event_id=id).update(task_id=task_id)
+        rows = known.filter(event_id__in=list(events)).values_list("event_id", "task_id")
+        task_ids = dict(rows)
         return {
             "platform": platform.name,
-            "events": len(found),
-            "duplicates": len(found) - len(fresh),
-            "tasks": [str(answered_by[id]) for id in found if answered_by.get(id)],
+            "events": len(events),
+            "duplicates": len(events) - len(new_ids),
+            "tasks": [str(task_ids[id]) for id in events if task_ids.get(id)],
         }
 
     return handle
@@ -76,12 +74,8 @@ def _interaction(event: Event, platform: str, respond: bool) -> dict[str, Any]:
 
 
 def _remember(ids: Sequence[str], *, platform: str, owner_id: int | None) -> list[str]:
-    """Store which events were told of; return those that were not before, in their order."""
+    """Store the ids of events; return those that were not stored before, in their order."""
     with connection.cursor() as cursor:
         cursor.execute(_REMEMBER, {"owner": owner_id, "platform": platform, "ids": list(ids)})
         new = {event_id for (event_id,) in cursor.fetchall()}
     return [id for id in ids if id in new]
-
-
-def _known(platform: str, context: Context) -> Any:
-    return WebhookEvent.objects.filter(owner_id=context.owner_id, platform=platform)

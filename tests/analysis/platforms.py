@@ -1,4 +1,4 @@
-"""Events that the platforms send to their webhooks."""
+"""Requests of the platforms to their webhooks."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from typing import Any
 
 from rest_framework.test import APIClient
 
-from tests.fakes.platform_events import Delivery
+from tests.fakes.platform_events import SignedEvent
 
 
-def sent(api: APIClient, delivery: Delivery, *, slash: str = "", **headers: str) -> Any:
-    """Send a platform's event to its address."""
-    given = {**delivery.headers, **headers}
-    type = given.pop("Content-Type")
+def send(api: APIClient, event: SignedEvent, *, slash: str = "", **headers: str) -> Any:
+    """Send an event to the webhook of its platform; `headers` replace those of the event."""
+    all_headers = {**event.headers, **headers}
+    content_type = all_headers.pop("Content-Type")
     return api.post(
-        f"/conversations/webhooks/{delivery.platform}{slash}",
-        delivery.body,
-        content_type=type,
-        headers=given,
+        f"/conversations/webhooks/{event.platform}{slash}",
+        event.body,
+        content_type=content_type,
+        headers=all_headers,
     )

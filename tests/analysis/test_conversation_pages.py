@@ -16,36 +16,43 @@ from tests.factories import make_context, make_task
 pytestmark = pytest.mark.django_db
 
 
-def shown(client: Client, task: Task) -> str:
+def page_of(client: Client, task: Task) -> str:
+    """Return the page of a task."""
     return client.get(reverse("tasks-ui:task-detail", args=[task.pk])).content.decode()
 
 
-def answered(text: str) -> Task:
+def make_answered(text: str) -> Task:
+    """Reply to a message; return its task."""
     id = uuid7()
-    context = make_context(task_id=id)
-    given = {"conversation_id": "conv_1", "message": text}
-    result = handle_message(given, context)
+    input = {"conversation_id": "conv_1", "message": text}
+    result = handle_message(input, make_context(task_id=id))
     return make_task(
-        Status.COMPLETED, id=id, kind="conversation.message", input=given, result=result
+        Status.COMPLETED, id=id, kind="conversation.message", input=input, result=result
     )
 
 
-def test_a_reply_is_shown_at_the_end_of_what_was_said(client: Client) -> None:
-    answered("Hello")
-    page = shown(client, task := answered("<b>Thanks</b>"))
-    said = [page.index(text) for text in ("Hello! What can I do", "&lt;b&gt;Thanks", "You are wel")]
-    assert said == sorted(said)
+def test_a_reply_is_shown_at_the_end_of_its_conversation(client: Client) -> None:
+    make_answered("Hello")
+    page = page_of(client, task := make_answered("<b>Thanks</b>"))
+    places = [
+        page.index(text) for text in ("Hello! What can I do", "&lt;b&gt;Thanks", "You are wel")
+    ]
+    assert places == sorted(places)
     assert page.count('class="assistant this"') == 1
     assert "rules, without a model" in page
-    # Also when what was said is gone.
+    # Also when the conversation is deleted.
     Conversation.objects.all().delete()
-    assert "&lt;b&gt;Thanks" in shown(client, task)
+    assert "&lt;b&gt;Thanks" in page_of(client, task)
 
 
 @pytest.mark.parametrize(
     ("kind", "result", "text"),
     [
-        ("webhook.generic", {"events": 3, "duplicates": 1, "tasks": [str(uuid7())]}, "Told before"),
+        (
+            "webhook.generic",
+            {"events": 3, "duplicates": 1, "tasks": [str(uuid7())]},
+            "Received before",
+        ),
         (
             "webhook.respond",
             {"platform": "google", "conversation_id": "c", "delivered_at": "2026-01-01T00:00:00Z"},
@@ -53,15 +60,17 @@ def test_a_reply_is_shown_at_the_end_of_what_was_said(client: Client) -> None:
         ),
     ],
 )
-def test_what_came_and_went_is_shown(client: Client, kind: str, result: Any, text: str) -> None:
-    assert text in shown(client, make_task(Status.COMPLETED, kind=kind, result=result))
+def test_received_events_and_delivered_replies_are_shown(
+    client: Client, kind: str, result: Any, text: str
+) -> None:
+    assert text in page_of(client, make_task(Status.COMPLETED, kind=kind, result=result))
 
 
-def test_many_conversations_are_shown_in_figures(client: Client) -> None:
-    answered("The battery of my phone is empty")
+def test_the_analysis_of_many_conversations_is_page_of(client: Client) -> None:
+    make_answered("The battery of my phone is empty")
     context = make_context()
     result = batch.handle({}, context)
-    page = shown(
+    page = page_of(
         client,
         make_task(Status.COMPLETED, kind="conversation.batch_analysis", result=result),
     )

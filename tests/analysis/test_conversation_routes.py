@@ -17,15 +17,14 @@ from analysis.models import Conversation, Message
 from tasks.models import Status, Task
 from tests.api.described import described, fields, is_conflict, post
 from tests.factories import make_task, make_worker
-from tests.fakes import openrouter
-from tests.fakes import platform_events as events
+from tests.fakes import openrouter, platform_events
 
 MESSAGE = "/conversations/message"
 INTERACTION = "/conversations/webhook-interaction"
 EXAMPLE = {"conversation_id": "conv_123", "message": "I need help with this product"}
 REPLY = {"conversation_id": "conv_123", "ai_response": "I'd be happy to help you."}
 GENERIC = {"id": "e1", "conversation_id": "c-42", "message": "Hello"}
-FACEBOOK = events.facebook("Hello", sender="7", id="m_1")
+FACEBOOK = platform_events.facebook("Hello", sender="7", id="m_1")
 
 
 def status_of(api: APIClient, task_id: Any) -> dict[str, Any]:
@@ -52,9 +51,7 @@ def test_a_message_is_accepted_in_the_documented_shape(api: APIClient, slash: st
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("slash", ["", "/"])
-def test_an_interaction_is_taken_in_for_later_unless_told_otherwise(
-    api: APIClient, slash: str
-) -> None:
+def test_an_interaction_is_answered_later_by_default(api: APIClient, slash: str) -> None:
     response = post(api, INTERACTION + slash, {"platform": "facebook", "payload": FACEBOOK})
     task = Task.objects.get()
     assert response.status_code == 202
@@ -80,7 +77,7 @@ def test_an_interaction_is_taken_in_for_later_unless_told_otherwise(
         (INTERACTION, {"platform": "google", "payload": {"message": "x"}}, "payload"),
     ],
 )
-def test_what_is_wrong_is_named_as_it_was_sent(
+def test_invalid_fields_are_named_as_they_were_sent(
     api: APIClient, path: str, body: Any, field: str
 ) -> None:
     assert list(fields(post(api, path, body))) == [field]
@@ -98,7 +95,7 @@ def test_bodies_are_checked_as_on_every_other_route(api: APIClient, path: str) -
 
 
 @pytest.mark.django_db
-def test_without_a_key_nothing_is_said_where_keys_are_needed(
+def test_all_routes_refuse_callers_without_a_key_when_keys_are_required(
     api: APIClient, settings: Settings
 ) -> None:
     settings.API_ALLOW_ANONYMOUS = False
@@ -115,13 +112,15 @@ def test_without_a_key_nothing_is_said_where_keys_are_needed(
 
 
 @pytest.mark.django_db
-def test_the_word_for_a_conversation_that_is_not_known_yet_names_none(api: APIClient) -> None:
+def test_the_placeholder_pending_is_not_taken_for_the_name_of_a_conversation(
+    api: APIClient,
+) -> None:
     post(api, MESSAGE, {"conversation_id": "pending", "message": "a", "async_processing": True})
     assert Task.objects.get().input["conversation_id"] is None
 
 
 @pytest.mark.django_db
-def test_a_repeated_request_finds_its_task(api: APIClient) -> None:
+def test_a_repeated_idempotency_key_returns_the_first_task(api: APIClient) -> None:
     body = json.dumps({**EXAMPLE, "async_processing": True})
     first, second = (
         api.post(MESSAGE, body, content_type="application/json", headers={"Idempotency-Key": "k"})
@@ -132,7 +131,7 @@ def test_a_repeated_request_finds_its_task(api: APIClient) -> None:
 
 
 @pytest.mark.django_db
-def test_without_a_worker_nobody_waits(api: APIClient) -> None:
+def test_a_request_does_not_wait_when_no_worker_is_alive(api: APIClient) -> None:
     began = time.monotonic()
     response = post(api, MESSAGE, EXAMPLE)
     assert (response.status_code, described(response)["status"]) == (202, "processing")
@@ -140,7 +139,9 @@ def test_without_a_worker_nobody_waits(api: APIClient) -> None:
 
 
 @pytest.mark.django_db
-def test_a_reply_that_takes_too_long_comes_later(api: APIClient, settings: Settings) -> None:
+def test_a_request_stops_waiting_for_a_reply_after_the_configured_time(
+    api: APIClient, settings: Settings
+) -> None:
     settings.CONVERSATION_SYNC_SECONDS = 0.2
     make_worker()
     response = post(api, MESSAGE, EXAMPLE)
@@ -162,14 +163,14 @@ def test_a_reply_is_made_while_the_request_waits(api: APIClient, worker: Any) ->
         "progress": 100,
         "result": {"conversation_id": "conv_123", "ai_response": document["response"]},
     }
-    # The same, for what a platform sent: through both of its tasks.
-    given = {"platform": "generic", "payload": GENERIC, "async_processing": False}
-    first, again = (described(post(api, INTERACTION, given)) for _ in range(2))
+    # The same for an event of a platform, through both of its tasks.
+    interaction = {"platform": "generic", "payload": GENERIC, "async_processing": False}
+    first, second = (described(post(api, INTERACTION, interaction)) for _ in range(2))
     assert (first["status"], first["response"]) == ("completed", "Hello! What can I do for you?")
     own_id = str(Conversation.objects.get(platform="generic").pk)
     assert first["conversation_id"] == own_id
-    assert again["response"] == first["response"]
-    assert again["task_id"] != first["task_id"]
+    assert second["response"] == first["response"]
+    assert second["task_id"] != first["task_id"]
     assert Message.objects.count() == 4
     own = status_of(api, first["task_id"])
     assert own["result"] == {
@@ -178,7 +179,7 @@ def test_a_reply_is_made_while_the_request_waits(api: APIClient, worker: Any) ->
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_reply_that_fails_says_so_and_is_no_fault_of_the_servers(
+def test_a_failed_reply_is_reported_with_status_200_and_its_reason(
     api: APIClient, worker: Any, provider: openrouter.Fake
 ) -> None:
     provider.behaviour = "403"
@@ -194,7 +195,7 @@ def test_a_reply_that_fails_says_so_and_is_no_fault_of_the_servers(
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(
-    ("fields", "told"),
+    ("fields", "shown"),
     [
         ({}, ("PENDING", 0, None)),
         ({"status": "PROCESSING", "progress": 40}, ("STARTED", 40, None)),
@@ -204,18 +205,18 @@ def test_a_reply_that_fails_says_so_and_is_no_fault_of_the_servers(
         ({"status": "CANCELLED"}, ("REVOKED", 0, None)),
     ],
 )
-def test_the_status_is_told_in_the_documented_words(
-    api: APIClient, fields: dict[str, Any], told: Any
+def test_statuses_have_the_documented_spelling(
+    api: APIClient, fields: dict[str, Any], shown: Any
 ) -> None:
     task = make_task(**{"kind": "conversation.message", **fields})
-    status, progress, result = told
+    status, progress, result = shown
     assert status_of(api, task.pk) == {
         "task_id": str(task.pk), "status": status, "progress": progress, "result": result,
     }  # fmt: skip
 
 
 @pytest.mark.django_db
-def test_an_event_is_as_far_as_the_task_that_answers_it(api: APIClient, user: User) -> None:
+def test_an_event_has_the_status_of_the_task_that_answers_it(api: APIClient, user: User) -> None:
     answer = make_task(kind="conversation.interaction")
     result = {"platform": "generic", "events": 1, "duplicates": 0, "tasks": [str(answer.pk)]}
     event = make_task(Status.COMPLETED, kind="webhook.generic", result=result)
@@ -227,7 +228,7 @@ def test_an_event_is_as_far_as_the_task_that_answers_it(api: APIClient, user: Us
 
 
 @pytest.mark.django_db
-def test_only_tasks_of_the_three_queues_that_one_sees_have_a_status_here(
+def test_tasks_of_other_queues_and_of_other_owners_are_not_found(
     api: APIClient, user: User, stranger: User, api_for: Callable[[User], APIClient]
 ) -> None:
     other = make_task(kind="text.analyze")
@@ -260,7 +261,7 @@ def test_the_three_queues_are_counted(api: APIClient, slash: str, user: User) ->
 
 
 @pytest.mark.django_db
-def test_the_running_tasks_that_one_sees_are_listed(
+def test_the_running_tasks_that_the_caller_can_see_are_listed(
     api: APIClient, user: User, operator: User, api_for: Callable[[User], APIClient]
 ) -> None:
     mine = make_task("PROCESSING", kind="conversation.message", queue="conversations", owner=user)
@@ -282,7 +283,9 @@ def test_the_running_tasks_that_one_sees_are_listed(
 
 
 @pytest.mark.django_db
-def test_tasks_are_cancelled_at_once_or_asked_to_stop(api: APIClient) -> None:
+def test_a_waiting_task_is_cancelled_at_once_and_a_running_one_is_requested_to_stop(
+    api: APIClient,
+) -> None:
     waiting = make_task(kind="conversation.message")
     running = make_task("PROCESSING", kind="webhook.generic")
     ended = make_task("COMPLETED", kind="conversation.message")
@@ -291,9 +294,13 @@ def test_tasks_are_cancelled_at_once_or_asked_to_stop(api: APIClient) -> None:
         return post(api, f"/conversations/tasks/{task.pk}/cancel")
 
     assert (cancel(waiting).status_code, is_conflict(cancel(waiting), "CANCELLED")) == (200, True)
-    asked = cancel(running)
-    assert (asked.status_code, described(asked)["status"]) == (202, "STARTED")
+    response = cancel(running)
+    assert (response.status_code, described(response)["status"]) == (202, "STARTED")
     assert is_conflict(cancel(ended), "COMPLETED")
-    again = make_task(kind="conversation.message")
-    told = described(post(api, f"/conversations/tasks/{again.pk}/cancel"))
-    assert told == {"task_id": str(again.pk), "status": "REVOKED", "message": "Task cancelled"}
+    another = make_task(kind="conversation.message")
+    document = described(cancel(another))
+    assert document == {
+        "task_id": str(another.pk),
+        "status": "REVOKED",
+        "message": "Task cancelled",
+    }

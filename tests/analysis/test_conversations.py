@@ -34,33 +34,37 @@ def context(*, owner: User | None = None, id: uuid.UUID | None = None, attempt: 
 
 
 def say(text: str, name: str | None = "conv_1", *, owner: User | None = None) -> dict[str, Any]:
+    """Run the task of a message; return its result."""
     return handle_message({"conversation_id": name, "message": text}, context(owner=owner))
 
 
 def texts(name: str = "conv_1") -> list[tuple[str, str]]:
+    """Return the roles and texts of a conversation."""
     messages = Message.objects.filter(conversation__external_id=name)
     return [(message.role, message.text) for message in messages.order_by("id")]
 
 
-@pytest.mark.parametrize("name", ["message", "interaction", "continue"])
-def test_the_kinds_that_answer_go_before_all_others(name: str) -> None:
-    kind = kinds.get(f"conversation.{name}")
+@pytest.mark.parametrize(
+    "name", ["conversation.message", "conversation.interaction", "conversation.continue"]
+)
+def test_the_kinds_that_reply_have_the_highest_priority(name: str) -> None:
+    kind = kinds.get(name)
     assert (kind.queue, kind.priority) == ("conversations", 10)
     assert (kind.soft_time_limit, kind.time_limit) == (300, 600)
     assert not kind.transactional
 
 
 @pytest.mark.parametrize(
-    "given",
+    "input",
     [{}, {"message": " "}, {"message": 1}, {"message": "a" * 10_001}, {"message": "a", "x": 1},
      {"message": "a", "conversation_id": ""}, {"message": "a", "conversation_id": 7}],
 )  # fmt: skip
-def test_what_is_no_message_is_refused_at_the_door(given: Any) -> None:
+def test_invalid_messages_are_refused_at_submission(input: Any) -> None:
     with pytest.raises(InvalidInput):
-        kinds.get("conversation.message").validate(given)
+        kinds.get("conversation.message").validate(input)
 
 
-def test_without_a_key_a_message_is_answered_by_rules_that_say_so() -> None:
+def test_without_a_key_the_reply_is_made_by_rules_and_the_result_says_so() -> None:
     result = say(HELP)
     assert result["conversation_id"] == "conv_1"
     assert result["ai_response"].startswith("I'd be happy to help you with that product.")
@@ -69,7 +73,7 @@ def test_without_a_key_a_message_is_answered_by_rules_that_say_so() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "reply"),
+    ("message", "reply"),
     [
         ("Hello!", "Hello! What can I do for you?"),
         ("hello, where is my parcel?", "I'd be happy to help you with your order."),
@@ -82,19 +86,19 @@ def test_without_a_key_a_message_is_answered_by_rules_that_say_so() -> None:
         ("お元気ですか", "Thank you for telling me about that."),
     ],
 )
-def test_the_rules_take_up_what_was_said(said: str, reply: str) -> None:
-    assert rules.reply([("user", said)]).startswith(reply)
+def test_the_rules_reply_to_the_subject_of_a_message(message: str, reply: str) -> None:
+    assert rules.next_reply([("user", message)]).startswith(reply)
 
 
-def test_the_rules_do_not_say_the_same_twice_in_a_row() -> None:
-    said: list[tuple[str, str]] = []
+def test_the_rules_do_not_repeat_a_reply() -> None:
+    turns: list[tuple[str, str]] = []
     for _ in range(3):
-        said += [("user", "The weather is fine."), ("assistant", "")]
-        said[-1] = ("assistant", rules.reply(said[:-1]))
-    assert len({text for role, text in said if role == "assistant"}) == 3
+        turns.append(("user", "The weather is fine."))
+        turns.append(("assistant", rules.next_reply(turns)))
+    assert len({text for role, text in turns if role == "assistant"}) == 3
 
 
-def test_a_reply_remembers_what_was_said_before(provider: Fake) -> None:
+def test_a_reply_takes_earlier_messages_into_account(provider: Fake) -> None:
     first = say("my name is Ada")
     second = say("what is my name")
     assert first["provider"] == "openrouter"
@@ -104,7 +108,7 @@ def test_a_reply_remembers_what_was_said_before(provider: Fake) -> None:
     assert [message.role for message in history] == ["user", "assistant"] * 2
 
 
-def test_a_conversation_without_a_name_can_be_gone_on_with_by_its_id() -> None:
+def test_a_conversation_without_a_name_continues_by_its_id() -> None:
     first = say("Hello", None)
     assert first["conversation_id"] == str(Conversation.objects.get().pk)
     second = say("Thanks", first["conversation_id"])
@@ -112,44 +116,44 @@ def test_a_conversation_without_a_name_can_be_gone_on_with_by_its_id() -> None:
     assert Conversation.objects.get().messages.count() == 4
 
 
-def test_a_task_that_runs_again_says_nothing_twice(provider: Fake) -> None:
-    same = uuid7()
+def test_a_task_that_runs_twice_stores_one_message_and_one_reply(provider: Fake) -> None:
+    task_id = uuid7()
     results = [
-        handle_message({"message": "Hello"}, context(id=same, attempt=attempt))
+        handle_message({"message": "Hello"}, context(id=task_id, attempt=attempt))
         for attempt in (1, 2)
     ]
     assert results[0] == results[1]
     assert Message.objects.count() == 2
-    assert Conversation.objects.get().pk == same
+    assert Conversation.objects.get().pk == task_id
     assert len(provider.calls) == 1
 
 
-def test_what_was_heard_before_a_failure_is_not_heard_again(provider: Fake) -> None:
-    same = uuid7()
+def test_a_message_is_stored_once_when_its_first_attempt_fails(provider: Fake) -> None:
+    task_id = uuid7()
     provider.script.extend(["429"])
     with pytest.raises(Snooze):
-        handle_message({"message": "Hello"}, context(id=same))
+        handle_message({"message": "Hello"}, context(id=task_id))
     assert Message.objects.get().role == Role.USER
-    assert handle_message({"message": "Hello"}, context(id=same, attempt=2))["ai_response"]
+    assert handle_message({"message": "Hello"}, context(id=task_id, attempt=2))["ai_response"]
     assert Message.objects.count() == 2
 
 
 @pytest.mark.django_db(transaction=True)
-def test_messages_of_one_new_conversation_that_come_together_share_it() -> None:
+def test_concurrent_messages_to_a_new_conversation_create_it_once() -> None:
     results = in_threads(6, lambda: say("Hello", "together"))
     assert {result["conversation_id"] for result in results} == {"together"}
     assert Conversation.objects.get().messages.count() == 12
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_runs_of_one_task_at_a_time_store_one_reply() -> None:
-    same = uuid7()
-    results = in_threads(6, lambda: handle_message({"message": "Hello"}, context(id=same)))
+def test_concurrent_runs_of_one_task_store_one_reply() -> None:
+    task_id = uuid7()
+    results = in_threads(6, lambda: handle_message({"message": "Hello"}, context(id=task_id)))
     assert len({str(result) for result in results}) == 1
     assert Message.objects.count() == 2
 
 
-def test_replies_come_in_the_order_of_what_was_said(provider: Fake) -> None:
+def test_replies_are_made_in_the_order_of_the_messages(provider: Fake) -> None:
     earlier = make_task("PROCESSING", kind="conversation.message")
     provider.script.extend(["429"])
     with pytest.raises(Snooze):
@@ -159,7 +163,7 @@ def test_replies_come_in_the_order_of_what_was_said(provider: Fake) -> None:
     def answer_later() -> dict[str, Any]:
         return handle_message({"conversation_id": "c", "message": "Second"}, context(id=later))
 
-    with pytest.raises(Snooze, match="before"):
+    with pytest.raises(Snooze, match="earlier message"):
         answer_later()
     handle_message({"conversation_id": "c", "message": "First"}, context(id=earlier.pk))
     answer_later()
@@ -167,7 +171,7 @@ def test_replies_come_in_the_order_of_what_was_said(provider: Fake) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_many_slots_answer_one_conversation_in_its_order(run_tasks: Any) -> None:
+def test_replies_from_many_slots_keep_the_order_of_the_conversation(run_tasks: Any) -> None:
     lifecycle.submit_many(
         [
             prepare("conversation.message", {"conversation_id": "c", "message": f"Fact {n}"})
@@ -175,36 +179,39 @@ def test_many_slots_answer_one_conversation_in_its_order(run_tasks: Any) -> None
         ]
     )
     run_tasks(concurrency=4)
-    said = Message.objects.order_by("id").values_list("role", "task_id")
-    heard = [task for role, task in said if role == "user"]
-    assert [task for role, task in said if role == "assistant"] == heard
-    assert len(heard) == 8
+    rows = Message.objects.order_by("id").values_list("role", "task_id")
+    messages = [task_id for role, task_id in rows if role == "user"]
+    replies = [task_id for role, task_id in rows if role == "assistant"]
+    assert replies == messages
+    assert len(messages) == 8
 
 
 @pytest.mark.parametrize("fields", [{"status": "FAILED"}, {"created_at": dt.timedelta(hours=1)}])
-def test_what_will_not_be_answered_soon_holds_nobody_up(fields: dict[str, Any]) -> None:
-    given = {"status": "PROCESSING", **fields}
-    if "created_at" in given:
-        given["created_at"] = timezone.now() - given["created_at"]
-    earlier = make_task(**given, kind="conversation.message")
+def test_failed_and_old_messages_do_not_delay_the_next_reply(fields: dict[str, Any]) -> None:
+    fields = {"status": "PROCESSING", **fields}
+    if "created_at" in fields:
+        fields["created_at"] = timezone.now() - fields["created_at"]
+    earlier = make_task(**fields, kind="conversation.message")
     conversation = turns.find_or_start("c", context())
-    turns.hear(conversation, "First", context(id=earlier.pk))
+    turns.store_message(conversation, "First", context(id=earlier.pk))
     assert say("Second", "c")["ai_response"]
 
 
-def test_nobody_reaches_the_conversation_of_another(user: User, stranger: User) -> None:
-    mine = say("My secret is 42", owner=user)
-    own = Conversation.objects.get()
+def test_an_owner_cannot_read_or_continue_the_conversation_of_another(
+    user: User, stranger: User
+) -> None:
+    result = say("My secret is 42", owner=user)
+    conversation = Conversation.objects.get()
     with pytest.raises(FatalError, match="no such conversation"):
-        handle_continue({"conversation_id": str(own.pk)}, context(owner=stranger))
-    for name in ("conv_1", str(own.pk)):
+        handle_continue({"conversation_id": str(conversation.pk)}, context(owner=stranger))
+    for name in ("conv_1", str(conversation.pk)):
         say("What is the secret?", name, owner=stranger)
-    assert own.messages.count() == 2
-    assert mine["conversation_id"] == "conv_1"
+    assert conversation.messages.count() == 2
+    assert result["conversation_id"] == "conv_1"
     assert Conversation.objects.filter(owner=stranger).count() == 2
 
 
-def test_a_name_is_one_conversation_of_an_owner_and_platform(user: User) -> None:
+def test_a_name_is_unique_for_an_owner_and_a_platform(user: User) -> None:
     Conversation.objects.create(owner=user, external_id="a")
     Conversation.objects.create(owner=None, external_id="a")
     Conversation.objects.create(owner=user, external_id="a", platform=Platform.FACEBOOK)
@@ -215,52 +222,59 @@ def test_a_name_is_one_conversation_of_an_owner_and_platform(user: User) -> None
             Conversation.objects.create(owner=owner, external_id="a")
 
 
-def test_a_conversation_goes_on_with_a_message_or_without() -> None:
+def test_a_conversation_continues_with_or_without_a_message() -> None:
     say("Hello")
-    went_on = handle_continue({"conversation_id": "conv_1", "message": HELP}, context())
-    assert "that product" in went_on["ai_response"]
-    taken_up = handle_continue({"conversation_id": "conv_1"}, context())
-    assert taken_up["ai_response"] == "Are you still there? I am glad to go on whenever you are."
+    with_message = handle_continue({"conversation_id": "conv_1", "message": HELP}, context())
+    assert "that product" in with_message["ai_response"]
+    without_message = handle_continue({"conversation_id": "conv_1"}, context())
+    assert (
+        without_message["ai_response"]
+        == "Are you still there? I am glad to go on whenever you are."
+    )
     assert [role for role, _ in texts()] == ["user", "assistant", "user", "assistant", "assistant"]
 
 
-def test_the_model_is_told_when_nothing_was_answered(provider: Fake) -> None:
+def test_the_model_continues_a_conversation_without_a_new_message(provider: Fake) -> None:
     say("Hello")
     assert handle_continue({"conversation_id": "conv_1"}, context())["provider"] == "openrouter"
     assert len(provider.calls) == 2
 
 
-def test_a_conversation_that_is_not_there_cannot_go_on() -> None:
+def test_an_unknown_conversation_cannot_be_continued() -> None:
     with pytest.raises(FatalError):
         handle_continue({"conversation_id": "never"}, context())
 
 
-def test_an_interaction_belongs_to_its_platform_and_asks_for_delivery_only_if_wanted() -> None:
-    given = {"platform": "facebook", "sender": "7", "channel": "page", "message": "Hello"}
-    quiet, loud = context(), context()
-    handle_interaction(given, quiet)
-    result = handle_interaction({**given, "respond": True}, loud)
-    own = Conversation.objects.get()
-    assert (own.platform, own.channel, own.external_id) == ("facebook", "page", "7")
-    assert result["conversation_id"] == str(own.pk)
-    assert quiet.follow_ups == []
-    (follow_up,) = loud.follow_ups
+def test_an_interaction_submits_the_delivery_of_its_reply_only_with_respond() -> None:
+    input = {"platform": "facebook", "sender": "7", "channel": "page", "message": "Hello"}
+    without_respond, with_respond = context(), context()
+    handle_interaction(input, without_respond)
+    result = handle_interaction({**input, "respond": True}, with_respond)
+    conversation = Conversation.objects.get()
+    assert (conversation.platform, conversation.channel) == ("facebook", "page")
+    assert conversation.external_id == "7"
+    assert result["conversation_id"] == str(conversation.pk)
+    assert without_respond.follow_ups == []
+    (follow_up,) = with_respond.follow_ups
     assert (follow_up.kind, follow_up.queue) == ("webhook.respond", "webhooks")
     assert follow_up.input == {"message_id": result["message_id"]}
 
 
-def test_the_history_is_bounded_and_keeps_the_latest() -> None:
-    own = Conversation.objects.create(external_id="long")
+def test_the_history_is_limited_to_the_latest_messages() -> None:
+    conversation = Conversation.objects.create(external_id="long")
     for number in range(30):
         Message.objects.create(
-            conversation=own, role=Role.USER, text=f"{number} " + "x" * 1_000, task_id=uuid7()
+            conversation=conversation,
+            role=Role.USER,
+            text=f"{number} " + "x" * 1_000,
+            task_id=uuid7(),
         )
-    kept = turns.history(own, until=None)
-    assert [message.text.split()[0] for message in kept] == [str(n) for n in range(19, 30)]
+    history = turns.history(conversation, until=None)
+    assert [message.text.split()[0] for message in history] == [str(n) for n in range(19, 30)]
     huge = Message.objects.create(
-        conversation=own, role=Role.USER, text="x" * 20_000, task_id=uuid7()
+        conversation=conversation, role=Role.USER, text="x" * 20_000, task_id=uuid7()
     )
-    assert turns.history(own, until=None) == [huge]
+    assert turns.history(conversation, until=None) == [huge]
 
 
 def test_the_response_time_counts_from_the_submission() -> None:
@@ -269,38 +283,40 @@ def test_the_response_time_counts_from_the_submission() -> None:
     assert 5_000 <= result["response_ms"] < 60_000
 
 
-def test_many_conversations_are_analysed_in_figures(user: User, settings: Settings) -> None:
+def test_the_analysis_counts_messages_and_words_of_many_conversations(
+    user: User, settings: Settings
+) -> None:
     for number in range(3):
         say("The battery of my phone is empty, the battery!", f"c{number}", owner=user)
     say("Hello", "c0", owner=user)
     say("not mine", "other")
     unanswered = Conversation.objects.create(owner=user, platform="google", external_id="+1")
     Message.objects.create(
-        conversation=unanswered, role=Role.USER, text="Anybody there?", task_id=uuid7()
+        conversation=unanswered, role=Role.USER, text="Is anyone there?", task_id=uuid7()
     )
-    watched = context(owner=user)
-    result = batch.handle({}, watched)
+    running = context(owner=user)
+    result = batch.handle({}, running)
     assert result["conversations_analyzed"] == 4
     assert result["messages"] == {"total": 9, "user": 5, "assistant": 4}
     assert result["by_platform"] == {"api": 3, "google": 1}
     assert (result["top_words"][0], result["top_counts"][0]) == ("battery", 6)
     assert result["unanswered"] == 1
     assert result["response_ms"]["count"] == 4
-    assert {one["conversation_id"] for one in result["conversations"]} == {
+    assert {row["conversation_id"] for row in result["conversations"]} == {
         "c0", "c1", "c2", str(unanswered.pk),
     }  # fmt: skip
-    assert watched.take_report() is not None
+    assert running.take_report() is not None
 
 
-def test_the_conversations_to_analyse_can_be_chosen(user: User) -> None:
+def test_the_analysis_can_be_limited_by_name_time_and_number(user: User) -> None:
     for n in range(4):
         say("Hello", f"c{n}", owner=user)
     old = Conversation.objects.get(external_id="c0")
     Conversation.objects.filter(pk=old.pk).update(updated_at=timezone.now() - dt.timedelta(days=9))
     yesterday = (timezone.now() - dt.timedelta(days=1)).isoformat()
 
-    def number(**given: Any) -> int:
-        return int(batch.handle(given, context(owner=user))["conversations_analyzed"])
+    def number(**input: Any) -> int:
+        return int(batch.handle(input, context(owner=user))["conversations_analyzed"])
 
     assert number() == 4
     assert number(conversation_ids=["c1", str(old.pk), "unknown"]) == 2
@@ -309,5 +325,5 @@ def test_the_conversations_to_analyse_can_be_chosen(user: User) -> None:
     assert number(limit=2) == 2
     with pytest.raises(FatalError, match="updated_after"):
         number(updated_after="yesterday")
-    nothing = batch.handle({}, context())
-    assert (nothing["conversations_analyzed"], nothing["response_ms"]) == (0, None)
+    empty = batch.handle({}, context())
+    assert (empty["conversations_analyzed"], empty["response_ms"]) == (0, None)

@@ -1,4 +1,4 @@
-"""The client of the provider against a real server that fails in every way."""
+"""Calls to the language model, against a real server that fails in every way."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pytest_django import Settings
 from analysis.llm import errors
 from analysis.llm.answers import Answer
 from analysis.llm.errors import ModelRefused, ModelUnavailable, OutOfCredit
-from analysis.outgoing import retry_after
+from analysis.outgoing.retry_after import requested_delay
 from tasks.kinds import Cancel, FatalError, Retry, Snooze, SoftTimeLimitExceeded
 from tests.analysis.llm import ask
 from tests.factories import make_context
@@ -35,7 +35,7 @@ def test_the_model_answers(provider: Fake) -> None:
     assert call["model"] == "meta-llama/llama-3.2-90b-text-preview"
 
 
-def test_the_same_question_is_asked_once(provider: Fake, settings: Settings) -> None:
+def test_a_repeated_question_is_answered_from_the_cache(provider: Fake, settings: Settings) -> None:
     first, second = ask("once"), ask("once")
     assert (first.cached, second.cached) == (False, True)
     assert first.text == second.text
@@ -44,19 +44,19 @@ def test_the_same_question_is_asked_once(provider: Fake, settings: Settings) -> 
     assert not ask("once").cached
 
 
-def test_calls_share_their_connections(provider: Fake) -> None:
+def test_calls_share_a_connection(provider: Fake) -> None:
     for number in range(3):
         ask(f"question {number}")
     assert len({call["client"] for call in provider.calls}) == 1
 
 
 @pytest.mark.parametrize("do", ["429", "429 reset", "200 error 429"])
-def test_a_limit_of_rate_puts_the_task_off(provider: Fake, do: str) -> None:
+def test_a_rate_limit_snoozes_the_task(provider: Fake, do: str) -> None:
     provider.behaviour = do
-    with pytest.raises(Snooze) as put_off:
+    with pytest.raises(Snooze) as snoozed:
         ask("anything")
     shortest = {"429": 2, "429 reset": 28, "200 error 429": 10}[do]
-    assert shortest <= put_off.value.delay <= (shortest + 2) * 1.25
+    assert shortest <= snoozed.value.delay <= (shortest + 2) * 1.25
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_a_limit_of_rate_puts_the_task_off(provider: Fake, do: str) -> None:
         ("reset mid-body", errors.UNREACHABLE),
     ],
 )
-def test_what_may_pass_is_tried_again(provider: Fake, do: str, text: str) -> None:
+def test_failures_that_may_pass_are_retried(provider: Fake, do: str, text: str) -> None:
     provider.behaviour = do
     with pytest.raises(Retry, match=f"^{re.escape(text)}$") as failed:
         ask("anything")
@@ -102,7 +102,7 @@ def test_a_refusal_is_final_and_costs_one_call(provider: Fake, do: str) -> None:
     assert len(provider.calls) == 1
 
 
-def test_without_credit_nobody_calls_any_more(provider: Fake) -> None:
+def test_the_first_refusal_for_lack_of_credit_opens_the_circuit(provider: Fake) -> None:
     provider.behaviour = "200 error 402"
     with pytest.raises(OutOfCredit, match="credit"):
         ask("anything")
@@ -126,14 +126,14 @@ def test_an_outage_of_the_provider_opens_the_circuit_which_closes_after_it(
 
     assert [outcome() for _ in range(5)] == ["ModelUnavailable"] * 3 + ["Snooze"] * 2
     assert len(provider.calls) == 3
-    wait_until(lambda: outcome() == "ModelUnavailable", what="tried again")
+    wait_until(lambda: outcome() == "ModelUnavailable", what="retried")
     assert len(provider.calls) == 4
     provider.behaviour = "ok"
     wait_until(lambda: outcome().startswith("In short"), what="closed")
     assert len(provider.calls) == 5
 
 
-def test_a_limit_of_rate_does_not_open_the_circuit(provider: Fake) -> None:
+def test_a_rate_limit_does_not_open_the_circuit(provider: Fake) -> None:
     provider.behaviour = "429"
     for _ in range(5):
         with pytest.raises(Snooze):
@@ -141,14 +141,14 @@ def test_a_limit_of_rate_does_not_open_the_circuit(provider: Fake) -> None:
     assert len(provider.calls) == 5
 
 
-def test_a_provider_that_is_not_there_cannot_be_reached(settings: Settings) -> None:
+def test_a_refused_connection_is_reported_as_unreachable(settings: Settings) -> None:
     settings.OPENROUTER_BASE_URL, settings.OPENROUTER_API_KEY = "http://127.0.0.1:1", KEY
     with pytest.raises(ModelUnavailable, match=errors.UNREACHABLE):
         ask("anything")
 
 
 @pytest.mark.parametrize("do", ["hang", "drip", "drip headers"])
-def test_a_call_ends_in_time_whatever_trickles_in(provider: Fake, do: str) -> None:
+def test_a_call_ends_at_its_deadline_even_while_bytes_arrive(provider: Fake, do: str) -> None:
     provider.behaviour = do
     began = time.monotonic()
     with pytest.raises(ModelUnavailable, match=errors.TIMED_OUT):
@@ -157,7 +157,7 @@ def test_a_call_ends_in_time_whatever_trickles_in(provider: Fake, do: str) -> No
 
 
 @pytest.mark.parametrize("do", ["hang", "drip"])
-def test_a_cancelled_task_leaves_its_call(provider: Fake, settings: Settings, do: str) -> None:
+def test_a_cancelled_task_ends_its_call(provider: Fake, settings: Settings, do: str) -> None:
     settings.OPENROUTER_TIMEOUT = 60
     provider.behaviour = do
     running = make_context()
@@ -175,7 +175,7 @@ def test_a_call_does_not_outlast_the_soft_limit(provider: Fake, settings: Settin
         ask("anything", context=make_context(soft_time_limit=0.5))
 
 
-def test_what_cannot_be_stored_is_cleaned(provider: Fake) -> None:
+def test_characters_that_cannot_be_stored_are_removed_from_answers(provider: Fake) -> None:
     provider.script.extend(["nul", "parts", "length"])
     assert ask("one").text == "Nothing and half? a pair."
     assert ask("two").text == "In parts."
@@ -183,20 +183,20 @@ def test_what_cannot_be_stored_is_cleaned(provider: Fake) -> None:
 
 
 @pytest.mark.parametrize("do", ["ok", "400", "403", "401", "200 error", "reset", "drip", "429"])
-def test_neither_key_nor_prompt_is_told_to_anybody(
+def test_errors_and_logs_contain_neither_key_nor_prompt(
     provider: Fake, caplog: pytest.LogCaptureFixture, do: str
 ) -> None:
     caplog.set_level(logging.DEBUG)
     caplog.clear()
     provider.behaviour = do
-    told = ""
+    error_text = ""
     try:
         ask(SECRET)
     except Exception as error:
-        told = "".join(traceback.format_exception(error))
+        error_text = "".join(traceback.format_exception(error))
     logged = "".join(r.getMessage() for r in caplog.records if not r.name.startswith("django.db"))
     for secret in (SECRET, KEY, "secret prompt"):
-        assert secret not in told
+        assert secret not in error_text
         assert secret not in logged
 
 
@@ -217,8 +217,8 @@ def test_neither_key_nor_prompt_is_told_to_anybody(
         ({}, None),
     ],
 )
-def test_the_pause_is_what_the_provider_asks_for(
+def test_the_requested_delay_is_read_from_the_headers_within_bounds(
     headers: dict[str, str], seconds: float | None
 ) -> None:
     now = 1_000_000_030 if headers.get("X-RateLimit-Reset", "").startswith("1000000") else 1000
-    assert retry_after.asked_for(headers, now=now) == seconds
+    assert requested_delay(headers, now=now) == seconds

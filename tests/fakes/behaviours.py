@@ -1,4 +1,4 @@
-"""What the stand-in for OpenRouter can do with a call."""
+"""Behaviours of the stand-in for OpenRouter."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LARGE = 50 * 1024 * 1024
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer; `length` is what it says of its own length, None for nothing."""
+    """An answer; `length` is its Content-Length, None for no such header, -1 for the true one."""
 
     status: int
     body: bytes
@@ -43,18 +43,18 @@ def refusal(status: int, message: str, **headers: str) -> Reply:
     return Reply(status, json.dumps(body).encode(), headers)
 
 
-def _ok(asked: dict[str, Any]) -> Reply:
-    words = str(asked["messages"][-1]["content"]).split()
+def _ok(call: dict[str, Any]) -> Reply:
+    words = str(call["messages"][-1]["content"]).split()
     text = f"In short, {len(words)} words: {' '.join(words[:12])}."
-    return _said(completion(text))
+    return _json(completion(text))
 
 
-def _said(document: Any, status: int = 200) -> Reply:
+def _json(document: Any, status: int = 200) -> Reply:
     return Reply(status, json.dumps(document).encode())
 
 
 _FIXED: dict[str, Callable[[], Reply]] = {
-    # The message repeats what must not be told on.
+    # The messages repeat the prompt and the key, which must not be shown or logged.
     "400": lambda: refusal(400, "Bad request: secret prompt"),
     "401": lambda: refusal(401, "No cookie auth credentials found: sk-or-fake"),
     "402": lambda: refusal(402, "Insufficient credits"),
@@ -62,7 +62,7 @@ _FIXED: dict[str, Callable[[], Reply]] = {
     "404": lambda: refusal(404, "No endpoints found for this model"),
     "408": lambda: refusal(408, "Timed out"),
     "429": lambda: refusal(429, "Rate limit exceeded", **{"Retry-After": "2"}),
-    "429 reset": lambda: _said(
+    "429 reset": lambda: _json(
         {
             "error": {
                 "code": 429,
@@ -75,23 +75,23 @@ _FIXED: dict[str, Callable[[], Reply]] = {
     "500": lambda: refusal(500, "Internal Server Error"),
     "502": lambda: Reply(502, b"<html>Bad Gateway</html>"),
     "503": lambda: refusal(503, "No provider", **{"Retry-After": "3"}),
-    "200 error": lambda: _said({"error": {"code": 502, "message": "Upstream: secret prompt"}}),
-    "200 error 429": lambda: _said({"error": {"code": 429, "message": "Upstream is busy"}}),
-    "200 error 402": lambda: _said({"error": {"code": 402, "message": "Insufficient credits"}}),
-    "200 error word": lambda: _said({"error": {"code": "server_error"}}),
-    "choice error": lambda: _said(completion("", finish_reason="error", error={"code": 502})),
+    "200 error": lambda: _json({"error": {"code": 502, "message": "Upstream: secret prompt"}}),
+    "200 error 429": lambda: _json({"error": {"code": 429, "message": "Upstream is busy"}}),
+    "200 error 402": lambda: _json({"error": {"code": 402, "message": "Insufficient credits"}}),
+    "200 error word": lambda: _json({"error": {"code": "server_error"}}),
+    "choice error": lambda: _json(completion("", finish_reason="error", error={"code": 502})),
     "invalid json": lambda: Reply(200, b'{"choices": [{'),
     "no object": lambda: Reply(200, b"[]"),
     "deep": lambda: Reply(200, b"[" * 100_000),
     "not utf-8": lambda: Reply(200, b'{"choices": "\xff\xfe"}'),
-    "no choices": lambda: _said({"choices": []}),
-    "strange choices": lambda: _said({"choices": {"0": "text"}}),
-    "empty": lambda: _said(completion(" \n")),
-    "null": lambda: _said(completion(None)),
-    "parts": lambda: _said(completion([{"type": "text", "text": "In "}, {"text": "parts."}])),
-    "length": lambda: _said(completion("It goes on and", finish_reason="length")),
+    "no choices": lambda: _json({"choices": []}),
+    "strange choices": lambda: _json({"choices": {"0": "text"}}),
+    "empty": lambda: _json(completion(" \n")),
+    "null": lambda: _json(completion(None)),
+    "parts": lambda: _json(completion([{"type": "text", "text": "In "}, {"text": "parts."}])),
+    "length": lambda: _json(completion("It goes on and", finish_reason="length")),
     # json.dumps escapes both, so they arrive as \u0000 and \ud800.
-    "nul": lambda: _said(completion("Nothing\0 and half\ud800 a pair.")),
+    "nul": lambda: _json(completion("Nothing\0 and half\ud800 a pair.")),
     "redirect": lambda: Reply(302, b"", {"Location": "http://127.0.0.1:1/"}),
     "large": lambda: Reply(200, b"x" * LARGE),
     "large endless": lambda: Reply(200, b"x" * LARGE, {"Connection": "close"}, None),
@@ -100,12 +100,12 @@ _FIXED: dict[str, Callable[[], Reply]] = {
 
 
 def perform(
-    handler: BaseHTTPRequestHandler, do: str, asked: dict[str, Any], closing: threading.Event
+    handler: BaseHTTPRequestHandler, do: str, call: dict[str, Any], closing: threading.Event
 ) -> None:
-    """Do with a call what the name says."""
+    """Answer a call with the behaviour of this name."""
     match do:
         case "ok":
-            send(handler, _ok(asked))
+            send(handler, _ok(call))
         case "hang":
             closing.wait()
         case "reset":
@@ -122,7 +122,7 @@ def perform(
 
 
 def send(handler: BaseHTTPRequestHandler, reply: Reply) -> None:
-    """Write a reply; one that is not as long as it says ends the connection."""
+    """Write a reply; close the connection if its Content-Length is wrong."""
     handler.send_response(reply.status)
     for name, value in reply.headers.items():
         handler.send_header(name, value)
@@ -144,7 +144,7 @@ def _drip(
 
 
 def _reset(connection: socket.socket) -> None:
-    """Hang up with a RST, as a process that dies does."""
+    """Close a connection with a RST, as a process that is killed does."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    # The handler's files would keep the socket itself open.
+    # Closing the socket object would leave the socket open: the handler's files use it.
     socket.close(connection.detach())

@@ -1,7 +1,7 @@
-"""A stand-in for OpenRouter on loopback: a real HTTP server that answers, and fails, as told.
+"""Stand-in for OpenRouter: a real HTTP server on loopback that answers and fails on request.
 
-What it does with a call is told, first found first, by the query `?do=`, the header `X-Fake`, a
-model named `fake/<behaviour>`, the next behaviour of `Fake.script`, or `Fake.behaviour`. By hand:
+The behaviour for a call is the first of: the query `?do=`, the header `X-Fake`, a model named
+`fake/<behaviour>`, the next behaviour of `Fake.script`, `Fake.behaviour`. By hand:
 
     python -m tests.fakes.openrouter --port 8099 --latency 1 --do ok
     python -m tests.fakes.openrouter --run manage.py up
@@ -36,11 +36,11 @@ class Fake(FakeService):
 
     @property
     def url(self) -> str:
-        """Return what OPENROUTER_BASE_URL has to be."""
+        """Return the value for OPENROUTER_BASE_URL."""
         return f"http://127.0.0.1:{self.port}/api/v1"
 
     def environment(self) -> dict[str, str]:
-        """Return the settings that make this the provider."""
+        """Return the settings with which the project calls this provider."""
         return {"OPENROUTER_BASE_URL": self.url, "OPENROUTER_API_KEY": KEY}
 
 
@@ -48,7 +48,7 @@ class _Handler(FakeHandler):
     server: Fake
 
     def do_POST(self) -> None:
-        """Answer a chat completion, or take orders."""
+        """Answer a chat completion, or change the behaviour."""
         path = urlsplit(self.path)
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         if path.path == "/fake":
@@ -79,16 +79,16 @@ class _Handler(FakeHandler):
 
 
 def main() -> int:
-    """Serve until stopped, or as long as a command that is given this as its provider."""
+    """Serve until a signal, or while a command runs with this as its provider."""
     parser = argparse.ArgumentParser(prog="python -m tests.fakes.openrouter")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--do", default="ok", help="what to do with calls, see behaviours.py")
     parser.add_argument("--latency", type=float, default=0.0, help="seconds before each answer")
-    parser.add_argument("--file", type=Path, help="where every call is appended")
-    parser.add_argument("--run", nargs=argparse.REMAINDER, help="a command of Python's")
-    given = parser.parse_args()
-    fake = Fake(given.port, do=given.do, latency=given.latency, file=given.file)
-    return serve(fake, given.run)
+    parser.add_argument("--file", type=Path, help="a file to which every call is appended")
+    parser.add_argument("--run", nargs=argparse.REMAINDER, help="arguments of a Python command")
+    options = parser.parse_args()
+    fake = Fake(options.port, do=options.do, latency=options.latency, file=options.file)
+    return serve(fake, options.run)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Events as the platforms send them, signed as they sign them."""
+"""Signed events, as the platforms send them."""
 
 from __future__ import annotations
 
@@ -22,31 +22,31 @@ PAGE, AGENT = "1029384756", "fake_agent"
 
 
 @dataclass(frozen=True)
-class Delivery:
-    """One request of a platform's: the bytes, and the headers that vouch for them."""
+class SignedEvent:
+    """One request of a platform: the bytes of its body, and the headers with the signature."""
 
     platform: str
     body: bytes
     headers: dict[str, str]
 
 
-def delivery(platform: str, payload: Any, *, id: str = "") -> Delivery:
+def signed(platform: str, payload: Any, *, id: str = "") -> SignedEvent:
     """Sign a payload as its platform does."""
     body = json.dumps(payload).encode()
     sign = {"facebook": _facebook, "google": _google, "generic": _generic}[platform]
     headers = {"Content-Type": "application/json", **sign(body, payload, id or new_id())}
-    return Delivery(platform, body, headers)
+    return SignedEvent(platform, body, headers)
 
 
-def message(platform: str, text: str, *, sender: str, id: str = "") -> Delivery:
-    """Return the event of somebody saying something."""
+def message(platform: str, text: str, *, sender: str, id: str = "") -> SignedEvent:
+    """Return the event of a user's message."""
     id = id or new_id()
     make = {"facebook": facebook, "google": google, "generic": generic}[platform]
-    return delivery(platform, make(text, sender=sender, id=id), id=id)
+    return signed(platform, make(text, sender=sender, id=id), id=id)
 
 
 def new_id() -> str:
-    """Return an id that no event has had."""
+    """Return an unused id of an event."""
     return f"m_{uuid.uuid4().hex}"
 
 
@@ -74,13 +74,13 @@ def google_message(text: str, *, sender: str, id: str) -> dict[str, Any]:
 
 
 def google(text: str, *, sender: str, id: str) -> dict[str, Any]:
-    """Return the body of RCS for Business' event: the message, encoded in an envelope."""
+    """Return the body of an event of RCS for Business: the message, encoded in an envelope."""
     return enveloped(google_message(text, sender=sender, id=id))
 
 
-def enveloped(told: dict[str, Any]) -> dict[str, Any]:
-    """Put something told by Google into its envelope."""
-    data = base64.b64encode(json.dumps(told).encode()).decode()
+def enveloped(message: dict[str, Any]) -> dict[str, Any]:
+    """Return Google's envelope of a message."""
+    data = base64.b64encode(json.dumps(message).encode()).decode()
     return {
         "message": {"data": data, "messageId": "1", "attributes": {"message_type": "TEXT"}},
         "subscription": "projects/fake/subscriptions/rbm",
@@ -88,7 +88,7 @@ def enveloped(told: dict[str, Any]) -> dict[str, Any]:
 
 
 def generic(text: str, *, sender: str, id: str) -> dict[str, Any]:
-    """Return the body of the generic platform's event."""
+    """Return the body of an event of the generic platform."""
     return {"id": id, "conversation_id": sender, "message": text}
 
 

@@ -1,4 +1,4 @@
-"""Server of the stand-ins: on loopback, in threads, for the length of a `with` block."""
+"""Servers for stand-ins: on loopback, in threads, as long as a `with` block."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from typing import Any, Self
 
 
 class LoopbackServer(ThreadingTCPServer):
-    """A server that ends with its `with` block; `closing` is set before, to end slow answers."""
+    """A server that ends with its `with` block; `closing` is set first, to end slow answers."""
 
     daemon_threads = True
     allow_reuse_address = True
-    # 500 clients may come at once.
+    # 500 clients may connect at once.
     request_queue_size = 1024
 
     def __init__(self, handler: type[BaseRequestHandler], port: int = 0) -> None:
@@ -31,7 +31,7 @@ class LoopbackServer(ThreadingTCPServer):
 
     @property
     def port(self) -> int:
-        """The port that it listens to."""
+        """The port that it listens on."""
         return int(self.server_address[1])
 
     def __enter__(self) -> Self:
@@ -53,9 +53,9 @@ class LoopbackServer(ThreadingTCPServer):
 
 
 class FakeService(LoopbackServer):
-    """A service that behaves as `script` says, call by call, and then as `behaviour` says.
+    """A service with a behaviour for each call: the next one of `script`, or else `behaviour`.
 
-    `calls` holds what came and went, also appended to `file`, one JSON object a line.
+    `calls` holds the calls; they are also appended to `file`, one JSON object per line.
     """
 
     def __init__(
@@ -78,12 +78,12 @@ class FakeService(LoopbackServer):
         raise NotImplementedError
 
     def next_behaviour(self) -> str:
-        """Return what to do with a call."""
+        """Return the behaviour for a call."""
         with self._lock:
             return self.script.popleft() if self.script else self.behaviour
 
     def note(self, **call: Any) -> None:
-        """Remember a call."""
+        """Record a call."""
         with self._lock:
             self.calls.append({"at": time.time(), **call})
             if self._file:
@@ -103,10 +103,10 @@ class FakeHandler(BaseHTTPRequestHandler):
 
 
 def serve(service: FakeService, command: list[str] | None) -> int:
-    """Serve until a signal comes, or while a command of Python's runs with the service's settings.
+    """Serve until a signal, or while a Python command runs with the service's settings.
 
-    Returns the command's exit code. A terminal's Ctrl-C reaches the command by itself; SIGTERM is
-    passed on to it.
+    Returns the command's exit code. Ctrl-C in a terminal reaches the command directly; SIGTERM is
+    forwarded to it.
     """
     with service:
         print(*(f"{name}={value}" for name, value in service.environment().items()), sep="\n")

@@ -1,8 +1,8 @@
-"""Facebook, Google and a generic platform on loopback: they send events and receive the replies.
+"""Stand-ins for Facebook, Google and a generic platform: they send events and receive replies.
 
-What is answered to a reply is told by the next behaviour of `Fake.script`, or `Fake.behaviour`:
-"ok", a status such as "503" or "429", "passing" (Facebook's 400 that may pass), "hang up" (the
-reply is taken, the answer lost). By hand:
+The next behaviour of `Fake.script`, or else `Fake.behaviour`, decides the answer to a reply: "ok",
+a status such as "503" or "429", "passing" (Facebook's 400 that may pass), "hang up" (the reply is
+received, but its answer is lost). By hand:
 
     python -m tests.fakes.webhook_platform --port 8098 --target http://127.0.0.1:8000
     python -m tests.fakes.webhook_platform --run manage.py up
@@ -26,7 +26,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from tests.fakes import platform_events as events
-from tests.fakes.platform_events import Delivery
+from tests.fakes.platform_events import SignedEvent
 from tests.fakes.server import FakeHandler, FakeService, serve
 
 PAGE_ACCESS_TOKEN = "fake-page-token"
@@ -44,16 +44,16 @@ class Fake(FakeService):
 
     @property
     def url(self) -> str:
-        """Return where it is."""
+        """Return the base URL."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
     def replies(self) -> list[dict[str, Any]]:
-        """Return the replies that came to people."""
+        """Return the replies that were accepted."""
         return [call for call in self.calls if call["what"] == "reply" and call["status"] == 200]
 
     def environment(self) -> dict[str, str]:
-        """Return the settings that make these the platforms."""
+        """Return the settings with which the project calls these platforms."""
         return {
             "FACEBOOK_APP_SECRET": events.FACEBOOK_APP_SECRET,
             "FACEBOOK_VERIFY_TOKEN": VERIFY_TOKEN,
@@ -67,26 +67,26 @@ class Fake(FakeService):
         }
 
     def say(self, platform: str, text: str, *, sender: str = "7", id: str = "") -> tuple[int, Any]:
-        """Have somebody say something on a platform; return what the target answers."""
+        """Send a user's message to the target; return its answer."""
         return self.send(events.message(platform, text, sender=sender, id=id))
 
-    def send(self, delivery: Delivery) -> tuple[int, Any]:
-        """Send an event to the target."""
+    def send(self, event: SignedEvent) -> tuple[int, Any]:
+        """Send an event to the target; return its answer."""
         request = urllib.request.Request(
-            f"{self.target}/conversations/webhooks/{delivery.platform}",
-            data=delivery.body,
-            headers=delivery.headers,
+            f"{self.target}/conversations/webhooks/{event.platform}",
+            data=event.body,
+            headers=event.headers,
         )
         try:
             with urllib.request.urlopen(request, timeout=30) as response:
                 status, body = response.status, response.read()
         except urllib.error.HTTPError as error:
             status, body = error.code, error.read()
-        self.note(what="event", platform=delivery.platform, status=status)
+        self.note(what="event", platform=event.platform, status=status)
         return status, json.loads(body)
 
     def _service_account(self) -> Path:
-        """Return a file with the key of a service account whose tokens are had here."""
+        """Return a file with a service account; its tokens are issued by this server."""
         from cryptography.hazmat.primitives import serialization
         from cryptography.hazmat.primitives.asymmetric import rsa
 
@@ -119,11 +119,11 @@ class _Handler(FakeHandler):
     server: Fake
 
     def do_GET(self) -> None:
-        """Show what came."""
+        """Return the accepted replies."""
         self._answer(200, {"replies": self.server.replies})
 
     def do_POST(self) -> None:
-        """Take a reply, hand out a token, or take orders."""
+        """Receive a reply, issue a token, or change the behaviour."""
         path = urlsplit(self.path)
         raw = self.rfile.read(int(self.headers["Content-Length"]))
         match path.path.strip("/").split("/"):
@@ -147,10 +147,10 @@ class _Handler(FakeHandler):
 
     def _facebook(self, body: dict[str, Any], query: dict[str, list[str]]) -> None:
         allowed = query.get("access_token") == [PAGE_ACCESS_TOKEN]
-        self._take("facebook", body["recipient"]["id"], body["message"]["text"], allowed=allowed)
+        self._receive("facebook", body["recipient"]["id"], body["message"]["text"], allowed=allowed)
 
     def _google(self, body: dict[str, Any], phone: str, query: dict[str, list[str]]) -> None:
-        self._take(
+        self._receive(
             "google",
             phone,
             body["contentMessage"]["text"],
@@ -167,9 +167,9 @@ class _Handler(FakeHandler):
             allowed = False
         data = json.loads(raw)["data"]
         id = str(self.headers["webhook-id"])
-        self._take("generic", data["conversation_id"], data["message"], allowed=allowed, id=id)
+        self._receive("generic", data["conversation_id"], data["message"], allowed=allowed, id=id)
 
-    def _take(self, platform: str, to: str, text: str, *, allowed: bool, **more: str) -> None:
+    def _receive(self, platform: str, to: str, text: str, *, allowed: bool, **more: str) -> None:
         do = self.server.next_behaviour() if allowed else "401"
         status = {"ok": 200, "hang up": 200, "passing": 400}.get(do) or int(do)
         self.server.note(
@@ -191,14 +191,14 @@ class _Handler(FakeHandler):
 
 
 def main() -> int:
-    """Serve until stopped, or as long as a command that is given these as its platforms."""
+    """Serve until a signal, or while a command runs with these as its platforms."""
     parser = argparse.ArgumentParser(prog="python -m tests.fakes.webhook_platform")
     parser.add_argument("--port", type=int, default=0)
-    parser.add_argument("--target", default="http://127.0.0.1:8000", help="where events are sent")
-    parser.add_argument("--file", type=Path, help="where every call is appended")
-    parser.add_argument("--run", nargs=argparse.REMAINDER, help="a command of Python's")
-    given = parser.parse_args()
-    return serve(Fake(given.port, target=given.target, file=given.file), given.run)
+    parser.add_argument("--target", default="http://127.0.0.1:8000", help="base URL for events")
+    parser.add_argument("--file", type=Path, help="a file to which every call is appended")
+    parser.add_argument("--run", nargs=argparse.REMAINDER, help="arguments of a Python command")
+    options = parser.parse_args()
+    return serve(Fake(options.port, target=options.target, file=options.file), options.run)
 
 
 if __name__ == "__main__":
