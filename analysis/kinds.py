@@ -80,7 +80,7 @@ for _platform in PLATFORMS.values():
     kind(
         _platform.kind,
         input=receive.input_of(_platform),
-        description=f"Receive an event of {_platform.name.label} and submit a reply to each message.",
+        description=f"Receive an event of {_platform.name.label} and answer each message.",
         queue="webhooks",
         priority=5,
         # An event is stored as received if and only if the task that answers it is submitted.

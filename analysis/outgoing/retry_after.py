@@ -1,4 +1,4 @@
-"""Retry-After: how long a service asks not to be called."""
+"""Retry-After: the delay that a service requests before the next call."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MOST_SECONDS = 1e11
 def requested_delay(*sources: Mapping[str, Any], now: float | None = None) -> float | None:
     """Return the seconds of Retry-After (RFC 9110) or X-RateLimit-Reset, within bounds.
 
-    The first source that has either of them counts; None when no source has one.
+    The first source with either of them counts; None without any.
     """
     now = time.time() if now is None else now
     for source in sources:

@@ -32,7 +32,7 @@ class Unanswered(Exception):
 
 
 class DeliveryStatus(enum.Enum):
-    """What the platform's answer says about a delivery."""
+    """The meaning of the platform's answer to a delivery."""
 
     DELIVERED = "delivered"
     # The same request may succeed later.
@@ -60,7 +60,7 @@ class Delivery:
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """The platform's answer; `retry_after` is in seconds, None when it asks for no delay."""
+    """The platform's answer; `retry_after` is in seconds, None without a requested delay."""
 
     status: int
     document: dict[str, Any]

@@ -1,4 +1,4 @@
-"""Event: a message that somebody sent on a platform, in one shape for all platforms."""
+"""Event: a user's message on a platform, in one shape for all platforms."""
 
 from __future__ import annotations
 
