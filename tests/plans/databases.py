@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -20,7 +21,6 @@ from psycopg import sql
 
 from taskproject import cluster
 from tasks import lifecycle
-from tasks.lifecycle import prepare
 from tasks.models import Batch, Status, Task
 from tasks.worker.session import connection_parameters
 from tests.plans import rows
@@ -111,8 +111,7 @@ def seeded() -> Iterator[Databases]:
             Statistics.IDLE: _statistics_of(finished),
         }
         with _connected_to(finished):
-            new = [prepare("test.script", {}) for _ in range(SUBMITTED)]
-            lifecycle.submit_many(new, owner=None)
+            lifecycle.submit_many([lifecycle.prepare("test.script") for _ in range(SUBMITTED)])
         yield Databases(waiting=waiting, finished=finished, statistics=statistics)
 
 
@@ -124,11 +123,18 @@ def _fill(name: str) -> None:
             for username, is_operator in (("many", False), ("few", False), ("operator", True))
         )
         ended, waiting = (Batch.objects.create(owner=many, total=rows.BATCH).pk for _ in range(2))
-    owners = rows.Owners(many=many.pk, few=few.pk)
+    seed = rows.Seed(
+        many=many.pk,
+        few=few.pk,
+        ended_batch=ended,
+        waiting_batch=waiting,
+        now=int(time.time() * 1_000),
+    )
     # Side by side, where there are two cores.
     with _open(name) as tasks, _open(name) as jobs, ThreadPoolExecutor() as pool:
-        writing = pool.submit(rows.write_jobs, jobs, owners)
-        rows.write_tasks(tasks, owners, ended=ended, waiting=waiting)
+        rows.make_unlogged(tasks)
+        writing = pool.submit(rows.write_jobs, jobs, seed)
+        rows.write_tasks(tasks, seed)
         writing.result()
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import psycopg
@@ -89,31 +88,37 @@ WHERE indrelid = %s::regclass AND NOT indisprimary
 
 
 @dataclass(frozen=True)
-class Owners:
-    """The ids of who owns half of all tasks, and who a hundredth; the time is in milliseconds."""
+class Seed:
+    """What the rows have in common: two owners, two batches, and the time in milliseconds."""
 
     many: int
     few: int
-    now: int = field(default_factory=lambda: int(time.time() * 1_000))
+    ended_batch: uuid.UUID
+    waiting_batch: uuid.UUID
+    now: int
 
     def params(self, **others: Any) -> dict[str, Any]:
         """Return the parameters of the statements."""
         return {**asdict(self), "count": MILLION, **others}
 
 
-def write_tasks(
-    connection: psycopg.Connection[Any], owners: Owners, *, ended: uuid.UUID, waiting: uuid.UUID
-) -> None:
+def make_unlogged(connection: psycopg.Connection[Any]) -> None:
+    """Keep what is written out of the write-ahead log, which saves 2 GB and a tenth of the time."""
+    for table in ("tasks_attempt", *TABLES):
+        _on(connection, "ALTER TABLE {} SET UNLOGGED", table)
+
+
+def write_tasks(connection: psycopg.Connection[Any], seed: Seed) -> None:
     """Write a million tasks that ended and a million that wait; the first of each are a batch."""
     with _filling(connection, "tasks_task"):
-        connection.execute(_ENDED, owners.params(batch=ended))
-        connection.execute(_WAITING, owners.params(batch=waiting))
+        connection.execute(_ENDED, seed.params(batch=seed.ended_batch))
+        connection.execute(_WAITING, seed.params(batch=seed.waiting_batch))
 
 
-def write_jobs(connection: psycopg.Connection[Any], owners: Owners) -> None:
+def write_jobs(connection: psycopg.Connection[Any], seed: Seed) -> None:
     """Write the jobs of the million that wait."""
     with _filling(connection, "procrastinate_jobs"):
-        connection.execute(_JOBS, owners.params())
+        connection.execute(_JOBS, seed.params())
         connection.execute("SELECT setval('procrastinate_jobs_id_seq', %s)", [MILLION])
 
 

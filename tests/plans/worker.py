@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
 from django.db import connection
@@ -29,8 +30,7 @@ def claim(*, limit: int) -> list[Claim]:
     """Claim tasks."""
     with connection.cursor() as cursor:
         cursor.execute(sql.CLAIM, claim_params(limit=limit))
-        columns = [column.name for column in cursor.description]
-        names = ["claim_number" if name == "lease" else name for name in columns]
+        names = [field.name for field in fields(Claim)]
         return [Claim(**dict(zip(names, row, strict=True))) for row in cursor.fetchall()]
 
 
