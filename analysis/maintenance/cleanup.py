@@ -7,11 +7,10 @@ from importlib import import_module
 from typing import Any
 
 from django.conf import settings
-from django.db.models.functions import Now
 
 from analysis.input_schema import input_schema
 from analysis.models import WebhookEvent
-from tasks import lifecycle, stats
+from tasks import lifecycle, sql, stats
 from tasks.kinds import Context
 
 # Google sends an event again for up to seven days, Facebook for less than two.
@@ -49,10 +48,11 @@ def _tasks(context: Context) -> int:
 
 def _webhook_events(context: Context) -> int:
     deleted = 0
+    # Fixed at the start: events that reach their age meanwhile are left for the next run.
+    old = WebhookEvent.objects.filter(received_at__lt=sql.database_now() - EVENTS_KEPT).order_by()
     while True:
         context.progress(85, f"{deleted:,} webhook events")
         context.check()
-        old = WebhookEvent.objects.filter(received_at__lt=Now() - EVENTS_KEPT).order_by()
         batch, _ = WebhookEvent.objects.filter(
             pk__in=list(old.values_list("pk", flat=True)[:CHUNK])
         ).delete()

@@ -1,7 +1,8 @@
 """Lifecycle verbs, in the order of a task's life. Nothing else writes a status.
 
 Each runs one statement of `tasks/sql/`, where the header names the transition and its guard, and
-emits one event for each task that moved. Each joins the caller's transaction.
+joins the caller's transaction. Each emits one event for every task that changes its status; pruning
+and resetting, which only delete, emit none.
 """
 
 from __future__ import annotations
