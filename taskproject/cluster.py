@@ -73,7 +73,7 @@ def server_user(cluster: Path) -> User | None:
         entry = pwd.getpwnam(UNPRIVILEGED)
     except KeyError:
         raise EmbeddedError(
-            f"PostgreSQL does not run as root and there is no user {UNPRIVILEGED} to run it: "
+            f"PostgreSQL refuses to run as root, and there is no user {UNPRIVILEGED} to run it: "
             "start as another user, or set DATABASE_URL."
         ) from None
     return User(entry.pw_uid, entry.pw_gid)
@@ -96,7 +96,7 @@ def grant_access(root: Path, user: User | None) -> None:
     ):
         if not _may_enter(path, user):
             raise EmbeddedError(
-                f"PostgreSQL does not run as root, and user {_name(user)} cannot enter {path}: "
+                f"PostgreSQL refuses to run as root, and user {_name(user)} cannot enter {path}: "
                 f"{remedy}, such as one below /srv, or start as another user, or set DATABASE_URL."
             )
 
@@ -158,7 +158,9 @@ def _run(program: str, *arguments: str, user: User | None, cwd: Path, stdin: str
         output = str(error.stderr).strip().splitlines() or ["no error message"]
         raise EmbeddedError(f"PostgreSQL cannot be set up: {program}: {output[-1]}") from error
     except subprocess.TimeoutExpired:
-        raise EmbeddedError(f"PostgreSQL cannot be set up: {program} does not end.") from None
+        raise EmbeddedError(
+            f"PostgreSQL cannot be set up: {program} did not finish in time."
+        ) from None
 
 
 def _may_enter(path: Path, user: User) -> bool:

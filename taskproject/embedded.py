@@ -238,7 +238,8 @@ class EmbeddedPostgres:
         while self._postmaster() == pid:
             if time.monotonic() > deadline:
                 raise EmbeddedError(
-                    f"The PostgreSQL of an earlier run (process {pid}) does not end."
+                    f"The PostgreSQL of an earlier run (process {pid}) did not stop in time: "
+                    "stop it yourself."
                 )
             time.sleep(POLL)
 

@@ -79,7 +79,7 @@ def api_key(env: environ.Env, name: str) -> str:
     """Read the key of a service, empty for none; an invalid one is not repeated in the sentence."""
     key = str(env.str(name, default="")).strip()
     if not re.fullmatch(r"[!-~]*", key):
-        raise ImproperlyConfigured(f"{name} has characters that a key cannot have.")
+        raise ImproperlyConfigured(f"{name} contains characters that a key cannot contain.")
     return key
 
 
@@ -92,7 +92,8 @@ def webhook_secret(env: environ.Env, name: str) -> str:
         key = b""
     if secret and len(key) < _SHORTEST_SECRET:
         raise ImproperlyConfigured(
-            f"{name} is not a secret: whsec_ and at least {_SHORTEST_SECRET} bytes in base64."
+            f"{name} is not a valid secret: it must be whsec_ and at least "
+            f"{_SHORTEST_SECRET} bytes in base64."
         )
     return secret
 

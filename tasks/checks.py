@@ -39,7 +39,8 @@ def procrastinate_triggers(databases: Any = None, **kwargs: Any) -> list[CheckMe
         return []
     return [
         Warning(
-            f"procrastinate's triggers {', '.join(triggers)} fire for each of our jobs.",
+            f"procrastinate's triggers {', '.join(triggers)} fire for every job of a task and slow"
+            " the queue down.",
             hint="An upgrade of procrastinate has created them again. Narrow them down as"
             " tasks/migrations/0010_job_triggers.py does.",
             id="tasks.W001",

@@ -49,7 +49,7 @@ class ProcessView(APIView):
         request={"application/json": {**_FRAME.schema, "properties": {"data": _DATA}}},
         examples=[
             OpenApiExample(
-                "The reference load",
+                "The default operation",
                 value={"data": {"input": 42, "operation": "compute"}},
                 request_only=True,
             )
@@ -62,7 +62,7 @@ class ProcessView(APIView):
         },
     )
     def post(self, request: Request) -> Response:
-        """Queue a computation: the reference computation unless the body names an operation."""
+        """Queue a computation: `compute` unless the body names another operation."""
         data = _FRAME.check(request.data).get("data") or {}
         task = submit_input(request, KIND, data, at="data")
         document = {

@@ -27,10 +27,10 @@ class ComputationSerializer(serializers.Serializer[Any]):
     task_id = serializers.UUIDField()
     status = serializers.ChoiceField(
         ["pending", "completed", "failed"],
-        help_text="Pending while it waits or runs; failed also after a cancellation.",
+        help_text="`pending` while the task waits or runs; `failed` if it failed or was cancelled.",
     )
     result = NumberField(
-        help_text="Null until it is completed; a text if it does not fit into 64 bits."
+        help_text="Null until the task is completed; a string if the result exceeds 64 bits."
     )
     error_message = serializers.CharField(allow_null=True, help_text="Why it failed.")
     created_at = serializers.DateTimeField()

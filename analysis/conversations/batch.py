@@ -31,11 +31,11 @@ INPUT = input_schema(
             "items": {"type": "string", "minLength": 1, "maxLength": 200},
             "minItems": 1,
             "maxItems": MAX_CONVERSATIONS,
-            "description": "Ids or names; omit it for the latest of all.",
+            "description": "Ids or names; if omitted, the latest conversations.",
         },
         "updated_after": {
             **_MOMENT,
-            "description": "Only conversations with a message since then.",
+            "description": "Only conversations with a message since this time.",
         },
         "updated_before": _MOMENT,
         "limit": {"type": "integer", "minimum": 1, "maximum": MAX_CONVERSATIONS, "default": 1_000},

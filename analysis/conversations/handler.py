@@ -36,7 +36,7 @@ INTERACTION_INPUT = input_schema(
         "sender": {
             "type": "string",
             "maxLength": 200,
-            "description": "The platform's name for the user.",
+            "description": "The user's id on the platform.",
         },
         "channel": {
             "type": "string",
@@ -54,7 +54,7 @@ CONTINUE_INPUT = input_schema(
         "conversation_id": {**CONVERSATION_ID, "type": "string"},
         "message": {
             **MESSAGE,
-            "description": "The user's message; without one, the assistant asks how to go on.",
+            "description": "The user's message; without one, the assistant asks how to continue.",
         },
     },
     required=["conversation_id"],

@@ -116,7 +116,7 @@ def next_reply(turns: Sequence[tuple[str, str]]) -> str:
     for pattern, replies in _COMPILED:
         if pattern.search(last):
             return _first_new([reply.replace("{subject}", about) for reply in replies], earlier)
-    raise AssertionError("The last rule matches every message.")
+    raise AssertionError("The last rule must match every message.")
 
 
 def subject(text: str) -> str:

@@ -20,7 +20,7 @@ class ReplySerializer(serializers.Serializer[Any]):
         allow_null=True, help_text='"pending" while the reply is being made.'
     )
     response = serializers.CharField(
-        allow_blank=True, help_text="The reply, once it is made; the reason if that failed."
+        allow_blank=True, help_text="The reply when it is ready, or the reason why it failed."
     )
     status = serializers.ChoiceField(["processing", "completed", "failed", "cancelled"])
     task_id = serializers.UUIDField()
@@ -88,7 +88,7 @@ class ActiveTasksSerializer(serializers.Serializer[Any]):
 
     active_tasks = ActiveTaskSerializer(many=True)
     total = serializers.IntegerField(
-        help_text="How many are running, also those that are not listed."
+        help_text="Number of running tasks, including those that are not listed."
     )
     timestamp = serializers.DateTimeField()
 

@@ -42,7 +42,7 @@ class StatusView(APIView):
         responses={200: ConversationTaskSerializer, **refusals(404)},
     )
     def get(self, request: Request, task_id: uuid.UUID) -> Response:
-        """Return the status, and the reply once there is one; also for a platform's event."""
+        """Return the status, and any reply, of a message or of a platform's event."""
         visible = Task.objects.visible_to(request.user).filter(kind__in=_kinds())
         task = get_object_or_404(visible.only(*FIELDS), pk=task_id)
         reply = reply_task(task)
@@ -62,7 +62,7 @@ class QueuesView(APIView):
 
     @extend_schema(
         operation_id="conversations_queues_status",
-        summary="Count the tasks of the three queues",
+        summary="Count the tasks of the conversation queues",
         tags=[TAG],
         responses={200: ConversationQueuesStatusSerializer, **refusals()},
     )
@@ -87,7 +87,7 @@ class ActiveView(APIView):
         responses={200: ActiveTasksSerializer, **refusals()},
     )
     def get(self, request: Request) -> Response:
-        """Return the running tasks of the three queues that the caller can see, oldest first."""
+        """Return the caller's visible running tasks of the conversation queues, oldest first."""
         visible = Task.objects.visible_to(request.user)
         running = visible.filter(status=Status.PROCESSING, queue__in=QUEUES)
         listed = running.order_by("started_at", "id").defer("input", "result", "error")
@@ -107,7 +107,7 @@ class CancelView(APIView):
 
     @extend_schema(
         operation_id="conversations_tasks_cancel",
-        summary="Cancel a task of the conversations",
+        summary="Cancel a conversation task",
         tags=[TAG],
         request=None,
         responses={

@@ -41,6 +41,6 @@ def parse(value: str) -> Pause:
         if pause.shortest <= pause.longest <= _LONGEST:
             return pause
     raise ImproperlyConfigured(
-        f"ANALYSIS_SIMULATED_DELAY={value!r} is neither a number of seconds nor a range of them, "
-        f'such as "0" or "5-10", up to {_LONGEST:g}.'
+        f"ANALYSIS_SIMULATED_DELAY={value!r} must be seconds or a range of seconds, "
+        f'such as "0" or "5-10", at most {_LONGEST:g}.'
     )

@@ -19,7 +19,7 @@ def direction(vector: Sequence[float]) -> list[float]:
     except OverflowError:
         raise NoDirection("a component is too large") from None
     if not 1 <= len(components) <= MAX_DIMENSION:
-        raise NoDirection(f"a vector has 1 to {MAX_DIMENSION} components")
+        raise NoDirection(f"it must have 1 to {MAX_DIMENSION} components")
     if not all(map(math.isfinite, components)):
         raise NoDirection("a component is not finite")
     # Divided by the largest first, so that the squares neither overflow nor underflow.

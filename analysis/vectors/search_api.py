@@ -66,9 +66,7 @@ def _search(request: Request, body: Any) -> Response:
     try:
         matches = nearest(search["vector"], user=request.user, limit=limit)
     except NoDirection as error:
-        raise InvalidInput(
-            [FieldError("vector", f"The vector has no direction: {error}.")]
-        ) from None
+        raise InvalidInput([FieldError("vector", f"The vector cannot be used: {error}.")]) from None
     return Response({"results": [_document(match) for match in matches]})
 
 

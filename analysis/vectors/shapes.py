@@ -37,7 +37,9 @@ class VectorMatchSerializer(serializers.Serializer[Any]):
 
     vector_id = serializers.UUIDField()
     task_id = serializers.UUIDField(help_text="The task that indexed it.")
-    position = serializers.IntegerField(help_text="Its place in that task's list, from 0.")
+    position = serializers.IntegerField(
+        help_text="Index of the vector in the submitted list, from 0."
+    )
     score = serializers.FloatField(
         min_value=-1, max_value=1, help_text="The cosine: 1 is the same direction."
     )

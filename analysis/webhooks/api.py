@@ -37,7 +37,7 @@ class WebhookView(APIView):
     platform: ClassVar[WebhookPlatform]
 
     def post(self, request: Request) -> HttpResponse:
-        """Queue a signed event, or answer the platform's own check."""
+        """Queue a signed event, or answer the platform's verification request."""
         platform = self.platform
         _require(platform.signing_setting)
         # Read before it is parsed: the signature is that of the bytes as received.
@@ -62,7 +62,7 @@ class VerifiedWebhookView(WebhookView):
     """The endpoint of a platform that checks by a GET request whether the address is ours."""
 
     def get(self, request: Request) -> HttpResponse:
-        """Answer the challenge of a request with our token."""
+        """Answer the challenge if the request contains our token."""
         verification = self.platform.verification
         assert verification
         _require(verification.setting)

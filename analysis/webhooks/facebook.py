@@ -20,7 +20,7 @@ _PASSING = frozenset({1, 2, 4, 32, 341, 613, 80006})
 
 PAYLOAD = {
     "type": "object",
-    "description": "What Messenger posts, or one of the events in its `messaging`.",
+    "description": "The body that Messenger posts, or one event of its `messaging`.",
     "anyOf": [
         {
             "required": ["entry"],

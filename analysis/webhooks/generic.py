@@ -28,13 +28,13 @@ _FIELDS = {
     "properties": {
         "id": {
             "type": ["string", "integer"],
-            "description": "An event with an id that was received before starts nothing.",
+            "description": "An event whose id was already received is ignored.",
         },
         "conversation_id": {
             "type": ["string", "integer"],
-            "description": "Or `sender_id`, `user_id`, `sender`.",
+            "description": "Also accepted as `sender_id`, `user_id` or `sender`.",
         },
-        "message": {**_TEXT, "description": "Or `text`."},
+        "message": {**_TEXT, "description": "Also accepted as `text`."},
         "text": _TEXT,
     },
     "anyOf": [{"required": [text]} for text in _TEXTS],

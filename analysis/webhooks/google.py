@@ -26,7 +26,7 @@ LONGEST_REPLY = 3_072
 
 PAYLOAD = {
     "type": "object",
-    "description": "What RCS for Business posts, or the UserMessage that is encoded in it.",
+    "description": "The body that RCS for Business posts, or the UserMessage encoded in it.",
     "anyOf": [
         {
             "required": ["message"],

@@ -56,7 +56,7 @@ class InteractionsView(APIView):
 
     @extend_schema(
         operation_id="conversations_webhook_interaction",
-        summary="Forward an event of a platform",
+        summary="Submit an event that a platform sent",
         tags=[TAG],
         request={"application/json": _INTERACTION.schema},
         examples=[
@@ -67,7 +67,7 @@ class InteractionsView(APIView):
         responses=REPLIES,
     )
     def post(self, request: Request) -> Response:
-        """Answer the messages in a platform's event; an event that is sent again starts nothing."""
+        """Answer the messages in a platform's event; a repeated event is ignored."""
         body = _INTERACTION.check(request.data)
         kind = PLATFORMS[body["platform"]].kind
         wait = not body.get("async_processing", True)

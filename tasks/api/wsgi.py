@@ -56,5 +56,5 @@ class _BoundedInput:
     def _counted(self, data: bytes) -> bytes:
         self._left -= len(data)
         if not self._left and self._body.read(1):
-            raise RequestDataTooBig("The body is larger than this server reads.")
+            raise RequestDataTooBig("The body is larger than this server accepts.")
         return data

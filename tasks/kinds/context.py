@@ -64,7 +64,7 @@ class Context:
             raise Interrupted
         if time.monotonic() > self._soft_deadline:
             raise SoftTimeLimitExceeded(
-                f"Ran longer than its soft limit of {self._soft_time_limit:g} s."
+                f"Ran longer than its soft time limit of {self._soft_time_limit:g} s."
             )
 
     def wait(self, seconds: float) -> None:

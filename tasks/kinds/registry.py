@@ -98,7 +98,7 @@ def add(new: Kind) -> None:
         jsonschema_rs.validator_for(new.schema)
     except jsonschema_rs.ValidationError as error:
         raise ImproperlyConfigured(
-            f"The input of the kind {new.name!r} is not a JSON Schema: {error.message}"
+            f"The input schema of the kind {new.name!r} is not valid: {error.message}"
         ) from error
     _registry[new.name] = new
 

@@ -97,7 +97,7 @@ def raised(claim: Claim, kind: Kind, error: BaseException) -> Ending:
 
 def timed_out(claim: Claim, kind: Kind) -> Ending:
     """End an attempt that ran past its hard limit."""
-    error = TimeoutError(f"Ran longer than its hard limit of {kind.time_limit:g} s.")
+    error = TimeoutError(f"Ran longer than its hard time limit of {kind.time_limit:g} s.")
     fatal = claim.attempt >= claim.max_attempts
     return _fails(claim, kind, Outcome.TIMED_OUT, error, fatal=fatal)
 

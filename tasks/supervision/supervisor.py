@@ -168,7 +168,7 @@ class Supervisor:
                 watchdog.restart(now)
             if watchdog.is_expired(now) and place.pid is not None:
                 logger.error(
-                    "%s missed its watchdog for %g s (interpreter blocked?), sending SIGKILL",
+                    "%s sent no watchdog signal for %g s (interpreter blocked?), sending SIGKILL",
                     place.child.name,
                     place.child.watchdog_timeout,
                 )

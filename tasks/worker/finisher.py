@@ -96,7 +96,7 @@ class Finisher:
                     await self._record([ending])
                 return
             log.exception(
-                "ending cannot be stored; the task fails",
+                "the result of an attempt cannot be stored; the task fails",
                 extra={"task_id": str(endings[0].claim.id)},
             )
             endings = [unstorable(endings[0], error)]

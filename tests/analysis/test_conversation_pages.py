@@ -51,7 +51,7 @@ def test_a_reply_is_shown_at_the_end_of_its_conversation(client: Client) -> None
         (
             "webhook.generic",
             {"events": 3, "duplicates": 1, "tasks": [str(uuid7())]},
-            "Received before",
+            "Already received",
         ),
         (
             "webhook.respond",

@@ -229,7 +229,10 @@ def test_only_json_is_acceptable(client: Client) -> None:
 
 @pytest.mark.django_db
 def test_a_nul_in_a_query_is_a_bad_request(client: Client) -> None:
-    assert problem(client.get("/nul"), 400)["detail"] == "A value in the request cannot be stored."
+    assert (
+        problem(client.get("/nul"), 400)["detail"]
+        == "A value cannot be stored: it is out of range or contains a NUL character."
+    )
 
 
 @pytest.mark.django_db

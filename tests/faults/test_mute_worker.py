@@ -22,7 +22,7 @@ def test_a_process_blocked_by_a_handler_is_killed_and_its_neighbours_run_again(w
     culprit = lifecycle.submit("test.mute")
     wait_until(lambda: not is_running(blocked), within=40, what="the process is killed")
     assert (
-        "worker-1 missed its watchdog for 15 s (interpreter blocked?), sending SIGKILL"
+        "worker-1 sent no watchdog signal for 15 s (interpreter blocked?), sending SIGKILL"
         in command.output()
     )
     file.touch()

@@ -166,7 +166,7 @@ def test_a_child_that_misses_its_watchdog_is_killed_and_restarted(supervise: Sup
     assert supervised.began("blocking", times=2) != child
     assert supervised.stop() == 0
     _, output = supervised.process.communicate()
-    warning = "blocking missed its watchdog for 1.5 s (interpreter blocked?), sending SIGKILL"
+    warning = "blocking sent no watchdog signal for 1.5 s (interpreter blocked?), sending SIGKILL"
     assert output.count(warning) == 1
 
 

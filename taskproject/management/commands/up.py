@@ -58,7 +58,7 @@ class Command(BaseCommand):
 def _explain(failure: str, server: EmbeddedPostgres | None) -> str:
     """Explain why it ended; the database's output is in its log, the others' on the screen."""
     if server and failure.startswith("postgres"):
-        return f"Stopped: {failure}. The end of {server.log}:\n{server.last_log_lines()}"
+        return f"Stopped: {failure}. The last lines of {server.log}:\n{server.last_log_lines()}"
     return f"Stopped: {failure}. Its last output is above."
 
 

@@ -135,7 +135,10 @@ def _bad_request(error: Exception) -> Problem:
 @problem_of.register(psycopg.DataError)
 @problem_of.register(RecursionError)
 def _unstorable(error: Exception) -> Problem:
-    return Problem(type=types.BAD_REQUEST, detail="A value in the request cannot be stored.")
+    return Problem(
+        type=types.BAD_REQUEST,
+        detail="A value cannot be stored: it is out of range or contains a NUL character.",
+    )
 
 
 @problem_of.register(db.OperationalError)

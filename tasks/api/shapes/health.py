@@ -56,7 +56,9 @@ class WorkerSerializer(serializers.Serializer[Any]):
     name = serializers.CharField()
     host = serializers.CharField()
     pid = serializers.IntegerField()
-    queues = serializers.ListField(child=serializers.CharField(), help_text="Empty for all queues.")
+    queues = serializers.ListField(
+        child=serializers.CharField(), help_text="An empty list means all queues."
+    )
     concurrency = serializers.IntegerField()
     running = serializers.IntegerField()
     processed = serializers.IntegerField()
@@ -72,7 +74,7 @@ class CircuitBreakerSerializer(serializers.Serializer[Any]):
     state = serializers.ChoiceField(["closed", "open", "half-open"])
     failures = serializers.IntegerField(help_text="Number of consecutive failures.")
     retry_at = serializers.DateTimeField(
-        allow_null=True, help_text="When one call may try the service again."
+        allow_null=True, help_text="The time from which one call may try the service again."
     )
     last_error = serializers.CharField(allow_blank=True)
     last_failure_at = serializers.DateTimeField(allow_null=True)

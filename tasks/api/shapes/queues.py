@@ -43,11 +43,11 @@ class QueuesStatusSerializer(serializers.Serializer[Any]):
     queues = LanesSerializer()
     states = StatusCountsSerializer()
     retry_ratio = serializers.FloatField(
-        help_text="The retry lane's share of the claims, at most 0.3 while both lanes wait."
+        help_text="The retry lane's share of claims, at most 0.3 while tasks wait in both lanes."
     )
     by_queue = serializers.DictField(child=QueueLoadSerializer())
     timestamp = serializers.DateTimeField(
-        help_text="When the tasks were counted: with many tasks some seconds ago, at most a minute."
+        help_text="The time of the count; with many tasks it can be up to a minute old."
     )
 
 

@@ -21,7 +21,7 @@ _PROPERTIES: dict[str, dict[str, Any]] = {
     "queue": {
         "type": ["string", "null"],
         "pattern": f"^{QUEUE_NAME.pattern}$",
-        "description": "Null for the kind's own queue.",
+        "description": "Null means the kind's default queue.",
     },
     "cron": {
         "type": "string",
@@ -84,7 +84,7 @@ NEW_EXAMPLES = [
 ]
 CHANGE_EXAMPLES = [
     OpenApiExample("Another time", value={"cron": "0 4 * * *"}, request_only=True),
-    OpenApiExample("The kind's own queue", value={"queue": None}, request_only=True),
+    OpenApiExample("The kind's default queue", value={"queue": None}, request_only=True),
 ]
 
 
@@ -93,7 +93,9 @@ class ScheduleLinksSerializer(serializers.Serializer[Any]):
 
     self = serializers.CharField()
     run = serializers.CharField(help_text="Use POST.")
-    last_task = serializers.CharField(allow_null=True, help_text="This task may be deleted.")
+    last_task = serializers.CharField(
+        allow_null=True, help_text="The task may already have been deleted."
+    )
 
 
 class ScheduleSerializer(serializers.Serializer[Any]):
@@ -110,7 +112,7 @@ class ScheduleSerializer(serializers.Serializer[Any]):
     next_at = serializers.DateTimeField(allow_null=True, help_text="Null while disabled.")
     last_at = serializers.DateTimeField(allow_null=True)
     last_task_id = serializers.UUIDField(
-        allow_null=True, help_text="Submitted by the clock or by hand."
+        allow_null=True, help_text="Submitted by the schedule or by a request to run it now."
     )
     last_error = serializers.CharField(
         allow_null=True,

@@ -59,7 +59,7 @@ class TaskLinksSerializer(serializers.Serializer[Any]):
     """Related resources; null if the task's status does not allow the action."""
 
     self = serializers.CharField(help_text=_PATH)
-    status_page = serializers.CharField(help_text=f"{_PATH} A page for people.")
+    status_page = serializers.CharField(help_text=f"{_PATH} An HTML page.")
     retry = serializers.CharField(allow_null=True, help_text=f"{_PATH} Use POST.")
     cancel = serializers.CharField(allow_null=True, help_text=f"{_PATH} Use POST.")
 
@@ -75,7 +75,7 @@ class TaskSummarySerializer(serializers.Serializer[Any]):
     lane = serializers.ChoiceField(
         Lane.choices,
         allow_null=True,
-        help_text="Where it waits; null if it does not wait.",
+        help_text="The lane in which the task waits; null if it does not wait.",
     )
     progress = serializers.IntegerField(min_value=0, max_value=100, help_text="Percentage.")
     progress_message = serializers.CharField(allow_blank=True)

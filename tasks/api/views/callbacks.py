@@ -19,7 +19,8 @@ class CallbackSecretsSerializer(serializers.Serializer[Any]):
 
     secrets = serializers.ListField(
         child=serializers.CharField(),
-        help_text="For a Standard Webhooks library. Each verifies a callback; the first is newest.",
+        help_text="For a Standard Webhooks library. A callback is valid if any of them verifies"
+        " it; newest first.",
     )
 
 

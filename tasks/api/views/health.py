@@ -38,7 +38,7 @@ class HealthView(OpenView):
         responses={200: HealthSerializer, 503: HealthSerializer},
     )
     def get(self, request: Request) -> Response:
-        """Return 503 if the database is unreachable; without workers tasks are still accepted."""
+        """Return 503 if the database is unreachable. Without workers, tasks are still accepted."""
         try:
             workers = stats.worker_counts()
             queue = {"waiting": stats.waiting()}
@@ -131,7 +131,7 @@ class DiagnosticsView(APIView):
         responses={200: DiagnosticsSerializer, **refusals()},
     )
     def get(self, request: Request) -> Response:
-        """Return what each worker uses and runs, the longest-running tasks, and versions."""
+        """Return each worker's memory and tasks, the longest-running tasks, and versions."""
         return Response(worker_diagnostics())
 
 

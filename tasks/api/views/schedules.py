@@ -88,7 +88,7 @@ class ScheduleView(APIView):
         responses={200: ScheduleSerializer, **refusals(404)},
     )
     def get(self, request: Request, schedule_id: uuid.UUID) -> Response:
-        """Return all details of a schedule, including its next time and its last task."""
+        """Return all details of a schedule, including its next run and its last task."""
         return Response(schedule_document(_schedule(schedule_id)))
 
     @extend_schema(
@@ -129,7 +129,7 @@ class EnableView(APIView):
         responses={200: ScheduleSerializer, **refusals(400, 404)},
     )
     def post(self, request: Request, schedule_id: uuid.UUID) -> Response:
-        """Submit tasks again from the next set time on; missed runs are not made up."""
+        """Submit tasks again from the next run on; runs missed while disabled are skipped."""
         return Response(schedule_document(schedules.change(_schedule(schedule_id), enabled=True)))
 
 
@@ -163,7 +163,7 @@ class RunView(APIView):
         responses={202: TaskSerializer, **refusals(400, 404)},
     )
     def post(self, request: Request, schedule_id: uuid.UUID) -> Response:
-        """Submit the task at once, even if the schedule is disabled; the next time is unchanged."""
+        """Submit the task at once, even if the schedule is disabled; the next run is unchanged."""
         task = schedules.run_now(_schedule(schedule_id))
         return accepted(task_document(task), at=path_to("api:task", task.id), task=task)
 

@@ -69,7 +69,7 @@ class RequeueOrphanedView(APIView):
         responses={200: RequeuedSerializer, **refusals()},
     )
     def post(self, request: Request) -> Response:
-        """Take back the tasks of dead workers at once; workers do the same every few seconds."""
+        """Requeue the tasks of dead workers at once; workers do the same every few seconds."""
         return Response({"requeued": lifecycle.rescue()})
 
 

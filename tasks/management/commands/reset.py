@@ -15,7 +15,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
-            "--confirm", action="store_true", help="Delete every task, for good, and its history."
+            "--confirm", action="store_true", help="Permanently delete all tasks and their history."
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -24,7 +24,7 @@ class Command(BaseCommand):
             self.stdout.write("Nothing was deleted. To delete all of it: reset --confirm")
             return
         lifecycle.reset()
-        self.stdout.write(self.style.WARNING("All tasks were deleted. What is left:"))
+        self.stdout.write(self.style.WARNING("All tasks were deleted. Other data that remains:"))
         self._show()
 
     def _show(self) -> None:
