@@ -31,7 +31,7 @@ def test_the_status_page_shows_the_result_without_reloading(page):
     page.get_by_label("Text").fill(TEXT)
     page.get_by_role("button", name="Submit").click()
     page.evaluate(f"{MARK} = 'the same page'")
-    expect(page.get_by_text("pausing, as configured")).to_be_visible()
+    expect(page.get_by_text("waiting for the configured delay")).to_be_visible()
     expect(page.locator(".badge").first).to_have_text("Completed", timeout=15_000)
     expect(page.locator(".bars th").first).to_have_text("sun")
     expect(page).to_have_title("Completed · text.analyze")

@@ -81,6 +81,6 @@ def test_every_interface_agrees_whatever_the_clock_of_its_process(
     assert states(orjson.loads(written_by("queue_status", "--json"))["workers"]) == STATES
     assert written_by("worker_health") == f"3 alive on {socket.gethostname()}\n"
     overview = text(client.get(reverse("admin:index")))
-    assert "Workers alive 3 of 6 known" in overview
+    assert "Workers alive 3 of 6 registered" in overview
     for shown in (overview, text(client.get(reverse("admin:tasks_worker_changelist")))):
         assert {name: re.search(rf"{name} (\w+)", shown)[1].lower() for name in STATES} == STATES
