@@ -17,9 +17,9 @@ HEAD = """\
 # Performance
 
 Written by `make benchmark`; do not edit. What is measured, and how each system is set up:
-[benchmarks/README.md](../benchmarks/README.md). Everything ran on one machine, which client,
-server, workers and database shared: compare within the page, as ratios. Each figure is the median
-of the runs beside it.
+[benchmarks/README.md](../benchmarks/README.md). Client, server, workers and database shared one
+machine: compare figures within the page, as ratios. Each figure is the median of the runs beside
+it.
 
 | | |
 |---|---|
@@ -77,9 +77,9 @@ def _head(run: Mapping[str, Any]) -> str:
 
 
 def _summary(rows: list[dict[str, Any]]) -> str:
-    lines = ["## What is wanted", "", "| | what | wanted | measured | |", "|---|---|---|---|---|"]
+    lines = ["## Targets", "", "| | what | target | measured | |", "|---|---|---|---|---|"]
     lines += [
-        f"| {row['id']} | {row['title']}: {check['what']} | {check['wanted']} "
+        f"| {row['id']} | {row['title']}: {check['what']} | {check['target']} "
         f"| {number(check['got'])} | {verdict(check).replace('not met', '**not met**')} |"
         for row in rows
         for check in row["checks"]

@@ -39,7 +39,7 @@ def tables(run: Mapping[str, Any]) -> str:
             )
         for check in row["checks"]:
             got = page.number(check["got"])
-            lines.append(f"  {verdict(check)}: {check['what']} {got} ({check['wanted']})")
+            lines.append(f"  {verdict(check)}: {check['what']} {got} ({check['target']})")
         lines += [f"  {note}" for note in row["notes"]]
     return "\n".join(lines) + "\n"
 

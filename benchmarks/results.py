@@ -32,7 +32,7 @@ class Check:
     """A target, and whether it was met."""
 
     what: str
-    wanted: str
+    target: str
     got: float
     met: bool
     too_short: bool = False
@@ -68,12 +68,12 @@ def at_least(
 ) -> Check:
     """Check a lower bound."""
     least = f"≥ {target:,g} {unit}".strip()
-    return Check(what=what, wanted=least, got=got, met=got >= target, too_short=too_short)
+    return Check(what=what, target=least, got=got, met=got >= target, too_short=too_short)
 
 
 def at_most(what: str, got: float, target: float, unit: str = "") -> Check:
     """Check an upper bound."""
-    return Check(what=what, wanted=f"≤ {target:,g} {unit}".strip(), got=got, met=got <= target)
+    return Check(what=what, target=f"≤ {target:,g} {unit}".strip(), got=got, met=got <= target)
 
 
 def percentile(values: Sequence[float], share: float) -> float:

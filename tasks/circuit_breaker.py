@@ -109,7 +109,7 @@ class CircuitBreaker:
             if not probe.update(fence=F("fence") + 1, probe_until=row.now + lease):
                 again = min(PROBED_AGAIN_AFTER, settings.CIRCUIT_BREAKER_RECOVERY_TIMEOUT)
                 raise CircuitOpen(self.name, again)
-        log.info("circuit half-open", extra={"breaker": self.name})
+        log.info("circuit half-open: one call tries the service", extra={"breaker": self.name})
         return Passage(row.fence + 1, is_probe=True)
 
     def _row(self) -> Any:
@@ -123,7 +123,9 @@ class CircuitBreaker:
         if passage.is_probe:
             closed = self._guarded(passage).update(fence=F("fence") + 1, **_CLOSED)
             if closed:
-                log.warning("circuit closed", extra={"breaker": self.name})
+                log.warning(
+                    "circuit closed: the service is called again", extra={"breaker": self.name}
+                )
         else:
             self._guarded(passage).filter(failures__gt=0).update(failures=0)
 
@@ -139,7 +141,10 @@ class CircuitBreaker:
                 recovery = dt.timedelta(seconds=settings.CIRCUIT_BREAKER_RECOVERY_TIMEOUT)
                 row.open_until, row.probe_until = row.now + recovery, None
                 row.fence += 1
-                log.warning("circuit opened", extra={"breaker": self.name, "reason": error})
+                log.warning(
+                    "circuit opened: the service is not called until the recovery time is over",
+                    extra={"breaker": self.name, "reason": error},
+                )
             row.save()
 
     def _given_up(self, passage: Passage) -> None:
@@ -173,7 +178,7 @@ def reset(*names: str) -> list[str]:
     """Close these circuits, or all, whatever their state; return their names."""
     chosen = sorted(names or {circuit.name for circuit in circuits()})
     Breaker.objects.filter(name__in=chosen).update(fence=F("fence") + 1, **_CLOSED)
-    log.warning("circuits reset", extra={"breakers": chosen})
+    log.warning("circuits reset: the services are called again", extra={"breakers": chosen})
     return chosen
 
 

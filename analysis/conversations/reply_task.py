@@ -16,12 +16,11 @@ DOCUMENTED = ("conversation_id", "ai_response")
 
 def reply_task(task: Task) -> Task:
     """Return the task that answers a platform's event; any other task itself."""
-    if not (task.kind.startswith("webhook.") and task.status == Status.COMPLETED and task.result):
+    # The result of an event names the tasks that answer it; no other result has such a list.
+    answers = task.status == Status.COMPLETED and task.result and task.result.get("tasks")
+    if not answers:
         return task
-    first_id = (task.result.get("tasks") or [None])[0]
-    if not first_id:
-        return task
-    replies = Task.objects.filter(pk=first_id, owner_id=task.owner_id)
+    replies = Task.objects.filter(pk=answers[0], owner_id=task.owner_id)
     return replies.only(*FIELDS).first() or task
 
 

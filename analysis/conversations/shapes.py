@@ -99,10 +99,3 @@ class CancelledTaskSerializer(serializers.Serializer[Any]):
     task_id = serializers.UUIDField()
     status = serializers.ChoiceField(CELERY_STATES)
     message = serializers.CharField()
-
-
-class ReceivedSerializer(serializers.Serializer[Any]):
-    """A received event."""
-
-    status = serializers.ChoiceField(["received"])
-    task_id = serializers.UUIDField()

@@ -18,9 +18,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from analysis.conversations.api import TAG
-from analysis.conversations.shapes import ReceivedSerializer
 from analysis.webhooks.contract import Verification, WebhookPlatform
 from analysis.webhooks.problems import NotConfigured, WrongSignature
+from analysis.webhooks.shapes import ReceivedSerializer
 from tasks import lifecycle
 from tasks.errors import FieldError, InvalidInput
 from tasks.rest import refusals

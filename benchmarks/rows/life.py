@@ -20,8 +20,10 @@ from benchmarks.systems.procrastinate.system import Procrastinate
 from benchmarks.systems.system import System
 
 OURS = Ours()
-ONE_PER_HOP = Ours(
-    "this project, one per hand-over", tasks=20_000, environment={"BENCHMARK_ONE_PER_HOP": "1"}
+ONE_PER_HAND_OVER = Ours(
+    "this project, one per hand-over",
+    tasks=20_000,
+    environment={"BENCHMARK_ONE_PER_HAND_OVER": "1"},
 )
 RABBIT = Celery(RabbitMQ(), tasks=5_000)
 GRAPHILE = Graphile()
@@ -38,7 +40,7 @@ LEAST_TASKS = 100
 
 def measure(bench: Bench) -> list[Row]:
     """Run every system in turns, then the statements alone."""
-    systems = bench.present([OURS, ONE_PER_HOP, *PEERS])
+    systems = bench.present([OURS, ONE_PER_HAND_OVER, *PEERS])
     with bench.templates(systems) as templates:
 
         def once(system: System, share: int = 1) -> Measurement:
@@ -56,7 +58,7 @@ def measure(bench: Bench) -> list[Row]:
         limits = limit.measure(bench, templates[OURS.name])
     figures = {name: figure(name, measured) for name, measured in runs.items()}
     peers = [figures[peer.name] for peer in PEERS if peer.name in figures]
-    ours, one_per_hop = figures[OURS.name], figures[ONE_PER_HOP.name]
+    ours, one_per_hop = figures[OURS.name], figures[ONE_PER_HAND_OVER.name]
     return [
         Row(
             id="P1",

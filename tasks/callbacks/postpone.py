@@ -27,7 +27,7 @@ def postpone_callbacks(
         "start": sql.database_now(),
         "pause": pause,
         "spread": spread,
-        "coming": include_earlier,
+        "include_earlier": include_earlier,
         "limit": POSTPONE_LIMIT,
     }
     with connection.cursor() as cursor:

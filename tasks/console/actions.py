@@ -13,7 +13,7 @@ from django.db import transaction
 from tasks import lifecycle
 from tasks.console.audit import record
 from tasks.models import Status, Task
-from tasks.models.task import RETRYABLE
+from tasks.models.task import CANCELLABLE, DELETABLE, RETRYABLE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +46,7 @@ CANCEL = Action(
     label="Cancel",
     participle="cancelled",
     refusal="already finished",
-    statuses=(Status.PENDING, Status.PROCESSING),
+    statuses=CANCELLABLE,
     run=lifecycle.cancel_many,
 )
 DELETE = Action(
@@ -54,7 +54,7 @@ DELETE = Action(
     label="Delete",
     participle="deleted",
     refusal="still processing",
-    statuses=(Status.PENDING, Status.COMPLETED, Status.FAILED, Status.CANCELLED),
+    statuses=DELETABLE,
     run=lifecycle.delete_many,
     flag=DELETION,
 )

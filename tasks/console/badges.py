@@ -9,12 +9,6 @@ from tasks.console.formatting import DASH
 from tasks.models import Lane, Outcome, Status, Task
 from tasks.stats import Liveness
 
-LANE_LABELS = {
-    Lane.PRIMARY: "Primary",
-    Lane.RETRY: "Retry",
-    Lane.SCHEDULED: "Scheduled",
-    Lane.DLQ: "Dead letters",
-}
 COLOURS = {
     Status.PENDING: "waiting",
     Status.PROCESSING: "running",
@@ -68,4 +62,4 @@ def lane_badge(task: Task) -> SafeString:
     """Return the badge of a task's lane; a dash if it is in none."""
     if task.lane is None:
         return SafeString(DASH)
-    return badge(task.lane, LANE_LABELS[task.lane])
+    return badge(task.lane, task.lane.label)

@@ -92,7 +92,7 @@ def _lanes(status: stats.QueuesStatus) -> list[dict[str, Any]]:
     tasks = reverse("admin:tasks_task_changelist")
     return [
         {
-            "label": badges.LANE_LABELS[lane],
+            "label": Lane(lane).label,
             "link": f"{tasks}?{urlencode({'lane': lane.value})}",
             "fill": badges.COLOURS[lane],
             "count": count,

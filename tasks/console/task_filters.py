@@ -14,7 +14,6 @@ from django.utils import timezone
 from unfold.contrib.filters.admin import DropdownFilter, TextFilter
 
 from tasks import kinds
-from tasks.console.badges import LANE_LABELS
 from tasks.models import Lane, Queue
 from tasks.models.task import TaskQuerySet, parse_task_id
 
@@ -47,7 +46,7 @@ class LaneFilter(SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
         """Offer the lanes."""
-        return [(lane.value, label) for lane, label in LANE_LABELS.items()]
+        return list(Lane.choices)
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Keep the tasks of the chosen lane."""

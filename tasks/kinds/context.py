@@ -7,7 +7,7 @@ import time
 import uuid
 from typing import Any, Protocol, Unpack
 
-from tasks.kinds.exceptions import Cancel, Interrupted, SoftTimeLimitExceeded
+from tasks.kinds.exceptions import CANCELLED_ON_REQUEST, Cancel, Interrupted, SoftTimeLimitExceeded
 from tasks.postgres.text import storable
 from tasks.submission import Options, Submission
 
@@ -59,7 +59,7 @@ class Context:
     def check(self) -> None:
         """Raise when the task is cancelled, the worker stops, or the soft limit has passed."""
         if self.cancelled.is_set():
-            raise Cancel("Cancelled on request.")
+            raise Cancel(CANCELLED_ON_REQUEST)
         if self.interrupted.is_set():
             raise Interrupted
         if time.monotonic() > self._soft_deadline:

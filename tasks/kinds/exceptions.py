@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+CANCELLED_ON_REQUEST = "Cancelled on request."
+
 
 class Retry(Exception):
     """Fail this attempt and try again after `delay` seconds, if an attempt is left."""

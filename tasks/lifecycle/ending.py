@@ -139,7 +139,7 @@ def parameters(endings: Sequence[Ending], *, worker: str) -> dict[str, Any]:
         "claim_numbers": [ending.claim.claim_number for ending in endings],
         "statuses": [str(ending.status) for ending in endings],
         "outcomes": [str(ending.outcome) for ending in endings],
-        # An empty text means nending.
+        # An empty text means none.
         "results": _joined(ending.result or b"" for ending in endings),
         "errors": _joined(ending.error or b"" for ending in endings),
         "tracebacks": _joined(ending.traceback or b"" for ending in endings),

@@ -27,7 +27,7 @@ from tasks.lifecycle.ending import Ending, follow_ups, parameters
 from tasks.lifecycle.enqueue import insert
 from tasks.lifecycle.telemetry import emit, emit_ended
 from tasks.models import Queue, Status, Task, Worker
-from tasks.models.task import TaskQuerySet
+from tasks.models.task import TaskQuerySet, retention
 
 log = logging.getLogger(__name__)
 
@@ -80,10 +80,14 @@ def retry_many(ids: Sequence[uuid.UUID]) -> int:
 
 
 def delete(task: Task) -> None:
-    """Delete a task and its history; raise WrongStatus while it is being processed."""
-    if not delete_many([task.pk]) and Task.objects.filter(pk=task.pk).exists():
-        task.refresh_from_db()
-        raise WrongStatus(task.status, "deleted")
+    """Delete a task and its history; raise WrongStatus while it is being processed.
+
+    A task that has already been deleted is no error.
+    """
+    if delete_many([task.pk]):
+        return
+    if status := Task.objects.filter(pk=task.pk).values_list("status", flat=True).first():
+        raise WrongStatus(status, "deleted")
 
 
 def delete_many(ids: Sequence[uuid.UUID]) -> int:
@@ -115,22 +119,31 @@ def move_matching(
 
 
 def rescue(missed_renewal: Sequence[int] = (), *, clock_is_steady: bool = True) -> int:
-    """Queue the tasks of dead workers again; return how many.
+    """Queue the tasks of dead workers again, in transactions of RESCUE_LIMIT; return how many.
 
     `missed_renewal` are the workers that the caller saw miss a renewal by the monotonic clock. They
     decide when the database's clock cannot be trusted, because it was set (not `clock_is_steady`).
     One rescuer works at a time: the others return 0 at once.
     """
+    params = {
+        "lease": settings.LEASE_SECONDS,
+        "missed_renewal": list(missed_renewal),
+        "clock_is_steady": clock_is_steady,
+        "max_losses": LOSSES_LIMIT,
+        "limit": RESCUE_LIMIT,
+    }
+    rescued = 0
+    while True:
+        in_batch = _rescue_batch(params)
+        rescued += in_batch
+        if in_batch < RESCUE_LIMIT:
+            return rescued
+
+
+def _rescue_batch(params: dict[str, Any]) -> int:
     with transaction.atomic():
         if not sql.run("SELECT pg_try_advisory_xact_lock(%(lock)s)", {"lock": RESCUE_LOCK})[0][0]:
             return 0
-        params = {
-            "lease": settings.LEASE_SECONDS,
-            "silent": list(missed_renewal),
-            "steady": clock_is_steady,
-            "max_losses": LOSSES_LIMIT,
-            "limit": RESCUE_LIMIT,
-        }
         return len(_apply("rescue", sql.RESCUE, params))
 
 
@@ -138,7 +151,10 @@ def reconcile() -> tuple[int, int]:
     """Enqueue waiting tasks without a job, delete jobs without a task; return both counts."""
     ((enqueued, gone),) = sql.run(sql.RECONCILE, {"limit": RESCUE_LIMIT})
     if enqueued or gone:
-        log.warning("reconciled tasks and their jobs", extra={"enqueued": enqueued, "gone": gone})
+        log.warning(
+            "repaired tasks without a job and deleted jobs without a task",
+            extra={"enqueued": enqueued, "gone": gone},
+        )
     return enqueued, gone
 
 
@@ -163,11 +179,7 @@ def prune_batches() -> Iterator[int]:
     Retention is counted back from the start: tasks that reach it meanwhile are left.
     """
     start = sql.database_now()
-    keep = (
-        ([Status.COMPLETED, Status.CANCELLED], settings.RETENTION_COMPLETED_DAYS),
-        ([Status.FAILED], settings.RETENTION_FAILED_DAYS),
-    )
-    for statuses, days in keep:
+    for statuses, days in retention():
         params = {
             "statuses": [str(status) for status in statuses],
             "start": start,
@@ -182,7 +194,7 @@ def reset() -> None:
     """Delete all tasks, attempts, batches, jobs, queue switches, circuits and cached counts."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(sql.RESET)
-    log.warning("reset: all tasks deleted")
+    log.warning("reset: all tasks, batches and queue switches were deleted")
 
 
 def pause_queue(name: str) -> None:

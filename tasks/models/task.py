@@ -20,30 +20,43 @@ from tasks.models.owned import OwnedQuerySet
 class Status(models.TextChoices):
     """The state of a task. Only `tasks/sql/` and the verbs that call it write one."""
 
-    # Put here by submit, retry, snooze, release and rescue; taken out by claim or cancel.
+    # Put here by submit, retry and rescue, and by finish after a failed attempt, a snooze or a
+    # hand-back; taken out by claim, cancel or delete.
     PENDING = "PENDING", "Pending"
     # Put here by claim; taken out by finish or, when the worker's lease ends, by rescue.
     PROCESSING = "PROCESSING", "Processing"
     # Put here by finish. Final; kept for RETENTION_COMPLETED_DAYS.
     COMPLETED = "COMPLETED", "Completed"
-    # Put here by finish or rescue when no attempt is left, or the error is fatal. This is the
-    # dead-letter queue: retry takes it out; kept for RETENTION_FAILED_DAYS.
+    # Put here by finish when no attempt is left, the error is fatal, or its process died too often,
+    # and by rescue after too many lost workers. These are the dead letters: retry takes them out;
+    # kept for RETENTION_FAILED_DAYS.
     FAILED = "FAILED", "Failed"
-    # Put here by cancel, or by finish when a running task stopped on request. Retry takes it out.
+    # Put here by cancel, and by finish or rescue when a cancel was requested. Retry takes it out;
+    # kept for RETENTION_COMPLETED_DAYS.
     CANCELLED = "CANCELLED", "Cancelled"
 
 
 TERMINAL = (Status.COMPLETED, Status.FAILED, Status.CANCELLED)
 RETRYABLE = (Status.FAILED, Status.CANCELLED)
+CANCELLABLE = (Status.PENDING, Status.PROCESSING)
+DELETABLE = (Status.PENDING, *TERMINAL)
+
+
+def retention() -> tuple[tuple[tuple[Status, ...], int], ...]:
+    """Return which statuses are kept for how many days after the end of a task."""
+    return (
+        ((Status.COMPLETED, Status.CANCELLED), settings.RETENTION_COMPLETED_DAYS),
+        ((Status.FAILED,), settings.RETENTION_FAILED_DAYS),
+    )
 
 
 class Lane(models.TextChoices):
     """The lane that a task is in."""
 
-    PRIMARY = "primary"
-    RETRY = "retry"
-    SCHEDULED = "scheduled"
-    DLQ = "dlq"
+    PRIMARY = "primary", "Primary"
+    RETRY = "retry", "Retry"
+    SCHEDULED = "scheduled", "Scheduled"
+    DLQ = "dlq", "Dead letters"
 
 
 class TaskQuerySet(OwnedQuerySet["Task"]):

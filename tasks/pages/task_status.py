@@ -12,7 +12,7 @@ from tasks.access import may_change
 from tasks.kinds import all_kinds
 from tasks.models import Attempt, Lane, Status, Task
 from tasks.models.attempt import history_of
-from tasks.models.task import RETRYABLE
+from tasks.models.task import CANCELLABLE, RETRYABLE
 
 POLL_SECONDS = 1
 # For a task that is not due within a minute.
@@ -40,7 +40,7 @@ class StatusPanel:
             attempts=history_of(task),
             result_templates=result_templates(task.kind),
             poll_seconds=poll_seconds(task),
-            may_cancel=is_allowed and not task.is_terminal and not task.cancel_requested,
+            may_cancel=is_allowed and task.status in CANCELLABLE and not task.cancel_requested,
             may_retry=is_allowed and task.status in RETRYABLE,
         )
 

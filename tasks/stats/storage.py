@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
 
-from django.conf import settings
 from django.db import connection
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from tasks.models import Attempt, Batch, Queue, Status, Task
+from tasks.models import Attempt, Batch, Queue, Task
+from tasks.models.task import retention
 
 
 def holdings() -> dict[str, int]:
@@ -22,17 +21,13 @@ def holdings() -> dict[str, int]:
         "jobs": jobs,
         "ended attempts": Attempt.objects.count(),
         "batches": Batch.objects.count(),
-        "queues switched": Queue.objects.count(),
+        "queue switches": Queue.objects.count(),
     }
 
 
 def prunable() -> int:
     """Count the tasks that ended longer ago than their retention."""
-    unfailed = Q(status__in=(Status.COMPLETED, Status.CANCELLED))
-    done = Q(unfailed, finished_at__lt=_days_ago(settings.RETENTION_COMPLETED_DAYS))
-    failed = Q(status=Status.FAILED, finished_at__lt=_days_ago(settings.RETENTION_FAILED_DAYS))
-    return Task.objects.filter(done | failed).count()
-
-
-def _days_ago(days: int) -> Any:
-    return Now() - dt.timedelta(days=days)
+    due = Q()
+    for statuses, days in retention():
+        due |= Q(status__in=statuses, finished_at__lt=Now() - dt.timedelta(days=days))
+    return Task.objects.filter(due).count()

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from django.db import close_old_connections
 
 from tasks.kinds.context import Context
-from tasks.kinds.exceptions import Cancel
+from tasks.kinds.exceptions import CANCELLED_ON_REQUEST, Cancel
 from tasks.lifecycle.ending import Claim, Ending, interrupted, raised, released, timed_out
 from tasks.lifecycle.preparation import prepare
 from tasks.worker.attempt import attempt
@@ -133,7 +133,7 @@ class Executor:
 
     def _attempt(self, running: Running) -> Ending | None:
         if running.claim.id in self._to_cancel:
-            return raised(running.claim, running.kind, Cancel("Cancelled on request."))
+            return raised(running.claim, running.kind, Cancel(CANCELLED_ON_REQUEST))
         if running.isolated:
             return self._isolation.run(running)
         return attempt(running.kind, running.claim, running.context, worker=self._worker)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-from tasks.kinds.exceptions import Cancel
+from tasks.kinds.exceptions import CANCELLED_ON_REQUEST, Cancel
 from tasks.lifecycle.ending import Ending, crashed, interrupted, raised, timed_out
 from tasks.models import Status
 from tasks.supervision.fork_server import ForkServer, kill_group
@@ -49,11 +49,7 @@ class Child:
 
     def is_spent(self) -> bool:
         """Return whether the child must be replaced: it has run enough, or grown too large."""
-        max_attempts = settings.WORKER_MAX_TASKS_PER_CHILD
-        if max_attempts and self.attempts >= max_attempts:
-            return True
-        max_kib = settings.WORKER_MAX_MEMORY_PER_CHILD
-        return bool(max_kib) and resident_kib(self.pid) > max_kib
+        return is_spent(self.pid, tasks=self.attempts)
 
 
 class Isolation:
@@ -157,12 +153,19 @@ def _ended_well(ending: Ending | None) -> bool:
 def _reason_to_kill(running: Running) -> Ending | None:
     claim, context, kind = running.claim, running.context, running.kind
     if context.cancelled.is_set():
-        return raised(claim, kind, Cancel("Cancelled on request."))
+        return raised(claim, kind, Cancel(CANCELLED_ON_REQUEST))
     if context.interrupted.is_set():
         return interrupted(claim)
     if running.is_overdue():
         return timed_out(claim, kind)
     return None
+
+
+def is_spent(pid: int, *, tasks: int) -> bool:
+    """Return whether a process has run as many tasks, or grown as large, as the settings allow."""
+    max_tasks: int = settings.WORKER_MAX_TASKS_PER_CHILD
+    max_kib: int = settings.WORKER_MAX_MEMORY_PER_CHILD
+    return (0 < max_tasks <= tasks) or (0 < max_kib < resident_kib(pid))
 
 
 def resident_kib(pid: int) -> int:

@@ -24,7 +24,7 @@ from tasks.worker.child import run_child
 from tasks.worker.claimer import Claimer
 from tasks.worker.executor import Executor
 from tasks.worker.finisher import Finisher
-from tasks.worker.isolation import Isolation, resident_kib
+from tasks.worker.isolation import Isolation, is_spent, resident_kib
 from tasks.worker.lease import Lease
 from tasks.worker.reporter import report_progress
 from tasks.worker.rescuer import Rescuer
@@ -239,11 +239,7 @@ class WorkerProcess:
 
     def _is_spent(self) -> bool:
         """Return whether this process must be replaced: it has run enough, or grown too large."""
-        max_tasks = settings.WORKER_MAX_TASKS_PER_CHILD
-        max_kib = settings.WORKER_MAX_MEMORY_PER_CHILD
-        if max_tasks and self._finisher.processed >= max_tasks:
-            return True
-        return bool(max_kib) and resident_kib(os.getpid()) > max_kib
+        return is_spent(os.getpid(), tasks=self._finisher.processed)
 
     async def _report(self) -> None:
         await report_progress(self._executor.running)

@@ -47,7 +47,7 @@ class HeartbeatObserver:
             self._stepped_at = now
         return now - self._stepped_at > settings.LEASE_SECONDS
 
-    def silent(self) -> list[int]:
+    def missed_renewal(self) -> list[int]:
         """Read the heartbeats; return the workers that have not renewed for too long."""
         now = time.monotonic()
         heartbeats = dict(Worker.objects.values_list("id", "heartbeat_at"))
@@ -85,7 +85,7 @@ class Rescuer(threading.Thread):
                 self._round()
             except Error as error:
                 log.warning(
-                    "rescue failed; trying again in the next round",
+                    "a round of rescue, reconcile and prune failed; the next round tries again",
                     extra={"error": type(error).__name__},
                 )
                 connection.close()
@@ -96,9 +96,8 @@ class Rescuer(threading.Thread):
         self._stopped.set()
 
     def _round(self) -> None:
-        silent, steady = self._observer.silent(), self._observer.is_steady()
-        while lifecycle.rescue(silent, clock_is_steady=steady) == lifecycle.RESCUE_LIMIT:
-            pass
+        missed_renewal, steady = self._observer.missed_renewal(), self._observer.is_steady()
+        lifecycle.rescue(missed_renewal, clock_is_steady=steady)
         lifecycle.forget_workers()
         began = time.monotonic()
         if began >= self._reconcile_at:

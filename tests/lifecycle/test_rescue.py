@@ -45,6 +45,15 @@ def test_the_command_prints_how_many_tasks_it_rescued():
     assert Task.objects.get(status=Status.PROCESSING) == running
 
 
+def test_a_rescue_goes_on_until_no_orphan_is_left(monkeypatch):
+    monkeypatch.setattr("tasks.lifecycle.verbs.RESCUE_LIMIT", 2)
+    dead = make_worker("dead:1", silent_for=16)
+    for _ in range(5):
+        make_task(Status.PROCESSING, worker_id=dead)
+    assert lifecycle.rescue() == 5
+    assert set(Task.objects.values_list("status", flat=True)) == {Status.PENDING}
+
+
 def test_a_rescued_task_without_its_job_gets_a_new_one():
     task = make_task(Status.PROCESSING, worker_id=make_worker(silent_for=16))
     execute("DELETE FROM procrastinate_jobs")
@@ -76,11 +85,11 @@ def test_a_watch_returns_the_workers_that_missed_a_renewal(settings):
     settings.HEARTBEAT_SECONDS = 0.2
     silent, alive = make_worker("silent:1"), make_worker("alive:1")
     observer = HeartbeatObserver()
-    assert observer.silent() == []
+    assert observer.missed_renewal() == []
 
     def seen() -> bool:
         heartbeat(alive)
-        return observer.silent() == [silent]
+        return observer.missed_renewal() == [silent]
 
     wait_until(seen, what="the silent worker to be noticed")
 

@@ -46,7 +46,7 @@ def test_every_failed_task_is_queued_again_and_no_other(monkeypatch):
 def test_only_failed_tasks_of_the_given_kind_or_queue_are_queued_again(option):
     make_task(Status.FAILED)
     make_task(Status.FAILED, kind="test.sum", queue="other")
-    assert retry_failed(option) == "1 tasks queued again\n"
+    assert retry_failed(option) == "1 task queued again\n"
     assert statuses() == {"test.script": Status.FAILED, "test.sum": Status.PENDING}
 
 

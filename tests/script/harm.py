@@ -72,8 +72,8 @@ def harm(input: dict[str, Any], context: Context) -> dict[str, Any]:
     return {}
 
 
-@kind("test.mute", retry=RetryPolicy(max_retries=0), soft_time_limit=2, time_limit=4)
-def mute(input: dict[str, Any], context: Context) -> dict[str, Any]:
+@kind("test.block", retry=RetryPolicy(max_retries=0), soft_time_limit=2, time_limit=4)
+def block(input: dict[str, Any], context: Context) -> dict[str, Any]:
     """Compute in C without end, in a thread of the worker: no other thread can run."""
     Effect.objects.create(task_id=context.task_id, attempt=context.attempt)
     return {"sum": sum(range(10**12))}

@@ -16,7 +16,7 @@ from tasks.api.shapes.body import Body
 from tasks.api.shapes.links import path_to
 from tasks.callback_address import MAX_URL_LENGTH
 from tasks.models import Attempt, Lane, Outcome, Status, Task
-from tasks.models.task import RETRYABLE
+from tasks.models.task import CANCELLABLE, RETRYABLE
 from tasks.submission import DELAY_LIMIT, MAX_ATTEMPTS_LIMIT, PRIORITY_LIMIT, QUEUE_NAME
 
 _PATH = "A path on this server."
@@ -181,7 +181,7 @@ def _links(task: Task) -> dict[str, str | None]:
         "self": path,
         "status_page": path_to("tasks-ui:task-detail", task.id),
         "retry": f"{path}/retry" if task.status in RETRYABLE else None,
-        "cancel": None if task.is_terminal else f"{path}/cancel",
+        "cancel": f"{path}/cancel" if task.status in CANCELLABLE else None,
     }
 
 

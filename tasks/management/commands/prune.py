@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.management.base import BaseCommand
+from django.template.defaultfilters import pluralize
 
 from tasks import lifecycle
 
@@ -13,4 +14,5 @@ class Command(BaseCommand):
     help = "Delete tasks that ended longer ago than RETENTION_COMPLETED_DAYS or _FAILED_DAYS."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        self.stdout.write(f"{lifecycle.prune()} tasks deleted")
+        deleted = lifecycle.prune()
+        self.stdout.write(f"{deleted} task{pluralize(deleted)} deleted")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.management.base import BaseCommand
+from django.template.defaultfilters import pluralize
 
 from tasks import lifecycle
 
@@ -13,4 +14,5 @@ class Command(BaseCommand):
     help = "Queue the tasks of dead workers again; workers do it by themselves every few seconds."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        self.stdout.write(f"{lifecycle.rescue()} tasks rescued")
+        rescued = lifecycle.rescue()
+        self.stdout.write(f"{rescued} task{pluralize(rescued)} rescued")

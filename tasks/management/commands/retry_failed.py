@@ -6,6 +6,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand
+from django.template.defaultfilters import pluralize
 
 from tasks import lifecycle
 from tasks.models import Status, Task
@@ -22,4 +23,4 @@ class Command(BaseCommand):
         filters = {name: options[name] for name in ("kind", "queue") if options[name]}
         failed = Task.objects.filter(status=Status.FAILED, **filters)
         retried, _ = lifecycle.move_matching(failed, lifecycle.retry_many)
-        self.stdout.write(f"{retried} tasks queued again")
+        self.stdout.write(f"{retried} task{pluralize(retried)} queued again")

@@ -97,7 +97,13 @@ class Rivals:
     def _rescue(self, ids: Ids, jobs: dict[uuid.UUID, int]) -> int:
         return self._run(
             sql.RESCUE,
-            {"lease": LEASE, "silent": [], "steady": True, "max_losses": 10, "limit": 1_000},
+            {
+                "lease": LEASE,
+                "missed_renewal": [],
+                "clock_is_steady": True,
+                "max_losses": 10,
+                "limit": 1_000,
+            },
         )
 
     def _retry(self, ids: Ids, jobs: dict[uuid.UUID, int]) -> int:

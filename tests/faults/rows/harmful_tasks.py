@@ -161,7 +161,7 @@ def file_openers(system: System, dice: Dice) -> Measured:
 def _blocked_process(system: System) -> float:
     """Return how long a process lived after one of its threads blocked it."""
     began = Effect.objects.count()
-    ids = system.submit([prepare("test.mute")])
+    ids = system.submit([prepare("test.block")])
     blocked = system.workers(processes=1, concurrency=2)
     (worker,) = blocked.registered()
     wait_until(lambda: Effect.objects.count() > began, what="computing")

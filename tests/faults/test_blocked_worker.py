@@ -19,7 +19,7 @@ def test_a_process_blocked_by_a_handler_is_killed_and_its_neighbours_run_again(w
     command = worker(concurrency=2)
     wait_until(lambda: Task.objects.get().status == Status.PROCESSING, what="neighbour runs")
     (blocked,) = command.pids()
-    culprit = lifecycle.submit("test.mute")
+    culprit = lifecycle.submit("test.block")
     wait_until(lambda: not is_running(blocked), within=40, what="the process is killed")
     assert (
         "worker-1 sent no watchdog signal for 15 s (interpreter blocked?), sending SIGKILL"
