@@ -5,7 +5,6 @@ from __future__ import annotations
 from tasks.lifecycle.enqueue import submit, submit_many
 from tasks.lifecycle.preparation import prepare
 from tasks.lifecycle.verbs import (
-    RESCUE_LIMIT,
     RESCUE_LOCK,
     cancel,
     cancel_many,
@@ -26,7 +25,6 @@ from tasks.lifecycle.verbs import (
 )
 
 __all__ = [
-    "RESCUE_LIMIT",
     "RESCUE_LOCK",
     "cancel",
     "cancel_many",
