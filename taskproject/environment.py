@@ -71,7 +71,9 @@ def http_url(env: environ.Env, name: str, default: str) -> str:
     # A password in it would end up in logs.
     if not usable or parts.username or parts.query or parts.fragment:
         example = default or "https://example.org/path"
-        raise ImproperlyConfigured(f"{name} is not a plain address such as {example}.")
+        raise ImproperlyConfigured(
+            f"{name} must be an http(s) address without user, query or fragment, such as {example}."
+        )
     return raw.rstrip("/")
 
 
@@ -79,7 +81,9 @@ def api_key(env: environ.Env, name: str) -> str:
     """Read the key of a service, empty for none; an invalid one is not repeated in the sentence."""
     key = str(env.str(name, default="")).strip()
     if not re.fullmatch(r"[!-~]*", key):
-        raise ImproperlyConfigured(f"{name} contains characters that a key cannot contain.")
+        raise ImproperlyConfigured(
+            f"{name} must contain only printable ASCII characters, without spaces."
+        )
     return key
 
 

@@ -74,7 +74,7 @@ def _split(url: str) -> tuple[SplitResult, int]:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        raise Refused("Invalid URL.") from None
+        raise Refused("The URL cannot be parsed: check its host and port.") from None
     if parts.scheme not in PORTS or not parts.hostname:
         raise Refused("Must begin with https:// and a host.")
     if "@" in parts.netloc:

@@ -71,7 +71,7 @@ class _Watcher(threading.Thread):
                 alive = _alive(list(awaited))
             except Error as error:
                 log.warning(
-                    "could not check awaited tasks; requests wait until the database is back",
+                    "could not check the tasks that long-polling requests wait for; trying again",
                     extra={"error": type(error).__name__},
                 )
                 connection.close()

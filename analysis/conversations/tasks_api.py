@@ -87,7 +87,7 @@ class ActiveView(APIView):
         responses={200: ActiveTasksSerializer, **refusals()},
     )
     def get(self, request: Request) -> Response:
-        """Return the caller's visible running tasks of the conversation queues, oldest first."""
+        """Return the running tasks of the conversation queues that the caller may see."""
         visible = Task.objects.visible_to(request.user)
         running = visible.filter(status=Status.PROCESSING, queue__in=QUEUES)
         listed = running.order_by("started_at", "id").defer("input", "result", "error")

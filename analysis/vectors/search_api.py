@@ -78,7 +78,7 @@ def _from_query(parameters: dict[str, str]) -> dict[str, Any]:
             if name in body:
                 body[name] = parse(body[name])
         except ValueError:
-            raise InvalidInput([FieldError(name, "This is not a number.")]) from None
+            raise InvalidInput([FieldError(name, "Only numbers are allowed.")]) from None
     return body
 
 

@@ -85,7 +85,7 @@ class Rescuer(threading.Thread):
                 self._round()
             except Error as error:
                 log.warning(
-                    "a round of rescue, reconcile and prune failed; the next round tries again",
+                    "could not rescue, reconcile or prune tasks; the next round tries again",
                     extra={"error": type(error).__name__},
                 )
                 connection.close()

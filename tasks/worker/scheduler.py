@@ -46,7 +46,9 @@ class Scheduler(threading.Thread):
             )
         except Exception:
             # A defect in one round must not end the scheduler unnoticed.
-            log.exception("a defect stopped this round of schedules; the next round tries again")
+            log.exception(
+                "an unexpected error stopped this round of schedules; the next round tries again"
+            )
         else:
             return LONGEST_PAUSE if left is None else min(LONGEST_PAUSE, max(SHORTEST_PAUSE, left))
         connection.close()

@@ -43,7 +43,7 @@ class QueuesStatusSerializer(serializers.Serializer[Any]):
     queues = LanesSerializer()
     states = StatusCountsSerializer()
     retry_ratio = serializers.FloatField(
-        help_text="The retry lane's share of claims, at most 0.3 while tasks wait in both lanes."
+        help_text="Share of claims for the retry lane; at most 0.3 while both lanes hold tasks."
     )
     by_queue = serializers.DictField(child=QueueLoadSerializer())
     timestamp = serializers.DateTimeField(

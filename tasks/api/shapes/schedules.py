@@ -16,7 +16,7 @@ from tasks.submission import QUEUE_NAME
 
 _PROPERTIES: dict[str, dict[str, Any]] = {
     "name": {"type": "string", "minLength": 1, "maxLength": NAME_LENGTH},
-    "kind": {"type": "string", "description": "One of `GET /api/v1/kinds/`."},
+    "kind": {"type": "string", "description": "A kind listed by `GET /api/v1/kinds/`."},
     "input": {"type": "object", "description": "Checked against the kind's own schema."},
     "queue": {
         "type": ["string", "null"],

@@ -80,7 +80,8 @@ class TaskSummarySerializer(serializers.Serializer[Any]):
     progress = serializers.IntegerField(min_value=0, max_value=100, help_text="Percentage.")
     progress_message = serializers.CharField(allow_blank=True)
     attempt = serializers.IntegerField(
-        help_text="Attempts begun; snoozed, interrupted and lost ones do not count."
+        help_text="Attempts begun; those snoozed, interrupted, or lost with their worker do"
+        " not count."
     )
     retry_count = serializers.IntegerField()
     max_attempts = serializers.IntegerField()
@@ -208,7 +209,7 @@ TASK = Body(
     {
         "type": "object",
         "properties": {
-            "kind": {"type": "string", "description": "One of `GET /api/v1/kinds/`."},
+            "kind": {"type": "string", "description": "A kind listed by `GET /api/v1/kinds/`."},
             "input": {"type": "object", "description": "Checked against the kind's own schema."},
             "queue": {"type": "string", "pattern": f"^{QUEUE_NAME.pattern}$"},
             "priority": {

@@ -19,8 +19,8 @@ class CallbackSecretsSerializer(serializers.Serializer[Any]):
 
     secrets = serializers.ListField(
         child=serializers.CharField(),
-        help_text="For a Standard Webhooks library. A callback is valid if any of them verifies"
-        " it; newest first.",
+        help_text="Secrets for a Standard Webhooks library, newest first. A callback is valid if"
+        " any of them verifies it.",
     )
 
 
