@@ -129,7 +129,7 @@ def test_the_page_shows_the_summary_escaped(client: Any) -> None:
     task = make_task(Status.COMPLETED, kind="text.summarize", result=result)
     page = client.get(f"/ui/tasks/{task.pk}/").content.decode()
     assert "&lt;b&gt;Sky" in page
-    assert "sentences of the text, without a model" in page
+    assert "sentences taken from the text, without a model" in page
 
 
 @pytest.mark.django_db(transaction=True)
