@@ -15,7 +15,7 @@ EXAMPLES = 2_000
 QUICK_EXAMPLES = 200
 STEPS = 50
 # Print the progress after this many examples.
-PROGRESS_EVERY = 100
+PROGRESS_EVERY = 20
 
 
 @row(
