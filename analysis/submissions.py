@@ -7,7 +7,7 @@ from typing import Any
 from rest_framework.request import Request
 
 from tasks import lifecycle
-from tasks.errors import FieldError, InvalidInput
+from tasks.errors import InvalidInput
 from tasks.models import Task
 from tasks.rest import caller_options
 
@@ -21,13 +21,4 @@ def submit_input(request: Request, kind: str, input: Any, *, at: str = "") -> Ta
     try:
         return lifecycle.submit(kind, input, **caller_options(request))
     except InvalidInput as error:
-        raise InvalidInput(
-            [
-                FieldError(_sent_name(field_error.field, at), field_error.message)
-                for field_error in error.errors
-            ]
-        ) from None
-
-
-def _sent_name(field: str, at: str) -> str:
-    return f"{at}{field.removeprefix('input')}".removeprefix(".")
+        raise error.moved("input", at) from None

@@ -7,6 +7,7 @@ and all interfaces must give the same answer.
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
 
 Caller = AbstractBaseUser | AnonymousUser | None
@@ -15,6 +16,11 @@ VIEW = "tasks.view_task"
 OPERATE = "tasks.operate_task"
 # The id of no user: identity columns count from 1.
 NO_USER = 0
+
+
+def may_enter(user: Caller) -> bool:
+    """Return whether a user may use the API and the pages: any, if API_ALLOW_ANONYMOUS is set."""
+    return isinstance(user, User) or settings.API_ALLOW_ANONYMOUS
 
 
 def may_see_all(user: Caller) -> bool:

@@ -24,6 +24,10 @@ class FieldError:
     field: str
     message: str
 
+    def moved(self, before: str, after: str) -> FieldError:
+        """Return the error with its place as the caller sent it: under `after`, not `before`."""
+        return FieldError(f"{after}{self.field.removeprefix(before)}".strip("."), self.message)
+
 
 class InvalidInput(TaskError):
     """The input or an option is not valid."""
@@ -31,6 +35,10 @@ class InvalidInput(TaskError):
     def __init__(self, errors: list[FieldError]) -> None:
         super().__init__("; ".join(f"{error.field}: {error.message}" for error in errors))
         self.errors = errors
+
+    def moved(self, before: str, after: str = "") -> InvalidInput:
+        """Return the errors with their places as the caller sent them."""
+        return InvalidInput([error.moved(before, after) for error in self.errors])
 
 
 class KeyReused(TaskError):

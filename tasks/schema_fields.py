@@ -51,8 +51,26 @@ class JSONField(TextField):
         except MalformedJSON as error:
             raise forms.ValidationError(str(error)) from None
 
+    def validate(self, value: Any) -> None:
+        """Require a value: any but null counts, `{}` and `[]` as well."""
+        if self.required and value is None:
+            raise forms.ValidationError(self.error_messages["required"], code="required")
+
     def run_validators(self, value: Any) -> None:
         """Do nothing: the validators are for texts, and the parser has checked the value."""
+
+
+class ObjectField(JSONField):
+    """A JSON object; an empty text is an empty object unless the field is required."""
+
+    def to_python(self, value: Any) -> Any:
+        """Parse the JSON; raise ValidationError if it is not an object."""
+        parsed = super().to_python(value)
+        if parsed is None:
+            return None if self.required else {}
+        if not isinstance(parsed, dict):
+            raise forms.ValidationError("Enter a JSON object: {…}")
+        return parsed
 
 
 class CheckField(forms.BooleanField):

@@ -128,6 +128,19 @@ def test_each_account_has_the_rights_of_its_fields_and_permissions(user: User, n
     assert may_change(account, owner_id=None) == operates
 
 
+@pytest.mark.parametrize("name", ACCOUNTS)
+def test_a_query_for_changeable_rows_applies_the_rule_for_one_row(user: User, name: str) -> None:
+    account = make_account(name)
+    for owner in (account, user, None):
+        make_task(owner=owner)
+    changeable = {task.owner_id for task in Task.objects.changeable_by(account)}
+    assert changeable == {
+        owner_id
+        for owner_id in (account.pk, user.pk, None)
+        if may_change(account, owner_id=owner_id)
+    }
+
+
 @pytest.mark.parametrize("anonymous", [None, AnonymousUser()])
 def test_an_anonymous_caller_sees_and_changes_rows_without_an_owner(
     anonymous: Caller, user: User

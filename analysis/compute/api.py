@@ -102,5 +102,4 @@ def _document(task: Task) -> dict[str, Any]:
 def _error_message(task: Task) -> str | None:
     if task.status == Status.CANCELLED:
         return "Cancelled."
-    # The error of an attempt that will be repeated is not the task's.
-    return task.error["detail"] if task.status == Status.FAILED and task.error else None
+    return task.failure_detail

@@ -16,7 +16,7 @@ from analysis.input_schema import body_schema
 from analysis.submissions import submit_input
 from analysis.text.handler import INPUT
 from analysis.text.shapes import TextTaskCreatedSerializer, TextTaskSerializer
-from tasks.models import Status, Task
+from tasks.models import Task
 from tasks.rest import IDEMPOTENCY_KEY, accepted, refusals
 
 KIND = "text.analyze"
@@ -71,8 +71,7 @@ def _document(task: Task) -> dict[str, Any]:
         "status": task.status,
         "retry_count": task.retry_count,
         "result": result and {name: result[name] for name in ("word_count", "top_words")},
-        # The error of an attempt that will be repeated is not the task's.
-        "error": task.error["detail"] if task.status == Status.FAILED and task.error else None,
+        "error": task.failure_detail,
         "created_at": task.created_at,
         "started_at": task.started_at,
         "finished_at": task.finished_at,

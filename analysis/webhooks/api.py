@@ -22,7 +22,7 @@ from analysis.webhooks.contract import Verification, WebhookPlatform
 from analysis.webhooks.problems import NotConfigured, WrongSignature
 from analysis.webhooks.shapes import ReceivedSerializer
 from tasks import lifecycle
-from tasks.errors import FieldError, InvalidInput
+from tasks.errors import InvalidInput
 from tasks.rest import refusals
 
 _RECEIVED: dict[Any, Any] = {200: ReceivedSerializer, **refusals(400, 413, 415)}
@@ -54,7 +54,8 @@ class WebhookView(APIView):
         try:
             task = lifecycle.submit(platform.kind, {"payload": payload})
         except InvalidInput as error:
-            raise _without_prefix(error) from None
+            # The platform's body is the input's payload.
+            raise error.moved("input.payload") from None
         return Response({"status": "received", "task_id": task.id})
 
 
@@ -119,13 +120,3 @@ def _require(setting: str) -> None:
 
 def _plain(text: str) -> HttpResponse:
     return HttpResponse(text, content_type="text/plain; charset=utf-8")
-
-
-def _without_prefix(error: InvalidInput) -> InvalidInput:
-    """Name the fields as the platform sent them: its body is the input's payload."""
-    return InvalidInput(
-        [
-            FieldError(item.field.removeprefix("input.payload").removeprefix("."), item.message)
-            for item in error.errors
-        ]
-    )

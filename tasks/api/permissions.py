@@ -8,7 +8,7 @@ from django.conf import settings
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
-from tasks.access import may_operate
+from tasks.access import may_enter, may_operate
 
 if TYPE_CHECKING:
     # DRF imports the default permissions while it defines this class.
@@ -20,9 +20,8 @@ class MayUseApi(BasePermission):
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         """Return whether the caller may use the API at all."""
-        if request.user.is_authenticated:
-            return True
-        return settings.API_ALLOW_ANONYMOUS and not _changes_from_foreign_page(request)
+        is_foreign = not request.user.is_authenticated and _changes_from_foreign_page(request)
+        return may_enter(request.user) and not is_foreign
 
 
 class IsOperator(BasePermission):
@@ -41,11 +40,6 @@ class IsOperatorOrOpen(BasePermission):
         if settings.API_ALLOW_ANONYMOUS:
             return MayUseApi().has_permission(request, view)
         return may_operate(request.user)
-
-
-def is_operator(view: APIView) -> bool:
-    """Return whether the caller of a view is an operator."""
-    return may_operate(view.request.user)
 
 
 def _changes_from_foreign_page(request: Request) -> bool:

@@ -58,16 +58,12 @@ def batch_submissions(body: Any) -> list[Submission]:
         except UnknownKind as error:
             errors.append(FieldError(f"{path}.kind", str(error)))
         except InvalidInput as error:
-            errors += _below(path, error.errors)
+            errors += error.moved("", f"{path}.").errors
         if len(errors) >= MAX_REPORTED_ERRORS:
             break
     if errors:
         raise InvalidInput(errors[:MAX_REPORTED_ERRORS])
     return submissions
-
-
-def _below(path: str, errors: list[FieldError]) -> list[FieldError]:
-    return [FieldError(f"{path}.{error.field}".rstrip("."), error.message) for error in errors]
 
 
 def _due_time(text: str) -> dt.datetime:

@@ -10,9 +10,7 @@ from rest_framework.exceptions import PermissionDenied
 from rest_framework.views import APIView
 
 from tasks.access import may_change
-from tasks.api.permissions import is_operator
-from tasks.models import Status, Task
-from tasks.models.task import TaskQuerySet
+from tasks.models import Task
 from tasks.stats.task_by_id import task_by_id
 
 
@@ -30,9 +28,3 @@ def changeable_task(view: APIView, task_id: uuid.UUID) -> Task:
     if not may_change(view.request.user, owner_id=task.owner_id):
         raise PermissionDenied("You can view this task but not change it.")
     return task
-
-
-def changeable_failures(view: APIView) -> TaskQuerySet:
-    """Return the failed tasks that the caller may change: all of them for an operator."""
-    failed = Task.objects.visible_to(view.request.user).filter(status=Status.FAILED)
-    return failed if is_operator(view) else failed.filter(owner=view.request.user.pk)

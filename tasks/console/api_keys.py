@@ -19,7 +19,7 @@ from django.urls import URLPattern, path
 from knox.models import AuthToken
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWidget
 
-from tasks.console import formatting
+from tasks import formatting
 from tasks.console.audit import record
 from tasks.console.permissions import EngineAdmin, is_operator, require_operator
 

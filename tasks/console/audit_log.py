@@ -12,7 +12,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.paginator import InfinitePaginator
 
-from tasks.console import formatting
+from tasks import formatting
 from tasks.console.permissions import EngineAdmin
 
 READ = "admin.view_logentry"

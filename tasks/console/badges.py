@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from tasks.console.formatting import DASH
+from tasks.formatting import DASH
 from tasks.models import Lane, Outcome, Status, Task
 from tasks.stats import Liveness
 

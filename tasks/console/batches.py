@@ -14,8 +14,7 @@ from django.utils.safestring import SafeString
 from unfold.paginator import InfinitePaginator
 from unfold.views import ChangeList
 
-from tasks import stats
-from tasks.console import formatting
+from tasks import formatting, stats
 from tasks.console.permissions import EngineAdmin
 from tasks.models import Batch, Status
 from tasks.models.owned import OwnedQuerySet

@@ -11,8 +11,8 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 
-from tasks import circuit_breaker
-from tasks.console import badges, formatting
+from tasks import circuit_breaker, formatting
+from tasks.console import badges
 from tasks.console.audit import record
 from tasks.console.permissions import EngineAdmin, is_operator, require_operator
 from tasks.models import Breaker

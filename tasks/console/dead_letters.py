@@ -8,8 +8,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllow
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 
-from tasks import lifecycle, stats
-from tasks.console import formatting
+from tasks import formatting, lifecycle, stats
 from tasks.console.actions import DELETE, RETRY, Report, apply
 from tasks.console.permissions import EngineAdmin, is_operator, require_operator
 from tasks.console.task_filters import UNTYPED, error_is

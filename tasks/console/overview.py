@@ -11,8 +11,8 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
-from tasks import stats
-from tasks.console import badges, formatting
+from tasks import formatting, stats
+from tasks.console import badges
 from tasks.console.chart import bars
 from tasks.console.permissions import is_viewer
 from tasks.models import Lane

@@ -18,7 +18,7 @@ from tasks.cron import time_zones
 from tasks.errors import FieldError
 from tasks.models import Schedule
 from tasks.schedules import Changes
-from tasks.schema_fields import JSONField
+from tasks.schema_fields import ObjectField
 
 WIDE = {"class": "ops-code-field", "spellcheck": "false"}
 
@@ -31,7 +31,7 @@ class ScheduleForm(forms.Form):
         required=False, initial=True, label="On", widget=UnfoldBooleanSwitchWidget
     )
     kind = forms.ChoiceField(widget=UnfoldAdminSelectWidget)
-    input = JSONField(
+    input = ObjectField(
         # Django treats an empty object as a missing value.
         required=False,
         initial="{}",
@@ -81,15 +81,6 @@ class ScheduleForm(forms.Form):
             "timezone": values["timezone"],
             "enabled": values["enabled"],
         }
-
-    def clean_input(self) -> dict[str, Any]:
-        """Reject JSON that is not an object; an empty field is an empty object."""
-        value = self.cleaned_data["input"]
-        if value is None:
-            return {}
-        if not isinstance(value, dict):
-            raise forms.ValidationError("Enter a JSON object: {…}")
-        return value
 
     def add_errors(self, errors: list[FieldError]) -> None:
         """Show a verb's errors at the fields they concern."""

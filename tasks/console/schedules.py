@@ -14,8 +14,8 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
 
-from tasks import kinds, schedules
-from tasks.console import badges, formatting
+from tasks import formatting, kinds, schedules
+from tasks.console import badges
 from tasks.console.audit import record
 from tasks.console.permissions import EngineAdmin, is_operator, require_operator
 from tasks.console.schedule_form import ScheduleForm
@@ -199,7 +199,7 @@ def _row(schedule: Schedule, last: Task | None) -> dict[str, Any]:
         "last_at": formatting.relative_time(schedule.last_at),
         "last": last,
         "last_badge": badges.badge(last.status, last.get_status_display()) if last else "",
-        "error": schedule.last_error if is_known else f"There is no kind named {schedule.kind!r}.",
+        "error": schedule.last_error if is_known else str(UnknownKind(schedule.kind)),
     }
 
 

@@ -13,7 +13,8 @@ from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
-from tasks.console import badges, formatting
+from tasks import formatting
+from tasks.console import badges
 from tasks.console.actions import ACTIONS, DELETE, apply
 from tasks.console.permissions import EngineAdmin, is_operator, require_operator
 from tasks.models import Attempt, Task

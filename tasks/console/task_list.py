@@ -14,7 +14,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.paginator import InfinitePaginator
 
-from tasks.console import badges, dead_letters, formatting, overview, task_detail
+from tasks import formatting
+from tasks.console import badges, dead_letters, overview, task_detail
 from tasks.console.actions import CANCEL, DELETE, RETRY, Action, apply
 from tasks.console.permissions import EngineAdmin
 from tasks.console.task_filters import (

@@ -12,8 +12,8 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.safestring import SafeString
 
-from tasks import stats
-from tasks.console import badges, formatting
+from tasks import formatting, stats
+from tasks.console import badges
 from tasks.console.permissions import EngineAdmin
 from tasks.models import Worker
 

@@ -1,4 +1,4 @@
-"""Rows with an owner, and which of them a user sees."""
+"""Rows with an owner, and which of them a user may see and change."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Self, TypeVar
 
 from django.db import models
 
-from tasks.access import Caller, visible_scope
+from tasks.access import Caller, may_operate, visible_scope
 
 Row = TypeVar("Row", bound=models.Model)
 
@@ -18,3 +18,8 @@ class OwnedQuerySet(models.QuerySet[Row]):
         """Keep the rows that this user may see."""
         sees_all, owner = visible_scope(user)
         return self if sees_all else self.filter(owner=owner)
+
+    def changeable_by(self, user: Caller) -> Self:
+        """Keep the rows that this user may change."""
+        _, owner = visible_scope(user)
+        return self if may_operate(user) else self.filter(owner=owner)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import uuid
 from typing import Any
 
@@ -10,7 +9,7 @@ from django.conf import settings
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Q
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 from uuid_utils.compat import uuid7
 
@@ -59,19 +58,24 @@ class Lane(models.TextChoices):
     DLQ = "dlq", "Dead letters"
 
 
+# By the database's clock, as in the statements that claim.
+IS_DUE = Q(scheduled_at=None) | Q(scheduled_at__lte=Now())
+# Which of the pending tasks are in a lane.
+IN_LANE = {
+    Lane.PRIMARY: IS_DUE & Q(attempt=0),
+    Lane.RETRY: IS_DUE & Q(attempt__gt=0),
+    Lane.SCHEDULED: Q(scheduled_at__gt=Now()),
+}
+
+
 class TaskQuerySet(OwnedQuerySet["Task"]):
     """Queries for tasks."""
 
-    def in_lane(self, lane: str, *, now: dt.datetime | None = None) -> TaskQuerySet:
+    def in_lane(self, lane: str) -> TaskQuerySet:
         """Keep the tasks in one lane."""
-        now = now or timezone.now()
         if lane == Lane.DLQ:
             return self.filter(status=Status.FAILED)
-        pending = self.filter(status=Status.PENDING)
-        if lane == Lane.SCHEDULED:
-            return pending.filter(scheduled_at__gt=now)
-        due = pending.filter(Q(scheduled_at=None) | Q(scheduled_at__lte=now))
-        return due.filter(attempt__gt=0) if lane == Lane.RETRY else due.filter(attempt=0)
+        return self.filter(IN_LANE[Lane(lane)], status=Status.PENDING)
 
     def newest_first(self) -> TaskQuerySet:
         """Order by key: version 7 UUIDs grow with time."""
@@ -238,6 +242,11 @@ class Task(models.Model):
     def retry_count(self) -> int:
         """Return how many attempts were started after the first."""
         return max(0, self.attempt - 1)
+
+    @property
+    def failure_detail(self) -> str | None:
+        """Return a failed task's error text; None while a failed attempt will be repeated."""
+        return self.error["detail"] if self.status == Status.FAILED and self.error else None
 
     @property
     def lane(self) -> Lane | None:

@@ -10,7 +10,7 @@ from django.http import QueryDict
 
 from tasks.errors import FieldError, InvalidInput
 from tasks.kinds import Kind
-from tasks.schema_fields import JSONField, fields_of
+from tasks.schema_fields import ObjectField, fields_of
 
 # The only field of the form for a schema without simple properties.
 WHOLE = "input"
@@ -38,9 +38,6 @@ class InputForm(forms.Form):
         """Validate against the kind's schema; add each error to its field."""
         if self.errors:
             return self.cleaned_data
-        if self._is_whole and not isinstance(self.cleaned_data[WHOLE], dict):
-            self.add_error(WHOLE, "Enter a JSON object: {…}")
-            return self.cleaned_data
         try:
             self._kind.validate(self.input)
         except InvalidInput as invalid:
@@ -49,7 +46,7 @@ class InputForm(forms.Form):
         return self.cleaned_data
 
     def _add(self, error: FieldError) -> None:
-        place = error.field.removeprefix("input").removeprefix(".")
+        place = error.moved("input", "").field
         name, _, deeper = place.partition(".")
         if self._is_whole:
             self.add_error(WHOLE, f"{place}: {error.message}" if place else error.message)
@@ -60,4 +57,4 @@ class InputForm(forms.Form):
 
 
 def _whole_field() -> forms.Field:
-    return JSONField(label="Input", help_text="A JSON object.", initial="{}")
+    return ObjectField(label="Input", help_text="A JSON object.", initial="{}")

@@ -6,13 +6,14 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Concatenate, ParamSpec
 
-from django.conf import settings
 from django.contrib.auth.models import User
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django_htmx.http import HttpResponseClientRefresh
+
+from tasks.access import may_enter
 
 Rest = ParamSpec("Rest")
 View = Callable[Concatenate[HttpRequest, Rest], HttpResponse]
@@ -24,7 +25,7 @@ def for_visitors(view: View[Rest]) -> View[Rest]:
     @never_cache
     @wraps(view)
     def guarded(request: HttpRequest, /, *args: Rest.args, **kwargs: Rest.kwargs) -> HttpResponse:
-        if request.user.is_authenticated or settings.API_ALLOW_ANONYMOUS:
+        if may_enter(request.user):
             return view(request, *args, **kwargs)
         if request.headers.get("HX-Request"):
             # Reload the whole page: htmx would put the login form into a part of it.

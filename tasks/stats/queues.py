@@ -6,19 +6,17 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Count, Min, Q
-from django.db.models.functions import Greatest, Now
+from django.db.models import Count, Min
+from django.db.models.functions import Greatest
 
 from tasks import kinds
 from tasks.lanes import retry_share
 from tasks.models import Queue, Status, Task
-from tasks.models.task import TERMINAL, TaskQuerySet
+from tasks.models.task import IN_LANE, IS_DUE, TERMINAL, Lane, TaskQuerySet
 from tasks.stats import count_cache
 
 # Counting stops here: more would be slow and change no decision.
 WAITING_LIMIT = 1_000
-
-_DUE = Q(scheduled_at=None) | Q(scheduled_at__lte=Now())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +103,7 @@ def queues_status(*, exact: bool = False) -> QueuesStatus:
 
 def waiting() -> int:
     """Return how many tasks are due, at most WAITING_LIMIT."""
-    due = Task.objects.filter(_DUE, status=Status.PENDING).order_by()
+    due = Task.objects.filter(IS_DUE, status=Status.PENDING).order_by()
     return due.values("pk")[:WAITING_LIMIT].count()
 
 
@@ -126,16 +124,16 @@ def _with_age(row: dict[str, Any], now: dt.datetime) -> dict[str, Any]:
 
 def _waiting() -> Any:
     # A due task has waited since the latest of these times.
-    since = Min(Greatest("created_at", "scheduled_at", "started_at"), filter=_DUE)
+    since = Min(Greatest("created_at", "scheduled_at", "started_at"), filter=IS_DUE)
     return (
         Task.objects.filter(status=Status.PENDING)
         .order_by()
         .values("queue")
         .annotate(
             pending=Count("*"),
-            primary=Count("pk", filter=_DUE & Q(attempt=0)),
-            retry=Count("pk", filter=_DUE & Q(attempt__gt=0)),
-            scheduled=Count("pk", filter=Q(scheduled_at__gt=Now())),
+            primary=Count("pk", filter=IN_LANE[Lane.PRIMARY]),
+            retry=Count("pk", filter=IN_LANE[Lane.RETRY]),
+            scheduled=Count("pk", filter=IN_LANE[Lane.SCHEDULED]),
             since=since,
         )
     )

@@ -2,49 +2,18 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import Any
 
 from django import template
-from django.contrib.humanize.templatetags.humanize import naturaltime
-from django.utils import timezone
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
 
+from tasks.formatting import elapsed, relative_time
 from tasks.pages.tree import Tree, tree_of
 
 register = template.Library()
 
 
-@register.simple_tag
-def moment(at: dt.datetime | None) -> SafeString | str:
-    """Show a time relative to now, with the exact time as the title."""
-    if at is None:
-        return "–"
-    exact = at.astimezone(dt.UTC)
-    return format_html(
-        '<time datetime="{}" title="{}">{}</time>',
-        exact.isoformat(timespec="milliseconds"),
-        f"{exact:%Y-%m-%d %H:%M:%S} UTC",
-        naturaltime(at),
-    )
-
-
-@register.simple_tag
-def duration(start: dt.datetime | None, end: dt.datetime | None = None) -> str:
-    """Show the time between two moments; without an end, until now."""
-    if start is None:
-        return "–"
-    seconds = max(0.0, ((end or timezone.now()) - start).total_seconds())
-    if seconds < 1:
-        return f"{seconds * 1000:.0f}\N{NO-BREAK SPACE}ms"
-    if seconds < 10:
-        return f"{seconds:.1f}\N{NO-BREAK SPACE}s"
-    minutes, whole = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {whole} s" if minutes else f"{whole} s"
+register.simple_tag(relative_time, name="moment")
+register.simple_tag(elapsed, name="duration")
 
 
 @register.inclusion_tag("tasks/_tree.html")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -103,6 +104,25 @@ def test_an_error_of_the_schema_is_shown_at_its_field(schema, text, error):
 def test_an_error_that_concerns_no_single_field_is_shown_above_the_form():
     errors = errors_of({"it": {"type": "string"}}, {}, minProperties=1)
     assert list(errors) == ["__all__"]
+
+
+@pytest.mark.parametrize("text", ["{}", "[]", "0", "false", '""'])
+def test_a_required_json_value_may_be_empty(text):
+    form = form_for({"it": {}}, {"it": text}, required=["it"])
+    assert form.is_valid(), form.errors
+    assert form.input == {"it": json.loads(text)}
+
+
+@pytest.mark.parametrize("text", ["", "null"])
+def test_a_required_json_value_must_not_be_missing(text):
+    assert "required" in errors_of({"it": {}}, {"it": text}, required=["it"])["it"][0]
+
+
+def test_the_form_of_a_kind_without_properties_is_submitted_as_it_is_shown():
+    shown = form_for({})["input"].value()
+    form = form_for({}, {"input": shown})
+    assert form.is_valid(), form.errors
+    assert form.input == {}
 
 
 def test_a_schema_with_dependent_properties_has_one_json_field():

@@ -13,7 +13,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from tasks import lifecycle
-from tasks.api.permissions import IsOperatorOrOpen, is_operator
+from tasks.access import may_operate
+from tasks.api.permissions import IsOperatorOrOpen
 from tasks.api.problems.openapi import refusals
 from tasks.api.responses import accepted
 from tasks.api.shapes.links import path_to
@@ -81,4 +82,4 @@ def _act(
     except Task.DoesNotExist:
         # Deleted since it was read.
         raise Http404 from None
-    return task, task_document(task, with_tracebacks=is_operator(view))
+    return task, task_document(task, with_tracebacks=may_operate(view.request.user))

@@ -14,10 +14,10 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from tasks import lifecycle, long_poll
+from tasks.access import may_operate
 from tasks.api.filters import TaskFilters
 from tasks.api.list_parameters import list_parameters
 from tasks.api.pagination import TaskPages
-from tasks.api.permissions import is_operator
 from tasks.api.prefer_header import LONGEST_WAIT, seconds_to_wait
 from tasks.api.problems.openapi import refusals
 from tasks.api.responses import IDEMPOTENCY_KEY, accepted, seconds_until_due
@@ -134,7 +134,7 @@ class TaskView(APIView):
             if not_modified is not None:
                 return not_modified
         task = visible_task(self, task_id)
-        operator = task.error is not None and is_operator(self)
+        operator = task.error is not None and may_operate(request.user)
         response = Response(task_document(task, with_tracebacks=operator))
         return self._with_etag(response, task)
 
@@ -148,7 +148,7 @@ class TaskView(APIView):
         return None if conditional is response else conditional
 
     def _with_etag(self, response: HttpResponse, task: Task) -> HttpResponse:
-        response["ETag"] = task_etag(task, with_tracebacks=is_operator(self))
+        response["ETag"] = task_etag(task, with_tracebacks=may_operate(self.request.user))
         response["Cache-Control"] = "private, no-cache"
         if not task.is_terminal:
             response["Retry-After"] = str(seconds_until_due(task))

@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 from django.utils import timezone
 
-from tasks.console.formatting import (
+from tasks.formatting import (
     MAX_CHARACTERS,
     duration,
     elapsed,

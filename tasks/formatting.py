@@ -1,4 +1,4 @@
-"""Formatting of times, durations and JSON values for the console."""
+"""Formatting of times, durations and JSON values for people: console and pages."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def duration(seconds: float | None) -> str:
 
 
 def elapsed(
-    start: dt.datetime | None, end: dt.datetime | None, *, now: dt.datetime | None = None
+    start: dt.datetime | None, end: dt.datetime | None = None, *, now: dt.datetime | None = None
 ) -> str:
     """Format the time between two moments; without an end, until now."""
     if start is None:
