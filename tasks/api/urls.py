@@ -22,32 +22,29 @@ from tasks.api.views.tasks import TasksView, TaskView
 
 app_name = "api"
 
-_TASKS = "api/v1/tasks"
-_TASK = f"{_TASKS}/<uuid:task_id>"
-_QUEUES = "api/v1/queues"
-_SCHEDULE = "api/v1/schedules/<uuid:schedule_id>"
-
 urlpatterns = [
-    *route(f"{_TASKS}/", TasksView.as_view(), name="tasks"),
-    *route(_TASK, TaskView.as_view(), name="task"),
-    *route(f"{_TASKS}/batch/", batches.BatchesView.as_view()),
+    *route("api/v1/tasks/", TasksView.as_view(), name="tasks"),
+    *route("api/v1/tasks/<uuid:task_id>", TaskView.as_view(), name="task"),
+    *route("api/v1/tasks/batch/", batches.BatchesView.as_view()),
     *route("api/v1/batches/<uuid:batch_id>", batches.BatchView.as_view(), name="batch"),
-    *route(f"{_TASK}/retry", task_actions.RetryView.as_view()),
-    *route(f"{_TASK}/cancel", task_actions.CancelView.as_view()),
-    *route(f"{_TASKS}/requeue-orphaned", task_actions.RequeueOrphanedView.as_view()),
-    *route(f"{_QUEUES}/status", queues.QueuesStatusView.as_view()),
-    *route(f"{_QUEUES}/dlq", dead_letters.DeadLettersView.as_view()),
-    *route(f"{_QUEUES}/dlq/retry", dead_letters.RetryFailuresView.as_view()),
-    *route(f"{_QUEUES}/dlq/purge", dead_letters.PurgeFailuresView.as_view()),
-    *route(f"{_QUEUES}/<str:name>/pause", queues.PauseView.as_view()),
-    *route(f"{_QUEUES}/<str:name>/resume", queues.ResumeView.as_view()),
+    *route("api/v1/tasks/<uuid:task_id>/retry", task_actions.RetryView.as_view()),
+    *route("api/v1/tasks/<uuid:task_id>/cancel", task_actions.CancelView.as_view()),
+    *route("api/v1/tasks/requeue-orphaned", task_actions.RequeueOrphanedView.as_view()),
+    *route("api/v1/queues/status", queues.QueuesStatusView.as_view()),
+    *route("api/v1/queues/dlq", dead_letters.DeadLettersView.as_view()),
+    *route("api/v1/queues/dlq/retry", dead_letters.RetryFailuresView.as_view()),
+    *route("api/v1/queues/dlq/purge", dead_letters.PurgeFailuresView.as_view()),
+    *route("api/v1/queues/<str:name>/pause", queues.PauseView.as_view()),
+    *route("api/v1/queues/<str:name>/resume", queues.ResumeView.as_view()),
     *route("api/v1/kinds/", kinds.KindsView.as_view()),
     *route("api/v1/kinds/<str:name>", kinds.KindView.as_view()),
     *route("api/v1/schedules/", schedules.SchedulesView.as_view()),
-    *route(_SCHEDULE, schedules.ScheduleView.as_view(), name="schedule"),
-    *route(f"{_SCHEDULE}/enable", schedules.EnableView.as_view()),
-    *route(f"{_SCHEDULE}/disable", schedules.DisableView.as_view()),
-    *route(f"{_SCHEDULE}/run", schedules.RunView.as_view()),
+    *route(
+        "api/v1/schedules/<uuid:schedule_id>", schedules.ScheduleView.as_view(), name="schedule"
+    ),
+    *route("api/v1/schedules/<uuid:schedule_id>/enable", schedules.EnableView.as_view()),
+    *route("api/v1/schedules/<uuid:schedule_id>/disable", schedules.DisableView.as_view()),
+    *route("api/v1/schedules/<uuid:schedule_id>/run", schedules.RunView.as_view()),
     *route("api/v1/callbacks/secrets", callbacks.CallbackSecretsView.as_view()),
     *route("health", health.HealthView.as_view()),
     *route("health/live", health.LiveView.as_view()),
