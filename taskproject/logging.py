@@ -7,6 +7,15 @@ from typing import Any
 import orjson
 import structlog
 
+from tasks.error_text import cleaned
+
+
+def _clean(logger: Any, method: str, event: dict[str, Any]) -> dict[str, Any]:
+    """Take out of every text what cannot be written, and the credentials of URLs."""
+    return {
+        name: cleaned(value) if isinstance(value, str) else value for name, value in event.items()
+    }
+
 
 def _dumps(event: Any, **kwargs: Any) -> str:
     return orjson.dumps(event, default=kwargs.get("default")).decode()
@@ -21,6 +30,7 @@ def logging_config(*, level: str, json: bool) -> dict[str, Any]:
         structlog.stdlib.ExtraAdder(),
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
+        _clean,
     ]
     renderer: Any = (
         structlog.processors.JSONRenderer(serializer=_dumps)

@@ -166,6 +166,8 @@ TASK_SOFT_TIME_LIMIT = seconds(
 TASK_TIME_LIMIT = seconds(env, "TASK_TIME_LIMIT", "900", low=1, also="CELERY_TASK_TIME_LIMIT")
 TASK_MAX_RETRIES = number(env, "TASK_MAX_RETRIES", 3, low=0, high=1000)
 TASK_RETRY_DELAY = seconds(env, "TASK_RETRY_DELAY", "1", low=0.001)
+# Bytes of JSON; PostgreSQL cannot hold more than 256 MiB in one document.
+RESULT_MAX_BYTES = number(env, "RESULT_MAX_BYTES", 16 * 2**20, low=1_000, high=200 * 2**20)
 RETENTION_COMPLETED_DAYS = number(env, "RETENTION_COMPLETED_DAYS", 30, low=0, high=36500)
 RETENTION_FAILED_DAYS = number(env, "RETENTION_FAILED_DAYS", 90, low=0, high=36500)
 

@@ -6,22 +6,27 @@ import datetime as dt
 import hashlib
 import re
 import uuid
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from numbers import Integral
 from typing import Any, TypedDict
 
 import orjson
 from uuid_utils.compat import uuid7
 
 from tasks.callback_address import mistake_in
-from tasks.errors import FieldError
+from tasks.delays import DELAY_LIMIT, Delay, seconds
+from tasks.errors import FieldError, InvalidInput
+from tasks.postgres.json import NotStorable, to_json
 
 # 40, because procrastinate notifies on a channel of that name, and PostgreSQL bounds those.
 QUEUE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,39}")
 KEY = re.compile(r"[!-~]{1,255}")
 PRIORITY_LIMIT = 1_000_000
 MAX_ATTEMPTS_LIMIT = 1_000
-# Ten years: longer is a mistake, and far from what timestamps can hold.
-DELAY_LIMIT = 10 * 365 * 86_400.0
+# Bytes of JSON; a request's body, which holds the input, may have as many.
+INPUT_LIMIT = 10 * 1024 * 1024
+METADATA_LIMIT = 16 * 1024
 
 
 class Options(TypedDict, total=False):
@@ -29,8 +34,8 @@ class Options(TypedDict, total=False):
 
     queue: str | None
     priority: int | None
-    # Seconds from the commit until the task is due; not together with `scheduled_at`.
-    delay: float | None
+    # From the commit until the task is due, seconds or a timedelta; not with `scheduled_at`.
+    delay: Delay | None
     scheduled_at: dt.datetime | None
     max_attempts: int | None
     metadata: dict[str, Any] | None
@@ -42,16 +47,19 @@ class Options(TypedDict, total=False):
 
 @dataclass(frozen=True, kw_only=True)
 class Submission:
-    """A task to create, with everything its row needs; `delay` in seconds from the commit."""
+    """A task to create, with everything its row needs; `delay` in seconds from the commit.
+
+    Input and metadata are JSON documents: what the caller changes later has no effect.
+    """
 
     kind: str
-    input: dict[str, Any]
+    input: bytes
     queue: str
     priority: int
     max_attempts: int
     delay: float | None = None
     scheduled_at: dt.datetime | None = None
-    metadata: dict[str, Any] = field(default_factory=dict)
+    metadata: bytes = b"{}"
     callback_url: str = ""
     idempotency_key: str | None = None
     id: uuid.UUID = field(default_factory=uuid7)
@@ -60,30 +68,113 @@ class Submission:
         """Return a digest that is the same for a repeated request and differs for others."""
         if self.idempotency_key is None:
             return ""
-        request = asdict(self) | {"id": None}
+        # The documents as values: the order of their names makes no difference.
+        documents = {"input": orjson.loads(self.input), "metadata": orjson.loads(self.metadata)}
+        request = {**vars(self), **documents, "id": None}
         canonical = orjson.dumps(request, option=orjson.OPT_SORT_KEYS)
         return hashlib.sha256(canonical).hexdigest()
 
-    def mistakes(self) -> list[FieldError]:
-        """Return what is wrong with the options."""
-        errors = []
-        if not QUEUE_NAME.fullmatch(self.queue):
-            errors.append(FieldError("queue", "Use up to 40 letters, digits and . _ : -"))
-        if not -PRIORITY_LIMIT <= self.priority <= PRIORITY_LIMIT:
-            errors.append(FieldError("priority", f"Must be within ±{PRIORITY_LIMIT}."))
-        if not 1 <= self.max_attempts <= MAX_ATTEMPTS_LIMIT:
-            errors.append(FieldError("max_attempts", f"Must be 1 to {MAX_ATTEMPTS_LIMIT}."))
-        if self.delay is not None and not 0 <= self.delay <= DELAY_LIMIT:
-            errors.append(FieldError("delay", f"Must be 0 to {DELAY_LIMIT:.0f} seconds."))
-        if self.delay is not None and self.scheduled_at is not None:
-            errors.append(FieldError("delay", "Use either delay or scheduled_at."))
-        if self.scheduled_at is not None and self.scheduled_at.tzinfo is None:
-            errors.append(FieldError("scheduled_at", "Must have a time zone."))
-        if self.idempotency_key is not None and not KEY.fullmatch(self.idempotency_key):
-            errors.append(FieldError("Idempotency-Key", "Use 1 to 255 printable ASCII characters."))
-        if self.callback_url and (mistake := mistake_in(self.callback_url)):
-            errors.append(FieldError("callback_url", mistake))
-        return errors
+    def row(self) -> dict[str, Any]:
+        """Return the values of the task's row, for orjson."""
+        documents = {
+            "input": orjson.Fragment(self.input),
+            "metadata": orjson.Fragment(self.metadata),
+        }
+        return {**vars(self), **documents, "fingerprint": self.fingerprint()}
+
+
+def checked_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options as they are stored; raise InvalidInput, which names each wrong one."""
+    checked, errors = {}, []
+    for name, value in options.items():
+        try:
+            checked[name] = _CHECKS[name](value)
+        except ValueError as error:
+            text = str(error)
+            errors.append(FieldError(_SENT_NAMES.get(name, name), text[:1].upper() + text[1:]))
+    if "delay" in options and "scheduled_at" in options:
+        errors.append(FieldError("delay", "Use either delay or scheduled_at."))
+    if errors:
+        raise InvalidInput(errors)
+    return checked
+
+
+def document(value: Any, *, field: str, limit: int) -> bytes:
+    """Return a value as a JSON document; raise InvalidInput."""
+    try:
+        return to_json(value, limit=limit)
+    except NotStorable as error:
+        place = f"{field}.{error.path}".rstrip(".")
+        raise InvalidInput([FieldError(place, f"This value {error.reason}.")]) from None
+
+
+def _queue(value: Any) -> str:
+    if isinstance(value, str) and QUEUE_NAME.fullmatch(value):
+        return value
+    raise ValueError("Use up to 40 letters, digits and . _ : -")
+
+
+def _whole_number(value: Any, low: int, high: int, mistake: str) -> int:
+    if not isinstance(value, Integral) or isinstance(value, bool):
+        raise ValueError(mistake)
+    number = int(value)
+    if not low <= number <= high:
+        raise ValueError(mistake)
+    return number
+
+
+def _priority(value: Any) -> int:
+    mistake = f"Must be within ±{PRIORITY_LIMIT}."
+    return _whole_number(value, -PRIORITY_LIMIT, PRIORITY_LIMIT, mistake)
+
+
+def _max_attempts(value: Any) -> int:
+    return _whole_number(value, 1, MAX_ATTEMPTS_LIMIT, f"Must be 1 to {MAX_ATTEMPTS_LIMIT}.")
+
+
+def _scheduled_at(value: Any) -> dt.datetime:
+    if not isinstance(value, dt.datetime) or value.utcoffset() is None:
+        raise ValueError("Must be a date and time with a time zone.")
+    # First the difference: the ends of the calendar overflow in some time zones.
+    if abs(value - dt.datetime.now(dt.UTC)).total_seconds() > DELAY_LIMIT:
+        raise ValueError("The time is more than ten years away.")
+    return value.astimezone(dt.UTC)
+
+
+def _metadata(value: Any) -> bytes:
+    if not isinstance(value, dict):
+        raise ValueError("Must be an object.")
+    try:
+        return to_json(value, limit=METADATA_LIMIT)
+    except NotStorable as error:
+        raise ValueError(f"The value cannot be stored: {error}.") from None
+
+
+def _callback_url(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError("Must be a URL.")
+    if value and (mistake := mistake_in(value)):
+        raise ValueError(mistake)
+    return value
+
+
+def _idempotency_key(value: Any) -> str:
+    if isinstance(value, str) and KEY.fullmatch(value):
+        return value
+    raise ValueError("Use 1 to 255 printable ASCII characters.")
+
+
+_CHECKS: dict[str, Callable[[Any], Any]] = {
+    "queue": _queue,
+    "priority": _priority,
+    "delay": seconds,
+    "scheduled_at": _scheduled_at,
+    "max_attempts": _max_attempts,
+    "metadata": _metadata,
+    "callback_url": _callback_url,
+    "idempotency_key": _idempotency_key,
+}
+_SENT_NAMES = {"idempotency_key": "Idempotency-Key"}
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 import uuid
+from numbers import Real
 from typing import Any, Protocol, Unpack
 
 from tasks.kinds.exceptions import CANCELLED_ON_REQUEST, Cancel, Interrupted, SoftTimeLimitExceeded
 from tasks.postgres.text import storable
 from tasks.submission import Options, Submission
+
+# What one attempt may submit: the follow-ups of an attempt are written in one statement.
+FOLLOW_UPS_LIMIT = 10_000
+FOLLOW_UPS_BYTES = 64 * 1024 * 1024
 
 
 class Prepare(Protocol):
@@ -46,10 +52,22 @@ class Context:
         self._soft_time_limit = soft_time_limit
         self._soft_deadline = time.monotonic() + soft_time_limit
         self._reported: tuple[int, str] | None = None
+        self._follow_ups_bytes = 0
 
     def progress(self, percent: float, message: str = "") -> None:
-        """Report how far the work is, 0 to 100; cheap: the worker writes only the latest."""
-        self._reported = (max(0, min(100, int(percent))), storable(message)[:200])
+        """Report how far the work is, 0 to 100; cheap: the worker writes only the latest.
+
+        Raises TypeError or ValueError for what is not a number and a text.
+        """
+        if not isinstance(message, str):
+            raise TypeError(f"The progress message must be a text, not {type(message).__name__}.")
+        if not isinstance(percent, Real) or not math.isfinite(percent):
+            raise ValueError(f"The progress must be a number from 0 to 100, not {percent!r}.")
+        self.report(max(0, min(100, int(percent))), storable(message)[:200])
+
+    def report(self, percent: int, message: str) -> None:
+        """Keep checked progress for the worker to take."""
+        self._reported = (percent, message)
 
     def take_report(self) -> tuple[int, str] | None:
         """Return the progress reported since the last call, if any."""
@@ -80,8 +98,16 @@ class Context:
     ) -> uuid.UUID:
         """Submit a follow-up that commits with this attempt's success, or not at all.
 
-        Returns the id that the task will have; raises UnknownKind or InvalidInput.
+        Returns the id that the task will have; raises UnknownKind, InvalidInput, or ValueError when
+        it would be too many.
         """
         follow_up = self._prepare(kind, input, **options)
+        size = self._follow_ups_bytes + len(follow_up.input)
+        if len(self.follow_ups) >= FOLLOW_UPS_LIMIT or size > FOLLOW_UPS_BYTES:
+            raise ValueError(
+                f"One attempt can submit {FOLLOW_UPS_LIMIT:,} follow-ups with"
+                f" {FOLLOW_UPS_BYTES:,} bytes of input together."
+            )
         self.follow_ups.append(follow_up)
+        self._follow_ups_bytes = size
         return follow_up.id

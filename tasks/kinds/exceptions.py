@@ -2,25 +2,40 @@
 
 from __future__ import annotations
 
+from tasks.delays import Delay, seconds
+
 CANCELLED_ON_REQUEST = "Cancelled on request."
 
 
+def _seconds(delay: Delay) -> float:
+    try:
+        return seconds(delay)
+    except ValueError as error:
+        raise ValueError(f"The delay {error}") from None
+
+
 class Retry(Exception):
-    """Fail this attempt and try again after `delay` seconds, if an attempt is left."""
+    """Fail this attempt and try again after `delay`, if an attempt is left.
+
+    `delay` is seconds or a timedelta, up to ten years; raises ValueError for others.
+    """
 
     def __init__(
-        self, delay: float | None = None, message: str = "The handler requested a retry."
+        self, delay: Delay | None = None, message: str = "The handler requested a retry."
     ) -> None:
         super().__init__(message)
-        self.delay = delay
+        self.delay = None if delay is None else _seconds(delay)
 
 
 class Snooze(Exception):
-    """Postpone the task by `delay` seconds without using an attempt."""
+    """Postpone the task by `delay` without using an attempt.
 
-    def __init__(self, delay: float, message: str = "Postponed by the handler.") -> None:
+    `delay` is seconds or a timedelta, up to ten years; raises ValueError for others.
+    """
+
+    def __init__(self, delay: Delay, message: str = "Postponed by the handler.") -> None:
         super().__init__(message)
-        self.delay = delay
+        self.delay = _seconds(delay)
 
 
 class Cancel(Exception):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import re
 from collections.abc import Callable, Mapping
@@ -13,9 +14,11 @@ import jsonschema_rs
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
+from tasks.delays import seconds
 from tasks.errors import FieldError, InvalidInput, UnknownKind
 from tasks.kinds.context import Context
 from tasks.kinds.retry_policy import RetryPolicy
+from tasks.submission import checked_options
 
 Handler = Callable[[dict[str, Any], Context], dict[str, Any] | None]
 
@@ -46,6 +49,20 @@ class Kind:
     batchable: bool = False
     # The handler's own database writes commit with the finish, or not at all.
     transactional: bool = False
+    # Whether clients see the texts of the handler's unexpected exceptions. Those of FatalError,
+    # Retry, Snooze and Cancel are always shown; operators also see the traceback.
+    public_errors: bool = True
+
+    @cached_property
+    def defaults(self) -> dict[str, Any]:
+        """Return the options of a submission that names none; raise InvalidInput."""
+        return checked_options(
+            {
+                "queue": self.queue,
+                "priority": self.priority,
+                "max_attempts": self.retry.max_retries + 1,
+            }
+        )
 
     @cached_property
     def schema(self) -> dict[str, Any]:
@@ -90,17 +107,59 @@ def add(new: Kind) -> None:
     registered = _registry.get(new.name)
     if registered and registered.handler is not new.handler:
         raise ImproperlyConfigured(f"Two handlers are registered for the kind {new.name!r}.")
+    if mistake := _mistake_in(new):
+        raise ImproperlyConfigured(f"The kind {new.name!r} {mistake}")
+    _registry[new.name] = new
+
+
+def _mistake_in(new: Kind) -> str | None:
+    """Return what is wrong with a definition, as the end of a sentence."""
+    if mistake := _mistake_in_handler(new.handler):
+        return mistake
+    limits = {"soft_time_limit": new.soft_time_limit, "time_limit": new.time_limit}
+    for name, limit in limits.items():
+        try:
+            is_limit = seconds(limit) > 0
+        except ValueError:
+            is_limit = False
+        if not is_limit:
+            return f"has an invalid {name}: use seconds above 0."
     if new.soft_time_limit > new.time_limit:
-        raise ImproperlyConfigured(
-            f"The kind {new.name!r} has a soft time limit above its hard one."
-        )
+        return "has a soft time limit above its hard one."
+    if new.isolation not in ("thread", "process"):
+        return f"has an invalid isolation {new.isolation!r}: use 'thread' or 'process'."
+    try:
+        _ = new.defaults
+    except InvalidInput as error:
+        return f"has an invalid default: {error}"
     try:
         jsonschema_rs.validator_for(new.schema)
-    except jsonschema_rs.ValidationError as error:
-        raise ImproperlyConfigured(
-            f"The input schema of the kind {new.name!r} is not valid: {error.message}"
-        ) from error
-    _registry[new.name] = new
+    except (jsonschema_rs.ValidationError, TypeError, ValueError) as error:
+        message = getattr(error, "message", error)
+        return f"has an input schema that is not valid: {message}"
+    return None
+
+
+def _mistake_in_handler(handler: Any) -> str | None:
+    if not callable(handler):
+        return "has a handler that cannot be called."
+    unwrapped = inspect.unwrap(handler)
+    while isinstance(unwrapped, functools.partial):
+        unwrapped = unwrapped.func
+    is_function = inspect.isfunction(unwrapped) or inspect.ismethod(unwrapped)
+    function = unwrapped if is_function else getattr(unwrapped, "__call__", None)  # noqa: B004
+    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        return "has an async handler: write it with def; it runs in a thread or process of its own."
+    if inspect.isgeneratorfunction(function):
+        return "has a handler that yields: return the result, and report with context.progress()."
+    try:
+        inspect.signature(handler).bind({}, None)
+    except TypeError as error:
+        return f"has a handler that cannot be called with (input, context): {error}."
+    except ValueError:
+        # A callable written in C may have no signature to check.
+        return None
+    return None
 
 
 def get(name: str) -> Kind:

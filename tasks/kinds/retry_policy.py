@@ -6,15 +6,25 @@ import random
 from dataclasses import dataclass, field
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+from tasks.delays import seconds
 
 
 @dataclass(frozen=True, kw_only=True)
 class RetryPolicy:
-    """How often and how soon a failed attempt is tried again; delays in seconds."""
+    """How often and how soon a failed attempt is tried again; seconds or timedeltas."""
 
     max_retries: int = field(default_factory=lambda: settings.TASK_MAX_RETRIES)
     delay: float = field(default_factory=lambda: settings.TASK_RETRY_DELAY)
     cap: float = 600.0
+
+    def __post_init__(self) -> None:
+        for name in ("delay", "cap"):
+            try:
+                object.__setattr__(self, name, seconds(getattr(self, name)))
+            except ValueError as error:
+                raise ImproperlyConfigured(f"The {name} of a RetryPolicy {error}") from None
 
     def next_delay(self, attempt: int) -> float:
         """Return the pause after this attempt: delay × 2ⁿ, up to twice that, never past the cap.

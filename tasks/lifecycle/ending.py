@@ -2,23 +2,41 @@
 
 from __future__ import annotations
 
-import traceback as tracebacks
+import inspect
+import re
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
+from django.conf import settings
 
+from tasks.delays import seconds
+from tasks.error_text import detail_of, name_of, traceback_of
 from tasks.kinds import Kind
-from tasks.kinds.exceptions import Cancel, Crashed, FatalError, Interrupted, Retry, Snooze
+from tasks.kinds.exceptions import (
+    Cancel,
+    Crashed,
+    FatalError,
+    Interrupted,
+    Retry,
+    Snooze,
+    SoftTimeLimitExceeded,
+)
 from tasks.models import Outcome, Status
-from tasks.postgres.text import storable
+from tasks.postgres.json import NotStorable, to_json
 from tasks.submission import Owned, Submission
 
 # A task during which processes died so often fails: it probably kills them.
 DEATHS_LIMIT = 3
 _DETAIL_LIMIT = 2_000
+_NAME_LIMIT = 200
+# Seconds until an attempt is repeated that ended in a way that nothing explains.
+_UNEXPLAINED_PAUSE = 10.0
+_DETAILS_HIDDEN = "The details are shown to operators only."
+# Exceptions with a text that is meant for the client.
+_DELIBERATE = (FatalError, Retry, SoftTimeLimitExceeded)
 _TRACEBACK_LIMIT = 20_000
 # Not in the history: the attempt never started.
 RELEASED = "released"
@@ -63,6 +81,13 @@ class Ending:
     # Whether the handler's own transaction has written it already.
     recorded: bool = False
 
+    @property
+    def size(self) -> int:
+        """Return the bytes of its documents."""
+        documents = (self.result, self.error, self.traceback)
+        own = sum(len(document) for document in documents if document)
+        return own + sum(len(new.input) + len(new.metadata) for new in self.follow_ups)
+
 
 def completed(claim: Claim, result: Any, follow_ups: Sequence[Submission] = ()) -> Ending:
     """End with a result; raise FatalError when it cannot be stored as JSON."""
@@ -76,10 +101,20 @@ def completed(claim: Claim, result: Any, follow_ups: Sequence[Submission] = ()) 
 
 
 def raised(claim: Claim, kind: Kind, error: BaseException) -> Ending:
-    """End as the exception determines: snooze, cancel, hand back, fail, or retry."""
+    """End as the exception determines: snooze, cancel, hand back, fail, or retry.
+
+    An exception that states something impossible, such as a changed delay, fails the attempt.
+    """
+    try:
+        return _determined(claim, kind, error)
+    except Exception as defect:
+        return _determined(claim, kind, defect)
+
+
+def _determined(claim: Claim, kind: Kind, error: BaseException) -> Ending:
     match error:
         case Snooze():
-            return _again(claim, Outcome.SNOOZED, delay=error.delay)
+            return _again(claim, Outcome.SNOOZED, delay=seconds(error.delay))
         case Interrupted():
             return interrupted(claim)
         case Cancel():
@@ -90,9 +125,27 @@ def raised(claim: Claim, kind: Kind, error: BaseException) -> Ending:
                 error=_error_json(error),
             )
     fatal = isinstance(error, FatalError) or claim.attempt >= claim.max_attempts
-    delay = error.delay if isinstance(error, Retry) else None
-    ending = _fails(claim, kind, Outcome.FAILED, error, fatal=fatal, delay=delay)
-    return replace(ending, traceback=_traceback(error))
+    given = error.delay if isinstance(error, Retry) else None
+    delay = None if given is None else seconds(given)
+    is_public = kind.public_errors or isinstance(error, _DELIBERATE)
+    ending = _fails(
+        claim, kind, Outcome.FAILED, error, fatal=fatal, delay=delay, is_public=is_public
+    )
+    traceback = traceback_of(error)[-_TRACEBACK_LIMIT:]
+    return replace(ending, traceback=orjson.dumps(traceback))
+
+
+def unexplained(claim: Claim) -> Ending:
+    """Fail an attempt of which no ending is known: it counts, and is repeated after a pause."""
+    is_last = claim.attempt >= claim.max_attempts
+    error = Crashed("The attempt ended in a way that the worker could not record; see its log.")
+    return Ending(
+        claim=claim,
+        status=Status.FAILED if is_last else Status.PENDING,
+        outcome=Outcome.FAILED,
+        error=_error_json(error),
+        delay=0.0 if is_last else _UNEXPLAINED_PAUSE,
+    )
 
 
 def timed_out(claim: Claim, kind: Kind) -> Ending:
@@ -120,8 +173,8 @@ def released(claim: Claim) -> Ending:
 
 
 def unstorable(ending: Ending, error: Exception) -> Ending:
-    """Fail an attempt whose result the database refused."""
-    refused = FatalError(f"The result cannot be stored: {error}")
+    """Fail an attempt whose ending the database refused."""
+    refused = FatalError(f"The result cannot be stored: {detail_of(error)}")
     return Ending(
         claim=ending.claim,
         status=Status.FAILED,
@@ -174,6 +227,7 @@ def _fails(
     *,
     fatal: bool,
     delay: float | None = None,
+    is_public: bool = True,
 ) -> Ending:
     """Fail the attempt, and the task too if `fatal`."""
     if delay is None:
@@ -182,34 +236,34 @@ def _fails(
         claim=claim,
         status=Status.FAILED if fatal else Status.PENDING,
         outcome=outcome,
-        error=_error_json(error),
+        error=_error_json(error, is_public=is_public),
         delay=0.0 if fatal else delay,
     )
 
 
 def _result_json(result: Any) -> bytes:
+    if inspect.iscoroutine(result) or inspect.isgenerator(result):
+        result.close()
+        raise FatalError(f"The handler returned a {type(result).__name__}: return its value.")
     try:
-        text = orjson.dumps(result, option=orjson.OPT_NON_STR_KEYS)
-    except (TypeError, ValueError) as error:
-        raise FatalError(f"The handler's result is not JSON: {error}") from error
-    # PostgreSQL's jsonb cannot hold U+0000; one such row would fail the whole statement.
-    if b"\\u0000" in text and b"\\u0000" in text.replace(b"\\\\", b""):
-        raise FatalError("The handler's result contains a NUL character.")
-    return text
+        document = to_json(result, limit=settings.RESULT_MAX_BYTES)
+    except NotStorable as error:
+        raise FatalError(f"The handler's result cannot be stored: {error}.") from None
+    if not document.startswith(b"{"):
+        raise FatalError(
+            f"The handler's result must be an object (a dict) or None, not {type(result).__name__}."
+        )
+    return document
 
 
-def _error_json(error: BaseException) -> bytes:
-    name = type(error).__name__
-    return orjson.dumps(
-        {"type": name, "title": _title(name), "detail": storable(str(error))[-_DETAIL_LIMIT:]}
-    )
+def _error_json(error: BaseException, *, is_public: bool = True) -> bytes:
+    name = name_of(error)[:_NAME_LIMIT]
+    detail = detail_of(error)[-_DETAIL_LIMIT:] if is_public else _DETAILS_HIDDEN
+    return orjson.dumps({"type": name, "title": _title(name), "detail": detail})
 
 
 def _title(name: str) -> str:
-    """Turn a class name into words: FatalError → Fatal error."""
-    spaced = "".join(f" {char.lower()}" if char.isupper() else char for char in name).strip()
-    return spaced[:1].upper() + spaced[1:]
-
-
-def _traceback(error: BaseException) -> bytes:
-    return orjson.dumps(storable("".join(tracebacks.format_exception(error)))[-_TRACEBACK_LIMIT:])
+    """Turn a class name into words, FatalError into Fatal error; OSError stays as it is."""
+    if re.search("[A-Z]{2}", name):
+        return name
+    return re.sub("(?<!^)([A-Z])", lambda match: f" {match[1].lower()}", name)

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any, Unpack
 
+import orjson
 from django.contrib.auth.models import User
-from django.db import DataError, IntegrityError, connection, transaction
+from django.db import connection, transaction
 
 from tasks import sql
 from tasks.errors import KeyReused
@@ -16,6 +17,7 @@ from tasks.lifecycle.group_commit import GroupCommit
 from tasks.lifecycle.preparation import prepare, submit_params
 from tasks.lifecycle.telemetry import emit_submitted
 from tasks.models import Batch, Task
+from tasks.postgres.failures import is_outage
 from tasks.submission import Options, Owned, Submission
 
 # Statements with at most so many submissions share one plan.
@@ -45,8 +47,8 @@ def submit(
         kind=submission.kind,
         queue=submission.queue,
         priority=submission.priority,
-        input=submission.input,
-        metadata=submission.metadata,
+        input={} if input is None else input,
+        metadata=orjson.loads(submission.metadata),
         callback_url=submission.callback_url,
         max_attempts=submission.max_attempts,
         job_id=job_id,
@@ -102,5 +104,10 @@ def _insert_group(new: Sequence[Owned]) -> list[sql.Row]:
     return [rows[owned.submission.id] for owned in new]
 
 
+def _is_refusal(error: BaseException) -> bool:
+    """Return whether one submission may be at fault; an outage concerns all of them."""
+    return isinstance(error, Exception) and not is_outage(error)
+
+
 # Concurrent submissions of several threads share a statement and a commit.
-_submit_in_group = GroupCommit(_insert_group, refused=(DataError, IntegrityError))
+_submit_in_group = GroupCommit(_insert_group, is_refusal=_is_refusal)

@@ -30,7 +30,7 @@ class GroupCommit(Generic[Item, Result]):
     """Writes items of several threads together, each in the thread of one of them.
 
     `write` takes items and returns a result for each, in their order. What it raises is raised in
-    every thread of the group; but after an exception in `refused` the items are written one by
+    every thread of the group; but after one that is a refusal of some item they are written one by
     one, so that each thread gets only its own error. A single item is written at once.
     """
 
@@ -38,10 +38,10 @@ class GroupCommit(Generic[Item, Result]):
         self,
         write: Callable[[Sequence[Item]], Sequence[Result]],
         *,
-        refused: tuple[type[Exception], ...],
+        is_refusal: Callable[[BaseException], bool],
     ) -> None:
         self._write = write
-        self._refused = refused
+        self._is_refusal = is_refusal
         self._lock = threading.Lock()
         self._waiting: list[_Place[Item, Result]] = []
         self._is_writing = False
@@ -77,7 +77,7 @@ class GroupCommit(Generic[Item, Result]):
         try:
             results = self._write([place.item for place in group])
         except BaseException as error:  # no thread may be left waiting
-            if len(group) > 1 and isinstance(error, self._refused):
+            if len(group) > 1 and self._is_refusal(error):
                 for place in group:
                     self._write_group([place])
                 return

@@ -9,8 +9,14 @@ from typing import Any, Unpack
 import orjson
 
 from tasks import kinds
-from tasks.errors import InvalidInput
-from tasks.submission import Options, Owned, Submission
+from tasks.submission import (
+    INPUT_LIMIT,
+    Options,
+    Owned,
+    Submission,
+    checked_options,
+    document,
+)
 
 
 def prepare(
@@ -23,17 +29,15 @@ def prepare(
     if unknown := options.keys() - Options.__optional_keys__:
         raise TypeError(f"Unknown submission option: {', '.join(sorted(unknown))}.")
     registered = kinds.get(kind)
-    registered.validate(input := {} if input is None else input)
-    defaults: dict[str, Any] = {
-        "queue": registered.queue,
-        "priority": registered.priority,
-        "max_attempts": registered.retry.max_retries + 1,
-    }
-    overrides = {name: value for name, value in options.items() if value is not None}
-    submission = Submission(kind=registered.name, input=input, **defaults | overrides)
-    if errors := list(submission.mistakes()):
-        raise InvalidInput(errors)
-    return submission
+    value = {} if input is None else input
+    stored = document(value, field="input", limit=INPUT_LIMIT)
+    try:
+        registered.validate(value)
+    except (TypeError, ValueError):
+        # A type that JSON does not have, such as an own class of text, became one that it has.
+        registered.validate(orjson.loads(stored))
+    chosen = checked_options({name: value for name, value in options.items() if value is not None})
+    return Submission(kind=registered.name, input=stored, **registered.defaults | chosen)
 
 
 def submit_params(
@@ -43,11 +47,7 @@ def submit_params(
 
     `commits_at_once` is true when the statement is a transaction of its own.
     """
-    rows = [
-        vars(owned.submission)
-        | {"owner_id": owned.owner_id, "fingerprint": owned.submission.fingerprint()}
-        for owned in new
-    ]
+    rows = [owned.submission.row() | {"owner_id": owned.owner_id} for owned in new]
     return {
         "batch": batch_id,
         "commits_at_once": commits_at_once,

@@ -39,6 +39,7 @@ SELECT CASE (SELECT count(*) FROM due)
         FROM procrastinate_jobs
         WHERE status = 'todo'
             AND scheduled_at > statement_timestamp()
+            AND isfinite(scheduled_at)
             AND task_name LIKE 'task:%%'
         ORDER BY scheduled_at
         LIMIT 1

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from typing import Any
 
 from django.db import transaction
 
 from tasks import lifecycle
 from tasks.kinds import Kind
 from tasks.kinds.context import Context
-from tasks.kinds.exceptions import LostClaim
+from tasks.kinds.exceptions import Interrupted, LostClaim
 from tasks.lifecycle.ending import Claim, Ending, completed, raised
 
 log = logging.getLogger(__name__)
@@ -21,7 +22,7 @@ def attempt(kind: Kind, claim: Claim, context: Context, *, worker: str) -> Endin
     try:
         if kind.transactional:
             return _attempt_in_transaction(kind, claim, context, worker=worker)
-        return completed(claim, kind.handler(claim.input, context), context.follow_ups)
+        return completed(claim, _run_handler(kind, claim, context), context.follow_ups)
     except LostClaim:
         log.warning(
             "task lost its claim; its handler's writes are rolled back",
@@ -32,9 +33,22 @@ def attempt(kind: Kind, claim: Claim, context: Context, *, worker: str) -> Endin
         return raised(claim, kind, error)
 
 
+def _run_handler(kind: Kind, claim: Claim, context: Context) -> dict[str, Any] | None:
+    """Run the handler; an exception of the engine that it raises by itself is an error of its own.
+
+    Otherwise the attempt would be handed back, uncounted, as often as it raises it.
+    """
+    try:
+        return kind.handler(claim.input, context)
+    except (Interrupted, LostClaim) as error:
+        if isinstance(error, Interrupted) and context.interrupted.is_set():
+            raise
+        raise RuntimeError(f"The handler itself raised {type(error).__name__}.") from error
+
+
 def _attempt_in_transaction(kind: Kind, claim: Claim, context: Context, *, worker: str) -> Ending:
     """Commit the handler's own writes together with the finish, or neither."""
     with transaction.atomic():
-        ending = completed(claim, kind.handler(claim.input, context), context.follow_ups)
+        ending = completed(claim, _run_handler(kind, claim, context), context.follow_ups)
         lifecycle.finish(ending, worker=worker)
     return replace(ending, recorded=True)

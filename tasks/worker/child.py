@@ -36,7 +36,7 @@ class Work:
 class Progress:
     """The progress that a handler reported."""
 
-    percent: float
+    percent: int
     message: str
 
 
@@ -52,7 +52,7 @@ class ChildContext(Context):
 
     channel: Connection
 
-    def progress(self, percent: float, message: str = "") -> None:
+    def report(self, percent: int, message: str) -> None:
         """Send the progress to the worker, which writes the latest."""
         self.channel.send(Progress(percent, message))
 

@@ -211,14 +211,14 @@ class Claimer:
         # Planned each time, which costs 2 ms: a plan made while few jobs waited, or without
         # knowing the limit, reads every waiting job.
         rows = await self._session.rows(sql.CLAIM, params, prepare=False)
-        claims = [_claim(row) for row in rows]
+        claims = [claim_of(row) for row in rows]
         self._held.update(claim.key for claim in claims)
         return claims
 
     async def _release_unknown(self) -> None:
         """Hand back what a claim took although its result was lost: none of it has begun."""
         rows = await self._session.rows(sql.HELD, {"worker": self._worker_id})
-        unknown = [claim for row in rows if (claim := _claim(row)).key not in self._held]
+        unknown = [claim for row in rows if (claim := claim_of(row)).key not in self._held]
         await self._finisher.finish([released(claim) for claim in unknown])
         self._uncertain = False
 
@@ -232,7 +232,8 @@ def _may_share(first: Claim, other: Claim) -> bool:
     return other.kind == first.kind and not other.deaths
 
 
-def _claim(row: Sequence[Any]) -> Claim:
+def claim_of(row: Sequence[Any]) -> Claim:
+    """Return the claim in a row of `claim.sql` or `held.sql`."""
     task_id, job_id, kind, owner_id, task_input, attempt, max_attempts, claim_number, deaths = row
     return Claim(
         id=task_id,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
+import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,12 +11,23 @@ from django.db import close_old_connections
 
 from tasks.kinds.context import Context
 from tasks.kinds.exceptions import CANCELLED_ON_REQUEST, Cancel
-from tasks.lifecycle.ending import Claim, Ending, interrupted, raised, released, timed_out
+from tasks.lifecycle.ending import (
+    Claim,
+    ClaimKey,
+    Ending,
+    interrupted,
+    raised,
+    released,
+    timed_out,
+    unexplained,
+)
 from tasks.lifecycle.preparation import prepare
 from tasks.worker.attempt import attempt
 from tasks.worker.finisher import Finisher
 from tasks.worker.isolation import Isolation
 from tasks.worker.units import Pace, Running, Unit
+
+log = logging.getLogger(__name__)
 
 # Seconds after which a running unit gives back the members that have not begun.
 GIVE_BACK_SECONDS = 0.25
@@ -45,7 +56,8 @@ class Executor:
         self._isolation = isolation
         self._give_back = give_back
         self._recycle = recycle
-        self._to_cancel: set[uuid.UUID] = set()
+        self._to_cancel: set[ClaimKey] = set()
+        self._is_stopping = False
         self.units: dict[int, Unit] = {}
 
     async def run(self, unit: Unit) -> None:
@@ -68,8 +80,7 @@ class Executor:
         running, unit.current = unit.current, None
         endings += unit.take_endings()
         if running and not any(ending.claim.key == running.claim.key for ending in endings):
-            overdue, claim = running.is_overdue(), running.claim
-            endings.append(timed_out(claim, unit.kind) if overdue else interrupted(claim))
+            endings.append(self._end_of_abandoned(running))
         self.units.pop(unit.job_id, None)
         await self._finisher.add(endings)
 
@@ -77,19 +88,16 @@ class Executor:
         """Return the attempts that run now."""
         return [unit.current for unit in list(self.units.values()) if unit.current]
 
-    def cancel(self, task_ids: set[uuid.UUID]) -> None:
-        """Request that these tasks stop, also those that are claimed but have not begun."""
-        self._to_cancel = task_ids
+    def cancel(self, claims: set[ClaimKey]) -> None:
+        """Request that these attempts stop, also those that are claimed but have not begun."""
+        self._to_cancel = claims
         for running in self.running():
-            if running.claim.id in task_ids:
+            if running.claim.key in claims:
                 running.context.cancelled.set()
-
-    def cancel_one(self, task_id: uuid.UUID) -> None:
-        """Request that one more task stops."""
-        self.cancel(self._to_cancel | {task_id})
 
     def interrupt(self) -> None:
         """Notify every running handler that the worker must stop."""
+        self._is_stopping = True
         for running in self.running():
             running.context.interrupted.set()
 
@@ -131,9 +139,25 @@ class Executor:
             unit.current = None
         close_old_connections()
 
+    def _end_of_abandoned(self, running: Running) -> Ending:
+        """End an attempt that is still running, or of which no ending is known."""
+        if running.is_overdue():
+            return timed_out(running.claim, running.kind)
+        if self._is_stopping:
+            return interrupted(running.claim)
+        return unexplained(running.claim)
+
     def _attempt(self, running: Running) -> Ending | None:
-        if running.claim.id in self._to_cancel:
-            return raised(running.claim, running.kind, Cancel(CANCELLED_ON_REQUEST))
-        if running.isolated:
-            return self._isolation.run(running)
-        return attempt(running.kind, running.claim, running.context, worker=self._worker)
+        """Run an attempt; whatever fails, also in the engine, counts as its failure."""
+        try:
+            if running.claim.key in self._to_cancel:
+                return raised(running.claim, running.kind, Cancel(CANCELLED_ON_REQUEST))
+            if running.isolated:
+                return self._isolation.run(running)
+            return attempt(running.kind, running.claim, running.context, worker=self._worker)
+        except BaseException:
+            log.exception(
+                "the end of an attempt cannot be determined; the attempt counts as failed",
+                extra={"task_id": str(running.claim.id)},
+            )
+            return unexplained(running.claim)

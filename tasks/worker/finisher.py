@@ -3,25 +3,64 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import random
 import threading
-from collections.abc import Sequence
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import psycopg
 
 from tasks import sql
-from tasks.lifecycle.ending import RELEASED, ClaimKey, Ending, follow_ups, parameters, unstorable
+from tasks.error_text import detail_of
+from tasks.lifecycle.ending import (
+    RELEASED,
+    Claim,
+    ClaimKey,
+    Ending,
+    follow_ups,
+    parameters,
+    unstorable,
+)
 from tasks.lifecycle.preparation import submit_params
 from tasks.lifecycle.telemetry import emit_ended
 from tasks.models import Status
+from tasks.postgres.failures import is_outage, is_outage_or_may_pass, may_pass
 from tasks.worker.session import Session
 
 log = logging.getLogger(__name__)
 
 GROUP_LIMIT = 500
-# While more endings than this wait, adding others waits too.
+# Bytes of documents in one group, unless one ending alone has more: PostgreSQL gets them as one
+# text, and cannot hold a larger one than 1 GiB.
+GROUP_BYTES = 32 * 1024 * 1024
+# While more endings than this wait, or more bytes, adding others waits too.
 WAITING_LIMIT = 1_000
+WAITING_BYTES = 64 * 1024 * 1024
+# How often an ending is written alone that the database refuses for a reason that may pass.
+ALONE_TRIES = 30
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
+
+
+class Unrecordable(Exception):
+    """The database refuses even the smallest ending of this claim: the process must end."""
+
+    def __init__(self, claim: Claim) -> None:
+        super().__init__(f"the ending of the task {claim.id} cannot be recorded")
+        self.claim = claim
+
+
+@dataclass
+class _Alone:
+    """An ending that is to be written alone, at a time of the monotonic clock."""
+
+    ending: Ending
+    at: float = 0.0
+    tries: int = 0
 
 
 class Finisher:
@@ -32,43 +71,53 @@ class Finisher:
         self._worker = worker
         self._held = held
         self._counting = threading.Lock()
-        self._waiting: list[Ending] = []
+        self._waiting: deque[Ending] = deque()
+        self._waiting_bytes = 0
+        # Written alone, because the group was refused.
+        self._alone: list[_Alone] = []
+        # By their identity: all endings that are not recorded yet.
+        self._unrecorded: dict[int, Ending] = {}
         self._wake = asyncio.Event()
         self._written = asyncio.Condition()
-        self._added = 0
-        self._done = 0
         self.processed = 0
         self.failed = 0
 
     async def add(self, endings: Sequence[Ending]) -> None:
-        """Add endings to be recorded soon; wait only when too many wait already."""
+        """Add endings to be recorded soon; wait only when too many, or too large ones, wait."""
         self._put(endings)
-        if self._added - self._done > WAITING_LIMIT:
-            await self.flush(except_last=WAITING_LIMIT)
+        if len(self._unrecorded) > WAITING_LIMIT or self._waiting_bytes > WAITING_BYTES:
+            await self._until(
+                lambda: (
+                    len(self._unrecorded) <= WAITING_LIMIT and self._waiting_bytes <= WAITING_BYTES
+                )
+            )
 
     async def finish(self, endings: Sequence[Ending]) -> None:
         """Record endings; return when committed, or discarded because the claim was lost."""
         self._put(endings)
-        if endings:
-            await self.flush()
+        added = {id(ending) for ending in endings}
+        await self._until(lambda: self._unrecorded.keys().isdisjoint(added))
 
-    async def flush(self, *, except_last: int = 0) -> None:
-        """Return when the endings added so far are recorded, except the last so many."""
-        target = self._added - except_last
-        async with self._written:
-            await self._written.wait_for(lambda: self._done >= target)
+    async def flush(self) -> None:
+        """Return when all endings are recorded."""
+        await self._until(lambda: not self._unrecorded)
 
     async def run(self) -> None:
-        """Record what waits, group after group; never returns."""
+        """Record what waits, group after group; never returns; raises Unrecordable."""
         while True:
-            await self._wake.wait()
-            group, self._waiting = self._waiting[:GROUP_LIMIT], self._waiting[GROUP_LIMIT:]
-            if not self._waiting:
-                self._wake.clear()
-            await self._record(group)
+            await self._until_due()
+            if group := self._take_group():
+                await self._record(group)
+            due = [alone for alone in self._alone if alone.at <= time.monotonic()]
+            for alone in due:
+                self._alone.remove(alone)
+                await self._record_alone(alone)
             async with self._written:
-                self._done += len(group)
                 self._written.notify_all()
+
+    def unrecorded(self) -> list[Ending]:
+        """Return the endings that are not recorded yet."""
+        return list(self._unrecorded.values())
 
     async def close(self) -> None:
         """Close the connection."""
@@ -80,36 +129,16 @@ class Finisher:
             self.processed += sum(ending.outcome != RELEASED for ending in endings)
             self.failed += sum(ending.status == Status.FAILED for ending in endings)
 
-    def _put(self, endings: Sequence[Ending]) -> None:
-        if endings:
-            self._waiting += endings
-            self._added += len(endings)
-            self._wake.set()
+    async def write(
+        self,
+        endings: list[Ending],
+        *,
+        is_passing: Callable[[psycopg.Error], bool] = is_outage_or_may_pass,
+    ) -> set[ClaimKey]:
+        """Write endings, and return those whose claim was not lost.
 
-    async def _record(self, endings: list[Ending]) -> None:
-        """Write a group; a member that the database refuses costs only itself."""
-        try:
-            finished = await self._write(endings)
-        except (psycopg.DataError, psycopg.IntegrityError) as error:
-            if len(endings) > 1:
-                for ending in endings:
-                    await self._record([ending])
-                return
-            log.exception(
-                "the result of an attempt cannot be stored; the task fails",
-                extra={"task_id": str(endings[0].claim.id)},
-            )
-            endings = [unstorable(endings[0], error)]
-            finished = await self._write(endings)
-        recorded = [ending for ending in endings if ending.claim.key in finished]
-        self.count(recorded)
-        # No longer held, whether recorded or discarded because the claim was lost.
-        self._held.difference_update(ending.claim.key for ending in endings)
-        for ending in recorded:
-            emit_ended(ending)
-
-    async def _write(self, endings: list[Ending]) -> set[ClaimKey]:
-        """Run the finish until the database answers: the fence makes a second run harmless."""
+        Runs until the database answers: the fence makes a second run harmless.
+        """
 
         async def write(connection: psycopg.AsyncConnection[Any]) -> set[ClaimKey]:
             if not any(ending.follow_ups for ending in endings):
@@ -121,7 +150,85 @@ class Finisher:
                     await connection.execute(sql.SUBMIT, submit_params(new))
             return finished
 
-        return await self._session.run_until_answered(write)
+        return await self._session.run_until_answered(write, is_passing=is_passing)
+
+    def _put(self, endings: Sequence[Ending]) -> None:
+        if endings:
+            self._waiting.extend(endings)
+            self._waiting_bytes += sum(ending.size for ending in endings)
+            self._unrecorded.update((id(ending), ending) for ending in endings)
+            self._wake.set()
+
+    async def _until(self, condition: Callable[[], bool]) -> None:
+        async with self._written:
+            await self._written.wait_for(condition)
+
+    async def _until_due(self) -> None:
+        """Wait for an ending to record."""
+        if not self._alone:
+            await self._wake.wait()
+            return
+        pause = max(0.0, min(alone.at for alone in self._alone) - time.monotonic())
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), pause)
+
+    def _take_group(self) -> list[Ending]:
+        group: list[Ending] = []
+        size = 0
+        while self._waiting and len(group) < GROUP_LIMIT:
+            size += self._waiting[0].size
+            if group and size > GROUP_BYTES:
+                break
+            group.append(self._waiting.popleft())
+        self._waiting_bytes -= sum(ending.size for ending in group)
+        if not self._waiting:
+            self._wake.clear()
+        return group
+
+    async def _record(self, group: list[Ending]) -> None:
+        """Write a group; an ending that is refused costs only itself."""
+        try:
+            finished = await self.write(group, is_passing=is_outage)
+        except Exception as error:
+            log.warning(
+                "a group of endings was refused; each is written alone",
+                extra={"count": len(group), "error": detail_of(error)},
+            )
+            self._alone += [_Alone(ending) for ending in group]
+            return
+        for ending in group:
+            self._recorded(ending, ending, finished)
+
+    async def _record_alone(self, alone: _Alone) -> None:
+        """Write one ending, or put it off while that may help."""
+        ending = alone.ending
+        try:
+            written, finished = ending, await self.write([ending], is_passing=is_outage)
+        except Exception as error:
+            alone.tries += 1
+            if may_pass(error) and alone.tries < ALONE_TRIES:
+                alone.at = time.monotonic() + _pause(alone.tries)
+                self._alone.append(alone)
+                return
+            log.exception(
+                "the ending of an attempt cannot be stored; the task fails",
+                extra={"task_id": str(ending.claim.id)},
+            )
+            written = unstorable(ending, error)
+            try:
+                finished = await self.write([written])
+            except Exception as refusal:
+                raise Unrecordable(ending.claim) from refusal
+        self._recorded(ending, written, finished)
+
+    def _recorded(self, ending: Ending, written: Ending, finished: set[ClaimKey]) -> None:
+        """Note that an ending was recorded as written, or discarded as its claim was lost."""
+        key = ending.claim.key
+        del self._unrecorded[id(ending)]
+        self._held.discard(key)
+        if key in finished:
+            self.count([written])
+            emit_ended(written)
 
     async def _finish(
         self, connection: psycopg.AsyncConnection[Any], endings: list[Ending]
@@ -129,3 +236,9 @@ class Finisher:
         params = parameters(endings, worker=self._worker)
         cursor = await connection.execute(sql.FINISH, params, prepare=True)
         return {(task_id, claim_number) for task_id, claim_number, *_ in await cursor.fetchall()}
+
+
+def _pause(tries: int) -> float:
+    """Return the seconds until the next try, with jitter."""
+    longest: float = min(_FIRST_PAUSE * 2.0**tries, _LONGEST_PAUSE)
+    return longest * (0.5 + random.random() / 2)  # noqa: S311

@@ -74,6 +74,10 @@ class Isolation:
         except _Killed as killed:
             child.kill()
             return killed.ending
+        except BaseException:
+            # Otherwise the child would run on, unobserved.
+            child.kill()
+            raise
         if child.is_spent() or not _ended_well(ending):
             # What a failed attempt left in its process must not affect the next.
             child.kill()
@@ -122,7 +126,7 @@ class Isolation:
             if child.channel.poll(_POLL_SECONDS):
                 match child.channel.recv():
                     case Progress(percent, message):
-                        running.context.progress(percent, message)
+                        running.context.report(percent, message)
                     case Done(ending):
                         return ending
             if ending := _reason_to_kill(running):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 import time
-import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +12,7 @@ import psycopg
 from django.conf import settings
 
 from tasks import sql
+from tasks.lifecycle.ending import ClaimKey
 from tasks.worker.session import connection_parameters
 
 log = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ class Lease(threading.Thread):
         *,
         worker_id: int,
         heartbeat_fields: Callable[[], dict[str, Any]],
-        on_cancel: Callable[[set[uuid.UUID]], None],
+        on_cancel: Callable[[set[ClaimKey]], None],
         on_lost: Callable[[str], None],
     ) -> None:
         super().__init__(name="lease", daemon=True)
@@ -41,13 +41,14 @@ class Lease(threading.Thread):
         self._on_cancel = on_cancel
         self._on_lost = on_lost
         self._stopped = threading.Event()
+        self._wake = threading.Event()
         self._connection: psycopg.Connection[Any] | None = None
         self._renewed_at = time.monotonic()
 
     def run(self) -> None:
         """Renew until stopped."""
         pause = 0.0
-        while not self._stopped.wait(pause):
+        while not self._is_stopped_after(pause):
             try:
                 self._renew()
                 pause = settings.HEARTBEAT_SECONDS
@@ -72,6 +73,16 @@ class Lease(threading.Thread):
     def stop(self) -> None:
         """Stop renewing."""
         self._stopped.set()
+        self._wake.set()
+
+    def renew_soon(self) -> None:
+        """Renew at once: a task of this worker should stop."""
+        self._wake.set()
+
+    def _is_stopped_after(self, pause: float) -> bool:
+        self._wake.wait(pause)
+        self._wake.clear()
+        return self._stopped.is_set()
 
     def _renew(self) -> None:
         if self._connection is None:
@@ -79,13 +90,13 @@ class Lease(threading.Thread):
         sent_at = time.monotonic()
         params = {"worker": self._worker_id, **self._heartbeat_fields()}
         row = self._connection.execute(sql.HEARTBEAT, params).fetchone()
-        is_held, to_cancel = row or (False, [])
+        is_held, task_ids, claim_numbers = row or (False, [], [])
         if not is_held:
             self._on_lost("a rescue has ended it")
             return
         # The lease counts from before the statement, so that a slow one does not lengthen it.
         self._renewed_at = sent_at
-        self._on_cancel(set(to_cancel))
+        self._on_cancel(set(zip(task_ids, claim_numbers, strict=True)))
 
     def _disconnect(self) -> None:
         connection, self._connection = self._connection, None

@@ -16,14 +16,14 @@ import psycopg
 from django.conf import settings
 
 from tasks import sql
-from tasks.lifecycle.ending import ClaimKey
+from tasks.lifecycle.ending import Claim, ClaimKey, interrupted
 from tasks.models import WorkerState
 from tasks.supervision.fork_server import ForkServer
 from tasks.worker import notices
 from tasks.worker.child import run_child
-from tasks.worker.claimer import Claimer
+from tasks.worker.claimer import Claimer, claim_of
 from tasks.worker.executor import Executor
-from tasks.worker.finisher import Finisher
+from tasks.worker.finisher import Finisher, Unrecordable
 from tasks.worker.isolation import Isolation, is_spent, resident_kib
 from tasks.worker.lease import Lease
 from tasks.worker.reporter import report_progress
@@ -42,6 +42,8 @@ EXIT_LEASE_LOST = 76
 _TICK = 0.25
 # Seconds that interrupted handlers, and threads, have to end before they are abandoned.
 _END_SECONDS = 1.0
+# Seconds for handing back the other tasks when one makes the process fail.
+_SPARE_SECONDS = 5.0
 
 
 def run_worker(*, queues: Sequence[str] | None, concurrency: int, grace: float) -> int:
@@ -94,9 +96,13 @@ class WorkerProcess:
         self._lease.start()
         self._rescuer.start()
         self._scheduler.start()
-        await self._beside(
-            self._work(), self._finisher.run(), self._tick(), self._report(), self._drain()
-        )
+        try:
+            await self._beside(
+                self._work(), self._finisher.run(), self._tick(), self._report(), self._drain()
+            )
+        except Unrecordable as error:
+            await self._spare_others(error.claim)
+            raise
         for thread in (self._scheduler, self._rescuer, self._lease):
             thread.stop()
             await asyncio.to_thread(thread.join, _END_SECONDS)
@@ -122,6 +128,24 @@ class WorkerProcess:
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
+
+    async def _spare_others(self, culprit: Claim) -> None:
+        """Record or hand back every claim but the one that makes this process fail.
+
+        So only that task counts a loss: ten losses end a task.
+        """
+        session = Session("hand back")
+        spare = Finisher(session=session, worker=self.name, held=set())
+        known = {ending.claim.key: ending for ending in self._finisher.unrecorded()}
+        try:
+            async with asyncio.timeout(_SPARE_SECONDS):
+                for row in await session.rows(sql.HELD, {"worker": self.worker_id}):
+                    claim = claim_of(row)
+                    if claim.key != culprit.key:
+                        await spare.write([known.get(claim.key) or interrupted(claim)])
+        except (psycopg.Error, TimeoutError):
+            log.exception("could not hand back the other tasks; they wait until the lease expires")
+        await session.close()
 
     async def _work(self) -> None:
         """Run the stock loop, then record the endings that are left."""
@@ -160,11 +184,11 @@ class WorkerProcess:
                 await on_job()
 
         await asyncio.gather(
-            notices.listen(on_job=on_job, on_cancel=self._executor.cancel_one), on_due()
+            notices.listen(on_job=on_job, on_cancel=self._cancel_requested), on_due()
         )
 
     def _assemble(self) -> None:
-        held: set[ClaimKey] = set()
+        self._held = held = set[ClaimKey]()
         pace = Pace()
         self._finisher = Finisher(session=Session("finish"), worker=self.name, held=held)
         self._claimer = Claimer(
@@ -191,11 +215,19 @@ class WorkerProcess:
         self._lease = Lease(
             worker_id=self.worker_id,
             heartbeat_fields=self._heartbeat_fields,
-            on_cancel=lambda ids: _call_soon(loop, self._executor.cancel, ids),
+            on_cancel=lambda claims: _call_soon(loop, self._executor.cancel, claims),
             on_lost=self._abandon,
         )
         self._rescuer = Rescuer()
         self._scheduler = Scheduler()
+
+    def _cancel_requested(self, task_id: uuid.UUID) -> None:
+        """Look at once which claims should stop, if one of this worker's is for the task.
+
+        The notification does not say which claim: since then the task may have been retried.
+        """
+        if any(held_id == task_id for held_id, _ in self._held):
+            self._lease.renew_soon()
 
     async def _register(self, session: Session) -> bool:
         """Register, waiting for the database; return False when asked to stop meanwhile."""
@@ -290,7 +322,7 @@ async def _register(connection: psycopg.AsyncConnection[Any], params: dict[str, 
 
 
 def _call_soon(
-    loop: asyncio.AbstractEventLoop, call: Callable[[set[uuid.UUID]], None], ids: set[uuid.UUID]
+    loop: asyncio.AbstractEventLoop, call: Callable[[set[ClaimKey]], None], claims: set[ClaimKey]
 ) -> None:
     """Call in the event loop's thread, which alone changes the executor's state."""
-    loop.call_soon_threadsafe(call, ids)
+    loop.call_soon_threadsafe(call, claims)

@@ -13,13 +13,12 @@ import psycopg
 from django.db import connections
 from psycopg.types.json import set_json_loads
 
+from tasks.postgres.failures import is_outage, is_outage_or_may_pass
+
 log = logging.getLogger(__name__)
 
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 2.0
-
-# The database is away, or has become a standby: a new connection may reach it or its successor.
-_AWAY = (psycopg.OperationalError, psycopg.InterfaceError, psycopg.errors.ReadOnlySqlTransaction)
 
 Answer = TypeVar("Answer")
 
@@ -65,19 +64,31 @@ class Session:
         """
         try:
             return await work(await self._open())
-        except (*_AWAY, asyncio.CancelledError):
+        except asyncio.CancelledError:
             await self.close()
+            raise
+        except psycopg.Error as error:
+            if is_outage(error):
+                await self.close()
             raise
 
     async def run_until_answered(
-        self, work: Callable[[psycopg.AsyncConnection[Any]], Awaitable[Answer]]
+        self,
+        work: Callable[[psycopg.AsyncConnection[Any]], Awaitable[Answer]],
+        *,
+        is_passing: Callable[[psycopg.Error], bool] = is_outage_or_may_pass,
     ) -> Answer:
-        """Run work until the database has answered; only for work that may be run twice."""
+        """Run work until the database has answered; only for work that may be run twice.
+
+        Raises what is not `is_passing`: no other try would help, or the caller tries again itself.
+        """
         pause = _FIRST_PAUSE
         while True:
             try:
                 return await self.run(work)
-            except _AWAY as error:
+            except psycopg.Error as error:
+                if not is_passing(error):
+                    raise
                 log.warning(
                     "database is not available; trying again",
                     extra={"purpose": self.purpose, "error": str(error).strip()},

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Sequence
 from typing import Any
 
 from django.db import connection
 
 from tasks import kinds, sql
-from tasks.lifecycle.ending import Claim, Ending, parameters
+from tasks.lifecycle.ending import Claim, ClaimKey, Ending, parameters
 
 
 def claim(
@@ -70,12 +69,12 @@ def progress(*claims: Claim, percent: int = 50, message: str = "in progress") ->
         return int(cursor.rowcount)
 
 
-def heartbeat(worker_id: int) -> tuple[bool, list[uuid.UUID]]:
-    """Renew as a worker does; return whether the lease still held, and the tasks to cancel."""
+def heartbeat(worker_id: int) -> tuple[bool, list[ClaimKey]]:
+    """Renew as a worker does; return whether the lease still held, and the claims to cancel."""
     with connection.cursor() as cursor:
         vitals: dict[str, Any] = {
             "state": "running", "running": 0, "processed": 0, "failed": 0, "memory_kib": 50_000,
         }  # fmt: skip
         cursor.execute(sql.HEARTBEAT, {"worker": worker_id, **vitals})
-        held, to_cancel = cursor.fetchone()
-        return held, to_cancel
+        held, task_ids, claim_numbers = cursor.fetchone()
+        return held, list(zip(task_ids, claim_numbers, strict=True))

@@ -146,14 +146,14 @@ class TaskLives(RuleBasedStateMachine):
 
     @rule(which=WORKERS)
     def heartbeat(self, which: int) -> None:
-        """Renew a lease unless a rescue has ended it; the answer names the tasks to cancel."""
+        """Renew a lease unless a rescue has ended it; the answer names the claims to cancel."""
         worker = self.workers[which]
         held, to_cancel = heartbeat(worker)
         assert held == (worker not in self.lost)
         if held:
             self.dead.discard(worker)
         assert set(to_cancel) == {
-            task.id
+            (task.id, task.claim_number)
             for task in self.known.values()
             if task.worker_id == worker and task.cancel_requested
         }

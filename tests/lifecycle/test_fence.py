@@ -103,7 +103,7 @@ def test_a_stale_worker_gets_no_cancel_request_of_a_newer_attempt():
     fresh = _claimed_again()
     lifecycle.cancel(Task.objects.get())
     assert heartbeat(Worker.objects.get(name="first:1").pk) == (False, [])
-    assert heartbeat(Worker.objects.get(name="second:1").pk) == (True, [fresh.id])
+    assert heartbeat(Worker.objects.get(name="second:1").pk) == (True, [fresh.key])
 
 
 @pytest.mark.parametrize("how", ENDINGS)

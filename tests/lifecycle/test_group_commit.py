@@ -29,13 +29,17 @@ class Refusal(Exception):
     """Raised for a group with an odd number."""
 
 
+def _is_refusal(error: BaseException) -> bool:
+    return isinstance(error, Refusal)
+
+
 class Slow:
     """Writes squares of numbers; each group waits for permission."""
 
     def __init__(self) -> None:
         self.groups: list[list[int]] = []
         self.may_write = threading.Semaphore(0)
-        self.commit = GroupCommit(self.write, refused=(Refusal,))
+        self.commit = GroupCommit(self.write, is_refusal=_is_refusal)
 
     def write(self, items: Sequence[int]) -> list[int]:
         self.groups.append(list(items))
@@ -87,7 +91,7 @@ def test_a_refused_group_is_written_one_by_one_and_only_the_refused_item_raises(
 
 def test_an_outage_is_raised_and_the_next_write_succeeds() -> None:
     outage = OSError("gone")
-    commit: GroupCommit[int, int] = GroupCommit(_failing(outage, times=1), refused=(Refusal,))
+    commit: GroupCommit[int, int] = GroupCommit(_failing(outage, times=1), is_refusal=_is_refusal)
     with pytest.raises(OSError, match="gone"):
         commit(2)
     assert commit(4) == 16

@@ -50,7 +50,7 @@ def main() -> None:
 def _round(connection: psycopg.Connection[Any], params: dict[str, Any]) -> int:
     """Claim a batch and finish it; return its size."""
     rows = connection.execute(sql.CLAIM, params, prepare=True).fetchall()
-    claims = [claimer._claim(row) for row in rows]
+    claims = [claimer.claim_of(row) for row in rows]
     if not claims:
         return 0
     endings = [completed(claim, sum_numbers(claim.input, 0.0)) for claim in claims]

@@ -30,6 +30,7 @@ from tasks.errors import (
     UnknownKind,
     WrongStatus,
 )
+from tasks.postgres.failures import is_outage_or_may_pass, is_refused_value
 
 _log = logging.getLogger(__name__)
 
@@ -131,33 +132,24 @@ def _bad_request(error: Exception) -> Problem:
     return Problem(type=types.BAD_REQUEST, detail="The request is malformed.")
 
 
-@problem_of.register(db.DataError)
-@problem_of.register(psycopg.DataError)
+@problem_of.register(db.Error)
+@problem_of.register(psycopg.Error)
+def _database_error(error: Exception) -> Problem | None:
+    if is_outage_or_may_pass(error):
+        return Problem(
+            type=types.DATABASE_UNAVAILABLE,
+            detail="The database cannot be reached or does not answer. Try again shortly.",
+            headers={"Retry-After": RETRY_AFTER_OUTAGE},
+        )
+    return _unstorable(error) if is_refused_value(error) else None
+
+
 @problem_of.register(RecursionError)
 def _unstorable(error: Exception) -> Problem:
     return Problem(
         type=types.BAD_REQUEST,
         detail="A value cannot be stored: it is out of range or contains a NUL character.",
     )
-
-
-@problem_of.register(db.OperationalError)
-@problem_of.register(db.InterfaceError)
-@problem_of.register(psycopg.OperationalError)
-@problem_of.register(psycopg.InterfaceError)
-@problem_of.register(psycopg.errors.ReadOnlySqlTransaction)
-def _outage(error: Exception) -> Problem:
-    return Problem(
-        type=types.DATABASE_UNAVAILABLE,
-        detail="The database cannot be reached or does not answer. Try again shortly.",
-        headers={"Retry-After": RETRY_AFTER_OUTAGE},
-    )
-
-
-@problem_of.register
-def _internal_database_error(error: db.InternalError) -> Problem | None:
-    # Django has no class of its own for a read-only server, such as a standby.
-    return problem_of(error.__cause__)
 
 
 def _invalid(errors: list[FieldError]) -> Problem:

@@ -15,9 +15,10 @@ from rest_framework import serializers
 from tasks.api.shapes.body import Body
 from tasks.api.shapes.links import path_to
 from tasks.callback_address import MAX_URL_LENGTH
+from tasks.delays import DELAY_LIMIT
 from tasks.models import Attempt, Lane, Outcome, Status, Task
 from tasks.models.task import CANCELLABLE, RETRYABLE
-from tasks.submission import DELAY_LIMIT, MAX_ATTEMPTS_LIMIT, PRIORITY_LIMIT, QUEUE_NAME
+from tasks.submission import MAX_ATTEMPTS_LIMIT, PRIORITY_LIMIT, QUEUE_NAME
 
 _PATH = "A path on this server."
 
