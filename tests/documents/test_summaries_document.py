@@ -56,7 +56,7 @@ def failed(site: Site) -> str:
     accepted = site.play(
         """
 POST /api/v1/tasks/
-{"kind": "conversation.continue", "input": {"conversation_id": "nobody said a word"}}
+{"kind": "conversation.continue", "input": {"conversation_id": "no such conversation"}}
         """
     ).shows(202, AtLeast({"task_id": TASK_ID}))
     ended = AtLeast({"status": "FAILED", "lane": "dlq", "attempt": 1, "retry_count": 0})
