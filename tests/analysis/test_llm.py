@@ -26,7 +26,7 @@ pytestmark = pytest.mark.django_db
 SECRET = "the secret prompt of mine"
 
 
-def test_the_model_answers(provider: Fake) -> None:
+def test_a_question_returns_the_answer_of_the_model(provider: Fake) -> None:
     assert ask("to be or not") == Answer(
         text="In short, 4 words: to be or not.", model="fake/model", tokens=42
     )

@@ -199,7 +199,7 @@ def test_concurrent_copies_of_an_event_start_one_task() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_event_is_forgotten_when_its_task_is_rolled_back() -> None:
+def test_an_event_is_not_stored_when_its_task_is_rolled_back() -> None:
     payload = platform_events.facebook("Hi", sender="7", id="m_1")
     with transaction.atomic():
         kinds.get("webhook.facebook").handler({"payload": payload}, context())

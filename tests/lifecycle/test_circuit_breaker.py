@@ -70,7 +70,7 @@ def test_a_refusal_and_an_interruption_are_not_failures() -> None:
     assert state() == "closed"
 
 
-def test_the_probes_success_closes_the_circuit() -> None:
+def test_a_successful_probe_closes_the_circuit() -> None:
     fail(3)
     recover()
     assert state() == "half-open"
@@ -78,7 +78,7 @@ def test_the_probes_success_closes_the_circuit() -> None:
     assert (state(), Breaker.objects.get().failures) == ("closed", 0)
 
 
-def test_the_probes_failure_opens_the_circuit_again() -> None:
+def test_a_failed_probe_opens_the_circuit_again() -> None:
     fail(3)
     recover()
     fail()
@@ -142,7 +142,7 @@ def test_a_reset_closes_the_circuit() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_many_calls_at_once_one_probes_the_service() -> None:
+def test_only_one_of_many_concurrent_calls_probes_the_service() -> None:
     fail(3)
     recover()
     refused: list[CircuitOpen] = []

@@ -126,7 +126,7 @@ def test_the_lists_of_console_and_pages_count_nothing(at: At, moment: Moment, pa
         ("operator", DEAD_LETTERS, "task_failed_newest", PAGE),
     ],
 )
-def test_the_guard_sees_a_missing_index(
+def test_the_guard_fails_when_an_index_is_missing(
     at: At, user: str, path: str, index: str, bound: int
 ) -> None:
     at(Moment.WAITING)
