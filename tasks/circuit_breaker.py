@@ -92,7 +92,7 @@ class CircuitBreaker:
             self._note(lambda: self._succeeded(passage))
             raise
         except BaseException:
-            # This says nothing about the service: another call may probe it.
+            # This is no result of the service: another call may probe it.
             self._note(lambda: self._given_up(passage))
             raise
         self._note(lambda: self._succeeded(passage))

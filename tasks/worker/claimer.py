@@ -208,8 +208,8 @@ class Claimer:
             "low_share": _by_chance(limit * LOW_SHARE),
             "task_names": [f"task:{name}" for name in kinds.all_kinds()],
         }
-        # Planned each time, which costs 2 ms: a plan made while few jobs waited, or without
-        # knowing the limit, reads every waiting job.
+        # Planned each time, which costs 2 ms: a plan made while few jobs waited, or for
+        # any limit, reads every waiting job.
         rows = await self._session.rows(sql.CLAIM, params, prepare=False)
         claims = [_claim(row) for row in rows]
         self._held.update(claim.key for claim in claims)

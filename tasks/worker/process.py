@@ -45,7 +45,7 @@ _END_SECONDS = 1.0
 
 
 def run_worker(*, queues: Sequence[str] | None, concurrency: int, grace: float) -> int:
-    """Run one worker process until it is asked to stop; return its exit code."""
+    """Run one worker process until it must stop; return its exit code."""
     # Before any thread starts: afterwards forking is not safe.
     fork_server = ForkServer(run_child)
     try:
@@ -83,7 +83,7 @@ class WorkerProcess:
         self.name = f"{socket.gethostname()}:{os.getpid()}"
 
     async def run(self) -> int:
-        """Work until asked to stop, then drain and deregister."""
+        """Work until a stop is requested, then drain and deregister."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
@@ -111,7 +111,7 @@ class WorkerProcess:
 
     async def _beside(self, main: Awaitable[None], *loops: Coroutine[Any, Any, None]) -> None:
         """Await the main work, and run loops beside it; a failure of either ends the process."""
-        # The main work first: the stock loop forgets a request to stop that came before it began.
+        # The main work first: the stock loop discards a request to stop that came before it began.
         main_task = asyncio.ensure_future(main)
         tasks = [asyncio.create_task(loop) for loop in loops]
         waiting: set[asyncio.Future[None]] = {main_task, *tasks}
@@ -198,7 +198,7 @@ class WorkerProcess:
         self._scheduler = Scheduler()
 
     async def _register(self, session: Session) -> bool:
-        """Register, waiting for the database; return False when asked to stop meanwhile."""
+        """Register, waiting for the database; return False if a stop is requested first."""
         params = {
             "name": self.name,
             "host": socket.gethostname(),
@@ -245,7 +245,7 @@ class WorkerProcess:
         await report_progress(self._executor.running)
 
     async def _drain(self) -> None:
-        """When asked to stop: claim nothing more, finish what runs, hand back what is left."""
+        """On a stop request, claim nothing more, finish what runs, release what is left."""
         await self._stopping.wait()
         self._state = WorkerState.DRAINING
         deadline = time.monotonic() + self._grace

@@ -91,7 +91,7 @@ class Pace:
         self._mean[kind] = seconds if mean is None else mean + (seconds - mean) * 0.1
 
     def unit_size(self, kind: str, *, batchable: bool) -> int:
-        """Return how many tasks of the kind may share a hand-over; 1 until its pace is known."""
+        """Return how many tasks of the kind may share a hand-over; 1 until it is measured."""
         mean = self._mean.get(kind)
         longest = self.LONGEST_BATCHABLE_SECONDS if batchable else self.LONGEST_SHARED_SECONDS
         if mean is None or mean > longest:

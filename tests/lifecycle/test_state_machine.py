@@ -1,4 +1,4 @@
-"""R47, small: tasks and jobs stay consistent after any order of moves; `make faults ROW=R47` tries many more."""
+"""R47, small: tasks and jobs stay consistent; `make faults ROW=R47` tries many more orders."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Claiming: what a worker asks of the queue again and again, whatever it holds."""
+"""Claiming: plans of the statements that a worker repeats, for queues of any length."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ STAGE_ROWS = 1
 MISLED = pytest.mark.xfail(
     raises=ReadsTooMuch,
     strict=True,
-    reason="where the planner believes that next to nothing waits, it reads all that waits through"
+    reason="where the planner assumes that next to nothing waits, it reads all that waits through"
     " some other index, and sorts it",
 )
 PLANNED: tuple[Planned, ...] = ("custom", "generic")
 
 
 def cases(*misled: tuple[Moment, Statistics]) -> Any:
-    """Combine what the tables hold with what the planner believes."""
+    """Combine the rows of the tables with the statistics of the planner."""
     return pytest.mark.parametrize(
         ("moment", "statistics"),
         [

@@ -107,5 +107,5 @@ def require_index_only(plan: Plan, index: str) -> None:
     """Fail when a count looks at the rows themselves."""
     (scan,) = plan.scans
     assert (scan.type, scan.index) == ("Index Only Scan", index)
-    # An index alone does not know whether what other tests wrote was rolled back.
+    # An index alone does not show whether what other tests wrote was rolled back.
     assert scan.heap_fetches <= rows.PART

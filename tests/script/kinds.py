@@ -24,7 +24,7 @@ from tests.script.models import Effect
 
 @kind("test.script", retry=RetryPolicy(max_retries=2, delay=0.05))
 def script(input: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Do what the input says."""
+    """Do what the input requests."""
     first = context.attempt == 1
     match input.get("do", "return"):
         case "return":
