@@ -3,8 +3,8 @@
 -- claim number (`lease`) is written; a lost claim writes nothing, and is not among the rows
 -- returned.
 -- The same statement deletes the old job, inserts a job for the next attempt, and writes the
--- attempt to the history. An attempt handed back (snooze, release, interruption) is not counted
--- (`refund`), and keeps its job, so that the task keeps its place in the queue; idle workers are
+-- attempt to the history. A snoozed, interrupted or released attempt is not counted (`refund`), and
+-- keeps its job, so that the task keeps its place in the queue; idle workers are
 -- notified here, because procrastinate notifies only of new jobs.
 -- A task for which a cancel was requested is not started again: it becomes CANCELLED instead.
 -- Rows are locked in the order of their ids, as in every statement that locks several, so that they

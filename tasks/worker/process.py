@@ -143,7 +143,7 @@ class WorkerProcess:
         await self._executor.run(self._executor.units[job_id])
 
     async def close_unit(self, job_id: int) -> None:
-        """Record how the members of a unit ended, and hand back the others."""
+        """Record how the members of a unit ended, and release the others."""
         await self._executor.close(self._executor.units[job_id])
 
     async def listen(self, wake: Any) -> None:
@@ -183,7 +183,7 @@ class WorkerProcess:
             pace=pace,
             finisher=self._finisher,
             isolation=Isolation(self._fork_server, worker=self.name),
-            give_back=self._claimer.give_back,
+            put_back=self._claimer.put_back,
             recycle=self._recycle,
         )
         self._stock = stock_worker(self, concurrency=self._concurrency)

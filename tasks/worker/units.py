@@ -37,7 +37,7 @@ class Running:
 class Unit:
     """Claims of one kind that run one after another in one slot.
 
-    A thread takes claims and adds endings while the event loop takes endings and may take back
+    A thread takes claims and adds endings while the event loop takes endings and may take away
     the claims that have not begun: each operation is a single atomic one on a deque.
     """
 
@@ -46,7 +46,7 @@ class Unit:
         self.waiting = deque(claims)
         self.endings: deque[Ending] = deque()
         self.current: Running | None = None
-        # The unit's number for the stock loop. Not the job of a member: a task that is handed back
+        # The unit's number for the stock loop. Not the job of a member: a task that is released
         # keeps its job, and may be claimed again before this unit is closed.
         self.job_id = next(_numbers)
 
@@ -57,7 +57,7 @@ class Unit:
         except IndexError:
             return None
 
-    def take_back(self) -> list[Claim]:
+    def take_waiting(self) -> list[Claim]:
         """Take away every claim that has not begun."""
         taken = []
         while (claim := self.take()) is not None:

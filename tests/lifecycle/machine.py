@@ -207,8 +207,8 @@ class TaskLives(RuleBasedStateMachine):
         which=WORKERS,
         how=st.sampled_from(["interrupt", "release", "snooze", "lost"]),
     )
-    def come_back(self, which: int, how: str) -> Any:
-        """Hand tasks back: they keep their place in the queue."""
+    def wait_again(self, which: int, how: str) -> Any:
+        """Let tasks wait again without a spent attempt: they keep their place in the queue."""
         return multiple(*self._claim_and_end(which, how))
 
     @rule(what=st.sampled_from(["rescue", "rescue", "reconcile"]))

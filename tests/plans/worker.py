@@ -35,7 +35,7 @@ def claim(*, limit: int) -> list[Claim]:
 
 
 def endings(claims: list[Claim]) -> list[Ending]:
-    """End claims in three ways: completed, failed with a retry, and handed back."""
+    """End claims in three ways: completed, failed with a retry, and released."""
     kind = kinds.get("test.script")
     ways = (
         lambda claim: completed(claim, {"done": True}),
