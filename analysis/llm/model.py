@@ -47,7 +47,7 @@ def answer(messages: Sequence[Message], *, max_tokens: int, context: Context) ->
         return cached
     context.progress(10, "calling the language model")
     try:
-        with _circuit.passage(lease=settings.OPENROUTER_TIMEOUT + _MARGIN):
+        with _circuit.permit(lease=settings.OPENROUTER_TIMEOUT + _MARGIN):
             completion = openrouter.complete(messages, max_tokens=max_tokens, context=context)
     except (CircuitOpen, Snooze) as error:
         seconds = error.retry_after if isinstance(error, CircuitOpen) else error.delay
