@@ -71,12 +71,12 @@ def test_the_owner_and_a_viewer_can_see_a_task(client, user, viewer):
         assert page_of(client, task)
 
 
-def test_the_page_reloads_without_javascript_until_the_task_has_finished(client):
+def test_the_page_reloads_without_javascript_until_the_task_has_ended(client):
     assert '<noscript><meta http-equiv="refresh" content="2">' in page_of(client, make_task())
     assert "http-equiv" not in page_of(client, make_task(Status.COMPLETED))
 
 
-def test_the_live_part_polls_until_the_task_has_finished(client):
+def test_the_live_part_polls_until_the_task_has_ended(client):
     task = make_task(Status.PROCESSING)
     address = f'hx-get="/ui/tasks/{task.pk}/status/?seen=PROCESSING" hx-trigger="every 1s"'
     assert address in page_of(client, task)
@@ -89,7 +89,7 @@ def test_a_task_due_much_later_is_polled_less_often(client):
     assert 'hx-trigger="every 10s"' in page_of(client, task)
 
 
-def test_the_status_of_a_finished_task_stops_polling(client):
+def test_the_status_of_an_ended_task_stops_polling(client):
     running, finished = make_task(Status.PROCESSING), make_task(Status.CANCELLED)
     assert client.get(f"/ui/tasks/{running.pk}/status/").status_code == 200
     assert client.get(f"/ui/tasks/{finished.pk}/status/").status_code == 286
