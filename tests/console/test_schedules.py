@@ -52,7 +52,7 @@ def test_the_list_shows_every_schedule_with_its_next_and_last_run(viewer, consol
     task = schedules.run_now(schedule)
     response = console(viewer).get(reverse(SCHEDULES))
     words = text(response)
-    assert "Nightly text.analyze On At 02:30" in words
+    assert "Nightly text.analyze Enabled At 02:30" in words
     assert "30 2 * * * UTC" in words
     assert "Pending" in words
     assert reverse("admin:tasks_task_change", args=[task.pk]) in response.content.decode()
