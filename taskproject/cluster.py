@@ -40,7 +40,7 @@ INITDB = [
 
 
 class EmbeddedError(Exception):
-    """PostgreSQL cannot run here; the message is a sentence that says what to do."""
+    """PostgreSQL cannot run here; the message is a sentence with the remedy."""
 
 
 class AsUser(TypedDict, total=False):

@@ -85,7 +85,7 @@ class EmbeddedPostgres:
         return Path("/tmp", f"tasks-postgres-{name}")  # noqa: S108
 
     def connection_settings(self) -> dict[str, str]:
-        """Return the entries of Django's DATABASES that say where the server is."""
+        """Return the entries of Django's DATABASES with the server's address."""
         return {
             "NAME": cluster.DATABASE,
             "USER": cluster.OWNER,

@@ -18,7 +18,7 @@ DATABASE_POLL = 0.2
 
 
 class NotReady(Exception):
-    """Something outside prevents a start; the message is a sentence that says what to do."""
+    """Something outside prevents a start; the message is a sentence with the remedy."""
 
 
 def check_port(host: str, port: int) -> None:

@@ -7,7 +7,7 @@ from django.utils.module_loading import autodiscover_modules
 
 
 class TasksConfig(AppConfig):
-    """The engine; it knows no kind but its own."""
+    """The engine; it depends on no kind but its own."""
 
     name = "tasks"
     verbose_name = "Work"

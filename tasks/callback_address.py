@@ -23,7 +23,7 @@ _INTERNAL = ("localhost", "localdomain", "local", "internal", "home.arpa", "lan"
 
 
 class Refused(ValueError):
-    """A URL that must not be called; the message says why in a sentence."""
+    """A URL that must not be called; the message is a sentence with the reason."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -49,7 +49,7 @@ class CircuitOpen(Exception):
 
 
 @dataclass(frozen=True)
-class Passage:
+class Permit:
     """The right to make one call; its result counts while the circuit keeps this fence."""
 
     fence: int
@@ -76,32 +76,32 @@ class CircuitBreaker:
         _known.add(name)
 
     @contextmanager
-    def passage(self, *, lease: float) -> Iterator[None]:
+    def permit(self, *, lease: float) -> Iterator[None]:
         """Let one call through that ends within `lease` seconds; raise CircuitOpen.
 
         Not for use within a transaction, which would stay open for as long as the call lasts.
         """
-        passage = self._enter(dt.timedelta(seconds=lease))
+        permit = self._enter(dt.timedelta(seconds=lease))
         try:
             yield
         except ServiceFailure as failure:
             text, opens = str(failure), failure.opens_circuit
-            self._note(lambda: self._failed(passage, text, opens=opens))
+            self._note(lambda: self._failed(permit, text, opens=opens))
             raise
         except ServiceRefusal:
-            self._note(lambda: self._succeeded(passage))
+            self._note(lambda: self._succeeded(permit))
             raise
         except BaseException:
-            # This says nothing about the service: another call may probe it.
-            self._note(lambda: self._given_up(passage))
+            # This is no result of the service: another call may probe it.
+            self._note(lambda: self._given_up(permit))
             raise
-        self._note(lambda: self._succeeded(passage))
+        self._note(lambda: self._succeeded(permit))
 
-    def _enter(self, lease: dt.timedelta) -> Passage:
+    def _enter(self, lease: dt.timedelta) -> Permit:
         with transaction.atomic(durable=True):
             row = self._row()
             if row.open_until is None:
-                return Passage(row.fence)
+                return Permit(row.fence)
             if (left := (row.open_until - row.now).total_seconds()) > 0:
                 raise CircuitOpen(self.name, left)
             free = Q(probe_until=None) | Q(probe_until__lte=Now())
@@ -110,7 +110,7 @@ class CircuitBreaker:
                 again = min(PROBED_AGAIN_AFTER, settings.CIRCUIT_BREAKER_RECOVERY_TIMEOUT)
                 raise CircuitOpen(self.name, again)
         log.info("circuit half-open: one call tries the service", extra={"breaker": self.name})
-        return Passage(row.fence + 1, is_probe=True)
+        return Permit(row.fence + 1, is_probe=True)
 
     def _row(self) -> Any:
         rows: Any = Breaker.objects.annotate(now=Now()).filter(name=self.name)
@@ -119,25 +119,25 @@ class CircuitBreaker:
             row = rows.get()
         return row
 
-    def _succeeded(self, passage: Passage) -> None:
-        if passage.is_probe:
-            closed = self._guarded(passage).update(fence=F("fence") + 1, **_CLOSED)
+    def _succeeded(self, permit: Permit) -> None:
+        if permit.is_probe:
+            closed = self._guarded(permit).update(fence=F("fence") + 1, **_CLOSED)
             if closed:
                 log.warning(
                     "circuit closed: the service is called again", extra={"breaker": self.name}
                 )
         else:
-            self._guarded(passage).filter(failures__gt=0).update(failures=0)
+            self._guarded(permit).filter(failures__gt=0).update(failures=0)
 
-    def _failed(self, passage: Passage, error: str, *, opens: bool) -> None:
+    def _failed(self, permit: Permit, error: str, *, opens: bool) -> None:
         with transaction.atomic():
-            rows: Any = self._guarded(passage).select_for_update().annotate(now=Now())
+            rows: Any = self._guarded(permit).select_for_update().annotate(now=Now())
             if (row := rows.first()) is None:
                 return
             row.failures += 1
             row.last_error, row.last_failure_at = error[:200], row.now
             enough = row.failures >= settings.CIRCUIT_BREAKER_FAILURE_THRESHOLD
-            if opens or enough or passage.is_probe:
+            if opens or enough or permit.is_probe:
                 recovery = dt.timedelta(seconds=settings.CIRCUIT_BREAKER_RECOVERY_TIMEOUT)
                 row.open_until, row.probe_until = row.now + recovery, None
                 row.fence += 1
@@ -147,12 +147,12 @@ class CircuitBreaker:
                 )
             row.save()
 
-    def _given_up(self, passage: Passage) -> None:
-        if passage.is_probe:
-            self._guarded(passage).update(probe_until=None)
+    def _given_up(self, permit: Permit) -> None:
+        if permit.is_probe:
+            self._guarded(permit).update(probe_until=None)
 
-    def _guarded(self, passage: Passage) -> QuerySet[Breaker]:
-        return Breaker.objects.filter(name=self.name, fence=passage.fence)
+    def _guarded(self, permit: Permit) -> QuerySet[Breaker]:
+        return Breaker.objects.filter(name=self.name, fence=permit.fence)
 
     def _note(self, write: Callable[[], None]) -> None:
         """Record the result of a call; if the database is away, keep the call's answer and log."""

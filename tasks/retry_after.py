@@ -10,7 +10,7 @@ _MAX_DIGITS = 20
 
 
 def retry_after_seconds(value: str, *, now: dt.datetime) -> float | None:
-    """Return the seconds that a header asks for, below zero for a date that has passed.
+    """Return the seconds that a header requests, below zero for a date that has passed.
 
     Both forms are read: a number of seconds and an HTTP date. Fractions of a second are allowed.
     None for a header that is missing or cannot be read.

@@ -117,7 +117,7 @@ def fire_due() -> int:
 
     Each fires in its own transaction, which locks the row: however many processes call this at
     once, a tick fires once, and it has fired if and only if the task is queued. Missed ticks fire
-    once, together. A schedule of a kind unknown here is left to a process that knows the kind.
+    once, together. A schedule whose kind is not registered here is left to other processes.
     """
     fired = 0
     while _fire_next():

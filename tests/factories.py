@@ -15,7 +15,7 @@ from tasks.lifecycle.preparation import prepare
 from tasks.models import Attempt, Outcome, Status, Task
 from tasks.models.task import TERMINAL
 
-ERROR = {"type": "ValueError", "title": "Value error", "detail": "as told"}
+ERROR = {"type": "ValueError", "title": "Value error", "detail": "requested failure"}
 
 
 def make_worker(name: str = "test:1", *, silent_for: float = 0.0) -> int:
@@ -66,7 +66,7 @@ def make_task(status: Status | str = Status.PENDING, **fields: Any) -> Task:
         task.job_id = _make_job(task)
     task.save(force_insert=True)
     if status == Status.FAILED:
-        make_attempt(task, error={**ERROR, "traceback": "Traceback: as told"})
+        make_attempt(task, error={**ERROR, "traceback": "Traceback: requested failure"})
     return task
 
 

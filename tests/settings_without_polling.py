@@ -1,4 +1,4 @@
-"""Settings of a worker that finds tasks by being told of them, or not at all."""
+"""Settings of a worker that finds tasks only by notifications."""
 
 from taskproject.settings import *  # noqa: F403
 

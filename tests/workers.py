@@ -26,7 +26,7 @@ def database_url() -> str:
 
 
 def run_until_idle(*, within: float = 30.0, **options: Any) -> None:
-    """Run a worker until no task is pending or processing."""
+    """Run a worker until no task waits or runs."""
     command = WorkerCommand(**options)
     try:
         wait_until(lambda: command.must_run() and is_idle(), within=within, what="idle")
@@ -35,7 +35,7 @@ def run_until_idle(*, within: float = 30.0, **options: Any) -> None:
 
 
 def is_idle() -> bool:
-    """Return whether no task is pending or processing."""
+    """Return whether no task waits or runs."""
     return not Task.objects.filter(status__in=(Status.PENDING, Status.PROCESSING)).exists()
 
 

@@ -54,7 +54,7 @@ CONTINUE_INPUT = input_schema(
         "conversation_id": {**CONVERSATION_ID, "type": "string"},
         "message": {
             **MESSAGE,
-            "description": "The user's message; without one, the assistant asks how to continue.",
+            "description": "The user's message; without one, the assistant continues by itself.",
         },
     },
     required=["conversation_id"],
@@ -83,7 +83,7 @@ def handle_interaction(input: dict[str, Any], context: Context) -> dict[str, Any
 
 
 def handle_continue(input: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Continue a conversation: reply to a message, or ask a question if there is none."""
+    """Continue a conversation: reply to a message, or to the history if there is none."""
     conversation = turns.find(input["conversation_id"], owner_id=context.owner_id)
     if conversation is None:
         raise FatalError("There is no such conversation.")

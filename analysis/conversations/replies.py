@@ -35,7 +35,7 @@ class Reply:
 
 
 def next_reply(turns: Sequence[Turn], context: Context) -> Reply:
-    """Return the next reply; raises what `model.ask` raises. Not for use within a transaction."""
+    """Return the next reply; raise what `model.answer` raises. Not for use in a transaction."""
     if not model.is_configured():
         context.progress(50, "making a reply by rules")
         return Reply(text=rules.next_reply(turns), provider=EMBEDDED, model=_METHOD)
@@ -45,5 +45,5 @@ def next_reply(turns: Sequence[Turn], context: Context) -> Reply:
     ]
     if not turns or turns[-1][0] != Role.USER:
         messages.append({"role": "user", "content": _SILENCE})
-    answer = model.ask(messages, max_tokens=_MAX_TOKENS, context=context)
+    answer = model.answer(messages, max_tokens=_MAX_TOKENS, context=context)
     return Reply(text=answer.text, provider=model.PROVIDER, model=answer.model)

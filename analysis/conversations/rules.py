@@ -1,6 +1,6 @@
 """Rules that make replies without a language model, from the last message.
 
-They know English; messages in other languages get the general replies. Each rule has several
+They cover English; messages in other languages get the general replies. Each rule has several
 replies and uses one after the other, so that no reply is repeated at once.
 """
 
@@ -120,7 +120,7 @@ def next_reply(turns: Sequence[tuple[str, str]]) -> str:
 
 
 def subject(text: str) -> str:
-    """Return what a message is about, as seen from our side; "that" if it does not say."""
+    """Return what a message is about, as seen from our side; "that" if it names nothing."""
     match = _ABOUT.search(text)
     if not match:
         return "that"

@@ -26,8 +26,8 @@ LONGEST_WAIT = dt.timedelta(minutes=1)
 def find(name: str, *, owner_id: int | None) -> Conversation | None:
     """Return an owner's conversation, by its id or by the owner's name for it."""
     conversations = Conversation.objects.filter(owner_id=owner_id)
-    if (id := parse_task_id(name)) and (known := conversations.filter(pk=id).first()):
-        return known
+    if (id := parse_task_id(name)) and (conversation := conversations.filter(pk=id).first()):
+        return conversation
     return conversations.filter(platform=Platform.API, channel="", external_id=name).first()
 
 
@@ -43,8 +43,8 @@ def find_or_start(
     if not name:
         fields = {"id": context.task_id, "platform": platform, "channel": channel}
         return Conversation.objects.get_or_create(**fields, defaults={"owner_id": owner_id})[0]
-    if platform == Platform.API and (known := find(name, owner_id=owner_id)):
-        return known
+    if platform == Platform.API and (conversation := find(name, owner_id=owner_id)):
+        return conversation
     return Conversation.objects.get_or_create(
         owner_id=owner_id, platform=platform, channel=channel, external_id=name
     )[0]

@@ -1,4 +1,4 @@
-"""Stop words: frequent words of a language that say nothing about a text's subject."""
+"""Stop words: frequent words of a language, found in texts of every subject."""
 
 from __future__ import annotations
 

@@ -36,8 +36,8 @@ def is_configured() -> bool:
     return bool(settings.OPENROUTER_API_KEY)
 
 
-def ask(messages: Sequence[Message], *, max_tokens: int, context: Context) -> Answer:
-    """Return the model's answer to a conversation, from the cache if it was asked before.
+def answer(messages: Sequence[Message], *, max_tokens: int, context: Context) -> Answer:
+    """Return the model's answer to a conversation, from the cache if the call was made before.
 
     Raises Snooze for a rate limit or an open circuit, Retry for a failure that may pass, FatalError
     for a refusal, and what `context.check()` raises. Not for use within a transaction.
@@ -45,17 +45,17 @@ def ask(messages: Sequence[Message], *, max_tokens: int, context: Context) -> An
     key = _key(messages, max_tokens)
     if cached := _cached(key):
         return cached
-    context.progress(10, "asking the language model")
+    context.progress(10, "calling the language model")
     try:
-        with _circuit.passage(lease=settings.OPENROUTER_TIMEOUT + _MARGIN):
-            answer = openrouter.complete(messages, max_tokens=max_tokens, context=context)
+        with _circuit.permit(lease=settings.OPENROUTER_TIMEOUT + _MARGIN):
+            completion = openrouter.complete(messages, max_tokens=max_tokens, context=context)
     except (CircuitOpen, Snooze) as error:
         seconds = error.retry_after if isinstance(error, CircuitOpen) else error.delay
         spread = 1 + _SPREAD * random.random()  # noqa: S311 spreads load, guards nothing
         raise Snooze(seconds * spread, str(error)) from None
     # At once: if this worker dies before it finishes the task, the next one need not call again.
-    _store(key, answer)
-    return answer
+    _store(key, completion)
+    return completion
 
 
 def _key(messages: Sequence[Message], max_tokens: int) -> str:

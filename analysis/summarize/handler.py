@@ -41,7 +41,7 @@ def handle(input: dict[str, Any], context: Context) -> dict[str, Any]:
         {"role": "system", "content": _INSTRUCTION},
         {"role": "user", "content": content},
     ]
-    answer = model.ask(messages, max_tokens=_MAX_TOKENS, context=context)
+    answer = model.answer(messages, max_tokens=_MAX_TOKENS, context=context)
     return {
         **_result(content, answer.text, provider=model.PROVIDER, model=answer.model),
         "cached": answer.cached,

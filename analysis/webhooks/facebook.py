@@ -1,4 +1,4 @@
-"""Facebook Messenger: its webhook events (Messenger Platform), its signature, its Send API."""
+"""Facebook: the webhook events, signature and Send API of its Messenger Platform."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PASSING = frozenset({1, 2, 4, 32, 341, 613, 80006})
 
 PAYLOAD = {
     "type": "object",
-    "description": "The body that Messenger posts, or one event of its `messaging`.",
+    "description": "The body that Facebook posts, or one event of its `messaging`.",
     "anyOf": [
         {
             "required": ["entry"],
@@ -59,7 +59,7 @@ def events(payload: dict[str, Any]) -> list[Event]:
     Delivery and read receipts, reactions and echoes of our own messages are left out.
     """
     if "entry" not in payload and "sender" not in payload:
-        raise UnknownShape("This is not an event of Messenger.")
+        raise UnknownShape("This is not an event of Facebook.")
     return list(filter(None, (_event(item, page) for item, page in _messaging(payload))))
 
 
@@ -121,7 +121,7 @@ PLATFORM = WebhookPlatform(
     name=Platform.FACEBOOK,
     kind="webhook.facebook",
     route="conversations/webhooks/facebook",
-    summary="Receive events of Messenger",
+    summary="Receive events of Facebook",
     signing_setting="FACEBOOK_APP_SECRET",
     signature_headers=("X-Hub-Signature-256",),
     is_signed=is_signed,

@@ -82,7 +82,7 @@ def events(payload: dict[str, Any]) -> list[Event]:
 
 
 def delivery(message: Message) -> Delivery:
-    """Return the request that delivers a reply; Google ignores one with an id that it knows."""
+    """Return the request that delivers a reply; Google ignores an id that it has had before."""
     conversation = message.conversation
     phone = quote(conversation.external_id, safe="")
     return Delivery(
@@ -120,7 +120,7 @@ PLATFORM = WebhookPlatform(
     name=Platform.GOOGLE,
     kind="webhook.google",
     route="conversations/webhooks/google",
-    summary="Receive events of RCS for Business",
+    summary="Receive events of Google",
     signing_setting="GOOGLE_CLIENT_TOKEN",
     signature_headers=("X-Goog-Signature",),
     is_signed=is_signed,

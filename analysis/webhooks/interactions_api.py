@@ -60,7 +60,7 @@ class InteractionsView(APIView):
         tags=[TAG],
         request={"application/json": _INTERACTION.schema},
         examples=[
-            OpenApiExample("From Messenger", value=_FACEBOOK, request_only=True),
+            OpenApiExample("From Facebook", value=_FACEBOOK, request_only=True),
             OpenApiExample("From elsewhere", value=_GENERIC, request_only=True),
         ],
         parameters=[IDEMPOTENCY_KEY],

@@ -45,13 +45,13 @@ def receiver(platform: WebhookPlatform) -> Handler:
         events = {event.id or f"{context.task_id}:{n}": event for n, event in enumerate(messages)}
         new_ids = _remember(list(events), platform=platform.name, owner_id=context.owner_id)
         respond = platform.can_respond and may_respond(context.owner_id)
-        known = WebhookEvent.objects.filter(owner_id=context.owner_id, platform=platform.name)
+        stored = WebhookEvent.objects.filter(owner_id=context.owner_id, platform=platform.name)
         for id in new_ids:
             task_id = context.submit(
                 "conversation.interaction", _interaction(events[id], platform.name, respond)
             )
-            known.filter(event_id=id).update(task_id=task_id)
-        rows = known.filter(event_id__in=list(events)).values_list("event_id", "task_id")
+            stored.filter(event_id=id).update(task_id=task_id)
+        rows = stored.filter(event_id__in=list(events)).values_list("event_id", "task_id")
         task_ids = dict(rows)
         return {
             "platform": platform.name,

@@ -14,7 +14,7 @@ from analysis.webhooks.platforms import PLATFORMS, may_respond
 from tasks.kinds import Context, FatalError, Retry, RetryPolicy
 
 # Seconds: the last attempt is two to four hours after the first, within the 24 hours that
-# Messenger allows for a reply.
+# Facebook allows for a reply.
 SCHEDULE = RetryPolicy(max_retries=12, delay=5.0, cap=3_600.0)
 _LONGEST_DELAY = 3_600.0
 

@@ -57,45 +57,50 @@ def measure(bench: Bench) -> list[Row]:
         )
         limits = limit.measure(bench, templates[OURS.name])
     figures = {name: figure(name, measured) for name, measured in runs.items()}
-    peers = [figures[peer.name] for peer in PEERS if peer.name in figures]
-    ours, one_per_hop = figures[OURS.name], figures[ONE_PER_HAND_OVER.name]
-    return [
-        Row(
-            id="P1",
-            title="Whole life of a task, its row in Postgres",
-            unit="tasks/s",
-            figures=[ours, *peers, *limits],
-            checks=_checks(ours, figures, limits),
-            notes=["CPU and memory are those of workers and broker; CPU also that of Postgres."],
-        ),
-        Row(
-            id="P2",
-            title="Whole life of a task, one handler per hand-over",
-            unit="tasks/s",
-            figures=[one_per_hop, *peers],
-            checks=[
-                at_least("tasks/s", one_per_hop.median, 4_000, too_short=one_per_hop.too_short),
-                *_times(one_per_hop, figures, GRAPHILE.name, 1),
-            ],
-        ),
-    ]
+    return [_in_mini_batches(figures, limits), _one_per_hand_over(figures)]
+
+
+def _in_mini_batches(figures: dict[str, Figure], limits: Sequence[Figure]) -> Row:
+    ours = figures[OURS.name]
+    return Row(
+        id="P1",
+        title="Whole life of a task, its row in Postgres",
+        unit="tasks/s",
+        figures=[ours, *_peers(figures), *limits],
+        checks=_checks(ours, figures, limits),
+        notes=["CPU and memory are those of workers and broker; CPU also that of Postgres."],
+    )
+
+
+def _one_per_hand_over(figures: dict[str, Figure]) -> Row:
+    ours = figures[ONE_PER_HAND_OVER.name]
+    return Row(
+        id="P2",
+        title="Whole life of a task, one handler per hand-over",
+        unit="tasks/s",
+        figures=[ours, *_peers(figures)],
+        checks=[
+            at_least("tasks/s", ours.median, 4_000, too_short=ours.too_short),
+            *_times(ours, figures, GRAPHILE.name, 1),
+        ],
+    )
+
+
+def _peers(figures: dict[str, Figure]) -> list[Figure]:
+    return [figures[peer.name] for peer in PEERS if peer.name in figures]
 
 
 def figure(name: str, runs: Sequence[Measurement]) -> Figure:
     """Return a system's figure with its costs."""
-
-    def middle(values: Sequence[float]) -> float:
-        return median(values)
-
     return Figure(
         name=name,
         runs=[run.drain_rate for run in runs],
         more={
             "tasks": runs[0].tasks,
-            "submit/s": middle([run.submit_rate for run in runs]),
-            "CPU s per 1,000": middle([run.cpu_seconds / run.tasks * 1_000 for run in runs]),
-            "MiB at most": middle([run.memory_mib for run in runs]),
-            "WAL bytes per task": middle([run.wal_bytes / run.tasks for run in runs]),
+            "submit/s": median([run.submit_rate for run in runs]),
+            "CPU s per 1,000": median([run.cpu_seconds / run.tasks * 1_000 for run in runs]),
+            "MiB at most": median([run.memory_mib for run in runs]),
+            "WAL bytes per task": median([run.wal_bytes / run.tasks for run in runs]),
         },
         too_short=runs[0].tasks < JUDGED_FROM,
     )

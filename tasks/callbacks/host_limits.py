@@ -64,7 +64,7 @@ def host_slot(name: str, *, is_last_try: bool = False) -> Iterator[None]:
         host.down_until = 0.0
         host.is_jammed = False
     finally:
-        _give_back(name, host)
+        _release(name, host)
 
 
 def should_postpone(name: str, *, owner_id: int | None) -> bool:
@@ -85,7 +85,7 @@ def set_capacity(slots: int) -> None:
 
 
 def reset() -> None:
-    """Forget all hosts."""
+    """Remove all hosts."""
     with _changed:
         _hosts.clear()
 
@@ -110,7 +110,7 @@ def _take(name: str, *, is_last_try: bool) -> _Host:
         return host
 
 
-def _give_back(name: str, host: _Host) -> None:
+def _release(name: str, host: _Host) -> None:
     with _changed:
         host.calls -= 1
         if not host.calls and not host.down_until:

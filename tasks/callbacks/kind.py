@@ -41,7 +41,7 @@ INPUT = {
 
 
 class Undelivered(Exception):
-    """The receiver did not accept the message; the retry schedule says when to send it again."""
+    """The receiver did not accept the message; it is sent again by the retry schedule."""
 
 
 @kind(

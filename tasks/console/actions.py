@@ -45,7 +45,7 @@ CANCEL = Action(
     name="cancel",
     label="Cancel",
     participle="cancelled",
-    refusal="already finished",
+    refusal="already ended",
     statuses=CANCELLABLE,
     run=lifecycle.cancel_many,
 )
@@ -53,7 +53,7 @@ DELETE = Action(
     name="delete",
     label="Delete",
     participle="deleted",
-    refusal="still processing",
+    refusal="still running",
     statuses=DELETABLE,
     run=lifecycle.delete_many,
     flag=DELETION,

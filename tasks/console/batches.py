@@ -43,7 +43,7 @@ class BatchList(ChangeList):
 class BatchAdmin(EngineAdmin):
     """Batches; the task list shows their tasks."""
 
-    list_display = ("id", "progress", "finished", "failed", "total", "owner", "created")
+    list_display = ("id", "progress", "ended", "failed", "total", "owner", "created")
     list_before_template = "admin/tasks/refresh_list.html"  # type: ignore[assignment]
     list_per_page = 50
     paginator = InfinitePaginator
@@ -76,9 +76,9 @@ class BatchAdmin(EngineAdmin):
         )
         return format_html('<div class="ops-meter">{}</div>', bars)
 
-    @admin.display(description="Finished")
-    def finished(self, batch: Batch) -> int:
-        """Count the finished tasks."""
+    @admin.display(description="Ended")
+    def ended(self, batch: Batch) -> int:
+        """Count the tasks that have ended."""
         return sum(_counts(batch).get(status, 0) for status in TERMINAL)
 
     @admin.display(description="Failed")

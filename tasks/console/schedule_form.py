@@ -27,9 +27,7 @@ class ScheduleForm(forms.Form):
     """The task to submit and its times; read-only for viewers."""
 
     name = forms.CharField(max_length=100, widget=UnfoldAdminTextInputWidget)
-    enabled = forms.BooleanField(
-        required=False, initial=True, label="On", widget=UnfoldBooleanSwitchWidget
-    )
+    enabled = forms.BooleanField(required=False, initial=True, widget=UnfoldBooleanSwitchWidget)
     kind = forms.ChoiceField(widget=UnfoldAdminSelectWidget)
     input = ObjectField(
         # Django treats an empty object as a missing value.

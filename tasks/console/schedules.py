@@ -33,7 +33,7 @@ class ScheduleAdmin(EngineAdmin):
     """Schedules: viewers see them; operators create, change and run them."""
 
     def get_urls(self) -> list[URLPattern]:
-        """Add the route to switch a schedule on or off, or run it now."""
+        """Add the route to enable, disable or run a schedule."""
         view = self.admin_site.admin_view(self.act)
         return [path("<uuid:object_id>/act/", view, name="tasks_schedule_act"), *super().get_urls()]
 
@@ -105,7 +105,7 @@ class ScheduleAdmin(EngineAdmin):
         return redirect(LIST)
 
     def act(self, request: HttpRequest, object_id: Any) -> HttpResponse:
-        """Switch a schedule on or off, or run it now."""
+        """Enable, disable or run a schedule."""
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
         require_operator(request)
@@ -127,13 +127,13 @@ class ScheduleAdmin(EngineAdmin):
 
 
 def _enable(request: HttpRequest, schedule: Schedule) -> str:
-    record(request.user, [schedules.change(schedule, enabled=True)], "Switched on.")
-    return f"{schedule} was switched on."
+    record(request.user, [schedules.change(schedule, enabled=True)], "Enabled.")
+    return f"{schedule} was enabled."
 
 
 def _disable(request: HttpRequest, schedule: Schedule) -> str:
-    record(request.user, [schedules.change(schedule, enabled=False)], "Switched off.")
-    return f"{schedule} was switched off."
+    record(request.user, [schedules.change(schedule, enabled=False)], "Disabled.")
+    return f"{schedule} was disabled."
 
 
 def _run(request: HttpRequest, schedule: Schedule) -> str:
@@ -193,7 +193,7 @@ def _row(schedule: Schedule, last: Task | None) -> dict[str, Any]:
     is_known = schedule.kind in kinds.all_kinds()
     return {
         "schedule": schedule,
-        "badge": badges.badge("on" if schedule.enabled else "off"),
+        "badge": badges.badge("enabled" if schedule.enabled else "disabled"),
         "in_words": schedule.cron_expression.in_words(),
         "next": formatting.relative_time(schedule.next_at),
         "last_at": formatting.relative_time(schedule.last_at),
@@ -204,7 +204,7 @@ def _row(schedule: Schedule, last: Task | None) -> dict[str, Any]:
 
 
 def _upcoming(schedule: Schedule) -> list[str]:
-    """Format the next run times in the schedule's time zone, as if it were switched on."""
+    """Format the next run times in the schedule's time zone, as if it were enabled."""
     if schedule.cron_expression.mistakes():
         return []
     zone = schedule.cron_expression.zone()

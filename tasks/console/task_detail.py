@@ -74,7 +74,7 @@ def act(admin: EngineAdmin, request: HttpRequest, task_id: uuid.UUID, name: str)
 def confirm(
     admin: EngineAdmin, request: HttpRequest, selection: TaskQuerySet, *, list_action: str = ""
 ) -> TemplateResponse:
-    """Ask to confirm a deletion; `list_action` is the list's action to repeat, if any."""
+    """Show the page that confirms a deletion; `list_action` is the list's action to repeat."""
     context = {
         **admin.admin_site.each_context(request),
         "title": "Delete tasks",

@@ -28,7 +28,7 @@ class Prepare(Protocol):
 
 
 class Context:
-    """A handler's view of its own attempt; through it the worker asks the handler to stop.
+    """A handler's view of its own attempt; through it the worker requests a stop.
 
     Handlers use `task_id`, `attempt`, `progress()`, `check()` and `submit()`.
     """

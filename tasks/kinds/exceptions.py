@@ -50,7 +50,7 @@ class FatalError(Exception):
 
 
 class Interrupted(BaseException):
-    """Raised by `context.check()` when the worker stops: the task is handed back.
+    """Raised by `context.check()` when the worker stops: the task is released.
 
     Not an Exception, so that a handler's own `except Exception` does not swallow it.
     """

@@ -101,7 +101,7 @@ def completed(claim: Claim, result: Any, follow_ups: Sequence[Submission] = ()) 
 
 
 def raised(claim: Claim, kind: Kind, error: BaseException) -> Ending:
-    """End as the exception determines: snooze, cancel, hand back, fail, or retry.
+    """End as the exception determines: snooze, release, cancel, fail, or retry.
 
     An exception that states something impossible, such as a changed delay, fails the attempt.
     """
@@ -163,12 +163,12 @@ def crashed(claim: Claim, kind: Kind, how: str) -> Ending:
 
 
 def interrupted(claim: Claim) -> Ending:
-    """Hand back a task that was running when the worker had to stop; no attempt is used."""
+    """Release a task that was running when the worker had to stop; no attempt is used."""
     return _again(claim, Outcome.INTERRUPTED)
 
 
 def released(claim: Claim) -> Ending:
-    """Hand back a claimed task that was never started."""
+    """Release a claimed task that was never started; no attempt is used."""
     return _again(claim, RELEASED)
 
 

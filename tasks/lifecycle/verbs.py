@@ -57,9 +57,10 @@ def finish(ending: Ending, *, worker: str) -> None:
 
 
 def cancel(task: Task) -> Task:
-    """Cancel a waiting task at once, ask a running one to stop; raise WrongStatus if it has ended.
+    """Cancel a waiting task at once, or request a running one to stop.
 
-    Like every verb on one task, raises TaskGone when it was deleted meanwhile.
+    Raises WrongStatus if it has ended and, like every verb on one task, TaskGone when it was
+    deleted meanwhile.
     """
     return _move(task, cancel_many, "cancelled")
 

@@ -20,7 +20,7 @@ class Status(models.TextChoices):
     """The state of a task. Only `tasks/sql/` and the verbs that call it write one."""
 
     # Put here by submit, retry and rescue, and by finish after a failed attempt, a snooze or a
-    # hand-back; taken out by claim, cancel or delete.
+    # release; taken out by claim, cancel or delete.
     PENDING = "PENDING", "Pending"
     # Put here by claim; taken out by finish or, when the worker's lease ends, by rescue.
     PROCESSING = "PROCESSING", "Processing"

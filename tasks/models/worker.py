@@ -10,9 +10,9 @@ class WorkerState(models.TextChoices):
     """The state in the row of a worker; `stats.workers` also looks at its lease."""
 
     RUNNING = "running"
-    # Asked to stop: claims nothing new, finishes what it runs.
+    # A stop was requested: it claims nothing new, finishes what it runs.
     DRAINING = "draining"
-    # Put here by rescue, which gave its tasks to others: its lease is never renewed again.
+    # Set by a rescue, which has queued its tasks again: its lease is never renewed.
     LOST = "lost"
 
 

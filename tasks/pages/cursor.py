@@ -27,7 +27,7 @@ class TaskPage:
 
     @property
     def poll_seconds(self) -> int | None:
-        """Return when to poll again; None when all tasks on the page have finished."""
+        """Return when to poll again; None when all tasks on the page have ended."""
         intervals = [seconds for task in self.tasks if (seconds := poll_seconds(task))]
         return max(LIST_POLL_SECONDS, min(intervals)) if intervals else None
 

@@ -54,7 +54,7 @@ class StatusPanel:
 
 
 def poll_seconds(task: Task, *, now: dt.datetime | None = None) -> int | None:
-    """Return when to poll again; None when the task has finished."""
+    """Return when to poll again; None when the task has ended."""
     if task.is_terminal:
         return None
     now = now or timezone.now()

@@ -80,7 +80,7 @@ def task_detail(request: HttpRequest, task_id: uuid.UUID) -> HttpResponse:
 @require_safe
 @for_visitors
 def task_status(request: HttpRequest, task_id: uuid.UUID) -> HttpResponse:
-    """Return the live part of a task's page; polling stops when the task has finished."""
+    """Return the live part of a task's page; polling stops when the task has ended."""
     task = _visible(request, task_id, without=["input", "metadata"])
     context = {
         "panel": StatusPanel.of(task, visitor=request.user),

@@ -29,8 +29,8 @@ notification AS MATERIALIZED (
         id, queue_name, task_name, priority, args, tasks_owner, tasks_turn
     )
     SELECT
-        job_id, 'callbacks', 'task:callback.deliver', 0, jsonb_build_object('task_id', id), receiver,
-        last + row_number() OVER (PARTITION BY receiver ORDER BY job_id)
+        job_id, 'callbacks', 'task:callback.deliver', 0, jsonb_build_object('task_id', id),
+        receiver, last + row_number() OVER (PARTITION BY receiver ORDER BY job_id)
     FROM notification
     JOIN callback_turns USING (receiver)
 ),

@@ -1,8 +1,9 @@
 -- claim: PENDING → PROCESSING
 -- Takes up to `limit` due jobs (those not scheduled, or staged by now: `stage.sql`), and with them
--- their tasks. Guards: no other transaction has locked the job (SKIP LOCKED), this worker knows its
--- kind (jobs of other kinds stay), its queue is not paused, and the task still names this job. A
--- job that its task no longer names is a duplicate or left over: it is deleted and nothing runs.
+-- their tasks. Guards: no other transaction has locked the job (SKIP LOCKED), its kind is
+-- registered in this worker (jobs of other kinds stay), its queue is not paused, and the task still
+-- names this job. A job that its task no longer names is a duplicate or left over: it is deleted
+-- and nothing runs.
 -- Highest priority first; at equal priority the queues alternate, and in a queue the owners, by
 -- their turns (`submit.sql`). `low_share` of a full claim goes to jobs below the highest priority,
 -- so that very many jobs of that priority cannot starve the others. Of a full claim the retry lane

@@ -3,9 +3,9 @@
 -- claim number (`lease`) is written; a lost claim writes nothing, and is not among the rows
 -- returned.
 -- The same statement deletes the old job, inserts a job for the next attempt, and writes the
--- attempt to the history. An attempt handed back (snooze, release, interruption) is not counted
--- (`refund`), and keeps its job, so that the task keeps its place in the queue; idle workers are
--- notified here, because procrastinate notifies only of new jobs.
+-- attempt to the history. A snoozed, interrupted or released attempt is not counted (`refund`), and
+-- keeps its job, so that the task keeps its place in the queue; idle workers are notified here,
+-- because procrastinate notifies only of new jobs.
 -- A task for which a cancel was requested is not started again: it becomes CANCELLED instead.
 -- Rows are locked in the order of their ids, as in every statement that locks several, so that they
 -- cannot deadlock. They are looked up by their ids: IS NOT DISTINCT FROM keeps the planner from the
@@ -13,8 +13,8 @@
 WITH ended AS (
     SELECT *
     FROM unnest(
-        %(task_ids)s::uuid[], %(job_ids)s::bigint[], %(claim_numbers)s::integer[], %(statuses)s::text[],
-        %(outcomes)s::text[], string_to_array(%(results)s, chr(31), ''),
+        %(task_ids)s::uuid[], %(job_ids)s::bigint[], %(claim_numbers)s::integer[],
+        %(statuses)s::text[], %(outcomes)s::text[], string_to_array(%(results)s, chr(31), ''),
         string_to_array(%(errors)s, chr(31), ''), string_to_array(%(tracebacks)s, chr(31), ''),
         %(delays)s::double precision[], %(refunds)s::integer[]
     ) AS ended (

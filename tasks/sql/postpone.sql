@@ -1,9 +1,9 @@
 -- postpone: no change of status; callbacks to a receiver that is busy or down are scheduled later
 -- When a receiver is busy or down, thousands of callbacks may wait for it: each would be tried in
 -- vain and keep a worker from receivers that answer. Postpones those that have not been tried: the
--- others have a retry schedule of their own. No attempt is used. With `include_earlier`, also those that are
--- scheduled before the first ones of this call (at `start`) are due again; so no callback is
--- postponed twice by one call, although its later statements postpone to a later time.
+-- others have a retry schedule of their own. No attempt is used. With `include_earlier`, also those
+-- that are scheduled before the first ones of this call (at `start`) are due again; so no callback
+-- is postponed twice by one call, although its later statements postpone to a later time.
 -- They are due again in groups, at whole seconds, so that the first of each group tries the
 -- receiver for the others.
 -- Guards: no other transaction has locked the job or the task, and the task still waits for this
@@ -25,7 +25,8 @@ WITH due_time AS MATERIALIZED (
     SELECT id, (args ->> 'task_id')::uuid AS task_id
     FROM procrastinate_jobs
     WHERE %(include_earlier)s
-        AND status = 'todo' AND scheduled_at < (SELECT first_due FROM due_time) AND task_name LIKE 'task:%%'
+        AND status = 'todo' AND scheduled_at < (SELECT first_due FROM due_time)
+        AND task_name LIKE 'task:%%'
         AND attempts = 0 AND queue_name = 'callbacks' AND priority = 0
         AND tasks_owner = tasks_receiver(%(owner)s, %(url)s)
     LIMIT %(limit)s - (SELECT count(*) FROM waiting)

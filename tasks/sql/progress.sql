@@ -2,6 +2,7 @@
 UPDATE tasks_task AS task
 SET progress = report.percent, progress_message = report.message
 FROM unnest(
-    %(task_ids)s::uuid[], %(claim_numbers)s::integer[], %(percents)s::smallint[], %(messages)s::text[]
+    %(task_ids)s::uuid[], %(claim_numbers)s::integer[], %(percents)s::smallint[],
+    %(messages)s::text[]
 ) AS report (task_id, lease, percent, message)
 WHERE task.id = report.task_id AND task.lease = report.lease AND task.status = 'PROCESSING'

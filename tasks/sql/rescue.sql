@@ -1,8 +1,9 @@
 -- rescue: PROCESSING → PENDING; FAILED when it was lost too often, CANCELLED when requested
 -- For tasks of a worker that is gone or has a lease that ended. A lease has ended when it was not
--- renewed for its length by the database's clock. When that clock was just set (not `clock_is_steady`), or a
--- renewal lies in its future, a lease ends only if the caller has also seen a renewal missed
--- (`missed_renewal`) by its own monotonic clock. A renewal that is being written wins.
+-- renewed for its length by the database's clock. When that clock was just set (not
+-- `clock_is_steady`), or a renewal lies in its future, a lease ends only if the caller has also
+-- seen a renewal missed (`missed_renewal`) by its own monotonic clock. A renewal that is being
+-- written wins.
 -- The attempt is not counted, because it is unknown whether this task, another one or the machine
 -- ended the worker. The loss is counted, and the next attempt runs in a process of its own, where a
 -- death is certain to be caused by this task. The task keeps its job, and so its place in the

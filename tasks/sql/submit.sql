@@ -21,8 +21,8 @@ WITH submitted AS (
         new.callback_url, new.idempotency_key, new.fingerprint,
         nextval('procrastinate_jobs_id_seq')
     FROM jsonb_to_recordset(%(new)s::jsonb) AS new (
-        id uuid, owner_id bigint, kind text, queue text, priority integer, input jsonb, metadata jsonb,
-        max_attempts integer, delay double precision, scheduled_at timestamptz,
+        id uuid, owner_id bigint, kind text, queue text, priority integer, input jsonb,
+        metadata jsonb, max_attempts integer, delay double precision, scheduled_at timestamptz,
         callback_url text, idempotency_key text, fingerprint text
     )
     ON CONFLICT (coalesce(owner_id, 0), idempotency_key) WHERE idempotency_key IS NOT NULL

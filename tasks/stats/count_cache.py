@@ -55,7 +55,7 @@ def cached(name: str, counter: Counter) -> Count:
     age = abs((now - last.counted_at).total_seconds()) if last else 0.0
     good_for = max(FRESH_SECONDS, last.seconds / SHARE) if last else 0.0
     if last is None or age > max(LONGEST_SECONDS, good_for):
-        last = _recount(name, counter, known=last) or last
+        last = _recount(name, counter, last=last) or last
     elif age > good_for and _counting.acquire(blocking=False):
         thread = threading.Thread(
             target=_recount_in_thread, args=(name, counter, last), name="recount", daemon=True
@@ -70,9 +70,9 @@ def exact(counter: Counter) -> Count:
     return Count(value=counter(now), at=now)
 
 
-def _recount_in_thread(name: str, counter: Counter, known: CachedCount) -> None:
+def _recount_in_thread(name: str, counter: Counter, last: CachedCount) -> None:
     try:
-        _recount(name, counter, known=known)
+        _recount(name, counter, last=last)
     except Error as error:
         log.warning(
             "could not refresh a cached count; the old one is shown",
@@ -83,7 +83,7 @@ def _recount_in_thread(name: str, counter: Counter, known: CachedCount) -> None:
         _counting.release()
 
 
-def _recount(name: str, counter: Counter, *, known: CachedCount | None) -> CachedCount | None:
+def _recount(name: str, counter: Counter, *, last: CachedCount | None) -> CachedCount | None:
     """Count and store, unless another process just did; return None while another counts."""
     with transaction.atomic():
         with connection.cursor() as cursor:
@@ -92,7 +92,7 @@ def _recount(name: str, counter: Counter, *, known: CachedCount | None) -> Cache
         if not has_lock:
             return None
         newest = CachedCount.objects.filter(pk=name).first()
-        if newest and (known is None or newest.counted_at > known.counted_at):
+        if newest and (last is None or newest.counted_at > last.counted_at):
             return newest
         _, now = _size_and_time()
         began = time.monotonic()

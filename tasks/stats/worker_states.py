@@ -18,7 +18,7 @@ class Liveness(TextChoices):
     ALIVE = "alive"
     # Claims nothing new and finishes what it runs.
     DRAINING = "draining"
-    # Its lease has ended, or a rescue gave its tasks to others.
+    # Its lease has ended, or its tasks have been rescued.
     DEAD = "dead"
 
 

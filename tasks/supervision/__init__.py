@@ -1,1 +1,1 @@
-"""Supervision of processes: supervisor, watchdog and fork server; none of them knows of tasks."""
+"""Supervision of processes: supervisor, watchdog and fork server; none of them depends on tasks."""

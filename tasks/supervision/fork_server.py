@@ -32,7 +32,7 @@ _ANSWER_SECONDS = 10.0
 
 
 class ForkServer:
-    """The worker's side: requests children and learns how they ended."""
+    """The worker's side: requests children and receives their exit codes."""
 
     def __init__(self, child_main: ChildMain) -> None:
         """Fork the server, before any thread starts; `child_main` runs in each child."""

@@ -81,7 +81,7 @@ class Supervisor:
         self._sweeping = False
 
     def run(self) -> int:
-        """Supervise until asked to stop; return 0, or 1 with the reason in `failure`."""
+        """Supervise until a stop is requested; return 0, or 1 with the reason in `failure`."""
         adopt_orphans()
         with self._signals() as wake:
             while not self._stop_requests and self.failure is None:
@@ -234,7 +234,7 @@ class Supervisor:
         return place.early_deaths >= self._give_up_after
 
     def _stop(self, tier: int) -> float:
-        """Ask, then force, the tier's children to end; return the seconds to wait, 0 for none."""
+        """Signal, then kill, the tier's children; return the seconds to wait, 0 for none."""
         now = time.monotonic()
         hurry = self._stop_requests > 1 and not self._hurried
         self._hurried = self._hurried or hurry

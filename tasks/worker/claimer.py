@@ -23,7 +23,7 @@ from tasks.worker.units import Pace, Unit
 
 log = logging.getLogger(__name__)
 
-# Seconds after which a claim that has not begun is handed back to the queue.
+# Seconds after which a claim that has not begun is released.
 BUFFER_LIMIT = 1.0
 COUNT_LANES_SECONDS = 1.0
 # The share of a full claim for jobs below the highest priority.
@@ -96,7 +96,7 @@ class Claimer:
         self._notified = True
 
     async def stop(self) -> None:
-        """Claim nothing more, and hand back the claims that have not begun."""
+        """Claim nothing more, and release the claims that have not begun."""
         self._closed = True
         await self._await_ahead()
         await self.release()
@@ -107,17 +107,17 @@ class Claimer:
             self._waking.cancel()
         await self._session.close()
 
-    def give_back(self, claims: Sequence[Claim]) -> None:
+    def put_back(self, claims: Sequence[Claim]) -> None:
         """Put claims that have not begun back at the front of the buffer."""
         self._buffer.extendleft(reversed(claims))
 
     async def release(self) -> None:
-        """Hand everything in the buffer back to the queue."""
+        """Release every claim in the buffer."""
         claims, self._buffer = self._buffer, deque()
         await self._finisher.finish([released(claim) for claim in claims])
 
     async def release_overdue(self) -> None:
-        """Hand back claims that have waited too long behind slower work."""
+        """Release claims that have waited too long behind slower work."""
         if self._buffer and time.monotonic() - self._claimed_at > BUFFER_LIMIT:
             self._prefetch.reset()
             await self.release()
@@ -208,15 +208,15 @@ class Claimer:
             "low_share": _by_chance(limit * LOW_SHARE),
             "task_names": [f"task:{name}" for name in kinds.all_kinds()],
         }
-        # Planned each time, which costs 2 ms: a plan made while few jobs waited, or without
-        # knowing the limit, reads every waiting job.
+        # Planned each time, which costs 2 ms: a plan made while few jobs waited, or for
+        # any limit, reads every waiting job.
         rows = await self._session.rows(sql.CLAIM, params, prepare=False)
         claims = [claim_of(row) for row in rows]
         self._held.update(claim.key for claim in claims)
         return claims
 
     async def _release_unknown(self) -> None:
-        """Hand back what a claim took although its result was lost: none of it has begun."""
+        """Release what a claim took although its result was lost: none of it has begun."""
         rows = await self._session.rows(sql.HELD, {"worker": self._worker_id})
         unknown = [claim for row in rows if (claim := claim_of(row)).key not in self._held]
         await self._finisher.finish([released(claim) for claim in unknown])

@@ -29,8 +29,8 @@ from tasks.worker.units import Pace, Running, Unit
 
 log = logging.getLogger(__name__)
 
-# Seconds after which a running unit gives back the members that have not begun.
-GIVE_BACK_SECONDS = 0.25
+# Seconds after which the members of a running unit that have not begun are put back.
+PUT_BACK_SECONDS = 0.25
 # Seconds past its hard limit after which a child counts as impossible to kill.
 KILL_MARGIN = 15.0
 
@@ -46,7 +46,7 @@ class Executor:
         pace: Pace,
         finisher: Finisher,
         isolation: Isolation,
-        give_back: Callable[[list[Claim]], None],
+        put_back: Callable[[list[Claim]], None],
         recycle: Callable[[], None],
     ) -> None:
         self._threads = ThreadPoolExecutor(concurrency, thread_name_prefix="slot")
@@ -54,7 +54,7 @@ class Executor:
         self._pace = pace
         self._finisher = finisher
         self._isolation = isolation
-        self._give_back = give_back
+        self._put_back = put_back
         self._recycle = recycle
         self._to_cancel: set[ClaimKey] = set()
         self._is_stopping = False
@@ -65,7 +65,7 @@ class Executor:
         self.units[unit.job_id] = unit
         work = asyncio.get_running_loop().run_in_executor(self._threads, self._work, unit)
         while not work.done():
-            await asyncio.wait({work}, timeout=GIVE_BACK_SECONDS)
+            await asyncio.wait({work}, timeout=PUT_BACK_SECONDS)
             if not work.done():
                 await self._look_after(unit)
             if self._is_overdue(unit):
@@ -76,7 +76,7 @@ class Executor:
 
     async def close(self, unit: Unit) -> None:
         """Pass the endings of the unit, and the claims that have not begun, to the finisher."""
-        endings = [released(claim) for claim in unit.take_back()]
+        endings = [released(claim) for claim in unit.take_waiting()]
         running, unit.current = unit.current, None
         endings += unit.take_endings()
         if running and not any(ending.claim.key == running.claim.key for ending in endings):
@@ -102,9 +102,9 @@ class Executor:
             running.context.interrupted.set()
 
     async def _look_after(self, unit: Unit) -> None:
-        """Give back the members that wait behind a slow one, and record those that have ended."""
-        if waiting := unit.take_back():
-            self._give_back(waiting)
+        """Put back the members that wait behind a slow one, and record those that have ended."""
+        if waiting := unit.take_waiting():
+            self._put_back(waiting)
         if endings := unit.take_endings():
             await self._finisher.add(endings)
 

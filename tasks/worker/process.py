@@ -42,12 +42,12 @@ EXIT_LEASE_LOST = 76
 _TICK = 0.25
 # Seconds that interrupted handlers, and threads, have to end before they are abandoned.
 _END_SECONDS = 1.0
-# Seconds for handing back the other tasks when one makes the process fail.
-_SPARE_SECONDS = 5.0
+# Seconds for releasing the other tasks when one makes the process fail.
+_RELEASE_SECONDS = 5.0
 
 
 def run_worker(*, queues: Sequence[str] | None, concurrency: int, grace: float) -> int:
-    """Run one worker process until it is asked to stop; return its exit code."""
+    """Run one worker process until it must stop; return its exit code."""
     # Before any thread starts: afterwards forking is not safe.
     fork_server = ForkServer(run_child)
     try:
@@ -85,7 +85,7 @@ class WorkerProcess:
         self.name = f"{socket.gethostname()}:{os.getpid()}"
 
     async def run(self) -> int:
-        """Work until asked to stop, then drain and deregister."""
+        """Work until a stop is requested, then drain and deregister."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
@@ -101,7 +101,7 @@ class WorkerProcess:
                 self._work(), self._finisher.run(), self._tick(), self._report(), self._drain()
             )
         except Unrecordable as error:
-            await self._spare_others(error.claim)
+            await self._release_others(error.claim)
             raise
         for thread in (self._scheduler, self._rescuer, self._lease):
             thread.stop()
@@ -117,7 +117,7 @@ class WorkerProcess:
 
     async def _beside(self, main: Awaitable[None], *loops: Coroutine[Any, Any, None]) -> None:
         """Await the main work, and run loops beside it; a failure of either ends the process."""
-        # The main work first: the stock loop forgets a request to stop that came before it began.
+        # The main work first: the stock loop discards a request to stop that came before it began.
         main_task = asyncio.ensure_future(main)
         tasks = [asyncio.create_task(loop) for loop in loops]
         waiting: set[asyncio.Future[None]] = {main_task, *tasks}
@@ -129,22 +129,22 @@ class WorkerProcess:
             task.cancel()
         await asyncio.wait(tasks)
 
-    async def _spare_others(self, culprit: Claim) -> None:
-        """Record or hand back every claim but the one that makes this process fail.
+    async def _release_others(self, culprit: Claim) -> None:
+        """Record or release every claim but the one that makes this process fail.
 
         So only that task counts a loss: ten losses end a task.
         """
-        session = Session("hand back")
+        session = Session("release")
         spare = Finisher(session=session, worker=self.name, held=set())
         known = {ending.claim.key: ending for ending in self._finisher.unrecorded()}
         try:
-            async with asyncio.timeout(_SPARE_SECONDS):
+            async with asyncio.timeout(_RELEASE_SECONDS):
                 for row in await session.rows(sql.HELD, {"worker": self.worker_id}):
                     claim = claim_of(row)
                     if claim.key != culprit.key:
                         await spare.write([known.get(claim.key) or interrupted(claim)])
         except (psycopg.Error, TimeoutError):
-            log.exception("could not hand back the other tasks; they wait until the lease expires")
+            log.exception("could not release the other tasks; they wait until the lease expires")
         await session.close()
 
     async def _work(self) -> None:
@@ -167,7 +167,7 @@ class WorkerProcess:
         await self._executor.run(self._executor.units[job_id])
 
     async def close_unit(self, job_id: int) -> None:
-        """Record how the members of a unit ended, and hand back the others."""
+        """Record how the members of a unit ended, and release the others."""
         await self._executor.close(self._executor.units[job_id])
 
     async def listen(self, wake: Any) -> None:
@@ -207,7 +207,7 @@ class WorkerProcess:
             pace=pace,
             finisher=self._finisher,
             isolation=Isolation(self._fork_server, worker=self.name),
-            give_back=self._claimer.give_back,
+            put_back=self._claimer.put_back,
             recycle=self._recycle,
         )
         self._stock = stock_worker(self, concurrency=self._concurrency)
@@ -230,7 +230,7 @@ class WorkerProcess:
             self._lease.renew_soon()
 
     async def _register(self, session: Session) -> bool:
-        """Register, waiting for the database; return False when asked to stop meanwhile."""
+        """Register, waiting for the database; return False if a stop is requested first."""
         params = {
             "name": self.name,
             "host": socket.gethostname(),
@@ -277,7 +277,7 @@ class WorkerProcess:
         await report_progress(self._executor.running)
 
     async def _drain(self) -> None:
-        """When asked to stop: claim nothing more, finish what runs, hand back what is left."""
+        """On a stop request, claim nothing more, finish what runs, release what is left."""
         await self._stopping.wait()
         self._state = WorkerState.DRAINING
         deadline = time.monotonic() + self._grace

@@ -68,7 +68,7 @@ class TaskJobManager(manager.JobManager):
         """Leave it to the engine, which deregisters at its very end."""
 
     async def prune_stalled_workers(self, seconds_since_heartbeat: float) -> list[int]:
-        """Leave it to the rescuer, which takes back the tasks of a dead worker."""
+        """Leave it to the rescuer, which rescues the tasks of a dead worker."""
         return []
 
     async def update_heartbeat(self, worker_id: int) -> None:

@@ -37,7 +37,7 @@ class Running:
 class Unit:
     """Claims of one kind that run one after another in one slot.
 
-    A thread takes claims and adds endings while the event loop takes endings and may take back
+    A thread takes claims and adds endings while the event loop takes endings and may take away
     the claims that have not begun: each operation is a single atomic one on a deque.
     """
 
@@ -46,7 +46,7 @@ class Unit:
         self.waiting = deque(claims)
         self.endings: deque[Ending] = deque()
         self.current: Running | None = None
-        # The unit's number for the stock loop. Not the job of a member: a task that is handed back
+        # The unit's number for the stock loop. Not the job of a member: a task that is released
         # keeps its job, and may be claimed again before this unit is closed.
         self.job_id = next(_numbers)
 
@@ -57,7 +57,7 @@ class Unit:
         except IndexError:
             return None
 
-    def take_back(self) -> list[Claim]:
+    def take_waiting(self) -> list[Claim]:
         """Take away every claim that has not begun."""
         taken = []
         while (claim := self.take()) is not None:
@@ -91,7 +91,7 @@ class Pace:
         self._mean[kind] = seconds if mean is None else mean + (seconds - mean) * 0.1
 
     def unit_size(self, kind: str, *, batchable: bool) -> int:
-        """Return how many tasks of the kind may share a hand-over; 1 until its pace is known."""
+        """Return how many tasks of the kind may share a hand-over; 1 until it is measured."""
         mean = self._mean.get(kind)
         longest = self.LONGEST_BATCHABLE_SECONDS if batchable else self.LONGEST_SHARED_SECONDS
         if mean is None or mean > longest:

@@ -1,4 +1,4 @@
-"""Questions to the language model."""
+"""Calls of the language model."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tasks.kinds import Context
 from tests.factories import make_context
 
 
-def ask(text: str, *, context: Context | None = None) -> Answer:
-    """Ask the model about a text."""
+def answer(text: str, *, context: Context | None = None) -> Answer:
+    """Return the model's answer to a text."""
     messages = [{"role": "user", "content": text}]
-    return model.ask(messages, max_tokens=50, context=context or make_context())
+    return model.answer(messages, max_tokens=50, context=context or make_context())

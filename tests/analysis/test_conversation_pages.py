@@ -66,7 +66,7 @@ def test_received_events_and_delivered_replies_are_shown(
     assert text in page_of(client, make_task(Status.COMPLETED, kind=kind, result=result))
 
 
-def test_the_analysis_of_many_conversations_is_page_of(client: Client) -> None:
+def test_the_page_of_a_batch_analysis_shows_its_words_and_conversations(client: Client) -> None:
     make_answered("The battery of my phone is empty")
     context = make_context()
     result = batch.handle({}, context)

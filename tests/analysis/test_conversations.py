@@ -2,41 +2,29 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import uuid
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.utils import timezone
-from pytest_django import Settings
 from uuid_utils.compat import uuid7
 
-from analysis.conversations import batch, rules, turns
+from analysis.conversations import rules, turns
 from analysis.conversations.handler import handle_continue, handle_interaction, handle_message
 from analysis.models import Conversation, Message, Platform, Role
 from tasks import kinds, lifecycle
 from tasks.errors import InvalidInput
-from tasks.kinds import Context, FatalError, Snooze
+from tasks.kinds import FatalError, Snooze
 from tasks.lifecycle.preparation import prepare
-from tests.factories import make_context, make_task
+from tests.analysis.conversations import context, say
+from tests.factories import make_task
 from tests.fakes.openrouter import Fake
 from tests.threads import in_threads
 
 pytestmark = pytest.mark.django_db
 
 HELP = "I need help with this product"
-
-
-def context(*, owner: User | None = None, id: uuid.UUID | None = None, attempt: int = 1) -> Context:
-    return make_context(
-        task_id=id or uuid7(), attempt=attempt, owner_id=owner.pk if owner else None
-    )
-
-
-def say(text: str, name: str | None = "conv_1", *, owner: User | None = None) -> dict[str, Any]:
-    """Run the task of a message; return its result."""
-    return handle_message({"conversation_id": name, "message": text}, context(owner=owner))
 
 
 def texts(name: str = "conv_1") -> list[tuple[str, str]]:
@@ -282,49 +270,3 @@ def test_the_response_time_counts_from_the_submission() -> None:
     task = make_task("PROCESSING", created_at=timezone.now() - dt.timedelta(seconds=5))
     result = handle_message({"message": "Hello"}, context(id=task.pk))
     assert 5_000 <= result["response_ms"] < 60_000
-
-
-def test_the_analysis_counts_messages_and_words_of_many_conversations(
-    user: User, settings: Settings
-) -> None:
-    for number in range(3):
-        say("The battery of my phone is empty, the battery!", f"c{number}", owner=user)
-    say("Hello", "c0", owner=user)
-    say("not mine", "other")
-    unanswered = Conversation.objects.create(owner=user, platform="google", external_id="+1")
-    Message.objects.create(
-        conversation=unanswered, role=Role.USER, text="Is anyone there?", task_id=uuid7()
-    )
-    running = context(owner=user)
-    result = batch.handle({}, running)
-    assert result["conversations_analyzed"] == 4
-    assert result["messages"] == {"total": 9, "user": 5, "assistant": 4}
-    assert result["by_platform"] == {"api": 3, "google": 1}
-    assert (result["top_words"][0], result["top_counts"][0]) == ("battery", 6)
-    assert result["unanswered"] == 1
-    assert result["response_ms"]["count"] == 4
-    assert {row["conversation_id"] for row in result["conversations"]} == {
-        "c0", "c1", "c2", str(unanswered.pk),
-    }  # fmt: skip
-    assert running.take_report() is not None
-
-
-def test_the_analysis_can_be_limited_by_name_time_and_number(user: User) -> None:
-    for n in range(4):
-        say("Hello", f"c{n}", owner=user)
-    old = Conversation.objects.get(external_id="c0")
-    Conversation.objects.filter(pk=old.pk).update(updated_at=timezone.now() - dt.timedelta(days=9))
-    yesterday = (timezone.now() - dt.timedelta(days=1)).isoformat()
-
-    def number(**input: Any) -> int:
-        return int(batch.handle(input, context(owner=user))["conversations_analyzed"])
-
-    assert number() == 4
-    assert number(conversation_ids=["c1", str(old.pk), "unknown"]) == 2
-    assert number(updated_after=yesterday) == 3
-    assert number(updated_before=yesterday) == 1
-    assert number(limit=2) == 2
-    with pytest.raises(FatalError, match="updated_after"):
-        number(updated_after="yesterday")
-    empty = batch.handle({}, context())
-    assert (empty["conversations_analyzed"], empty["response_ms"]) == (0, None)

@@ -16,7 +16,7 @@ from analysis.llm.answers import Answer
 from analysis.llm.errors import ModelRefused, ModelUnavailable, OutOfCredit
 from analysis.outgoing.retry_after import requested_delay
 from tasks.kinds import Cancel, FatalError, Retry, Snooze, SoftTimeLimitExceeded
-from tests.analysis.llm import ask
+from tests.analysis.llm import answer
 from tests.factories import make_context
 from tests.fakes.openrouter import KEY, Fake
 from tests.waiting import wait_until
@@ -26,8 +26,8 @@ pytestmark = pytest.mark.django_db
 SECRET = "the secret prompt of mine"
 
 
-def test_the_model_answers(provider: Fake) -> None:
-    assert ask("to be or not") == Answer(
+def test_a_question_returns_the_answer_of_the_model(provider: Fake) -> None:
+    assert answer("to be or not") == Answer(
         text="In short, 4 words: to be or not.", model="fake/model", tokens=42
     )
     (call,) = provider.calls
@@ -36,17 +36,17 @@ def test_the_model_answers(provider: Fake) -> None:
 
 
 def test_a_repeated_question_is_answered_from_the_cache(provider: Fake, settings: Settings) -> None:
-    first, second = ask("once"), ask("once")
+    first, second = answer("once"), answer("once")
     assert (first.cached, second.cached) == (False, True)
     assert first.text == second.text
     assert len(provider.calls) == 1
     settings.OPENROUTER_MODEL = "another/model"
-    assert not ask("once").cached
+    assert not answer("once").cached
 
 
 def test_calls_share_a_connection(provider: Fake) -> None:
     for number in range(3):
-        ask(f"question {number}")
+        answer(f"question {number}")
     assert len({call["client"] for call in provider.calls}) == 1
 
 
@@ -54,7 +54,7 @@ def test_calls_share_a_connection(provider: Fake) -> None:
 def test_a_rate_limit_snoozes_the_task(provider: Fake, do: str) -> None:
     provider.behaviour = do
     with pytest.raises(Snooze) as snoozed:
-        ask("anything")
+        answer("anything")
     shortest = {"429": 2, "429 reset": 28, "200 error 429": 10}[do]
     assert shortest <= snoozed.value.delay <= (shortest + 2) * 1.25
 
@@ -87,7 +87,7 @@ def test_a_rate_limit_snoozes_the_task(provider: Fake, do: str) -> None:
 def test_failures_that_may_pass_are_retried(provider: Fake, do: str, text: str) -> None:
     provider.behaviour = do
     with pytest.raises(Retry, match=f"^{re.escape(text)}$") as failed:
-        ask("anything")
+        answer("anything")
     assert isinstance(failed.value, ModelUnavailable)
     assert failed.value.delay == (3 if do == "503" else None)
     assert len(provider.calls) == 1
@@ -97,7 +97,7 @@ def test_failures_that_may_pass_are_retried(provider: Fake, do: str, text: str) 
 def test_a_refusal_is_final_and_costs_one_call(provider: Fake, do: str) -> None:
     provider.behaviour = do
     with pytest.raises(FatalError, match="provider") as refused:
-        ask("anything")
+        answer("anything")
     assert isinstance(refused.value, ModelRefused)
     assert len(provider.calls) == 1
 
@@ -105,9 +105,9 @@ def test_a_refusal_is_final_and_costs_one_call(provider: Fake, do: str) -> None:
 def test_the_first_refusal_for_lack_of_credit_opens_the_circuit(provider: Fake) -> None:
     provider.behaviour = "200 error 402"
     with pytest.raises(OutOfCredit, match="credit"):
-        ask("anything")
+        answer("anything")
     with pytest.raises(Snooze):
-        ask("anything else")
+        answer("anything else")
     assert len(provider.calls) == 1
 
 
@@ -120,7 +120,7 @@ def test_an_outage_of_the_provider_opens_the_circuit_which_closes_after_it(
 
     def outcome() -> str:
         try:
-            return ask("anything").text
+            return answer("anything").text
         except Exception as error:
             return type(error).__name__
 
@@ -137,14 +137,14 @@ def test_a_rate_limit_does_not_open_the_circuit(provider: Fake) -> None:
     provider.behaviour = "429"
     for _ in range(5):
         with pytest.raises(Snooze):
-            ask("anything")
+            answer("anything")
     assert len(provider.calls) == 5
 
 
 def test_a_refused_connection_is_reported_as_unreachable(settings: Settings) -> None:
     settings.OPENROUTER_BASE_URL, settings.OPENROUTER_API_KEY = "http://127.0.0.1:1", KEY
     with pytest.raises(ModelUnavailable, match=errors.UNREACHABLE):
-        ask("anything")
+        answer("anything")
 
 
 @pytest.mark.parametrize("do", ["hang", "drip", "drip headers"])
@@ -152,7 +152,7 @@ def test_a_call_ends_at_its_deadline_even_while_bytes_arrive(provider: Fake, do:
     provider.behaviour = do
     began = time.monotonic()
     with pytest.raises(ModelUnavailable, match=errors.TIMED_OUT):
-        ask("anything")
+        answer("anything")
     assert 0.9 < time.monotonic() - began < 3
 
 
@@ -164,7 +164,7 @@ def test_a_cancelled_task_ends_its_call(provider: Fake, settings: Settings, do: 
     threading.Timer(0.3, running.cancelled.set).start()
     began = time.monotonic()
     with pytest.raises(Cancel):
-        ask("anything", context=running)
+        answer("anything", context=running)
     assert time.monotonic() - began < 5
 
 
@@ -172,14 +172,14 @@ def test_a_call_does_not_outlast_the_soft_limit(provider: Fake, settings: Settin
     settings.OPENROUTER_TIMEOUT = 60
     provider.behaviour = "hang"
     with pytest.raises(SoftTimeLimitExceeded):
-        ask("anything", context=make_context(soft_time_limit=0.5))
+        answer("anything", context=make_context(soft_time_limit=0.5))
 
 
 def test_characters_that_cannot_be_stored_are_removed_from_answers(provider: Fake) -> None:
     provider.script.extend(["nul", "parts", "length"])
-    assert ask("one").text == "Nothing and half? a pair."
-    assert ask("two").text == "In parts."
-    assert ask("three").cut
+    assert answer("one").text == "Nothing and half? a pair."
+    assert answer("two").text == "In parts."
+    assert answer("three").cut
 
 
 @pytest.mark.parametrize("do", ["ok", "400", "403", "401", "200 error", "reset", "drip", "429"])
@@ -191,7 +191,7 @@ def test_errors_and_logs_contain_neither_key_nor_prompt(
     provider.behaviour = do
     error_text = ""
     try:
-        ask(SECRET)
+        answer(SECRET)
     except Exception as error:
         error_text = "".join(traceback.format_exception(error))
     logged = "".join(r.getMessage() for r in caplog.records if not r.name.startswith("django.db"))

@@ -109,7 +109,7 @@ def test_the_counts_of_a_long_english_text_equal_those_by_split(prose: str) -> N
 
 
 @pytest.mark.parametrize("language", REAL_LANGUAGES.split())
-def test_real_text_is_recognised_and_its_words_counted(language: str) -> None:
+def test_the_language_of_a_real_text_is_detected_and_its_words_are_counted(language: str) -> None:
     text = real_text(language)
     assert len(text) > 10_000
     assert languages.detect(text) == language

@@ -69,7 +69,7 @@ def test_the_priority_of_the_kinds_is_between_conversations_and_reports(name: st
         ),
     ],
 )
-def test_messages_and_postbacks_of_messenger_are_events(payload: Any, event: Event) -> None:
+def test_messages_and_postbacks_of_facebook_are_events(payload: Any, event: Event) -> None:
     assert facebook.events(payload) == [event]
 
 
@@ -85,14 +85,14 @@ def test_messages_and_postbacks_of_messenger_are_events(payload: Any, event: Eve
         None,
     ],
 )
-def test_receipts_echoes_and_invalid_items_of_messenger_start_nothing(messaging: Any) -> None:
+def test_receipts_echoes_and_invalid_items_of_facebook_start_nothing(messaging: Any) -> None:
     result, submitted = receive(
         "webhook.facebook", {"object": "page", "entry": [{"messaging": [messaging]}]}
     )
     assert (result["events"], result["tasks"], submitted) == (0, [], [])
 
 
-def test_one_request_of_messenger_can_hold_many_messages() -> None:
+def test_one_request_of_facebook_can_hold_many_messages() -> None:
     payload = platform_events.facebook("One", sender="7", id="m_1")
     payload["entry"] += platform_events.facebook("Two", sender="8", id="m_2")["entry"]
     payload["entry"] += platform_events.facebook("One", sender="7", id="m_1")["entry"]
@@ -199,7 +199,7 @@ def test_concurrent_copies_of_an_event_start_one_task() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_event_is_forgotten_when_its_task_is_rolled_back() -> None:
+def test_an_event_is_not_stored_when_its_task_is_rolled_back() -> None:
     payload = platform_events.facebook("Hi", sender="7", id="m_1")
     with transaction.atomic():
         kinds.get("webhook.facebook").handler({"payload": payload}, context())

@@ -82,7 +82,7 @@ def test_a_batch_shows_its_progress_in_two_queries(
     assert (shown["total"], shown["progress"], shown["finished_at"]) == (4, 50, None)
 
 
-def test_a_batch_is_finished_when_its_last_task_has_ended(api: APIClient) -> None:
+def test_a_batch_has_ended_when_its_last_task_has_ended(api: APIClient) -> None:
     now = timezone.now()
     batch = Batch.objects.create(total=3)
     make_task(Status.COMPLETED, batch=batch, finished_at=now - dt.timedelta(minutes=1))

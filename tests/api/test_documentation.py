@@ -93,4 +93,4 @@ def test_every_type_of_problem_is_explained_at_its_uri(api: APIClient) -> None:
             "title": problem_type.title,
             "status": problem_type.status,
         }
-    assert api.get("/problems/never-heard-of").status_code == 404
+    assert api.get("/problems/unknown").status_code == 404

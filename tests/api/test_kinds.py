@@ -27,7 +27,7 @@ def test_a_kind_is_shown_with_its_input_schema_and_limits(api: APIClient) -> Non
     assert (shown["queue"], shown["priority"], shown["batchable"]) == ("default", 0, True)
     script = described(api.get("/api/v1/kinds/test.script"))
     assert script["retry"] == {"max_retries": 2, "delay": 0.05, "cap": 600.0}
-    assert script["description"] == "Do what the input says."
+    assert script["description"] == "Do what the input requests."
 
 
 def test_an_unknown_kind_is_not_found(api: APIClient) -> None:

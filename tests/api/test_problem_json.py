@@ -191,7 +191,7 @@ def test_errors_of_nested_serializers_are_flattened_to_dotted_paths(client: Clie
     ]
 
 
-def test_a_single_error_is_also_the_detail(client: Client) -> None:
+def test_the_text_of_a_single_error_is_also_the_detail(client: Client) -> None:
     sentence = "The plan as a whole makes no sense."
     document = problem(client.get("/raise/whole"), 400)
     assert document["errors"] == [{"field": "", "message": sentence}]
@@ -266,7 +266,7 @@ def test_an_unknown_host_name_is_a_bad_request(client: Client) -> None:
     assert problem(response, 400)["type"] == "/problems/bad-request"
 
 
-def test_an_error_in_a_page_remains_a_page(client: Client) -> None:
+def test_an_error_of_a_page_is_shown_as_a_page(client: Client) -> None:
     response = client.get("/page")
     assert (response.status_code, response["Content-Type"][:9]) == (403, "text/html")
 

@@ -17,7 +17,7 @@ PATH = "/api/v1/tasks/requeue-orphaned"
 
 
 @pytest.mark.parametrize("path", [PATH, f"{PATH}/"])
-def test_the_tasks_of_dead_workers_are_requeued(api: APIClient, path: str) -> None:
+def test_the_tasks_of_dead_workers_are_rescued(api: APIClient, path: str) -> None:
     orphan = make_task(Status.PROCESSING, worker_id=make_worker(silent_for=60))
     held = make_task(Status.PROCESSING, worker_id=make_worker("test:2"))
     assert post(api, path).json() == {"requeued": 1}
@@ -31,7 +31,7 @@ def test_the_response_matches_its_schema(api: APIClient) -> None:
     assert described(post(api, PATH)) == {"requeued": 0}
 
 
-def test_only_operators_requeue_tasks_of_an_api_that_needs_keys(
+def test_only_operators_rescue_tasks_of_an_api_that_needs_keys(
     api: APIClient,
     api_for: Callable[[User], APIClient],
     user: User,

@@ -55,7 +55,7 @@ def test_links_contain_only_the_actions_that_the_status_allows(
 def test_a_failed_task_is_shown_with_its_attempts_but_no_tracebacks(api: APIClient) -> None:
     shown = described(api.get(path(make_task(Status.FAILED))))
     assert shown["lane"] == Lane.DLQ
-    assert (shown["error"]["type"], shown["error"]["detail"]) == ("ValueError", "as told")
+    assert (shown["error"]["type"], shown["error"]["detail"]) == ("ValueError", "requested failure")
     (attempt,) = shown["error"]["attempts"]
     assert (attempt["number"], attempt["outcome"]) == (1, "failed")
     assert "traceback" not in attempt["error"]

@@ -43,7 +43,7 @@ def test_the_status_page_shows_the_result_without_reloading(page):
 def test_the_page_of_a_running_task_shows_progress_and_can_cancel_it(page, tmp_path: Path):
     submit_script(page, f'{{"do": "progress", "file": "{tmp_path / "go"}"}}')
     expect(page.get_by_role("progressbar")).to_have_attribute("value", "40", timeout=15_000)
-    expect(page.get_by_text("getting there")).to_be_visible()
+    expect(page.get_by_text("almost done")).to_be_visible()
     page.get_by_role("button", name="Cancel").click()
     expect(page.locator(".badge").first).to_have_text("Cancelled", timeout=15_000)
     expect(page.get_by_role("button", name="Retry")).to_be_visible()
@@ -51,5 +51,5 @@ def test_the_page_of_a_running_task_shows_progress_and_can_cancel_it(page, tmp_p
 
 def test_the_page_shows_the_result_without_javascript(browser, live_server):
     page = browser.new_context(java_script_enabled=False, base_url=live_server.url).new_page()
-    submit_script(page, '{"do": "return", "value": "heard"}')
-    expect(page.locator(".result")).to_contain_text("heard", timeout=15_000)
+    submit_script(page, '{"do": "return", "value": "hello"}')
+    expect(page.locator(".result")).to_contain_text("hello", timeout=15_000)

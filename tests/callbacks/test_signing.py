@@ -35,7 +35,7 @@ def test_the_reference_library_verifies_a_callback() -> None:
     assert is_ours(secrets_of(1)[0], BODY, headers())
 
 
-def test_the_published_vector_of_the_specification_is_met() -> None:
+def test_a_signature_equals_the_published_one_of_the_specification() -> None:
     assert signed_headers(
         message_id="msg_p5jXN8AQM9LWM0D4loKWxJek",
         body='{"test": 2432232314}',

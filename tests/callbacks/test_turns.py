@@ -117,7 +117,7 @@ def test_one_attempt_at_a_host_that_is_down_postpones_all_that_wait(two_slots: N
     assert postponed_count() == 4
 
 
-def test_of_several_attempts_at_a_busy_host_one_postpones_the_waiting_callbacks(
+def test_only_one_of_several_attempts_at_a_busy_host_postpones_callbacks(
     two_slots: None,
 ) -> None:
     with host_limits.host_slot("dead.example.com"):

@@ -52,7 +52,7 @@ def test_the_list_shows_every_schedule_with_its_next_and_last_run(viewer, consol
     task = schedules.run_now(schedule)
     response = console(viewer).get(reverse(SCHEDULES))
     words = text(response)
-    assert "Nightly text.analyze On At 02:30" in words
+    assert "Nightly text.analyze Enabled At 02:30" in words
     assert "30 2 * * * UTC" in words
     assert "Pending" in words
     assert reverse("admin:tasks_task_change", args=[task.pk]) in response.content.decode()
@@ -122,7 +122,7 @@ def test_a_name_in_use_is_an_error_in_the_form(operator, console, schedule):
     assert Schedule.objects.get(pk=other.pk).kind == "compute"
 
 
-def test_a_schedule_of_an_unregistered_kind_is_shown_and_can_be_switched_off(
+def test_a_schedule_of_an_unregistered_kind_is_shown_and_can_be_disabled(
     operator, console, schedule
 ):
     Schedule.objects.update(kind="of.yesterday")
@@ -130,19 +130,19 @@ def test_a_schedule_of_an_unregistered_kind_is_shown_and_can_be_switched_off(
     assert "There is no kind named" in text(browser.get(reverse(SCHEDULES)))
     assert browser.get(page(schedule)).status_code == 200
     assert "no kind named" in message(browser.post(act(schedule), {"verb": "run"}))
-    assert message(browser.post(act(schedule), {"verb": "disable"})) == "Nightly was switched off."
+    assert message(browser.post(act(schedule), {"verb": "disable"})) == "Nightly was disabled."
 
 
-def test_an_operator_can_switch_and_run_a_schedule(operator, console, schedule):
+def test_an_operator_can_disable_enable_and_run_a_schedule(operator, console, schedule):
     browser = console(operator)
-    assert message(browser.post(act(schedule), {"verb": "disable"})) == "Nightly was switched off."
-    assert "Off" in text(browser.get(reverse(SCHEDULES)))
-    assert message(browser.post(act(schedule), {"verb": "enable"})) == "Nightly was switched on."
+    assert message(browser.post(act(schedule), {"verb": "disable"})) == "Nightly was disabled."
+    assert "Disabled" in text(browser.get(reverse(SCHEDULES)))
+    assert message(browser.post(act(schedule), {"verb": "enable"})) == "Nightly was enabled."
     assert not Task.objects.exists()
     assert "was submitted" in message(browser.post(act(schedule), {"verb": "run"}))
     assert Task.objects.get().metadata == {"schedule": "Nightly"}
     changes = list(LogEntry.objects.order_by("pk").values_list("change_message", flat=True))
-    assert changes[:2] == ["Switched off.", "Switched on."]
+    assert changes[:2] == ["Disabled.", "Enabled."]
     assert changes[2] == f"Run now: task {Task.objects.get().pk}."
     assert browser.post(act(schedule), {"verb": "drop"}).status_code == 404
     assert browser.get(act(schedule)).status_code == 405

@@ -25,7 +25,7 @@ def statuses(tasks: dict[str, Task]) -> dict[str, str]:
 
 def test_an_operator_can_cancel_a_selection(operator, console, tasks):
     response = act(console(operator), "cancel_selected", tasks.values())
-    assert message(response) == "2 of 6 tasks cancelled, 1 stopping, 3 already finished."
+    assert message(response) == "2 of 6 tasks cancelled, 1 stopping, 3 already ended."
     now = statuses(tasks)
     assert (now["PENDING"], now["RETRY"]) == ("CANCELLED", "CANCELLED")
     assert now["PROCESSING"] == "PROCESSING"
@@ -46,7 +46,7 @@ def test_a_selection_is_deleted_after_confirmation(operator, console, tasks):
     assert "Delete 6 tasks?" in text(confirmation)
     assert Task.objects.count() == 6
     response = act(browser, "delete_selected", tasks.values(), confirmed="yes")
-    assert message(response) == "5 of 6 tasks deleted, 1 still processing."
+    assert message(response) == "5 of 6 tasks deleted, 1 still running."
     assert list(Task.objects.values_list("status", flat=True)) == [Status.PROCESSING]
 
 

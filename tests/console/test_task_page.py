@@ -52,7 +52,7 @@ def test_a_large_payload_is_cut(viewer, console):
 
 
 @pytest.mark.parametrize(("name", "polls"), [("PROCESSING", True), ("COMPLETED", False)])
-def test_the_page_polls_until_the_task_has_finished(viewer, console, tasks, name, polls):
+def test_the_page_polls_until_the_task_has_ended(viewer, console, tasks, name, polls):
     browser = console(viewer)
     whole = browser.get(page(tasks[name])).content.decode()
     part = browser.get(page(tasks[name]), headers={"HX-Request": "true"}).content.decode()

@@ -180,7 +180,7 @@ def test_a_permanent_failure_is_shown_as_failure_without_a_retry(site: Site) -> 
     accepted = site.play(
         """
 POST /api/v1/tasks/
-{"kind": "conversation.continue", "input": {"conversation_id": "nobody said a word"}}
+{"kind": "conversation.continue", "input": {"conversation_id": "no such conversation"}}
         """
     ).shows(202, AtLeast({"task_id": TASK_ID}))
     task_id = accepted["task_id"]

@@ -56,7 +56,7 @@ def failed(site: Site) -> str:
     accepted = site.play(
         """
 POST /api/v1/tasks/
-{"kind": "conversation.continue", "input": {"conversation_id": "nobody said a word"}}
+{"kind": "conversation.continue", "input": {"conversation_id": "no such conversation"}}
         """
     ).shows(202, AtLeast({"task_id": TASK_ID}))
     ended = AtLeast({"status": "FAILED", "lane": "dlq", "attempt": 1, "retry_count": 0})
@@ -187,7 +187,7 @@ def test_tasks_are_listed_by_status(site: Site) -> None:
     assert shown["results"][0]["task_id"] == task_id
 
 
-def test_orphaned_tasks_are_requeued_on_request(site: Site) -> None:
+def test_orphaned_tasks_are_rescued_on_request(site: Site) -> None:
     site.play("POST /api/v1/tasks/requeue-orphaned").shows(200, {"requeued": COUNT})
 
 

@@ -51,7 +51,7 @@ def new_id() -> str:
 
 
 def facebook(text: str, *, sender: str, id: str, **more: Any) -> dict[str, Any]:
-    """Return the body of Messenger's `messages` event."""
+    """Return the body of Facebook's `messages` event."""
     now = int(time.time() * 1000)
     messaging = {
         "sender": {"id": sender},

@@ -1,4 +1,4 @@
-"""The fault harness's proxy: each of its faults does what its name says."""
+"""The fault harness's proxy: each fault has the effect that its name describes."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ WAITING = (
 )
 
 
-def test_a_cancellation_that_waited_for_a_hand_back_cancels_the_task():
+def test_a_cancellation_that_waited_for_an_interruption_cancels_the_task():
     task = lifecycle.submit("test.script")
     worker = make_worker()
     params = {"worker": worker, "queues": None, "limit": 1, "retry_share": 0, "low_share": 0}

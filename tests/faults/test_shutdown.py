@@ -19,7 +19,7 @@ from tests.workers import is_running
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_short_tasks_finish_and_unstarted_tasks_are_handed_back(worker):
+def test_a_stopping_worker_finishes_short_tasks_and_releases_unstarted_ones(worker):
     lifecycle.submit_many([prepare("test.effect", {"seconds": 0.2}) for _ in range(200)])
     command = worker(processes=2)
     wait_until(lambda: Effect.objects.count() > 10, what="work under way")
@@ -36,7 +36,7 @@ def test_short_tasks_finish_and_unstarted_tasks_are_handed_back(worker):
 
 
 @pytest.mark.parametrize("heed", [True, False], ids=["checking", "ignoring"])
-def test_a_long_task_is_handed_back_and_starts_elsewhere_at_once(worker, tmp_path, heed):
+def test_a_long_task_of_a_stopping_worker_starts_elsewhere_at_once(worker, tmp_path, heed):
     file = tmp_path / "go on"
     lifecycle.submit("test.plain_effect", {"file": str(file), "heed": heed})
     stopping = worker(WORKER_STOP_GRACE_PERIOD="2s")

@@ -109,7 +109,7 @@ class Known:
         if outcome := _OUTCOMES.get(how):
             self.history.append((self.claim_number, outcome))
         again = self._has_another(how)
-        # A task that is handed back keeps its place.
+        # A task whose attempt is not counted keeps its place.
         self.has_new_job = how not in _UNSPENT
         self.attempt -= how in _UNSPENT
         self.crashes += how == "crash"

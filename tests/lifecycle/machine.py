@@ -176,7 +176,7 @@ class TaskLives(RuleBasedStateMachine):
         self.dead.add(worker)
 
     @rule(id=ids, verb=st.sampled_from(["cancel", "retry", "delete"]))
-    def ask(self, id: uuid.UUID, verb: str) -> None:
+    def call_verb(self, id: uuid.UUID, verb: str) -> None:
         """Call a verb as the interfaces do: it succeeds, or the right error is raised."""
         task = self.known.get(id)
         if not task or not task.allows(verb):
@@ -198,8 +198,8 @@ class TaskLives(RuleBasedStateMachine):
         claimed = self._claim_and_end(which, how)
         for held in claimed:
             if self.known[held.id].allows("cancel"):
-                self.ask(held.id, "cancel")
-            self.ask(held.id, "retry")
+                self.call_verb(held.id, "cancel")
+            self.call_verb(held.id, "retry")
         return multiple(*claimed)
 
     @rule(
@@ -207,8 +207,8 @@ class TaskLives(RuleBasedStateMachine):
         which=WORKERS,
         how=st.sampled_from(["interrupt", "release", "snooze", "lost"]),
     )
-    def come_back(self, which: int, how: str) -> Any:
-        """Hand tasks back: they keep their place in the queue."""
+    def wait_again(self, which: int, how: str) -> Any:
+        """Let tasks wait again without a spent attempt: they keep their place in the queue."""
         return multiple(*self._claim_and_end(which, how))
 
     @rule(what=st.sampled_from(["rescue", "rescue", "reconcile"]))

@@ -27,7 +27,7 @@ def _quick(settings: Settings) -> None:
 
 
 def call(error: BaseException | None = None) -> None:
-    with circuit.passage(lease=30):
+    with circuit.permit(lease=30):
         if error:
             raise error
 
@@ -70,7 +70,7 @@ def test_a_refusal_and_an_interruption_are_not_failures() -> None:
     assert state() == "closed"
 
 
-def test_the_probes_success_closes_the_circuit() -> None:
+def test_a_successful_probe_closes_the_circuit() -> None:
     fail(3)
     recover()
     assert state() == "half-open"
@@ -78,7 +78,7 @@ def test_the_probes_success_closes_the_circuit() -> None:
     assert (state(), Breaker.objects.get().failures) == ("closed", 0)
 
 
-def test_the_probes_failure_opens_the_circuit_again() -> None:
+def test_a_failed_probe_opens_the_circuit_again() -> None:
     fail(3)
     recover()
     fail()
@@ -90,7 +90,7 @@ def test_the_probes_failure_opens_the_circuit_again() -> None:
 def test_while_one_call_probes_the_service_others_are_refused() -> None:
     fail(3)
     recover()
-    with circuit.passage(lease=30):
+    with circuit.permit(lease=30):
         for _ in range(3):
             with pytest.raises(CircuitOpen) as refused:
                 call()
@@ -110,9 +110,9 @@ def test_after_a_cancelled_probe_another_call_probes() -> None:
 def test_a_probe_that_died_is_replaced_after_its_lease() -> None:
     fail(3)
     recover()
-    dead = circuit.passage(lease=0)
+    dead = circuit.permit(lease=0)
     dead.__enter__()
-    with circuit.passage(lease=30):
+    with circuit.permit(lease=30):
         # The first probe ends after all: its result no longer counts.
         with suppress(ServiceFailure):
             dead.__exit__(ServiceFailure, ServiceFailure("late"), None)
@@ -121,15 +121,15 @@ def test_a_probe_that_died_is_replaced_after_its_lease() -> None:
 
 
 def test_results_of_calls_that_began_before_the_opening_are_ignored() -> None:
-    early = [circuit.passage(lease=30) for _ in range(4)]
-    for passage in early:
-        passage.__enter__()
+    early = [circuit.permit(lease=30) for _ in range(4)]
+    for permit in early:
+        permit.__enter__()
     fail(3)
     opened = Breaker.objects.get()
     early[0].__exit__(None, None, None)
-    for passage in early[1:]:
+    for permit in early[1:]:
         with suppress(ServiceFailure):
-            passage.__exit__(ServiceFailure, ServiceFailure("late"), None)
+            permit.__exit__(ServiceFailure, ServiceFailure("late"), None)
     late = Breaker.objects.get()
     assert (late.open_until, late.failures) == (opened.open_until, 3)
 
@@ -142,14 +142,14 @@ def test_a_reset_closes_the_circuit() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_many_calls_at_once_one_probes_the_service() -> None:
+def test_only_one_of_many_concurrent_calls_probes_the_service() -> None:
     fail(3)
     recover()
     refused: list[CircuitOpen] = []
 
     def enter() -> None:
         try:
-            with circuit.passage(lease=30):
+            with circuit.permit(lease=30):
                 wait_until(lambda: len(refused) == 11, what="the others refused")
         except CircuitOpen as error:
             refused.append(error)

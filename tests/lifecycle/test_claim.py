@@ -113,7 +113,7 @@ def test_the_retry_lane_gets_its_share_of_a_full_claim_and_no_more():
     assert _lanes(claim(make_worker(), limit=10, retry_share=3)) == (7, 3)
 
 
-def test_each_lane_gets_what_the_other_leaves():
+def test_each_lane_gets_the_places_that_the_other_does_not_fill():
     _submit_lanes(fresh=2, tried=20)
     assert _lanes(claim(make_worker(), limit=10, retry_share=3)) == (2, 8)
     Task.objects.all().delete()
@@ -122,7 +122,7 @@ def test_each_lane_gets_what_the_other_leaves():
     assert _lanes(claim(make_worker(), limit=10, retry_share=3)) == (8, 2)
 
 
-def test_jobs_that_a_claim_locks_and_does_not_take_keep_waiting():
+def test_jobs_that_a_claim_locks_but_does_not_take_still_wait():
     _submit_lanes(fresh=20, tried=20)
     claim(make_worker(), limit=10, retry_share=3)
     assert [job.status for job in jobs()].count("todo") == 30
@@ -148,14 +148,14 @@ def test_an_owner_does_not_wait_behind_all_tasks_of_another(user, stranger):
     assert _owners(claim(worker, limit=4)).count(stranger.pk) == 2
 
 
-def test_an_owner_without_waiting_tasks_saves_up_no_turns(user, stranger):
+def test_an_owner_without_waiting_tasks_gains_no_earlier_turns(user, stranger):
     _submit_for(user, 30)
     claim(make_worker(), limit=10)
     _submit_for(stranger, 30)
     assert 9 <= _owners(claim(make_worker(), limit=20)).count(stranger.pk) <= 11
 
 
-def test_a_flood_of_a_high_priority_leaves_a_share_to_the_rest():
+def test_many_tasks_of_a_high_priority_leave_a_share_of_a_claim_to_lower_ones():
     _submit_for(None, 40, priority=10)
     _submit_for(None, 40, priority=0)
     _submit_for(None, 40, priority=5, queue="second")

@@ -53,7 +53,7 @@ def test_a_small_table_is_counted_for_each_request() -> None:
     assert not CachedCount.objects.exists()
 
 
-def test_a_count_of_a_big_table_serves_for_seconds(big: None) -> None:
+def test_a_count_of_a_big_table_is_reused_for_several_seconds(big: None) -> None:
     make_task()
     shown = stats.queues_status()
     make_task()
@@ -116,7 +116,7 @@ def test_the_figures_of_the_last_hour_are_cached(big: None) -> None:
     assert sum(minute.failed for minute in shown.minutes) == shown.worst[0].count == 1
 
 
-def test_a_reset_forgets_the_counts(big: None) -> None:
+def test_a_reset_deletes_the_cached_counts(big: None) -> None:
     make_task()
     assert pending() == 1
     lifecycle.reset()

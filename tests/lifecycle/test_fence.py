@@ -121,7 +121,7 @@ def test_a_stale_ending_in_a_group_is_ignored_and_the_others_are_written(how):
 
 
 @pytest.mark.parametrize("how", ENDINGS)
-def test_of_two_endings_of_one_task_in_a_group_only_the_fresh_one_counts(how):
+def test_only_the_fresh_one_of_two_endings_of_a_task_in_a_group_is_written(how):
     stale = _claimed()
     fresh = _claimed_again()
     assert finish(ENDINGS[how](stale), completed(fresh, {"fresh": True})) == 1

@@ -79,7 +79,7 @@ def test_a_handler_may_choose_the_delay_of_its_retry():
 
 
 @pytest.mark.parametrize("name", ["snooze", "interrupt", "release"])
-def test_a_task_that_is_handed_back_uses_no_attempt(name):
+def test_a_snooze_an_interruption_or_a_release_uses_no_attempt(name):
     claimed = _claimed()
     finish(ENDINGS[name](claimed))
     task = Task.objects.get()
@@ -118,7 +118,7 @@ def test_a_stale_worker_cannot_change_a_task_that_waits_again(name):
     assert (Task.objects.values().get(), jobs()) == before
 
 
-def test_a_task_handed_back_and_claimed_again_has_another_claim_number():
+def test_a_task_released_and_claimed_again_has_another_claim_number():
     stale = _claimed()
     finish(released(stale))
     (fresh,) = claim(make_worker())

@@ -67,14 +67,14 @@ def test_a_living_worker_keeps_its_tasks_however_long_they_take():
     assert lifecycle.rescue() == 0
 
 
-def test_a_clock_set_forward_takes_no_tasks_from_a_worker_that_was_seen_to_renew():
+def test_a_clock_set_forward_rescues_no_tasks_of_a_worker_that_renews_its_lease():
     worker = make_worker(silent_for=600)
     make_task(Status.PROCESSING, worker_id=worker)
     assert lifecycle.rescue(clock_is_steady=False) == 0
     assert lifecycle.rescue([worker], clock_is_steady=False) == 1
 
 
-def test_a_clock_set_back_does_not_keep_the_tasks_of_a_worker_that_missed_a_renewal():
+def test_a_clock_set_back_does_not_prevent_a_rescue_after_a_missed_renewal():
     worker = make_worker(silent_for=-600)
     make_task(Status.PROCESSING, worker_id=worker)
     assert lifecycle.rescue() == 0
@@ -94,7 +94,7 @@ def test_a_watch_returns_the_workers_that_missed_a_renewal(settings):
     wait_until(seen, what="the silent worker to be noticed")
 
 
-def test_a_watch_notices_a_clock_that_was_set(monkeypatch):
+def test_a_watch_reports_a_clock_that_was_set(monkeypatch):
     observer = HeartbeatObserver()
     assert observer.is_steady()
     assert observer.is_steady()
@@ -109,7 +109,7 @@ def test_the_tasks_of_a_worker_without_a_row_are_rescued():
     assert lifecycle.rescue() == 1
 
 
-def test_a_task_that_keeps_losing_its_worker_fails_in_the_end():
+def test_a_task_fails_when_it_has_lost_its_worker_ten_times():
     make_task(Status.PROCESSING, worker_id=make_worker(silent_for=60), losses=9)
     lifecycle.rescue()
     task = Task.objects.get()
@@ -156,7 +156,7 @@ def test_reconciling_leaves_the_jobs_of_other_applications():
     assert lifecycle.reconcile() == (0, 0)
 
 
-def test_long_dead_workers_are_forgotten_unless_they_hold_a_task():
+def test_rows_of_long_dead_workers_are_deleted_unless_they_hold_a_task():
     make_worker(silent_for=3600)
     holding = make_worker(silent_for=3600)
     alive = make_worker()
@@ -165,7 +165,7 @@ def test_long_dead_workers_are_forgotten_unless_they_hold_a_task():
     assert set(Worker.objects.values_list("pk", flat=True)) == {holding, alive}
 
 
-def test_a_process_whose_clock_is_ahead_forgets_no_living_worker(monkeypatch):
+def test_a_process_whose_clock_is_ahead_deletes_no_row_of_a_living_worker(monkeypatch):
     alive = make_worker(silent_for=10)
     now = timezone.now
     monkeypatch.setattr(timezone, "now", lambda: now() + dt.timedelta(hours=1))

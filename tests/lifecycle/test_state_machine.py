@@ -1,4 +1,4 @@
-"""R47, small: no order of moves breaks a task; `make faults ROW=R47` tries many more."""
+"""R47, small: tasks and jobs stay consistent; `make faults ROW=R47` tries many more orders."""
 
 from __future__ import annotations
 
@@ -20,5 +20,5 @@ QUICK = settings(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_no_order_of_moves_breaks_a_task():
+def test_tasks_and_jobs_stay_consistent_after_any_order_of_moves():
     run_state_machine_as_test(TaskLives, settings=QUICK)

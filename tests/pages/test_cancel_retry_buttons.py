@@ -48,7 +48,7 @@ def test_the_retry_button_queues_a_failed_task_again(alice, user):
     assert task.status == Status.PENDING
 
 
-def test_cancelling_a_finished_task_shows_an_error(alice, user):
+def test_cancelling_an_ended_task_shows_an_error(alice, user):
     response = press(alice, make_task(Status.COMPLETED, owner=user), "cancel")
     assert "A task that is COMPLETED cannot be cancelled." in response.content.decode()
 

@@ -62,7 +62,7 @@ def test_invalid_query_parameters_are_ignored(alice, query):
     assert alice.get("/ui/tasks/" + query).status_code == 200
 
 
-def test_the_list_polls_until_all_its_tasks_have_finished(alice, user):
+def test_the_list_polls_until_all_its_tasks_have_ended(alice, user):
     make_task(Status.COMPLETED, owner=user)
     assert "hx-get" not in alice.get("/ui/tasks/").content.decode()
     make_task(Status.PROCESSING, owner=user)

@@ -1,4 +1,4 @@
-"""Claiming: what a worker asks of the queue again and again, whatever it holds."""
+"""Claiming: plans of the statements that a worker repeats, for queues of any length."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ STAGE_ROWS = 1
 MISLED = pytest.mark.xfail(
     raises=ReadsTooMuch,
     strict=True,
-    reason="where the planner believes that next to nothing waits, it reads all that waits through"
+    reason="where the planner assumes that next to nothing waits, it reads all that waits through"
     " some other index, and sorts it",
 )
 PLANNED: tuple[Planned, ...] = ("custom", "generic")
 
 
 def cases(*misled: tuple[Moment, Statistics]) -> Any:
-    """Combine what the tables hold with what the planner believes."""
+    """Combine the rows of the tables with the statistics of the planner."""
     return pytest.mark.parametrize(
         ("moment", "statistics"),
         [
@@ -57,7 +57,7 @@ def cases(*misled: tuple[Moment, Statistics]) -> Any:
 
 
 @cases((Moment.WAITING, Statistics.IDLE), (Moment.FINISHED, Statistics.IDLE))
-def test_a_claim_reads_what_it_may_take_and_no_more(
+def test_a_claim_reads_only_jobs_that_it_may_take(
     at: At, seeded: Databases, moment: Moment, statistics: Statistics
 ) -> None:
     at(moment)
@@ -85,7 +85,7 @@ def test_counting_the_lanes_reads_up_to_its_limit(
 
 @pytest.mark.parametrize("planned", PLANNED)
 @cases((Moment.WAITING, Statistics.IDLE), (Moment.FINISHED, Statistics.IDLE))
-def test_looking_for_due_jobs_does_not_read_what_is_scheduled_for_later(
+def test_staging_does_not_read_jobs_that_are_scheduled_for_later(
     at: At, seeded: Databases, moment: Moment, statistics: Statistics, planned: Planned
 ) -> None:
     at(moment)
@@ -105,7 +105,7 @@ def test_looking_for_due_jobs_does_not_read_what_is_scheduled_for_later(
         ),
     ],
 )
-def test_the_guard_sees_a_missing_index(
+def test_the_guard_fails_when_an_index_is_missing(
     at: At, statement: str, params: dict[str, Any] | None, index: str, bound: int
 ) -> None:
     at(Moment.WAITING)

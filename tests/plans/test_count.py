@@ -21,7 +21,7 @@ WAITING = {Moment.IDLE: 0, Moment.WAITING: rows.MILLION, Moment.FINISHED: SUBMIT
 
 @pytest.mark.parametrize("statistics", Statistics)
 @pytest.mark.parametrize("moment", Moment)
-def test_the_status_of_the_queues_reads_the_rows_of_what_waits_alone(
+def test_the_status_of_the_queues_reads_only_rows_of_waiting_tasks(
     at: At, seeded: Databases, moment: Moment, statistics: Statistics
 ) -> None:
     at(moment)
@@ -44,7 +44,7 @@ def test_the_status_of_the_queues_reads_the_rows_of_what_waits_alone(
 
 @pytest.mark.parametrize("statistics", Statistics)
 @pytest.mark.parametrize("moment", [Moment.WAITING, Moment.FINISHED])
-def test_the_progress_of_batches_reads_their_tasks_alone(
+def test_the_progress_of_batches_reads_only_their_tasks(
     at: At, seeded: Databases, moment: Moment, statistics: Statistics
 ) -> None:
     at(moment)
@@ -65,7 +65,7 @@ def test_the_progress_of_batches_reads_their_tasks_alone(
 
 
 @pytest.mark.parametrize("moment", Moment)
-def test_the_health_check_stops_counting_what_waits_at_its_limit(at: At, moment: Moment) -> None:
+def test_the_health_check_stops_counting_waiting_tasks_at_its_limit(at: At, moment: Moment) -> None:
     at(moment)
     with explained() as plans:
         stats.waiting()
@@ -75,7 +75,7 @@ def test_the_health_check_stops_counting_what_waits_at_its_limit(at: At, moment:
     assert plan.indexes == {"task_pending"}
 
 
-def test_the_guard_sees_a_missing_index_of_what_waits(at: At) -> None:
+def test_the_guard_fails_when_the_index_of_waiting_tasks_is_missing(at: At) -> None:
     at(Moment.FINISHED)
     execute("DROP INDEX task_pending")
     with explained() as plans:
@@ -84,7 +84,7 @@ def test_the_guard_sees_a_missing_index_of_what_waits(at: At) -> None:
         guard(plans[0], rows=2 * SUBMITTED)
 
 
-def test_the_guard_sees_a_missing_index_of_what_completed(at: At) -> None:
+def test_the_guard_fails_when_the_index_of_completed_tasks_is_missing(at: At) -> None:
     at(Moment.FINISHED)
     execute("DROP INDEX task_completed_newest")
     with explained() as plans:
@@ -93,7 +93,7 @@ def test_the_guard_sees_a_missing_index_of_what_completed(at: At) -> None:
         guard(plans[2], rows=rows.MILLION)
 
 
-def test_the_guard_sees_a_missing_index_of_a_batch(at: At) -> None:
+def test_the_guard_fails_when_the_index_of_batches_is_missing(at: At) -> None:
     at(Moment.FINISHED)
     execute("DROP INDEX task_batch_status")
     batch = Batch.objects.filter(total=rows.BATCH)[0]
@@ -107,5 +107,5 @@ def require_index_only(plan: Plan, index: str) -> None:
     """Fail when a count looks at the rows themselves."""
     (scan,) = plan.scans
     assert (scan.type, scan.index) == ("Index Only Scan", index)
-    # An index alone does not know whether what other tests wrote was rolled back.
+    # An index alone does not show whether what other tests wrote was rolled back.
     assert scan.heap_fetches <= rows.PART

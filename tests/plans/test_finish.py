@@ -40,7 +40,7 @@ def test_a_finish_reads_its_own_tasks_and_jobs(
     guard(explain(sql.FINISH, params, plan=planned), rows=BOUND)
 
 
-def test_the_guard_sees_a_missing_key(at: At) -> None:
+def test_the_guard_fails_when_the_key_is_missing(at: At) -> None:
     at(Moment.FINISHED)
     params = parameters(endings(claim(limit=SUBMITTED)[::2]), worker="plans")
     execute("SET CONSTRAINTS ALL IMMEDIATE")

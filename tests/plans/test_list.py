@@ -28,7 +28,7 @@ MOMENTS = pytest.mark.parametrize("moment", [Moment.WAITING, Moment.FINISHED])
 
 
 def get(path: str, user: str) -> list[Plan]:
-    """Ask the API as a user, or as nobody; return the plans of its queries."""
+    """Request a path as a user, or anonymously if empty; return the plans of its queries."""
     client = APIClient()
     if user:
         client.force_authenticate(User.objects.get(username=user))
@@ -39,7 +39,7 @@ def get(path: str, user: str) -> list[Plan]:
 
 @MOMENTS
 @pytest.mark.parametrize(
-    ("user", "asked", "bound"),
+    ("user", "query", "bound"),
     # Few that wait may be read and sorted: there is no index of what waits, newest first.
     [
         ("operator", "", PAGE),
@@ -62,20 +62,20 @@ def get(path: str, user: str) -> list[Plan]:
     ],
 )
 def test_a_page_of_tasks_reads_about_as_many_as_it_shows(
-    at: At, moment: Moment, user: str, asked: str, bound: int
+    at: At, moment: Moment, user: str, query: str, bound: int
 ) -> None:
     at(moment)
-    (plan,) = get(f"{TASKS}?{asked}", user)
+    (plan,) = get(f"{TASKS}?{query}", user)
     guard(plan, rows=bound)
 
 
 @MOMENTS
-@pytest.mark.parametrize("asked", ["", "status=FAILED"])
-def test_the_next_page_begins_where_the_last_one_ended(at: At, moment: Moment, asked: str) -> None:
+@pytest.mark.parametrize("query", ["", "status=FAILED"])
+def test_the_next_page_begins_where_the_last_one_ended(at: At, moment: Moment, query: str) -> None:
     at(moment)
     client = APIClient()
     client.force_authenticate(User.objects.get(username="operator"))
-    after = client.get(f"{TASKS}?{asked}").json()["next"]
+    after = client.get(f"{TASKS}?{query}").json()["next"]
     (plan,) = get(after, "operator")
     guard(plan, rows=PAGE)
 
@@ -126,7 +126,7 @@ def test_the_lists_of_console_and_pages_count_nothing(at: At, moment: Moment, pa
         ("operator", DEAD_LETTERS, "task_failed_newest", PAGE),
     ],
 )
-def test_the_guard_sees_a_missing_index(
+def test_the_guard_fails_when_an_index_is_missing(
     at: At, user: str, path: str, index: str, bound: int
 ) -> None:
     at(Moment.WAITING)

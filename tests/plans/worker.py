@@ -35,11 +35,11 @@ def claim(*, limit: int) -> list[Claim]:
 
 
 def endings(claims: list[Claim]) -> list[Ending]:
-    """End claims in three ways: completed, failed with a retry, and handed back."""
+    """End claims in three ways: completed, failed with a retry, and released."""
     kind = kinds.get("test.script")
     ways = (
         lambda claim: completed(claim, {"done": True}),
-        lambda claim: raised(claim, kind, ValueError("as told")),
+        lambda claim: raised(claim, kind, ValueError("requested failure")),
         released,
     )
     return [ways[n % 3](claim) for n, claim in enumerate(claims)]

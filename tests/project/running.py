@@ -105,7 +105,7 @@ class Up:
         return match[1] if match else None
 
     def stop(self, signum: signal.Signals = signal.SIGTERM) -> int:
-        """Ask it to stop; return its exit code."""
+        """Signal it to stop; return its exit code."""
         self.popen.send_signal(signum)
         return self.popen.wait(45)
 

@@ -69,7 +69,7 @@ def test_every_setting_of_the_containers_is_in_the_example() -> None:
     assert names_in_compose() - names_in(ROOT / ".env.example") == set()
 
 
-def test_the_example_sets_nothing_that_nothing_reads() -> None:
+def test_every_setting_in_the_example_is_read() -> None:
     assert names_in(ROOT / ".env.example") <= names_read() | names_in_compose()
 
 

@@ -166,7 +166,7 @@ def test_a_start_that_was_killed_leaves_no_incomplete_cluster(open_dir: Path) ->
     assert not list(open_dir.glob("postgres/new-*"))
 
 
-def test_a_directory_that_cannot_be_written_is_named(open_dir: Path) -> None:
+def test_the_error_for_an_unwritable_directory_names_the_directory(open_dir: Path) -> None:
     (open_dir / "file").touch()
     with pytest.raises(EmbeddedError, match="file/data/postgres cannot be used"):
         EmbeddedPostgres(open_dir / "file" / "data").prepare()

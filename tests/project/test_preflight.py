@@ -26,7 +26,7 @@ def port_in_use() -> Iterator[int]:
         yield listener.getsockname()[1]
 
 
-def test_a_port_in_use_is_named(port_in_use: int) -> None:
+def test_the_error_for_a_port_in_use_names_the_port(port_in_use: int) -> None:
     with pytest.raises(NotReady, match=f"Port {port_in_use} on 127.0.0.1 is in use"):
         check_port("127.0.0.1", port_in_use)
 
@@ -42,12 +42,12 @@ def test_a_port_just_left_can_be_used_again(port_in_use: int) -> None:
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "no.such.host.invalid"])
-def test_an_address_of_another_machine_is_named(host: str) -> None:
+def test_the_error_for_an_address_of_another_machine_names_the_address(host: str) -> None:
     with pytest.raises(NotReady, match=f"HOST='{host}'"):
         check_port(host, 0)
 
 
-def test_a_directory_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+def test_the_error_for_an_unwritable_directory_names_the_directory(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(NotReady, match="name another directory with DATA_DIR"):
         check_directory(tmp_path / "file" / "data")
@@ -66,7 +66,7 @@ def test_a_missing_database_server_is_reported_after_the_timeout() -> None:
     assert 0.2 < time.monotonic() - began < 5
 
 
-def test_a_server_that_rejects_us_is_not_tried_again() -> None:
+def test_a_server_that_rejects_the_connection_is_not_tried_again() -> None:
     parameters = {**connection.get_connection_params(), "dbname": "nonsense"}
     began = time.monotonic()
     with pytest.raises(NotReady, match='database "nonsense" does not exist'):
@@ -74,7 +74,7 @@ def test_a_server_that_rejects_us_is_not_tried_again() -> None:
     assert time.monotonic() - began < 5
 
 
-def test_a_password_is_not_in_the_message() -> None:
+def test_an_error_message_does_not_contain_the_password() -> None:
     parameters = {**connection.get_connection_params(), "dbname": "nonsense", "password": "sesame"}
     with pytest.raises(NotReady) as caught:
         check_database(parameters, timeout=1)

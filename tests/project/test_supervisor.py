@@ -71,7 +71,7 @@ def test_children_stop_highest_tier_first(supervise: Supervise) -> None:
 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_every_signal_to_stop_stops_everything(
+def test_each_stop_signal_ends_the_supervisor_and_its_children(
     supervise: Supervise, signum: signal.Signals
 ) -> None:
     supervised = supervise("three")
@@ -135,7 +135,9 @@ def test_commands_die_with_a_killed_supervisor(supervise: Supervise) -> None:
     wait_gone([command.pid], within=2)
 
 
-def test_a_process_that_outlives_its_parent_is_ended_at_the_stop(supervise: Supervise) -> None:
+def test_a_process_that_outlived_its_child_is_ended_when_the_supervisor_stops(
+    supervise: Supervise,
+) -> None:
     supervised = supervise("stray")
     stray = supervised.began("stray")
     os.kill(supervised.began("parent"), signal.SIGKILL)
@@ -200,7 +202,7 @@ def test_a_child_frozen_with_its_supervisor_does_not_miss_its_watchdog(
     assert is_running(child)
 
 
-def test_a_child_that_keeps_dying_at_the_start_ends_everything(supervise: Supervise) -> None:
+def test_the_supervisor_exits_when_a_child_dies_at_each_start(supervise: Supervise) -> None:
     supervised = supervise("failing")
     assert supervised.process.wait(20) == 1
     output, _ = supervised.process.communicate()
@@ -209,7 +211,7 @@ def test_a_child_that_keeps_dying_at_the_start_ends_everything(supervise: Superv
     assert supervised.order("ended") == ["steady"]
 
 
-def test_a_command_that_does_not_exist_ends_everything(supervise: Supervise) -> None:
+def test_the_supervisor_exits_when_a_command_does_not_exist(supervise: Supervise) -> None:
     supervised = supervise("missing")
     assert supervised.process.wait(20) == 1
     _, output = supervised.process.communicate()
@@ -229,7 +231,7 @@ def test_a_tier_waits_until_the_one_below_is_ready(supervise: Supervise) -> None
     assert len(supervised.pids("once")) == 1
 
 
-def test_a_child_that_runs_once_and_fails_ends_everything(supervise: Supervise) -> None:
+def test_the_supervisor_exits_when_a_child_that_runs_once_fails(supervise: Supervise) -> None:
     supervised = supervise("hopeless")
     assert supervised.process.wait(20) == 1
     output, _ = supervised.process.communicate()
@@ -237,7 +239,7 @@ def test_a_child_that_runs_once_and_fails_ends_everything(supervise: Supervise) 
     assert not supervised.pids("never")
 
 
-def test_a_stop_request_at_any_moment_of_the_start_stops_everything(supervise: Supervise) -> None:
+def test_a_stop_request_at_any_moment_of_the_start_ends_all_processes(supervise: Supervise) -> None:
     for count in range(4):
         supervised = supervise("three")
         wait_until(lambda: len(supervised.everything()) > count)  # noqa: B023

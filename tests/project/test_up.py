@@ -76,7 +76,7 @@ def test_ctrl_c_during_the_start_leaves_no_process(open_dir: Path, moment: str) 
         assert running.sockets() == []
 
 
-def test_the_sample_does_not_use_the_api_when_keys_are_required(open_dir: Path) -> None:
+def test_up_submits_its_sample_without_the_api_when_keys_are_required(open_dir: Path) -> None:
     with up(open_dir / "data", API_ALLOW_ANONYMOUS="false") as running:
         running.wait_until_started()
         assert 'tasks.submit("text.analyze"' in running.output
@@ -84,7 +84,7 @@ def test_the_sample_does_not_use_the_api_when_keys_are_required(open_dir: Path) 
         assert running.stop() == 0
 
 
-def test_a_web_server_that_keeps_dying_ends_everything(open_dir: Path) -> None:
+def test_up_exits_when_the_web_server_dies_at_each_start(open_dir: Path) -> None:
     broken = open_dir / "path" / "granian"
     broken.mkdir(parents=True)
     (broken / "__init__.py").touch()
@@ -95,7 +95,7 @@ def test_a_web_server_that_keeps_dying_ends_everything(open_dir: Path) -> None:
         assert running.sockets() == []
 
 
-def test_a_database_that_keeps_dying_is_reported_with_its_log(open_dir: Path) -> None:
+def test_up_exits_and_prints_the_log_when_the_database_dies_at_each_start(open_dir: Path) -> None:
     with up(open_dir / "data") as first:
         first.wait_until_started()
         first.stop()
@@ -115,7 +115,7 @@ def test_a_database_that_keeps_dying_is_reported_with_its_log(open_dir: Path) ->
         ({"DATA_DIR": "/dev/null/data", "SECRET_KEY": "x"}, "cannot be written"),
     ],
 )
-def test_what_prevents_a_start_is_reported_in_one_line(
+def test_up_reports_an_invalid_setting_in_one_line(
     environment: dict[str, str], sentence: str
 ) -> None:
     output = _refused({"PORT": str(free_port()), **environment})
@@ -124,7 +124,7 @@ def test_what_prevents_a_start_is_reported_in_one_line(
     assert output.count("\n") == 1
 
 
-def test_a_port_in_use_is_reported_in_one_line(open_dir: Path) -> None:
+def test_up_reports_a_port_in_use_in_one_line(open_dir: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         output = _refused({"PORT": str(port), "DATA_DIR": str(open_dir)})

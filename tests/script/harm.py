@@ -53,8 +53,8 @@ def harm(input: dict[str, Any], context: Context) -> dict[str, Any]:
             os.kill(os.getpid(), signal.SIGKILL)
         case "segfault":
             ctypes.string_at(0)
-        case "eat memory":
-            _eat_memory()
+        case "use too much memory":
+            _grow_memory()
         case "power":
             return {"rest": pow(7, 2**8_000_000 - 1, 2**8192 - 1) % 10}
         case "regex":
@@ -89,11 +89,11 @@ def _die_once(scratch: Path, here: bool) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _eat_memory() -> None:
+def _grow_memory() -> None:
     """Allocate more and more, as a leak does."""
-    eaten = []
+    blocks = []
     for _ in range(BITES):
-        eaten.append(bytearray(BITE))  # noqa: PERF401 memory must grow step by step
+        blocks.append(bytearray(BITE))  # noqa: PERF401 memory must grow step by step
 
 
 def _open_files() -> None:

@@ -24,13 +24,13 @@ from tests.script.models import Effect
 
 @kind("test.script", retry=RetryPolicy(max_retries=2, delay=0.05))
 def script(input: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Do what the input says."""
+    """Do what the input requests."""
     first = context.attempt == 1
     match input.get("do", "return"):
         case "return":
             return {"echo": input.get("value")}
         case "raise":
-            raise ValueError(input.get("message", "as requested"))
+            raise ValueError(input.get("message", "requested failure"))
         case "raise once" if first:
             raise ValueError("the first attempt fails")
         case "fatal":
@@ -42,7 +42,7 @@ def script(input: dict[str, Any], context: Context) -> dict[str, Any]:
         case "snooze until":
             if not Path(input["file"]).exists():
                 raise Snooze(0.05)
-        case "return what is no JSON":
+        case "return invalid JSON":
             return {"set": {1, 2}}
         case "return a NUL":
             return {"text": "a\0b"}
@@ -55,7 +55,7 @@ def script(input: dict[str, Any], context: Context) -> dict[str, Any]:
         case "wait for file":
             _wait_for(context, input["file"], heed=input.get("heed", True))
         case "progress":
-            context.progress(40, "getting there")
+            context.progress(40, "almost done")
             _wait_for(context, input["file"], heed=True)
         case "die":
             os._exit(9)
@@ -105,14 +105,14 @@ def overdue(input: dict[str, Any], context: Context) -> dict[str, Any]:
 def isolated(input: dict[str, Any], context: Context) -> dict[str, Any]:
     """Do what would harm the worker, in a separate process."""
     match input["do"]:
-        case "tell pid":
+        case "return the pid":
             return {"pid": os.getpid()}
         case "exit":
             os._exit(9)
         case "segfault":
             ctypes.string_at(0)
-        case "eat memory":
-            return {"eaten": len(bytearray(2**30))}
+        case "use too much memory":
+            return {"allocated": len(bytearray(2**30))}
         case "hold the GIL":
             # One long operation in C: Python runs no signal handler before it is over.
             return {"sum": sum(range(10**12))}
@@ -129,7 +129,7 @@ def isolated(input: dict[str, Any], context: Context) -> dict[str, Any]:
             _leave_daemons(Path(input["file"]))
             time.sleep(30)
         case "progress":
-            context.progress(40, "getting there")
+            context.progress(40, "almost done")
             time.sleep(0.8)
         case "sleep":
             Path(input["file"]).write_text(str(os.getpid()))

@@ -25,7 +25,7 @@ def _ended(task: Task, *, within: float = 20.0) -> Task:
 
 
 def test_an_isolated_task_runs_in_a_process_of_its_own_that_is_kept(worker):
-    tasks = [lifecycle.submit("test.isolated", {"do": "tell pid"}) for _ in range(3)]
+    tasks = [lifecycle.submit("test.isolated", {"do": "return the pid"}) for _ in range(3)]
     command = worker(concurrency=1)
     pids = {_ended(task).result["pid"] for task in tasks}
     assert len(pids) == 1
@@ -33,22 +33,22 @@ def test_an_isolated_task_runs_in_a_process_of_its_own_that_is_kept(worker):
 
 
 def test_an_idle_child_is_ended(worker):
-    task = lifecycle.submit("test.isolated", {"do": "tell pid"})
+    task = lifecycle.submit("test.isolated", {"do": "return the pid"})
     worker(concurrency=1)
     child = _ended(task).result["pid"]
     wait_until(lambda: not is_running(child), within=30, what="ended")
-    again = lifecycle.submit("test.isolated", {"do": "tell pid"})
+    again = lifecycle.submit("test.isolated", {"do": "return the pid"})
     assert _ended(again).result["pid"] != child
     assert not again.attempts.exists()
 
 
 def test_an_idle_child_that_died_costs_the_next_task_nothing(worker):
-    first = lifecycle.submit("test.isolated", {"do": "tell pid"})
+    first = lifecycle.submit("test.isolated", {"do": "return the pid"})
     worker(concurrency=1)
     child = _ended(first).result["pid"]
     os.kill(child, signal.SIGKILL)
     wait_until(lambda: not is_running(child), what="dead")
-    second = _ended(lifecycle.submit("test.isolated", {"do": "tell pid"}))
+    second = _ended(lifecycle.submit("test.isolated", {"do": "return the pid"}))
     assert (second.status, second.crashes) == (Status.COMPLETED, 0)
 
 
@@ -67,7 +67,7 @@ def test_a_task_that_kills_its_process_fails_after_three_runs(worker, do, how):
 
 
 def test_memory_past_the_limit_fails_inside_the_child(worker):
-    task = lifecycle.submit("test.isolated", {"do": "eat memory"}, max_attempts=1)
+    task = lifecycle.submit("test.isolated", {"do": "use too much memory"}, max_attempts=1)
     worker()
     assert _ended(task).error["type"] == "MemoryError"
 
@@ -169,12 +169,12 @@ def test_the_progress_of_a_child_is_recorded(worker):
     lifecycle.submit("test.isolated", {"do": "progress"})
     worker()
     wait_until(
-        lambda: Task.objects.filter(progress_message="getting there").exists(), what="progress"
+        lambda: Task.objects.filter(progress_message="almost done").exists(), what="progress"
     )
 
 
 def test_a_child_is_replaced_when_it_has_run_enough(worker):
-    tasks = [lifecycle.submit("test.isolated", {"do": "tell pid"}) for _ in range(4)]
+    tasks = [lifecycle.submit("test.isolated", {"do": "return the pid"}) for _ in range(4)]
     worker(concurrency=1, WORKER_MAX_TASKS_PER_CHILD="2")
     runs = Counter(_ended(task).result["pid"] for task in tasks)
     # The worker itself may be replaced in between, and its child with it.

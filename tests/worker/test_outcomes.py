@@ -29,7 +29,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
         ("retry once", Status.COMPLETED, [Outcome.FAILED, Outcome.COMPLETED]),
         ("fatal", Status.FAILED, [Outcome.FAILED]),
         ("cancel", Status.CANCELLED, [Outcome.CANCELLED]),
-        ("return what is no JSON", Status.FAILED, [Outcome.FAILED]),
+        ("return invalid JSON", Status.FAILED, [Outcome.FAILED]),
         ("return a NUL", Status.FAILED, [Outcome.FAILED]),
     ],
 )

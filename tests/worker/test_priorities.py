@@ -15,7 +15,7 @@ from tests.script.models import Effect
 pytestmark = pytest.mark.django_db(transaction=True)
 
 EACH = 300
-# Too slow for mini-batches, whose members may be handed back to be begun later.
+# Too slow for mini-batches, whose members may be put back and begun later.
 SLOWLY = {"seconds": 0.006}
 BY_PRIORITY = {
     "conversations": "conversation.message",

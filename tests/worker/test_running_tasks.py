@@ -46,7 +46,7 @@ def test_progress_is_seen_while_the_task_runs(worker, tmp_path):
     lifecycle.submit("test.script", {"do": "progress", "file": str(file)})
     worker()
     wait_until(
-        lambda: Task.objects.filter(progress=40, progress_message="getting there").exists(),
+        lambda: Task.objects.filter(progress=40, progress_message="almost done").exists(),
         what="progress",
     )
     file.touch()

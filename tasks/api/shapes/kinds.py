@@ -45,7 +45,7 @@ class KindsSerializer(serializers.Serializer[Any]):
 
 
 def kind_document(kind: Kind) -> dict[str, Any]:
-    """Return everything that a caller may know about a kind."""
+    """Return the public fields of a kind."""
     return {
         "name": kind.name,
         "description": kind.description,

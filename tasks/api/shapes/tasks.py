@@ -117,7 +117,7 @@ class TaskPageSerializer(serializers.Serializer[Any]):
 
 
 class RequeuedSerializer(serializers.Serializer[Any]):
-    """The number of tasks that were taken back from dead workers."""
+    """The number of tasks that were rescued from dead workers."""
 
     requeued = serializers.IntegerField()
 

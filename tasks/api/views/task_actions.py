@@ -1,4 +1,4 @@
-"""Actions on tasks: retry, cancel, requeue."""
+"""Actions on tasks: retry, cancel, rescue."""
 
 from __future__ import annotations
 
@@ -64,13 +64,13 @@ class RequeueOrphanedView(APIView):
 
     @extend_schema(
         operation_id="tasks_requeue_orphaned",
-        summary="Requeue the tasks of dead workers",
+        summary="Rescue the tasks of dead workers",
         tags=["tasks"],
         request=None,
         responses={200: RequeuedSerializer, **refusals()},
     )
     def post(self, request: Request) -> Response:
-        """Requeue the tasks of dead workers at once; workers do the same every few seconds."""
+        """Rescue the tasks of dead workers at once; workers do the same every few seconds."""
         return Response({"requeued": lifecycle.rescue()})
 
 

@@ -89,8 +89,8 @@ def _tables(document: dict[str, Any]) -> list[Table]:
     return [
         ("Lanes", ["lane", "tasks"], lanes),
         ("Statuses", ["status", "tasks"], states),
-        ("Queues", ["queue", "state", "pending", "running", "oldest due"], queues),
-        ("Workers", ["worker", "state", "running", "processed", "failed", "queues"], workers),
+        ("Queues", ["queue", "state", "pending", "processing", "oldest due"], queues),
+        ("Workers", ["worker", "state", "busy slots", "processed", "failed", "queues"], workers),
     ]
 
 

@@ -35,7 +35,7 @@ class Rivals:
         self._sessions = threading.local()
         self._opened: list[psycopg.Connection[Any]] = []
         self._rivals: list[Callable[[Ids, dict[uuid.UUID, int]], int]] = [
-            self._finish, self._hand_back, self._cancel, self._cancel, self._rescue,
+            self._finish, self._release, self._cancel, self._cancel, self._rescue,
             self._retry, self._delete, self._claim, self._reconcile,
         ]  # fmt: skip
         self._pool = ThreadPoolExecutor(len(self._rivals))
@@ -87,7 +87,7 @@ class Rivals:
         endings = [completed(_claim(id, jobs[id]), {}) for id in ids]
         return self._run(sql.FINISH, parameters(endings, worker="dead"))
 
-    def _hand_back(self, ids: Ids, jobs: dict[uuid.UUID, int]) -> int:
+    def _release(self, ids: Ids, jobs: dict[uuid.UUID, int]) -> int:
         endings = [interrupted(_claim(id, jobs[id])) for id in ids]
         return self._run(sql.FINISH, parameters(endings, worker="dead"))
 

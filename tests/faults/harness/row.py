@@ -23,7 +23,7 @@ How to write one (in `tests/faults/rows/`, any module; all are loaded):
   records another; `system.recovery()` then returns how long the tasks waited for their next start.
 - Every figure comes from the run: `system.count(status)`, `system.doubled()` (I2),
   `system.clobbers()` (I3), your own queries; never a constant.
-- `system.queries.rows(sql)` and `.value(sql)` read, also across outages; `system.quick` asks for
+- `system.queries.rows(sql)` and `.value(sql)` read, also across outages; `system.quick` selects
   the short version of a row that takes minutes.
 - I1 to I6 are checked by the harness, every 5 s and at the end: a row is met only if they held too.
   A row that leaves unended tasks on purpose sets `ends=False`.

@@ -19,7 +19,7 @@ class Stopped(BaseException):
 
 
 class StopRequest:
-    """The first stop signal, remembered even if a row swallows its exception."""
+    """The first stop signal, kept even if a row swallows its exception."""
 
     def __init__(self) -> None:
         self._number: int | None = None

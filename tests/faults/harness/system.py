@@ -122,7 +122,7 @@ class System:
         )
 
     def wait_until_ended(self, *, within: float) -> None:
-        """Wait until no task is pending or processing."""
+        """Wait until no task waits or runs."""
         wait_until(lambda: not self.count(*LIVING), within=within, what="all tasks ended")
 
     def task(self, task_id: uuid.UUID) -> Task:

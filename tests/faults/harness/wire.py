@@ -1,4 +1,4 @@
-"""PostgreSQL's wire protocol, as far as a proxy needs it to know which statement runs.
+"""PostgreSQL's wire protocol, as far as a proxy needs it to recognise statements.
 
 https://www.postgresql.org/docs/current/protocol-message-formats.html
 """

@@ -172,7 +172,7 @@ def _forged(request: Received) -> Sequence[tuple[str, dict[str, str]]]:
 
 
 def _signature(request: Received, secrets: Sequence[str]) -> str:
-    """Compute the header as the specification says, without its library."""
+    """Compute the header as the specification defines it, without its library."""
     signed = f"{request.id}.{request.headers['webhook-timestamp']}.{request.body}".encode()
     keys = [base64.b64decode(secret.removeprefix("whsec_")) for secret in secrets]
     signatures = [

@@ -46,10 +46,7 @@ def bad_receivers(system: System, dice: Dice) -> Measured:
     """Let every kind of receiver fail several times, then accept; check all requests that came."""
     rounds = 1 if system.quick else ROUNDS
     with ExitStack() as running:
-        bad = [(running.enter_context(receiver()), path) for path in PATHS]
-        for head in HEADS:
-            bad.append((running.enter_context(receiver()), "/"))
-            bad[-1][0].answers = [head]
+        bad = _start_bad_receivers(running)
         gone = running.enter_context(receiver())
         ids = [
             id
@@ -62,18 +59,13 @@ def bad_receivers(system: System, dice: Dice) -> Measured:
             _until_failed(system, len(ids), times=number)
         off = _off_schedule()
         for bad_receiver, _ in bad:
-            bad_receiver.answers = ["200 Yes"]
-            tasks = Task.objects.filter(pk__in=ids)
-            tasks.filter(callback_url__startswith=bad_receiver.url("")).update(
-                callback_url=bad_receiver.url("/")
-            )
+            _let_accept(bad_receiver, ids)
         wait_until_callbacks_end(system)
+        requests = [request for bad_receiver, _ in bad for request in bad_receiver.received]
         webhook_ids = _ids_by_task([bad_receiver for bad_receiver, _ in bad])
-        followed = sum(
-            request.path == "/200" for bad_receiver, _ in bad for request in bad_receiver.received
-        )
         delivered = count_callbacks(Status.COMPLETED)
         after = len(gone.received) - len({request.id for request in gone.received})
+    followed = sum(request.path == "/200" for request in requests)
     several = sum(len(used) != 1 for used in webhook_ids.values())
     return Measured(
         f"{delivered} of {len(ids)} delivered after {rounds} failures each, {several} of "
@@ -81,10 +73,7 @@ def bad_receivers(system: System, dice: Dice) -> Measured:
         f"redirects followed {followed}; {len(gone_ids)} to one that is gone: "
         f"{len(gone.received)} sent, {after} after its 410",
         met=delivered == len(ids) == len(webhook_ids)
-        and not several
-        and not off
-        and not followed
-        and not after
+        and (several, off, followed, after) == (0, 0, 0, 0)
         and len(gone.received) == EACH,
     )
 
@@ -115,6 +104,22 @@ def killed_after_sending(system: System, dice: Dice) -> Measured:
         f"lost {accepted - len(webhook_ids)}; {count_callbacks(Status.COMPLETED)} completed",
         met=not several and len(webhook_ids) == accepted == count_callbacks(Status.COMPLETED),
     )
+
+
+def _start_bad_receivers(running: ExitStack) -> list[tuple[Receiver, str]]:
+    """Start a receiver for each way to fail; return them with the path to call."""
+    bad = [(running.enter_context(receiver()), path) for path in PATHS]
+    for head in HEADS:
+        bad.append((running.enter_context(receiver()), "/"))
+        bad[-1][0].answers = [head]
+    return bad
+
+
+def _let_accept(bad_receiver: Receiver, ids: Iterable[uuid.UUID]) -> None:
+    """Make a receiver accept the callbacks of these tasks from now on."""
+    bad_receiver.answers = ["200 Yes"]
+    tasks = Task.objects.filter(pk__in=ids, callback_url__startswith=bad_receiver.url(""))
+    tasks.update(callback_url=bad_receiver.url("/"))
 
 
 def _until_failed(system: System, count: int, *, times: int) -> None:

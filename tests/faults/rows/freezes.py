@@ -40,7 +40,7 @@ WAYS: dict[str, Callable[[Claim], Ending]] = {
     "snooze": lambda claim: raised(claim, kinds.get(claim.kind), Snooze(0)),
     "cancel": lambda claim: raised(claim, kinds.get(claim.kind), Cancel("stale")),
     "time out": lambda claim: timed_out(claim, kinds.get(claim.kind)),
-    "hand back": interrupted,
+    "interrupt": interrupted,
 }
 
 

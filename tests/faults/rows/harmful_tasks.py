@@ -59,14 +59,14 @@ def poison_tasks(system: System, dice: Dice) -> Measured:
     target="failed, parent up",
     limit=120,
 )
-def memory_eaters(system: System, dice: Dice) -> Measured:
+def excessive_memory(system: System, dice: Dice) -> Measured:
     """Let four tasks allocate up to their memory limit, beside harmless ones."""
-    eaters = [_harm("eat memory", attempts=2) for _ in range(4)]
-    ids = _submit_mixed(system, dice, eaters)
+    memory_tasks = [_harm("use too much memory", attempts=2) for _ in range(4)]
+    ids = _submit_mixed(system, dice, memory_tasks)
     workers = system.workers(processes=1, concurrency=4)
     pids = {worker.pid for worker in workers.registered()}
     system.wait_until_ended(within=90)
-    errors = _errors(task.id for task in eaters)
+    errors = _errors(task.id for task in memory_tasks)
     failures = _failures_among_neighbours(ids)
     up = {worker.pid for worker in workers.registered()} == pids
     return Measured(

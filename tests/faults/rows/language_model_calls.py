@@ -104,7 +104,7 @@ def _killed_in_the_finish(system: System, fake: Fake) -> int:
     ids = system.submit(texts(queue, WAVE, queue=queue))
     victims = start_llm_workers(system, fake, queues=[queue], processes=1, concurrency=WAVE)
     calls = len(fake.calls)
-    wait_until(lambda: len(fake.calls) >= calls + WAVE or _all_begun(ids), what="all ask")
+    wait_until(lambda: len(fake.calls) >= calls + WAVE or _all_begun(ids), what="all calls begun")
     with rows_locked(system, ids) as locked:
         blocked = wait_until_blocked(system, "worker finish", 1)
         # One blocked finish holds up all ended tasks: the last answers come meanwhile.
@@ -121,7 +121,7 @@ def _killed_at_a_moment(system: System, fake: Fake, dice: Dice) -> int:
     calls = len(fake.calls)
     victims = start_llm_workers(system, fake, queues=[queue], processes=1, concurrency=WAVE)
     ids = system.submit(texts(queue, WAVE, queue=queue))
-    wait_until(lambda: len(fake.calls) >= calls + WAVE, within=60, what="all ask")
+    wait_until(lambda: len(fake.calls) >= calls + WAVE, within=60, what="all calls begun")
     time.sleep(fake.latency + dice.uniform(-0.05, 0.05))
     kill_all(victims)
     return WAVE - Task.objects.filter(pk__in=ids, status=Status.COMPLETED).count()

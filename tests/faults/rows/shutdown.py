@@ -70,7 +70,7 @@ def sigterm_under_load(system: System, dice: Dice) -> Measured:
 @row(
     "R07",
     title="SIGTERM, tasks longer than the drain limit of 20 s that ignore it",
-    promise="handed back and run elsewhere at once",
+    promise="released and run elsewhere at once",
     target="process gone ≤ 25 s, restart ≤ 5 s after",
     limit=180,
 )

@@ -1,4 +1,4 @@
-"""A callback is submitted by the statement that ends its task, or not at all."""
+"""Callbacks are submitted by the statement that ends their task, or not at all."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def end(held: Claim, error: BaseException) -> None:
     finish(raised(held, kinds.get(held.kind), error))
 
 
-def test_a_completed_task_brings_its_callback(user: Any) -> None:
+def test_a_completed_task_submits_its_callback(user: Any) -> None:
     held = claimed(owner=user)
     finish(completed(held, {"answer": 42}))
     (callback,) = callbacks()
@@ -67,18 +67,18 @@ def test_the_id_of_a_callback_is_ordered_by_time() -> None:
 @pytest.mark.parametrize(
     ("error", "status"), [(FatalError("no"), Status.FAILED), (Cancel(), Status.CANCELLED)]
 )
-def test_a_failed_or_cancelled_task_brings_its_callback(error: Exception, status: Status) -> None:
+def test_a_failed_or_cancelled_task_submits_its_callback(error: Exception, status: Status) -> None:
     end(claimed(), error)
     assert [callback.input["status"] for callback in callbacks()] == [status]
 
 
 @pytest.mark.parametrize("error", [ValueError("again"), Snooze(1)])
-def test_an_attempt_that_is_not_the_last_brings_no_callback(error: Exception) -> None:
+def test_an_attempt_that_is_not_the_last_submits_no_callback(error: Exception) -> None:
     end(claimed(), error)
     assert callbacks() == []
 
 
-def test_a_running_task_that_is_cancelled_by_its_finish_brings_its_callback() -> None:
+def test_a_task_that_is_cancelled_while_it_runs_submits_its_callback_at_its_end() -> None:
     held = claimed()
     lifecycle.cancel(Task.objects.get())
     assert callbacks() == []
@@ -86,7 +86,7 @@ def test_a_running_task_that_is_cancelled_by_its_finish_brings_its_callback() ->
     assert [callback.input["status"] for callback in callbacks()] == [Status.CANCELLED]
 
 
-def test_a_task_that_is_cancelled_while_it_waits_brings_its_callback() -> None:
+def test_a_task_that_is_cancelled_while_it_waits_submits_its_callback() -> None:
     task = tasks.submit("test.script", callback_url=URL)
     lifecycle.cancel(task)
     (callback,) = callbacks()
@@ -94,7 +94,7 @@ def test_a_task_that_is_cancelled_while_it_waits_brings_its_callback() -> None:
     assert [job.task_id for job in jobs()] == [str(callback.id)]
 
 
-def test_a_task_that_is_ended_by_a_rescue_brings_its_callback() -> None:
+def test_a_task_that_is_ended_by_a_rescue_submits_its_callback() -> None:
     worker = make_worker(silent_for=60)
     make_task(Status.PROCESSING, worker_id=worker, callback_url=URL, losses=9)
     make_task(Status.PROCESSING, worker_id=worker, callback_url=URL, cancel_requested=True)
@@ -104,14 +104,14 @@ def test_a_task_that_is_ended_by_a_rescue_brings_its_callback() -> None:
     assert statuses == {Status.FAILED, Status.CANCELLED}
 
 
-def test_a_task_without_a_url_brings_no_callback() -> None:
+def test_a_task_without_a_url_submits_no_callback() -> None:
     tasks.submit("test.script")
     (held,) = claim(make_worker())
     finish(completed(held, {}))
     assert (callbacks(), jobs()) == ([], [])
 
 
-def test_a_stale_or_repeated_finish_brings_no_second_callback() -> None:
+def test_a_stale_or_repeated_finish_submits_no_second_callback() -> None:
     held = claimed()
     ending = completed(held, {})
     assert [finish(ending), finish(ending), finish(timed_out(held, kinds.get(held.kind)))] == [
@@ -122,14 +122,14 @@ def test_a_stale_or_repeated_finish_brings_no_second_callback() -> None:
     assert len(callbacks()) == 1
 
 
-def test_a_task_that_is_handed_back_brings_no_callback() -> None:
+def test_a_released_task_submits_no_callback() -> None:
     held = claimed()
     finish(released(held))
     finish(completed(held, {}))
     assert callbacks() == []
 
 
-def test_of_a_group_only_tasks_with_a_url_bring_callbacks() -> None:
+def test_a_group_finish_submits_callbacks_only_for_tasks_with_a_url() -> None:
     for url in (URL, "", URL):
         tasks.submit("test.script", callback_url=url)
     claims = claim(make_worker())
@@ -149,7 +149,7 @@ def test_a_finish_that_rolls_back_leaves_no_callback() -> None:
     assert callbacks() == []
 
 
-def test_a_task_that_is_retried_by_hand_brings_a_callback_for_each_end() -> None:
+def test_a_task_that_is_retried_by_hand_submits_a_callback_for_each_end() -> None:
     end(claimed(), FatalError("no"))
     lifecycle.retry(Task.objects.get(kind="test.script"))
     execute("DELETE FROM procrastinate_jobs WHERE queue_name = 'callbacks'")
