@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import select
+from functools import lru_cache
 from typing import Any, Self, cast
 
 import psycopg
 from django.db import connections
-from django.db.backends.postgresql import base, operations
+from django.db.backends.postgresql import base, operations, psycopg_any
 from django.db.backends.utils import CursorWrapper
+from psycopg.abc import Buffer
+from psycopg.adapt import AdaptersMap
 
 
 class PreparedCursor(psycopg.Cursor[Any]):
@@ -38,6 +42,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     ops_class = DatabaseOperations
 
+    def get_connection_params(self) -> dict[str, Any]:
+        """Return Django's own, with a loader that reads every time that PostgreSQL stores."""
+        params: dict[str, Any] = super().get_connection_params()
+        return {**params, "context": _adapters(self.timezone)}
+
     def prepared_cursor(self) -> CursorWrapper:
         """Return a cursor for a statement that is run in many requests."""
         self.close_if_health_check_failed()
@@ -60,6 +69,31 @@ class DatabaseWrapper(base.DatabaseWrapper):
         ):
             self.health_check_done = True
         super().close_if_health_check_failed()
+
+
+class TimeLoader(psycopg_any.BaseTzLoader):  # type: ignore[misc] Django has no types
+    """Loads a timestamptz; the nearest time that Python has for infinity and far years.
+
+    A row with such a time can be shown and deleted like any other.
+    """
+
+    def load(self, data: Buffer) -> dt.datetime:
+        """Return the time."""
+        try:
+            loaded: dt.datetime = super().load(data)
+        except psycopg.DataError:
+            is_early = bytes(data) == b"-infinity" or bytes(data).endswith(b"BC")
+            nearest = dt.datetime.min if is_early else dt.datetime.max
+            return nearest.replace(tzinfo=self.timezone)
+        return loaded
+
+
+@lru_cache
+def _adapters(timezone: dt.tzinfo | None) -> AdaptersMap:
+    adapters = AdaptersMap(psycopg_any.get_adapters_template(True, timezone))
+    loader = type("SpecificTimeLoader", (TimeLoader,), {"timezone": timezone})
+    adapters.register_loader("timestamptz", loader)
+    return adapters
 
 
 def prepared_cursor() -> CursorWrapper:

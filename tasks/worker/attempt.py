@@ -36,7 +36,7 @@ def attempt(kind: Kind, claim: Claim, context: Context, *, worker: str) -> Endin
 def _run_handler(kind: Kind, claim: Claim, context: Context) -> dict[str, Any] | None:
     """Run the handler; an exception of the engine that it raises by itself is an error of its own.
 
-    Otherwise the attempt would be handed back, uncounted, as often as it raises it.
+    Otherwise the attempt would be released, uncounted, as often as it raises it.
     """
     try:
         return kind.handler(claim.input, context)

@@ -18,7 +18,7 @@ from tasks.kinds import (
     SoftTimeLimitExceeded,
     kind,
 )
-from tests.script import delivery, harm  # noqa: F401 registers their kinds
+from tests.script import delivery, harm, hostile  # noqa: F401 registers their kinds
 from tests.script.models import Effect
 
 
