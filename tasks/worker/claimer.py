@@ -95,9 +95,13 @@ class Claimer:
         """Note that new jobs may wait."""
         self._notified = True
 
+    def stop_claiming(self) -> None:
+        """Claim nothing more."""
+        self._closed = True
+
     async def stop(self) -> None:
         """Claim nothing more, and release the claims that have not begun."""
-        self._closed = True
+        self.stop_claiming()
         await self._await_ahead()
         await self.release()
 

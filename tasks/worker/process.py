@@ -134,6 +134,7 @@ class WorkerProcess:
 
         So only that task counts a loss: ten losses end a task.
         """
+        self._claimer.stop_claiming()
         session = Session("release")
         spare = Finisher(session=session, worker=self.name, held=set())
         known = {ending.claim.key: ending for ending in self._finisher.unrecorded()}

@@ -29,6 +29,20 @@ def test_a_running_task_that_heeds_its_cancellation_ends_soon(worker, tmp_path):
     assert _ended(within=3).status == Status.CANCELLED
 
 
+def test_a_task_that_is_retried_right_after_its_cancel_runs_to_its_end(worker, tmp_path):
+    file = tmp_path / "go on"
+    lifecycle.submit("test.script", {"do": "wait for file", "file": str(file)})
+    worker()
+    for _ in range(3):
+        (task,) = wait_until(_running, what="running")
+        lifecycle.cancel(task)
+        lifecycle.retry(_ended())
+    wait_until(_running, what="running again")
+    file.touch()
+    task = _ended()
+    assert (task.status, task.attempt, task.claim_number) == (Status.COMPLETED, 4, 4)
+
+
 def test_a_running_task_that_ignores_its_cancellation_completes(worker, tmp_path):
     file = tmp_path / "go on"
     task_input = {"do": "wait for file", "file": str(file), "heed": False}
