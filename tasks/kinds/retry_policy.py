@@ -13,7 +13,7 @@ from tasks.delays import seconds
 
 @dataclass(frozen=True, kw_only=True)
 class RetryPolicy:
-    """How often and how soon a failed attempt is tried again; seconds or timedeltas."""
+    """How often and how soon a failed attempt is tried again; delays in seconds."""
 
     max_retries: int = field(default_factory=lambda: settings.TASK_MAX_RETRIES)
     delay: float = field(default_factory=lambda: settings.TASK_RETRY_DELAY)

@@ -71,7 +71,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         super().close_if_health_check_failed()
 
 
-class TimeLoader(psycopg_any.BaseTzLoader):  # type: ignore[misc] Django has no types
+class TimeLoader(psycopg_any.BaseTzLoader):  # type: ignore[misc]
     """Loads a timestamptz; the nearest time that Python has for infinity and far years.
 
     A row with such a time can be shown and deleted like any other.

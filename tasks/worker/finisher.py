@@ -35,9 +35,10 @@ from tasks.worker.session import Session
 log = logging.getLogger(__name__)
 
 GROUP_LIMIT = 500
-# Bytes of documents in one group, unless one ending alone has more: PostgreSQL gets them as one
-# text, and cannot hold a larger one than 1 GiB.
+# Bytes of documents in one group: PostgreSQL gets them as one text, of at most 1 GiB.
 GROUP_BYTES = 32 * 1024 * 1024
+# A larger ending is written alone, in turns with the groups: the others do not wait for several.
+LARGE_BYTES = 1024 * 1024
 # While more endings than this wait, or more bytes, adding others waits too.
 WAITING_LIMIT = 1_000
 WAITING_BYTES = 64 * 1024 * 1024
@@ -72,6 +73,7 @@ class Finisher:
         self._held = held
         self._counting = threading.Lock()
         self._waiting: deque[Ending] = deque()
+        self._large: deque[Ending] = deque()
         self._waiting_bytes = 0
         # Written alone, because the group was refused.
         self._alone: list[_Alone] = []
@@ -106,14 +108,14 @@ class Finisher:
         """Record what waits, group after group; never returns; raises Unrecordable."""
         while True:
             await self._until_due()
-            if group := self._take_group():
-                await self._record(group)
-            due = [alone for alone in self._alone if alone.at <= time.monotonic()]
-            for alone in due:
+            for group in (self._take_group(), self._take_large()):
+                if group:
+                    await self._record(group)
+                    await self._notify()
+            for alone in [each for each in self._alone if each.at <= time.monotonic()]:
                 self._alone.remove(alone)
                 await self._record_alone(alone)
-            async with self._written:
-                self._written.notify_all()
+                await self._notify()
 
     def unrecorded(self) -> list[Ending]:
         """Return the endings that are not recorded yet."""
@@ -154,14 +156,20 @@ class Finisher:
 
     def _put(self, endings: Sequence[Ending]) -> None:
         if endings:
-            self._waiting.extend(endings)
-            self._waiting_bytes += sum(ending.size for ending in endings)
+            for ending in endings:
+                is_large = ending.size > LARGE_BYTES
+                (self._large if is_large else self._waiting).append(ending)
+                self._waiting_bytes += ending.size
             self._unrecorded.update((id(ending), ending) for ending in endings)
             self._wake.set()
 
     async def _until(self, condition: Callable[[], bool]) -> None:
         async with self._written:
             await self._written.wait_for(condition)
+
+    async def _notify(self) -> None:
+        async with self._written:
+            self._written.notify_all()
 
     async def _until_due(self) -> None:
         """Wait for an ending to record."""
@@ -173,15 +181,20 @@ class Finisher:
             await asyncio.wait_for(self._wake.wait(), pause)
 
     def _take_group(self) -> list[Ending]:
+        """Take small endings that are written together."""
         group: list[Ending] = []
         size = 0
-        while self._waiting and len(group) < GROUP_LIMIT:
-            size += self._waiting[0].size
-            if group and size > GROUP_BYTES:
-                break
+        while self._waiting and len(group) < GROUP_LIMIT and size < GROUP_BYTES:
             group.append(self._waiting.popleft())
+            size += group[-1].size
+        return self._taken(group)
+
+    def _take_large(self) -> list[Ending]:
+        return self._taken([self._large.popleft()] if self._large else [])
+
+    def _taken(self, group: list[Ending]) -> list[Ending]:
         self._waiting_bytes -= sum(ending.size for ending in group)
-        if not self._waiting:
+        if not self._waiting and not self._large:
             self._wake.clear()
         return group
 

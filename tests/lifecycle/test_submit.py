@@ -110,3 +110,17 @@ def test_a_batch_is_all_or_nothing():
 def test_an_option_that_does_not_exist_is_a_type_error():
     with pytest.raises(TypeError, match=r"Unknown submission option: id, prioritty\."):
         tasks.submit("test.script", prioritty=3, id=None)  # type: ignore[call-arg]
+
+
+def test_the_fingerprint_of_a_request_stays_what_earlier_versions_stored():
+    submission = prepare(
+        "test.script",
+        {"b": [1, 2.5, None], "a": "é"},
+        priority=3,
+        delay=1.5,
+        metadata={"z": 1, "y": {"x": True}},
+        idempotency_key="key-1",
+    )
+    assert submission.fingerprint() == (
+        "be2d24a25e6df2a9b9721576470bbddcfee11645693709a6499692346be10d88"
+    )

@@ -72,6 +72,14 @@ def harm(input: dict[str, Any], context: Context) -> dict[str, Any]:
     return {}
 
 
+@kind("test.large", retry=RetryPolicy(max_retries=2, delay=0.05))
+def large(input: dict[str, Any], context: Context) -> dict[str, Any]:
+    """Return a text of so many bytes, once a file is there."""
+    while not Path(input["file"]).exists():
+        context.wait(0.05)
+    return {"text": "x" * input["bytes"]}
+
+
 @kind("test.block", retry=RetryPolicy(max_retries=0), soft_time_limit=2, time_limit=4)
 def block(input: dict[str, Any], context: Context) -> dict[str, Any]:
     """Compute in C without end, in a thread of the worker: no other thread can run."""

@@ -78,7 +78,10 @@ def _changes_the_delay(context: Context) -> NoReturn:
 
 
 def _submits(input: Any = None, **options: Any) -> Statement:
-    return lambda context: context.submit("test.script", input, **options) and None
+    def statement(context: Context) -> None:
+        context.submit("test.script", input, **options)
+
+    return statement
 
 
 def _reports(*progress: Any) -> Statement:

@@ -1,0 +1,131 @@
+"""Definitions of kinds: a wrong one is refused when it is registered."""
+
+from __future__ import annotations
+
+import functools
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from tasks import kinds
+from tasks.kinds import RetryPolicy
+from tasks.kinds.registry import Kind
+
+
+def plain(input: dict[str, Any], context: Any) -> None:
+    """Do nothing."""
+
+
+async def asynchronous(input: dict[str, Any], context: Any) -> None:
+    """Do nothing."""
+
+
+async def asynchronous_generator(input: dict[str, Any], context: Any):
+    yield 1
+
+
+def generator(input: dict[str, Any], context: Any):
+    yield 1
+
+
+def with_one_argument(input: dict[str, Any]) -> None:
+    """Do nothing."""
+
+
+def with_three_arguments(input: dict[str, Any], context: Any, more: Any) -> None:
+    """Do nothing."""
+
+
+class Callable:
+    """An object with a handler as its call."""
+
+    def __call__(self, input: dict[str, Any], context: Any) -> None:
+        """Do nothing."""
+
+
+class AsynchronousCallable:
+    """An object with an asynchronous call."""
+
+    async def __call__(self, input: dict[str, Any], context: Any) -> None:
+        """Do nothing."""
+
+
+def add(handler: Any = plain, **options: Any) -> None:
+    kinds.add(Kind(name="test.defined", handler=handler, description="", **options))
+
+
+@pytest.fixture(autouse=True)
+def _registry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tasks.kinds.registry._registry", {})
+
+
+@pytest.mark.parametrize(
+    ("handler", "sentence"),
+    [
+        (asynchronous, "has an async handler"),
+        (asynchronous_generator, "has an async handler"),
+        (functools.partial(asynchronous), "has an async handler"),
+        (AsynchronousCallable(), "has an async handler"),
+        (generator, "has a handler that yields"),
+        (with_one_argument, "cannot be called with (input, context): too many positional"),
+        (with_three_arguments, "cannot be called with (input, context): missing a required"),
+        (lambda: None, "cannot be called with (input, context)"),
+        ("analysis.handle", "has a handler that cannot be called."),
+        (None, "has a handler that cannot be called."),
+    ],
+)
+def test_a_handler_that_cannot_run_is_refused(handler, sentence):
+    with pytest.raises(ImproperlyConfigured) as refused:
+        add(handler)
+    assert str(refused.value).startswith("The kind 'test.defined' ")
+    assert sentence in str(refused.value)
+    assert kinds.all_kinds() == {}
+
+
+@pytest.mark.parametrize(
+    "handler",
+    [plain, Callable(), functools.partial(with_three_arguments, more=1), lambda *_: None, max],
+)
+def test_whatever_can_be_called_with_input_and_context_is_a_handler(handler):
+    add(handler)
+    assert list(kinds.all_kinds()) == ["test.defined"]
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"queue": "no spaces"}, "has an invalid default: queue: "),
+        ({"queue": None}, "has an invalid default: queue: "),
+        ({"priority": 1.5}, "has an invalid default: priority: "),
+        ({"priority": 2**31}, "has an invalid default: priority: "),
+        ({"retry": RetryPolicy(max_retries=-1)}, "has an invalid default: max_attempts: "),
+        ({"retry": RetryPolicy(max_retries=5_000)}, "has an invalid default: max_attempts: "),
+        ({"time_limit": float("nan")}, "has an invalid time_limit: "),
+        ({"time_limit": float("inf")}, "has an invalid time_limit: "),
+        ({"soft_time_limit": 0}, "has an invalid soft_time_limit: "),
+        ({"soft_time_limit": "60"}, "has an invalid soft_time_limit: "),
+        ({"soft_time_limit": 60, "time_limit": 50}, "has a soft time limit above its hard one."),
+        ({"isolation": "container"}, "has an invalid isolation 'container'"),
+        ({"input": {"type": "objekt"}}, "has an input schema that is not valid: "),
+        ({"input": {"const": {1}}}, "has an input schema that is not valid: "),
+    ],
+)
+def test_a_value_that_cannot_hold_is_refused(options, sentence):
+    with pytest.raises(ImproperlyConfigured) as refused:
+        add(**options)
+    assert sentence in str(refused.value)
+
+
+@pytest.mark.parametrize("delay", [float("nan"), float("inf"), -1, "1", timedelta.max])
+@pytest.mark.parametrize("name", ["delay", "cap"])
+def test_a_retry_policy_refuses_a_pause_that_no_timestamp_holds(name, delay):
+    with pytest.raises(ImproperlyConfigured, match=f"The {name} of a RetryPolicy must be"):
+        RetryPolicy(**{name: delay})
+
+
+def test_a_retry_policy_takes_timedeltas():
+    policy = RetryPolicy(delay=timedelta(seconds=2), cap=timedelta(minutes=1))  # type: ignore[arg-type]
+    assert (policy.delay, policy.cap) == (2.0, 60.0)
+    assert 2.0 <= policy.next_delay(1) <= 4.0
