@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tasks.api import problems
+from tasks.api.parsers import RawParser
 from tasks.api.problems import Problem
 from tasks.api.problems.handler import problem_of
 from tasks.api.problems.openapi import refusals
@@ -18,6 +19,7 @@ __all__ = [
     "IDEMPOTENCY_KEY",
     "Body",
     "Problem",
+    "RawParser",
     "TaskSerializer",
     "accepted",
     "caller_options",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from email.utils import parsedate_to_datetime
+
+from django.utils.http import parse_http_date_safe
 
 # A number with more digits than a date in microseconds has is ignored.
 _MAX_DIGITS = 20
@@ -18,13 +19,8 @@ def retry_after_seconds(value: str, *, now: dt.datetime) -> float | None:
     value = value.strip()
     if (seconds := header_number(value)) is not None:
         return seconds
-    try:
-        moment = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=dt.UTC)
-    return (moment - now).total_seconds()
+    moment = parse_http_date_safe(value)
+    return None if moment is None else moment - now.timestamp()
 
 
 def header_number(value: str) -> float | None:

@@ -31,7 +31,7 @@ def parse_json(body: bytes) -> Any:
     """Return the value of a UTF-8 JSON document; raise MalformedJSON."""
     if body.startswith(codecs.BOM_UTF8):
         raise MalformedJSON("The JSON starts with a byte order mark.")
-    values = _measure(body)
+    values = measure(body)
     try:
         text = body.decode()
         value = _DECODER.decode(text)
@@ -49,7 +49,7 @@ def parse_json(body: bytes) -> Any:
     return value
 
 
-def _measure(body: bytes) -> int:
+def measure(body: bytes) -> int:
     """Return how many values the document holds at most; raise MalformedJSON if too many or deep.
 
     A few passes in C: without its strings, a document's commas count its values, and removing the

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from analysis.llm import errors
-from analysis.llm.errors import ModelUnavailable
+from analysis.llm.errors import ModelRefused, ModelUnavailable
 from analysis.outgoing.retry_after import requested_delay
 from tasks.postgres.text import storable
 
@@ -17,13 +17,18 @@ _LONGEST_NAME = 200
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """The model's answer; `tokens` were charged, `cut` means that it reached the length limit."""
+    """The model's answer; `tokens` were charged, `cut` means that it may not be whole.
+
+    It was cut at the length limit or by a filter, or ended for a reason that is not known. Only at
+    the length limit would the same call be cut again, so other cut answers are not cacheable.
+    """
 
     text: str
     model: str
     tokens: int | None = None
     cut: bool = False
     cached: bool = False
+    cacheable: bool = True
 
 
 def read(status: int, headers: Mapping[str, str], body: bytes, *, model: str) -> Answer:
@@ -33,33 +38,36 @@ def read(status: int, headers: Mapping[str, str], body: bytes, *, model: str) ->
     except (ValueError, RecursionError):
         document = None
     if status != 200:
-        raise errors.failure(status, retry_after=_retry_after(headers, document))
+        raise _failure(status, headers, document)
     if not isinstance(document, dict):
         raise ModelUnavailable(errors.UNREADABLE)
     # Once the model has begun to work, errors come with the status 200.
     if document.get("error"):
-        retry_after = _retry_after(headers, document)
-        raise errors.failure(_code(document["error"]), retry_after=retry_after)
-    choice = _first_choice(document)
+        raise _failure(_code(document["error"]), headers, document)
+    choice = _first_choice(document, headers)
     text = storable(_content(choice)).strip()
+    is_declined = _is_declined(choice)
+    if not text and is_declined:
+        raise ModelRefused(errors.FILTERED)
     if not text:
         raise ModelUnavailable(errors.EMPTY)
+    finish_reason = choice.get("finish_reason")
     return Answer(
         text=text,
         model=_name(document.get("model")) or model,
         tokens=_tokens(document),
-        cut=choice.get("finish_reason") == "length",
+        cut=finish_reason != "stop" or is_declined,
+        cacheable=finish_reason in ("stop", "length") and not is_declined,
     )
 
 
-def _first_choice(document: dict[str, Any]) -> dict[str, Any]:
+def _first_choice(document: dict[str, Any], headers: Mapping[str, str]) -> dict[str, Any]:
     match document.get("choices"):
         case []:
             raise ModelUnavailable(errors.EMPTY)
         case [dict() as choice, *_]:
             if choice.get("error") or choice.get("finish_reason") == "error":
-                retry_after = _retry_after({}, choice)
-                raise errors.failure(_code(choice.get("error")), retry_after=retry_after)
+                raise _failure(_code(choice.get("error")), headers, choice)
             return choice
     raise ModelUnavailable(errors.UNREADABLE)
 
@@ -71,23 +79,31 @@ def _content(choice: dict[str, Any]) -> str:
         case {"content": list() as parts}:
             texts = (part.get("text") for part in parts if isinstance(part, dict))
             return "".join(text for text in texts if isinstance(text, str))
-        case {"content": None}:
+        case dict() as message if message.get("content") is None:
             return ""
     raise ModelUnavailable(errors.UNREADABLE)
+
+
+def _is_declined(choice: dict[str, Any]) -> bool:
+    """Return whether a filter or the model itself declines: the same call would end the same."""
+    return choice.get("finish_reason") == "content_filter" or bool(choice["message"].get("refusal"))
+
+
+def _failure(status: int, headers: Mapping[str, str], document: Any) -> Exception:
+    """Return the exception for an error status; errors may repeat headers of upstream providers."""
+    repeated: dict[str, Any] = {}
+    match document:
+        case {"error": {"metadata": {"headers": dict() as upstream}}}:
+            repeated = upstream
+    # These two are final without Retry-After: a reset may be that of next month's credit.
+    delay = requested_delay(headers, repeated, reset_counts=status not in (402, 413))
+    return errors.failure(status, retry_after=delay)
 
 
 def _code(error: Any) -> int:
     code = error.get("code") if isinstance(error, dict) else None
     # Some upstream providers send words as codes; they count as a failure of the provider.
     return code if type(code) is int and 400 <= code <= 599 else 502
-
-
-def _retry_after(headers: Mapping[str, str], document: Any) -> float | None:
-    """Return the delay in the headers, or in those of the upstream provider that errors repeat."""
-    match document:
-        case {"error": {"metadata": {"headers": dict() as repeated}}}:
-            return requested_delay(headers, repeated)
-    return requested_delay(headers)
 
 
 def _name(model: Any) -> str:

@@ -14,7 +14,9 @@ BROKEN = "The provider of the language model has a failure."
 UNREADABLE = "The provider's answer cannot be read."
 TOO_LARGE = "The provider's answer is too large."
 EMPTY = "The language model returned an empty answer."
+FILTERED = "The language model or its provider declines to answer this text."
 THROTTLED = "The provider of the language model limits the rate of calls."
+BUDGET_IN_USE = "Calls in progress use up the budget at the provider of the language model."
 NO_CREDIT = "The account at the provider of the language model has no credit left."
 
 _REFUSALS = {
@@ -41,7 +43,7 @@ class OutOfCredit(ServiceFailure, FatalError):
 
 
 class ModelThrottled(ServiceRefusal, Snooze):
-    """The provider limits the rate: the task is postponed without using an attempt."""
+    """The provider asks to wait: the task is postponed without using an attempt."""
 
 
 class ModelRefused(ServiceRefusal, FatalError):
@@ -53,6 +55,12 @@ def failure(status: int, *, retry_after: float | None = None) -> Exception:
     match status:
         case 429:
             return ModelThrottled(retry_after or _DEFAULT_DELAY, THROTTLED)
+        case 402 if retry_after:
+            # OpenRouter sends Retry-After only when other calls hold the credit that is left.
+            return ModelThrottled(retry_after, BUDGET_IN_USE)
+        case 413 if retry_after:
+            # RFC 9110, 15.5.14: the condition is temporary.
+            return ModelThrottled(retry_after, THROTTLED)
         case 402:
             return OutOfCredit(NO_CREDIT)
         case 408:

@@ -53,8 +53,9 @@ def answer(messages: Sequence[Message], *, max_tokens: int, context: Context) ->
         seconds = error.retry_after if isinstance(error, CircuitOpen) else error.delay
         spread = 1 + _SPREAD * random.random()  # noqa: S311 spreads load, guards nothing
         raise Snooze(seconds * spread, str(error)) from None
-    # At once: if this worker dies before it finishes the task, the next one need not call again.
-    _store(key, completion)
+    if completion.cacheable:
+        # At once: if this worker dies before it ends the task, the next one need not call again.
+        _store(key, completion)
     return completion
 
 
@@ -78,7 +79,7 @@ def _cached(key: str) -> Answer | None:
 
 def _store(key: str, answer: Answer) -> None:
     fields = asdict(answer)
-    del fields["cached"]
+    del fields["cached"], fields["cacheable"]
     try:
         cache.set(key, fields, KEPT_SECONDS)
     except Exception as error:  # any error of any cache backend

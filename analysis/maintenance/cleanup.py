@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from importlib import import_module
 from typing import Any
 
@@ -10,11 +9,10 @@ from django.conf import settings
 
 from analysis.input_schema import input_schema
 from analysis.models import WebhookEvent
+from analysis.models.webhook_event import EVENTS_KEPT
 from tasks import lifecycle, sql, stats
 from tasks.kinds import Context
 
-# Google sends an event again for up to seven days, Facebook for less than two.
-EVENTS_KEPT = dt.timedelta(days=30)
 CHUNK = 1_000
 
 INPUT = input_schema({})

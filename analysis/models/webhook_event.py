@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 from django.conf import settings
 from django.db import models
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from tasks.models.owned import OwnedQuerySet
+
+# Google sends an event again for up to seven days, Facebook for less than two.
+EVENTS_KEPT = dt.timedelta(days=30)
 
 
 class WebhookEvent(models.Model):
@@ -21,6 +26,7 @@ class WebhookEvent(models.Model):
     event_id = models.CharField(max_length=300)
     # The task that answers it.
     task_id = models.UUIDField(null=True, blank=True)
+    # The event's own time if that is later: it counts from then how old a repetition can be.
     received_at = models.DateTimeField(default=timezone.now)
 
     objects = OwnedQuerySet.as_manager()

@@ -14,10 +14,13 @@ _SHORTEST, _LONGEST = 1.0, 3600.0
 _MOST_SECONDS = 1e11
 
 
-def requested_delay(*sources: Mapping[str, Any], now: float | None = None) -> float | None:
-    """Return the seconds of Retry-After (RFC 9110) or X-RateLimit-Reset, within bounds.
+def requested_delay(
+    *sources: Mapping[str, Any], reset_counts: bool = True, now: float | None = None
+) -> float | None:
+    """Return the seconds of Retry-After (RFC 9110), or else of X-RateLimit-Reset, within bounds.
 
-    The first source with either of them counts; None without any.
+    The first source with either of them counts; None without any. X-RateLimit-Reset is ignored
+    unless `reset_counts`.
     """
     now = time.time() if now is None else now
     for source in sources:
@@ -25,7 +28,7 @@ def requested_delay(*sources: Mapping[str, Any], now: float | None = None) -> fl
         seconds = retry_after_seconds(
             headers.get("retry-after", ""), now=dt.datetime.fromtimestamp(now, dt.UTC)
         )
-        if seconds is None:
+        if seconds is None and reset_counts:
             seconds = _until_reset(headers.get("x-ratelimit-reset", ""), now)
         if seconds is not None:
             return min(max(seconds, _SHORTEST), _LONGEST)

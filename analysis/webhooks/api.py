@@ -23,7 +23,7 @@ from analysis.webhooks.problems import NotConfigured, WrongSignature
 from analysis.webhooks.shapes import ReceivedSerializer
 from tasks import lifecycle
 from tasks.errors import InvalidInput
-from tasks.rest import refusals
+from tasks.rest import RawParser, refusals
 
 _RECEIVED: dict[Any, Any] = {200: ReceivedSerializer, **refusals(400, 413, 415)}
 _PLAIN: dict[Any, Any] = {(200, "text/plain"): OpenApiTypes.STR}
@@ -34,25 +34,23 @@ class WebhookView(APIView):
 
     authentication_classes = []
     permission_classes = [AllowAny]
+    parser_classes = [RawParser]
     platform: ClassVar[WebhookPlatform]
 
     def post(self, request: Request) -> HttpResponse:
         """Queue a signed event, or answer the platform's verification request."""
         platform = self.platform
         _require(platform.signing_setting)
-        # Read before it is parsed: the signature is that of the bytes as received.
-        body = request._request.body
-        if platform.handshake and body:
-            proof = platform.handshake(request.data)
-            if proof is not None:
-                return _plain(proof)
-        if not platform.is_signed(body, request.headers):
+        # The bytes as received, because they are what was signed. DRF has {} for an empty body.
+        body: Any = request.data or b""
+        if platform.handshake and (proof := platform.handshake(body)) is not None:
+            return _plain(proof)
+        event = platform.verify(body, request.headers)
+        if event is None:
             raise WrongSignature
-        payload = request.data
-        if isinstance(payload, dict):
-            payload = platform.with_id(payload, request.headers)
+        input = {"payload": event.payload, "delivery": event.digest}
         try:
-            task = lifecycle.submit(platform.kind, {"payload": payload})
+            task = lifecycle.submit(platform.kind, input)
         except InvalidInput as error:
             # The platform's body is the input's payload.
             raise error.moved("input.payload") from None

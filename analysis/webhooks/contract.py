@@ -11,6 +11,7 @@ generic result unless the folder has a template named after the kind.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -24,8 +25,19 @@ from analysis.webhooks.event import Event
 Payload = dict[str, Any]
 
 
-def _unchanged(payload: Payload, headers: Mapping[str, str]) -> Payload:
-    return payload
+@dataclass(frozen=True, kw_only=True)
+class SignedEvent:
+    """What a platform has signed: nothing else of its request reaches the task."""
+
+    # The bytes that the signature covers.
+    document: bytes
+    # The kind's payload, made of the document and of signed headers alone.
+    payload: Any
+
+    @property
+    def digest(self) -> str:
+        """The same for each delivery of the same bytes."""
+        return hashlib.sha256(self.document).hexdigest()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,16 +67,15 @@ class WebhookPlatform:
     # The name of the setting with the secret that events are signed with.
     signing_setting: str
     signature_headers: tuple[str, ...]
-    # Takes the bytes of the body as received, and the headers.
-    is_signed: Callable[[bytes, Mapping[str, str]], bool]
+    # Takes the bytes of the body as received, and the headers. Returns None without a valid
+    # signature, and must be cheap until it has found one; raises MalformedJSON for signed bytes.
+    verify: Callable[[bytes, Mapping[str, str]], SignedEvent | None]
     verification: Verification | None = None
     # Returns the text that answers a POST of the platform's own check; None for every other body.
-    handshake: Callable[[Any], str | None] | None = None
+    handshake: Callable[[bytes], str | None] | None = None
 
     # Events: the JSON Schema of a body, and the messages in it.
     payload: Mapping[str, Any]
-    # Adds the event's id where the platform sends it in a header.
-    with_id: Callable[[Payload, Mapping[str, str]], Payload] = _unchanged
     # Raises UnknownShape.
     events: Callable[[Payload], list[Event]]
 

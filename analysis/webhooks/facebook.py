@@ -10,9 +10,10 @@ from typing import Any
 from django.conf import settings
 
 from analysis.models import Message, Platform
-from analysis.webhooks.contract import Verification, WebhookPlatform
+from analysis.webhooks.contract import SignedEvent, Verification, WebhookPlatform
 from analysis.webhooks.delivery import Answer, Delivery, DeliveryStatus
-from analysis.webhooks.event import Event, UnknownShape, event, part, parts
+from analysis.webhooks.event import Event, UnknownShape, event, from_unix, part, parts
+from analysis.webhooks.lenient_json import parse_leniently
 
 LONGEST_REPLY = 2_000
 # Errors of the Graph API that pass: its own failures, and rate limits.
@@ -37,11 +38,13 @@ PAYLOAD = {
 }
 
 
-def is_signed(body: bytes, headers: Mapping[str, str]) -> bool:
-    """Return whether X-Hub-Signature-256 is the app secret's HMAC of the body."""
+def verify(body: bytes, headers: Mapping[str, str]) -> SignedEvent | None:
+    """Return the body if X-Hub-Signature-256 is the app secret's HMAC of it."""
     expected = hmac.new(settings.FACEBOOK_APP_SECRET.encode(), body, hashlib.sha256).hexdigest()
     signature = headers.get("X-Hub-Signature-256", "")
-    return hmac.compare_digest(f"sha256={expected}".encode(), signature.encode())
+    if not hmac.compare_digest(f"sha256={expected}".encode(), signature.encode()):
+        return None
+    return SignedEvent(document=body, payload=parse_leniently(body))
 
 
 def challenge(query: Mapping[str, str]) -> str | None:
@@ -60,7 +63,7 @@ def events(payload: dict[str, Any]) -> list[Event]:
     """
     if "entry" not in payload and "sender" not in payload:
         raise UnknownShape("This is not an event of Facebook.")
-    return list(filter(None, (_event(item, page) for item, page in _messaging(payload))))
+    return list(filter(None, (_event(item, entry) for item, entry in _messaging(payload))))
 
 
 def delivery(message: Message) -> Delivery:
@@ -91,16 +94,16 @@ def delivery_status(answer: Answer) -> DeliveryStatus:
     return DeliveryStatus.of(answer)
 
 
-def _messaging(payload: dict[str, Any]) -> Iterator[tuple[dict[str, Any], Any]]:
-    """Yield each event with the page that received it."""
+def _messaging(payload: dict[str, Any]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """Yield each event with its entry: the page that received it, and when Facebook sent it."""
     if "entry" not in payload:
-        yield payload, part(payload, "recipient").get("id")
+        yield payload, part(payload, "recipient")
     for entry in parts(payload, "entry"):
         for item in parts(entry, "messaging"):
-            yield item, entry.get("id")
+            yield item, entry
 
 
-def _event(item: dict[str, Any], page: Any) -> Event | None:
+def _event(item: dict[str, Any], entry: dict[str, Any]) -> Event | None:
     message, postback = part(item, "message"), part(item, "postback")
     sender = part(item, "sender").get("id")
     if message.get("is_echo") or not sender:
@@ -109,7 +112,13 @@ def _event(item: dict[str, Any], page: Any) -> Event | None:
     mid = message.get("mid") or postback.get("mid")
     # Postbacks have no id before version 11 of the API.
     sender_and_time = f"{sender}:{item['timestamp']}" if "timestamp" in item else ""
-    return event(id=mid or sender_and_time, sender=sender, text=text, channel=page)
+    return event(
+        id=mid or sender_and_time,
+        sender=sender,
+        text=text,
+        channel=entry.get("id"),
+        sent_at=from_unix(entry.get("time") or item.get("timestamp")),
+    )
 
 
 def _attachments(message: dict[str, Any]) -> str:
@@ -124,7 +133,7 @@ PLATFORM = WebhookPlatform(
     summary="Receive events of Facebook",
     signing_setting="FACEBOOK_APP_SECRET",
     signature_headers=("X-Hub-Signature-256",),
-    is_signed=is_signed,
+    verify=verify,
     verification=Verification(
         summary="Verify the webhook for Facebook",
         setting="FACEBOOK_VERIFY_TOKEN",

@@ -15,9 +15,10 @@ from django.utils import timezone
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from analysis.models import Message, Platform
-from analysis.webhooks.contract import WebhookPlatform
+from analysis.webhooks.contract import SignedEvent, WebhookPlatform
 from analysis.webhooks.delivery import Delivery
 from analysis.webhooks.event import Event, UnknownShape, event, part
+from analysis.webhooks.lenient_json import parse_leniently
 
 SIGNATURE_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
 _TEXTS = ("message", "text")
@@ -49,24 +50,22 @@ PAYLOAD = {
 }
 
 
-def is_signed(body: bytes, headers: Mapping[str, str]) -> bool:
-    """Return whether the event is signed with our secret, and not long ago."""
+def verify(body: bytes, headers: Mapping[str, str]) -> SignedEvent | None:
+    """Return the body if it is signed with our secret, and not long ago.
+
+    By the standard, `webhook-id` is signed as well and the same when an event is sent again: it is
+    the event's id where the body has none.
+    """
     signature = {name: headers.get(name, "") for name in SIGNATURE_HEADERS}
     try:
         Webhook(settings.GENERIC_WEBHOOK_SECRET).verify(body, signature, json_parse=False)
     except (WebhookVerificationError, ValueError):
         # ValueError: the signature is not base64, or the body is not UTF-8.
-        return False
-    return True
-
-
-def with_id(payload: dict[str, Any], headers: Mapping[str, str]) -> dict[str, Any]:
-    """Return a payload with an id: its own, or else that of the header `webhook-id`.
-
-    By the standard, an event that is sent again has the same one.
-    """
-    has_id = part(payload, "data").get("id") or payload.get("id")
-    return payload if has_id else {**payload, "id": headers["webhook-id"]}
+        return None
+    payload = parse_leniently(body)
+    if isinstance(payload, dict) and not (part(payload, "data").get("id") or payload.get("id")):
+        payload["id"] = signature["webhook-id"]
+    return SignedEvent(document=body, payload=payload)
 
 
 def events(payload: dict[str, Any]) -> list[Event]:
@@ -108,9 +107,8 @@ PLATFORM = WebhookPlatform(
     summary="Receive events of Standard Webhooks",
     signing_setting="GENERIC_WEBHOOK_SECRET",
     signature_headers=SIGNATURE_HEADERS,
-    is_signed=is_signed,
+    verify=verify,
     payload=PAYLOAD,
-    with_id=with_id,
     events=events,
     response_setting="GENERIC_RESPONSE_URL",
     delivery=delivery,

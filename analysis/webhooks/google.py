@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import json
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
@@ -18,11 +17,14 @@ from django.conf import settings
 
 from analysis.models import Message, Platform
 from analysis.webhooks import google_token
-from analysis.webhooks.contract import WebhookPlatform
+from analysis.webhooks.contract import SignedEvent, WebhookPlatform
 from analysis.webhooks.delivery import Delivery
-from analysis.webhooks.event import Event, UnknownShape, event, part
+from analysis.webhooks.event import Event, UnknownShape, event, from_iso, part
+from analysis.webhooks.lenient_json import parse_leniently
+from tasks.strict_json import MalformedJSON, measure
 
 LONGEST_REPLY = 3_072
+_LONGEST_HANDSHAKE = 4_096
 
 PAYLOAD = {
     "type": "object",
@@ -46,20 +48,28 @@ PAYLOAD = {
 }
 
 
-def is_signed(body: bytes, headers: Mapping[str, str]) -> bool:
-    """Return whether X-Goog-Signature is the client token's HMAC of the encoded message."""
-    try:
-        data = _data(json.loads(body))
-    except (UnknownShape, ValueError, RecursionError):
-        return False
+def verify(body: bytes, headers: Mapping[str, str]) -> SignedEvent | None:
+    """Return the message in the body if X-Goog-Signature is the client token's HMAC of it.
+
+    The rest of the body is not signed.
+    """
+    data, signature = _data(_unsigned(body)), headers.get("X-Goog-Signature", "")
+    if not data:
+        return None
     digest = hmac.new(settings.GOOGLE_CLIENT_TOKEN.encode(), data, hashlib.sha512).digest()
-    signature = headers.get("X-Goog-Signature", "")
-    return hmac.compare_digest(base64.b64encode(digest), signature.encode())
+    if not hmac.compare_digest(base64.b64encode(digest), signature.encode()):
+        return None
+    # Events of all kinds pass: Google would hold those of other agents behind a refused one.
+    return SignedEvent(
+        document=data, payload={"message": {"data": base64.b64encode(data).decode()}}
+    )
 
 
-def handshake(body: Any) -> str | None:
+def handshake(body: bytes) -> str | None:
     """Return the secret of Google's request to prove that the webhook is ours, else None."""
-    match body:
+    if len(body) > _LONGEST_HANDSHAKE:
+        return None
+    match _unsigned(body):
         case {"clientToken": str() as token, "secret": str() as secret}:
             expected = settings.GOOGLE_CLIENT_TOKEN
             return secret if hmac.compare_digest(expected.encode(), token.encode()) else None
@@ -71,13 +81,19 @@ def events(payload: dict[str, Any]) -> list[Event]:
 
     Receipts ("delivered", "read") and signs of typing are left out.
     """
-    fields = payload if "senderPhoneNumber" in payload else _decoded(payload)
+    fields = _decoded(payload) if "message" in payload else payload
     sender, id = fields.get("senderPhoneNumber"), fields.get("messageId")
     suggestion = part(fields, "suggestionResponse")
     text = fields.get("text") or suggestion.get("text") or _attachment(fields)
     # The sender's telephone makes the id, so it is unique together with the number.
     unique_id = f"{sender}:{id}" if id else ""
-    message = event(id=unique_id, sender=sender, text=text, channel=fields.get("agentId"))
+    message = event(
+        id=unique_id,
+        sender=sender,
+        text=text,
+        channel=fields.get("agentId"),
+        sent_at=from_iso(fields.get("sendTime")),
+    )
     return [message] if message else []
 
 
@@ -95,8 +111,8 @@ def delivery(message: Message) -> Delivery:
 
 def _decoded(payload: dict[str, Any]) -> dict[str, Any]:
     try:
-        fields = json.loads(_data(payload))
-    except (ValueError, RecursionError):
+        fields = parse_leniently(_data(payload))
+    except MalformedJSON:
         fields = None
     if not isinstance(fields, dict):
         raise UnknownShape("This is not an event of RCS for Business.")
@@ -104,11 +120,21 @@ def _decoded(payload: dict[str, Any]) -> dict[str, Any]:
 
 
 def _data(payload: Any) -> bytes:
+    """Return the encoded message; empty if there is none."""
     data = part(payload, "message").get("data")
     try:
         return base64.b64decode(data if isinstance(data, str) else "", validate=True)
     except ValueError:
-        raise UnknownShape("This is not an event of RCS for Business.") from None
+        return b""
+
+
+def _unsigned(body: bytes) -> Any:
+    """Return the value of a body of which nothing is known; None if it is not small JSON."""
+    try:
+        measure(body)
+        return parse_leniently(body)
+    except MalformedJSON:
+        return None
 
 
 def _attachment(fields: dict[str, Any]) -> str:
@@ -123,7 +149,7 @@ PLATFORM = WebhookPlatform(
     summary="Receive events of Google",
     signing_setting="GOOGLE_CLIENT_TOKEN",
     signature_headers=("X-Goog-Signature",),
-    is_signed=is_signed,
+    verify=verify,
     handshake=handshake,
     payload=PAYLOAD,
     events=events,

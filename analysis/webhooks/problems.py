@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tasks.rest import Problem, problem_of, problems
+from tasks.strict_json import MalformedJSON
 
 
 class NotConfigured(Exception):
@@ -24,3 +25,8 @@ def _not_configured(error: NotConfigured) -> Problem:
 @problem_of.register
 def _wrong_signature(error: WrongSignature) -> Problem:
     return Problem(type=problems.WRONG_SIGNATURE, detail="The signature is missing or wrong.")
+
+
+@problem_of.register
+def _malformed(error: MalformedJSON) -> Problem:
+    return Problem(type=problems.MALFORMED_BODY, detail=str(error))

@@ -55,6 +55,21 @@ class MislabelledJSONParser(StrictJSONParser):
     media_type = "*/*"
 
 
+class RawParser(BaseParser):
+    """Return the bytes of a body, for routes that check a signature of them."""
+
+    media_type = "*/*"
+
+    def parse(
+        self,
+        stream: IO[Any],
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Read the whole stream; raise RefusedBody."""
+        return _read(stream, parser_context["request"].META if parser_context else {})
+
+
 def _read(stream: IO[Any], headers: Mapping[str, Any]) -> bytes:
     """Return the body; stop reading at the size limit."""
     if headers.get("HTTP_CONTENT_ENCODING", "identity") != "identity":

@@ -77,6 +77,7 @@ def test_a_rate_limit_snoozes_the_task(provider: Fake, do: str) -> None:
         ("no choices", errors.EMPTY),
         ("empty", errors.EMPTY),
         ("null", errors.EMPTY),
+        ("tool calls alone", errors.EMPTY),
         ("large", errors.TOO_LARGE),
         ("large endless", errors.TOO_LARGE),
         ("truncated", errors.UNREACHABLE),
@@ -91,6 +92,77 @@ def test_failures_that_may_pass_are_retried(provider: Fake, do: str, text: str) 
     assert isinstance(failed.value, ModelUnavailable)
     assert failed.value.delay == (3 if do == "503" else None)
     assert len(provider.calls) == 1
+
+
+@pytest.mark.parametrize(
+    ("do", "text"),
+    [
+        ("402 in flight", errors.BUDGET_IN_USE),
+        ("200 error 402 in flight", errors.BUDGET_IN_USE),
+        ("choice error 402 in flight", errors.BUDGET_IN_USE),
+        ("413 for now", errors.THROTTLED),
+    ],
+)
+def test_a_refusal_with_retry_after_snoozes_the_task_and_leaves_the_circuit_closed(
+    provider: Fake, settings: Settings, do: str, text: str
+) -> None:
+    settings.CIRCUIT_BREAKER_FAILURE_THRESHOLD = 1
+    provider.behaviour = do
+    for _ in range(2):
+        with pytest.raises(Snooze, match=f"^{re.escape(text)}$") as snoozed:
+            answer("anything")
+        assert 4 <= snoozed.value.delay <= 5
+    provider.behaviour = "ok"
+    assert answer("anything").text
+    assert len(provider.calls) == 3
+
+
+@pytest.mark.parametrize("do", ["402", "402 too expensive", "402 reset", "200 error 402"])
+def test_a_402_without_retry_after_is_an_empty_account(provider: Fake, do: str) -> None:
+    provider.behaviour = do
+    with pytest.raises(OutOfCredit, match=f"^{re.escape(errors.NO_CREDIT)}$"):
+        answer("anything")
+    with pytest.raises(Snooze, match="circuit"):
+        answer("anything")
+    assert len(provider.calls) == 1
+
+
+def test_a_413_without_retry_after_is_final(provider: Fake) -> None:
+    provider.behaviour = "413"
+    with pytest.raises(ModelRefused, match=r"^The text is too long for the language model\.$"):
+        answer("anything")
+
+
+@pytest.mark.parametrize(
+    "do", ["filtered", "tool calls", "no reason", "new reason", "strange reason"]
+)
+def test_an_answer_that_may_not_be_whole_is_cut_and_not_cached(provider: Fake, do: str) -> None:
+    provider.script.extend([do, "ok"])
+    assert answer("anything").cut
+    second, third = answer("anything"), answer("anything")
+    assert [(each.cut, each.cached) for each in (second, third)] == [
+        (False, False), (False, True),
+    ]  # fmt: skip
+    assert len(provider.calls) == 2
+
+
+def test_an_answer_that_was_cut_at_the_length_limit_is_cached_as_such(provider: Fake) -> None:
+    provider.behaviour = "length"
+    first, second = answer("anything"), answer("anything")
+    assert [(each.cut, each.cached) for each in (first, second)] == [
+        (True, False), (True, True),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("do", ["filtered whole", "refusal"])
+def test_a_text_that_a_filter_or_the_model_declines_fails_at_once(
+    provider: Fake, settings: Settings, do: str
+) -> None:
+    settings.CIRCUIT_BREAKER_FAILURE_THRESHOLD = 1
+    provider.script.append(do)
+    with pytest.raises(ModelRefused, match=f"^{re.escape(errors.FILTERED)}$"):
+        answer("anything")
+    assert answer("anything").text
 
 
 @pytest.mark.parametrize("do", ["400", "401", "403", "404", "redirect"])
@@ -211,6 +283,10 @@ def test_errors_and_logs_contain_neither_key_nor_prompt(
         ({"Retry-After": "-5"}, None),
         ({"Retry-After": "inf"}, None),
         ({"Retry-After": "9" * 400}, None),
+        ({"Retry-After": "9" * 20}, 3600),
+        ({"Retry-After": "Mon, 01 Jan 99999999999999999999 00:00:00 GMT"}, None),
+        ({"X-RateLimit-Reset": "9" * 20}, 3600),
+        ({"X-RateLimit-Reset": "Mon, 01 Jan 99999999999999999999 00:00:00 GMT"}, None),
         ({"X-RateLimit-Reset": "1030"}, 30),
         ({"X-RateLimit-Reset": "1000000060000"}, 30),
         ({"Retry-After": "5", "X-RateLimit-Reset": "1030"}, 5),

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import datetime as dt
+import json
 from typing import Any
 
 import pytest
@@ -21,6 +23,7 @@ from tests.threads import in_threads
 pytestmark = pytest.mark.django_db
 
 PHONE = "+12223334444"
+SENT_AT = dt.datetime(2026, 1, 1, 12, 30, tzinfo=dt.UTC)
 
 
 def context(*, owner: User | None = None, attempt: int = 1) -> Context:
@@ -52,8 +55,8 @@ def test_the_priority_of_the_kinds_is_between_conversations_and_reports(name: st
     ("payload", "event"),
     [
         (
-            platform_events.facebook("Hi", sender="7", id="m_1"),
-            Event(id="m_1", sender="7", text="Hi", channel=platform_events.PAGE),
+            platform_events.facebook("Hi", sender="7", id="m_1", at=SENT_AT.timestamp()),
+            Event(id="m_1", sender="7", text="Hi", channel=platform_events.PAGE, sent_at=SENT_AT),
         ),
         (
             {"sender": {"id": 7}, "message": {"mid": "m_1", "text": "Hi"}},
@@ -61,7 +64,12 @@ def test_the_priority_of_the_kinds_is_between_conversations_and_reports(name: st
         ),
         (
             {"sender": {"id": "7"}, "timestamp": 5, "postback": {"title": "Start", "payload": "X"}},
-            Event(id="7:5", sender="7", text="Start"),
+            Event(
+                id="7:5",
+                sender="7",
+                text="Start",
+                sent_at=dt.datetime(1970, 1, 1, 0, 0, 5, tzinfo=dt.UTC),
+            ),
         ),
         (
             {"sender": {"id": "7"}, "message": {"mid": "m", "attachments": [{"type": "image"}]}},
@@ -98,12 +106,14 @@ def test_one_request_of_facebook_can_hold_many_messages() -> None:
     payload["entry"] += platform_events.facebook("One", sender="7", id="m_1")["entry"]
     result, submitted = receive("webhook.facebook", payload)
     assert (result["events"], result["duplicates"]) == (2, 0)
-    assert [task.input["message"] for task in submitted] == ["One", "Two"]
+    assert [json.loads(task.input)["message"] for task in submitted] == ["One", "Two"]
 
 
 def test_messages_of_google_are_events_with_and_without_their_envelope() -> None:
-    message = platform_events.google_message("Hi", sender=PHONE, id="g1")
-    expected = Event(id=f"{PHONE}:g1", sender=PHONE, text="Hi", channel=platform_events.AGENT)
+    message = platform_events.google_message("Hi", sender=PHONE, id="g1", at=SENT_AT.timestamp())
+    expected = Event(
+        id=f"{PHONE}:g1", sender=PHONE, text="Hi", channel=platform_events.AGENT, sent_at=SENT_AT
+    )
     assert google.events(platform_events.enveloped(message)) == google.events(message) == [expected]
     del message["text"]
     suggestion = {**message, "suggestionResponse": {"postbackData": "x", "text": "Yes"}}
@@ -177,7 +187,7 @@ def test_an_event_that_is_sent_again_starts_no_second_task() -> None:
     assert (task.kind, task.queue, task.priority) == (
         "conversation.interaction", "conversations", 10,
     )  # fmt: skip
-    assert task.input == {
+    assert json.loads(task.input) == {
         "platform": "facebook",
         "sender": "7",
         "channel": platform_events.PAGE,
@@ -226,7 +236,8 @@ def test_replies_are_sent_for_events_without_an_owner_and_for_operators_only(
 ) -> None:
     def is_sent(owner: User | None, id: str) -> bool:
         payload = platform_events.facebook("Hi", sender="7", id=id)
-        return bool(receive("webhook.facebook", payload, owner=owner)[1][0].input["respond"])
+        (task,) = receive("webhook.facebook", payload, owner=owner)[1]
+        return bool(json.loads(task.input)["respond"])
 
     assert is_sent(None, "m_1")
     assert is_sent(operator, "m_1")

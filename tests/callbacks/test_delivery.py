@@ -131,7 +131,16 @@ def test_a_busy_receiver_is_called_again_after_its_retry_after(
     assert least <= (raised.value.delay or 0) <= most
 
 
-@pytest.mark.parametrize("retry_after", ["soon", "-5", "", "Fri, 99 Nov 9999 99:99:99 GMT"])
+@pytest.mark.parametrize(
+    "retry_after",
+    [
+        "soon",
+        "-5",
+        "",
+        "Fri, 99 Nov 9999 99:99:99 GMT",
+        "Mon, 01 Jan 99999999999999999999 00:00:00 GMT",
+    ],
+)
 def test_a_retry_after_that_cannot_be_read_is_ignored(receiver: Receiver, retry_after: str) -> None:
     receiver.answers = [f"429 Busy\nRetry-After: {retry_after}"]
     with pytest.raises(Undelivered):

@@ -37,10 +37,19 @@ def completion(text: Any, **more: Any) -> dict[str, Any]:
     }
 
 
-def refusal(status: int, message: str, **headers: str) -> Reply:
+def refused(reason: str) -> dict[str, Any]:
+    """Return the completion of a model that declines to answer."""
+    document = completion(None)
+    document["choices"][0]["message"]["refusal"] = reason
+    return document
+
+
+def refusal(
+    status: int, message: str, headers: dict[str, str] | None = None, **metadata: str
+) -> Reply:
     """Return an error as OpenRouter sends it."""
-    body = {"error": {"code": status, "message": message}}
-    return Reply(status, json.dumps(body).encode(), headers)
+    error = {"code": status, "message": message, **({"metadata": metadata} if metadata else {})}
+    return Reply(status, json.dumps({"error": error}).encode(), headers or {})
 
 
 def _ok(call: dict[str, Any]) -> Reply:
@@ -49,8 +58,8 @@ def _ok(call: dict[str, Any]) -> Reply:
     return _json(completion(text))
 
 
-def _json(document: Any, status: int = 200) -> Reply:
-    return Reply(status, json.dumps(document).encode())
+def _json(document: Any, status: int = 200, headers: dict[str, str] | None = None) -> Reply:
+    return Reply(status, json.dumps(document).encode(), headers or {})
 
 
 _FIXED: dict[str, Callable[[], Reply]] = {
@@ -58,10 +67,27 @@ _FIXED: dict[str, Callable[[], Reply]] = {
     "400": lambda: refusal(400, "Bad request: secret prompt"),
     "401": lambda: refusal(401, "No cookie auth credentials found: sk-or-fake"),
     "402": lambda: refusal(402, "Insufficient credits"),
+    # As OpenRouter's documentation has it.
+    "402 in flight": lambda: refusal(
+        402,
+        "This request would exceed your available credits given your current in-flight requests.",
+        {"Retry-After": "4"},
+        reason="in_flight_budget_exhausted",
+        limit_source="openrouter_in_flight_budget",
+    ),
+    "402 too expensive": lambda: refusal(
+        402,
+        "Insufficient credits",
+        reason="weight_exceeds_budget",
+        limit_source="openrouter_credits",
+    ),
+    "402 reset": lambda: refusal(402, "Insufficient credits", {"X-RateLimit-Reset": "99999999999"}),
     "403": lambda: refusal(403, "Your input was flagged: secret prompt"),
     "404": lambda: refusal(404, "No endpoints found for this model"),
     "408": lambda: refusal(408, "Timed out"),
-    "429": lambda: refusal(429, "Rate limit exceeded", **{"Retry-After": "2"}),
+    "413": lambda: refusal(413, "Too large"),
+    "413 for now": lambda: refusal(413, "Too large", {"Retry-After": "4"}),
+    "429": lambda: refusal(429, "Rate limit exceeded", {"Retry-After": "2"}),
     "429 reset": lambda: _json(
         {
             "error": {
@@ -74,10 +100,16 @@ _FIXED: dict[str, Callable[[], Reply]] = {
     ),
     "500": lambda: refusal(500, "Internal Server Error"),
     "502": lambda: Reply(502, b"<html>Bad Gateway</html>"),
-    "503": lambda: refusal(503, "No provider", **{"Retry-After": "3"}),
+    "503": lambda: refusal(503, "No provider", {"Retry-After": "3"}),
     "200 error": lambda: _json({"error": {"code": 502, "message": "Upstream: secret prompt"}}),
     "200 error 429": lambda: _json({"error": {"code": 429, "message": "Upstream is busy"}}),
     "200 error 402": lambda: _json({"error": {"code": 402, "message": "Insufficient credits"}}),
+    "200 error 402 in flight": lambda: _json(
+        {"error": {"code": 402, "metadata": {"headers": {"Retry-After": 4}}}}
+    ),
+    "choice error 402 in flight": lambda: _json(
+        completion("", finish_reason="error", error={"code": 402}), headers={"Retry-After": "4"}
+    ),
     "200 error word": lambda: _json({"error": {"code": "server_error"}}),
     "choice error": lambda: _json(completion("", finish_reason="error", error={"code": 502})),
     "invalid json": lambda: Reply(200, b'{"choices": [{'),
@@ -90,6 +122,14 @@ _FIXED: dict[str, Callable[[], Reply]] = {
     "null": lambda: _json(completion(None)),
     "parts": lambda: _json(completion([{"type": "text", "text": "In "}, {"text": "parts."}])),
     "length": lambda: _json(completion("It goes on and", finish_reason="length")),
+    "filtered": lambda: _json(completion("It goes on and", finish_reason="content_filter")),
+    "filtered whole": lambda: _json(completion(None, finish_reason="content_filter")),
+    "refusal": lambda: _json(refused("I cannot help with that.")),
+    "tool calls": lambda: _json(completion("Let me look", finish_reason="tool_calls")),
+    "tool calls alone": lambda: _json(completion(None, finish_reason="tool_calls")),
+    "no reason": lambda: _json(completion("It goes on and", finish_reason=None)),
+    "new reason": lambda: _json(completion("It goes on and", finish_reason="pause_turn")),
+    "strange reason": lambda: _json(completion("It goes on and", finish_reason={"stop": 1})),
     # json.dumps escapes both, so they arrive as \u0000 and \ud800.
     "nul": lambda: _json(completion("Nothing\0 and half\ud800 a pair.")),
     "redirect": lambda: Reply(302, b"", {"Location": "http://127.0.0.1:1/"}),

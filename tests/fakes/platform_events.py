@@ -8,7 +8,7 @@ import hmac
 import json
 import time
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -31,18 +31,33 @@ class SignedEvent:
 
 
 def signed(platform: str, payload: Any, *, id: str = "") -> SignedEvent:
-    """Sign a payload as its platform does."""
-    body = json.dumps(payload).encode()
+    """Sign a payload as its platform does; of Google's, the encoded message is signed."""
+    if platform != "google":
+        return signed_bytes(platform, json.dumps(payload).encode(), id=id)
+    event = signed_bytes(platform, base64.b64decode(payload["message"]["data"]))
+    return replace(event, body=json.dumps(payload).encode())
+
+
+def signed_bytes(
+    platform: str, document: bytes, *, id: str = "", at: float | None = None
+) -> SignedEvent:
+    """Sign a document, JSON or not, as its platform does."""
     sign = {"facebook": _facebook, "google": _google, "generic": _generic}[platform]
-    headers = {"Content-Type": "application/json", **sign(body, payload, id or new_id())}
-    return SignedEvent(platform, body, headers)
+    signature = sign(document, id or new_id(), at or time.time())
+    body = document
+    if platform == "google":
+        body = json.dumps(_envelope(document)).encode()
+    return SignedEvent(platform, body, {"Content-Type": "application/json", **signature})
 
 
-def message(platform: str, text: str, *, sender: str, id: str = "") -> SignedEvent:
-    """Return the event of a user's message."""
-    id = id or new_id()
-    make = {"facebook": facebook, "google": google, "generic": generic}[platform]
-    return signed(platform, make(text, sender=sender, id=id), id=id)
+def message(
+    platform: str, text: str, *, sender: str, id: str = "", at: float | None = None
+) -> SignedEvent:
+    """Return the event of a user's message, sent now or `at` a time."""
+    id, at = id or new_id(), at or time.time()
+    make = {"facebook": facebook, "google": google_message, "generic": generic}[platform]
+    document = make(text, sender=sender, id=id, at=at)
+    return signed_bytes(platform, json.dumps(document).encode(), id=id, at=at)
 
 
 def new_id() -> str:
@@ -50,9 +65,11 @@ def new_id() -> str:
     return f"m_{uuid.uuid4().hex}"
 
 
-def facebook(text: str, *, sender: str, id: str, **more: Any) -> dict[str, Any]:
+def facebook(
+    text: str, *, sender: str, id: str, at: float | None = None, **more: Any
+) -> dict[str, Any]:
     """Return the body of Facebook's `messages` event."""
-    now = int(time.time() * 1000)
+    now = int((at or time.time()) * 1000)
     messaging = {
         "sender": {"id": sender},
         "recipient": {"id": PAGE},
@@ -62,12 +79,12 @@ def facebook(text: str, *, sender: str, id: str, **more: Any) -> dict[str, Any]:
     return {"object": "page", "entry": [{"id": PAGE, "time": now, "messaging": [messaging]}]}
 
 
-def google_message(text: str, *, sender: str, id: str) -> dict[str, Any]:
+def google_message(text: str, *, sender: str, id: str, at: float | None = None) -> dict[str, Any]:
     """Return a UserMessage of RCS for Business."""
     return {
         "senderPhoneNumber": sender,
         "messageId": id,
-        "sendTime": datetime.now(UTC).isoformat(),
+        "sendTime": datetime.fromtimestamp(at or time.time(), UTC).isoformat(),
         "agentId": AGENT,
         "text": text,
     }
@@ -80,33 +97,36 @@ def google(text: str, *, sender: str, id: str) -> dict[str, Any]:
 
 def enveloped(message: dict[str, Any]) -> dict[str, Any]:
     """Return Google's envelope of a message."""
-    data = base64.b64encode(json.dumps(message).encode()).decode()
+    return _envelope(json.dumps(message).encode())
+
+
+def _envelope(document: bytes) -> dict[str, Any]:
+    data = base64.b64encode(document).decode()
     return {
         "message": {"data": data, "messageId": "1", "attributes": {"message_type": "TEXT"}},
         "subscription": "projects/fake/subscriptions/rbm",
     }
 
 
-def generic(text: str, *, sender: str, id: str) -> dict[str, Any]:
-    """Return the body of an event of the generic platform."""
+def generic(text: str, *, sender: str, id: str, at: float | None = None) -> dict[str, Any]:
+    """Return the body of an event of the generic platform; its time is in a header."""
     return {"id": id, "conversation_id": sender, "message": text}
 
 
-def _facebook(body: bytes, payload: Any, id: str) -> dict[str, str]:
-    digest = hmac.new(FACEBOOK_APP_SECRET.encode(), body, hashlib.sha256).hexdigest()
+def _facebook(document: bytes, id: str, at: float) -> dict[str, str]:
+    digest = hmac.new(FACEBOOK_APP_SECRET.encode(), document, hashlib.sha256).hexdigest()
     return {"X-Hub-Signature-256": f"sha256={digest}"}
 
 
-def _google(body: bytes, payload: Any, id: str) -> dict[str, str]:
-    data = base64.b64decode(payload["message"]["data"])
-    digest = hmac.new(GOOGLE_CLIENT_TOKEN.encode(), data, hashlib.sha512).digest()
+def _google(document: bytes, id: str, at: float) -> dict[str, str]:
+    digest = hmac.new(GOOGLE_CLIENT_TOKEN.encode(), document, hashlib.sha512).digest()
     return {"X-Goog-Signature": base64.b64encode(digest).decode()}
 
 
-def _generic(body: bytes, payload: Any, id: str) -> dict[str, str]:
-    now = datetime.now(UTC)
+def _generic(document: bytes, id: str, at: float) -> dict[str, str]:
+    moment = datetime.fromtimestamp(at, UTC)
     return {
         "webhook-id": id,
-        "webhook-timestamp": str(int(now.timestamp())),
-        "webhook-signature": Webhook(GENERIC_WEBHOOK_SECRET).sign(id, now, body.decode()),
+        "webhook-timestamp": str(int(at)),
+        "webhook-signature": Webhook(GENERIC_WEBHOOK_SECRET).sign(id, moment, document.decode()),
     }
