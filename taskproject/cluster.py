@@ -73,8 +73,8 @@ def server_user(cluster: Path) -> User | None:
         entry = pwd.getpwnam(UNPRIVILEGED)
     except KeyError:
         raise EmbeddedError(
-            f"PostgreSQL refuses to run as root, and there is no user {UNPRIVILEGED} to run it: "
-            "start as another user, or set DATABASE_URL."
+            f"PostgreSQL does not run as root, and there is no user {UNPRIVILEGED} to run it. "
+            "Start as another user, or set DATABASE_URL."
         ) from None
     return User(entry.pw_uid, entry.pw_gid)
 
@@ -91,13 +91,14 @@ def grant_access(root: Path, user: User | None) -> None:
     for directory in (root.parent, root):
         directory.chmod(stat.S_IMODE(directory.stat().st_mode) | stat.S_IXOTH)
     for path, remedy in (
-        (root, "set DATA_DIR to a directory that every user may enter"),
-        (binaries(), "move the project to a directory that every user may enter"),
+        (root, "Set DATA_DIR to a directory that every user may enter"),
+        (binaries(), "Move the project to a directory that every user may enter"),
     ):
         if not _may_enter(path, user):
             raise EmbeddedError(
-                f"PostgreSQL refuses to run as root, and user {_name(user)} cannot enter {path}: "
-                f"{remedy}, such as one below /srv, or start as another user, or set DATABASE_URL."
+                f"PostgreSQL does not run as root, and user {_name(user)} cannot enter {path}. "
+                f"{remedy}, such as one below /srv. You can also start as another user, "
+                "or set DATABASE_URL."
             )
 
 
@@ -174,8 +175,8 @@ def _may_enter(path: Path, user: User) -> bool:
         )
     except PermissionError:
         raise EmbeddedError(
-            f"PostgreSQL does not run as root, and this root user may not switch to {_name(user)}: "
-            "start as another user, or set DATABASE_URL."
+            f"PostgreSQL does not run as root, and this root user may not switch to {_name(user)}. "
+            "Start as another user, or set DATABASE_URL."
         ) from None
     return entered.returncode == 0
 

@@ -117,8 +117,8 @@ class EmbeddedPostgres:
         except OSError as error:
             self.release()
             raise EmbeddedError(
-                f"{error.filename or self.root} cannot be used ({error.strerror}): "
-                "set DATA_DIR to a directory that this user may write."
+                f"{error.filename or self.root} cannot be written ({error.strerror}): "
+                "set DATA_DIR to a directory that this user may write to."
             ) from error
         except EmbeddedError:
             self.release()
@@ -218,8 +218,8 @@ class EmbeddedPostgres:
             holder = os.read(lock, 20).decode() or "?"
             os.close(lock)
             raise EmbeddedError(
-                f"PostgreSQL in {self.root} is already run by process {holder}: "
-                "stop that one, or set DATA_DIR to another directory."
+                f"Process {holder} already runs PostgreSQL in {self.root}. "
+                "Stop that process, or set DATA_DIR to another directory."
             ) from None
         os.ftruncate(lock, 0)
         os.pwrite(lock, str(os.getpid()).encode(), 0)

@@ -96,8 +96,8 @@ def webhook_secret(env: environ.Env, name: str) -> str:
         key = b""
     if secret and len(key) < _SHORTEST_SECRET:
         raise ImproperlyConfigured(
-            f"{name} is not a valid secret: it must be whsec_ and at least "
-            f"{_SHORTEST_SECRET} bytes in base64."
+            f"{name} is not a valid secret: it must be whsec_ followed by at least "
+            f"{_SHORTEST_SECRET} bytes encoded in base64."
         )
     return secret
 
@@ -109,7 +109,8 @@ def cache_from_url(env: environ.Env, name: str, default: str) -> dict[str, Any]:
     except (ImproperlyConfigured, ValueError, KeyError) as error:
         # The URL may hold a password and stays out of the sentence.
         raise ImproperlyConfigured(
-            f"{name} is not a known cache such as {default} or redis://host:6379/0."
+            f"{name} is not a supported cache: use {default} or an address such as "
+            "redis://host:6379/0."
         ) from error
 
 
@@ -132,7 +133,8 @@ def secret_key(env: environ.Env, data_dir: Path) -> str:
         except OSError as error:
             raise ImproperlyConfigured(
                 f"DATA_DIR={str(data_dir)!r} cannot be written ({error.strerror}): "
-                "name another directory, or set SECRET_KEY and DATABASE_URL."
+                "set DATA_DIR to a directory that this user may write to, "
+                "or set SECRET_KEY and DATABASE_URL."
             ) from error
         new.unlink()
     return file.read_text()

@@ -46,7 +46,7 @@ def check_directory(directory: Path) -> None:
     except OSError as error:
         raise NotReady(
             f"{str(directory)!r} cannot be written ({error.strerror}): "
-            "name another directory with DATA_DIR."
+            "set DATA_DIR to a directory that this user may write to."
         ) from None
 
 
@@ -65,7 +65,9 @@ def check_database(parameters: dict[str, Any], *, timeout: float = DATABASE_TIME
         except psycopg.OperationalError as error:
             reason = " ".join(str(error).split())
             if left < DATABASE_POLL or _is_final(reason):
-                raise NotReady(f"The database of DATABASE_URL does not answer: {reason}") from None
+                raise NotReady(
+                    f"The database of DATABASE_URL cannot be reached: {reason}"
+                ) from None
         time.sleep(DATABASE_POLL)
 
 
@@ -73,8 +75,8 @@ def check_version(server_version: int) -> None:
     """Check that a server, by libpq's version number, is recent enough. Raises NotReady."""
     if server_version < OLDEST_POSTGRES * 10_000:
         raise NotReady(
-            f"The database of DATABASE_URL is PostgreSQL {server_version // 10_000}: "
-            f"{OLDEST_POSTGRES} or newer is needed."
+            f"DATABASE_URL points to PostgreSQL {server_version // 10_000}, "
+            f"but version {OLDEST_POSTGRES} or newer is needed."
         )
 
 

@@ -1,4 +1,4 @@
-"""System checks: procrastinate's triggers must not fire for our jobs."""
+"""System checks: procrastinate's triggers must not run for our jobs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from django.core.checks import CheckMessage, Tags, Warning, register
 from django.db import connections
 
-# Row triggers and foreign keys that fire for each of our jobs; the abort trigger never does.
+# Row triggers and foreign keys that run for each of our jobs; the abort trigger never does.
 _COSTLY = """
     SELECT tgname FROM pg_trigger
     WHERE tgrelid = to_regclass('procrastinate_jobs')
@@ -39,10 +39,9 @@ def procrastinate_triggers(databases: Any = None, **kwargs: Any) -> list[CheckMe
         return []
     return [
         Warning(
-            f"procrastinate's triggers {', '.join(triggers)} fire for every job of a task and slow"
-            " the queue down.",
-            hint="An upgrade of procrastinate has created them again. Narrow them down as"
-            " tasks/migrations/0010_job_triggers.py does.",
+            f"The triggers {', '.join(triggers)} of the library procrastinate run for every job and"
+            " slow the queue down: change them as tasks/migrations/0010_job_triggers.py does.",
+            hint="An upgrade of procrastinate has created them again.",
             id="tasks.W001",
         )
     ]

@@ -34,7 +34,8 @@ class CronExpression:
         """Return the first tick after a moment; raise InvalidInput if there is none."""
         for tick in self.ticks(after=after):
             return tick
-        raise InvalidInput([FieldError("cron", "There is no such day in the next 50 years.")])
+        message = "The cron expression matches no day in the next 50 years."
+        raise InvalidInput([FieldError("cron", message)])
 
     def upcoming(self, count: int, *, after: dt.datetime) -> list[dt.datetime]:
         """Return the next ticks after a moment; raise InvalidInput."""

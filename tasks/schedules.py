@@ -115,8 +115,8 @@ def run_now(schedule: Schedule) -> Task:
 def fire_due() -> int:
     """Submit the task of every schedule that is due by the database's clock; return how many.
 
-    Each fires in its own transaction, which locks the row: however many processes call this at
-    once, a tick fires once, and it has fired if and only if the task is queued. Missed ticks fire
+    Each runs in its own transaction, which locks the row: however many processes call this at
+    once, a tick runs once, and it has run if and only if the task is queued. Missed ticks run
     once, together. A schedule whose kind is not registered here is left to other processes.
     """
     fired = 0
@@ -157,7 +157,7 @@ def _fire(schedule: Schedule, *, now: dt.datetime) -> None:
     try:
         task = _submit(schedule, {"schedule": schedule.name, "tick": tick.isoformat()})
     except TaskError as error:
-        _record_error(schedule, error, "schedule fired without submitting a task")
+        _record_error(schedule, error, "schedule ran without submitting a task")
         return
     _note(schedule, task, at=now)
     _save(schedule)

@@ -45,7 +45,10 @@ def parse_json(body: bytes) -> Any:
         raise _too_long("array")
     if _SUSPECT_ESCAPE.search(text) and (path := _unstorable([value])):
         place = ".".join(path[1:]) or "the top"
-        raise MalformedJSON(f"The text at {place} contains a NUL or half a surrogate pair.")
+        raise MalformedJSON(
+            f"The text at {place} contains a character that is not allowed:"
+            " NUL or half a surrogate pair."
+        )
     return value
 
 

@@ -111,7 +111,9 @@ def document(value: Any, *, field: str, limit: int) -> bytes:
 def _queue(value: Any) -> str:
     if isinstance(value, str) and QUEUE_NAME.fullmatch(value):
         return value
-    raise ValueError("Use up to 40 letters, digits and . _ : -")
+    raise ValueError(
+        "Use at most 40 characters: letters, digits, dot, underscore, colon or hyphen."
+    )
 
 
 def _whole_number(value: Any, low: int, high: int, mistake: str) -> int:

@@ -37,10 +37,10 @@ INPUT = {
         "operation": {
             "enum": [COMPUTE, *_INPUTS],
             "default": COMPUTE,
-            "description": "`compute` adds up 0 to 999,999 and ignores the input. `sum` adds up a"
-            " list, or the numbers from 1 to n; `primes` counts the primes up to n; `fibonacci`"
-            " returns the nth Fibonacci number; `matrix` squares an n×n matrix and adds up its"
-            " entries.",
+            "description": "`compute` adds all whole numbers from 0 to 999,999 and ignores the"
+            " input. `sum` adds the numbers of a list, or from 1 to n; `primes` counts the primes"
+            " up to n; `fibonacci` returns the nth Fibonacci number; `matrix` squares an n×n matrix"
+            " and adds its entries.",
         },
         "input": {"description": "A whole number; for `sum` also a list of numbers."},
     },

@@ -100,7 +100,8 @@ def _reply(conversation: Conversation, text: str | None, context: Context) -> Me
     if stored := turns.stored_message(context.task_id, Role.ASSISTANT):
         return stored
     if message and turns.waits_for_earlier_reply(message):
-        raise Snooze(_TURN_SECONDS, "An earlier message of the conversation is being answered.")
+        reason = "Waiting: an earlier message of the conversation is still being answered."
+        raise Snooze(_TURN_SECONDS, reason)
     context.check()
     history = turns.history(conversation, until=message)
     reply = next_reply(turns.as_turns(history), context)

@@ -84,7 +84,7 @@ def _store(key: str, answer: Answer) -> None:
         cache.set(key, fields, KEPT_SECONDS)
     except Exception as error:  # any error of any cache backend
         log.warning(
-            "could not store an answer in the cache; the same text will be paid for again",
+            "could not store an answer in the cache; the same text will need another paid call",
             extra={"error": type(error).__name__},
         )
         close_old_connections()

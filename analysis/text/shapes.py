@@ -19,7 +19,7 @@ class TextTaskCreatedSerializer(serializers.Serializer[Any]):
 class TextResultSerializer(serializers.Serializer[Any]):
     """The words of a text."""
 
-    word_count = serializers.IntegerField(help_text="Without stop words.")
+    word_count = serializers.IntegerField(help_text="Number of words, without stop words.")
     top_words = serializers.ListField(
         child=serializers.CharField(), max_length=5, help_text="Most frequent first."
     )

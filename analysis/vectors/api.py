@@ -52,7 +52,7 @@ class VectorTaskView(APIView):
 
     @extend_schema(
         operation_id="vector_tasks_get",
-        summary="Get the status of vectors",
+        summary="Get the status of an indexing task",
         tags=["vectors"],
         responses={200: VectorTaskSerializer, **refusals(404)},
     )

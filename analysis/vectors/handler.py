@@ -48,7 +48,7 @@ def handle(input: dict[str, Any], context: Context) -> dict[str, Any]:
     """Normalise one vector or a list of vectors, and store them for the search by cosine.
 
     `processed_vectors` is the length of `vector_data`, as documented: for one vector, the number
-    of its components. `stored_vectors` is the number of vectors that were stored.
+    of its numbers. `stored_vectors` is the number of vectors that were stored.
     """
     data, metadata = input["vector_data"], input.get("metadata", {})
     if len(orjson.dumps(metadata)) > MAX_METADATA_BYTES:

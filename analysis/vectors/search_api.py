@@ -49,7 +49,7 @@ class VectorSearchView(APIView):
 
     @extend_schema(
         operation_id="vectors_search_long",
-        summary="Find the nearest vectors to a vector that is too long for a URL",
+        summary="Find the nearest vectors; the vector is in the body",
         tags=["vectors"],
         request={"application/json": _SEARCH.schema},
         examples=[OpenApiExample("A vector", value={"vector": [0.1, 0.2, 0.3]}, request_only=True)],

@@ -41,7 +41,7 @@ class VectorMatchSerializer(serializers.Serializer[Any]):
         help_text="Index of the vector in the submitted list, from 0."
     )
     score = serializers.FloatField(
-        min_value=-1, max_value=1, help_text="The cosine: 1 is the same direction."
+        min_value=-1, max_value=1, help_text="Cosine similarity; 1 means the same direction."
     )
     metadata = serializers.DictField()
 

@@ -61,7 +61,7 @@ class VerifiedWebhookView(WebhookView):
     """The endpoint of a platform that checks by a GET request whether the address is ours."""
 
     def get(self, request: Request) -> HttpResponse:
-        """Answer the challenge if the request contains our token."""
+        """Return the challenge if the request contains the verify token."""
         verification = self.platform.verification
         assert verification
         _require(verification.setting)

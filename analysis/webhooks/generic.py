@@ -33,16 +33,17 @@ _FIELDS = {
         },
         "conversation_id": {
             "type": ["string", "integer"],
-            "description": "Also accepted as `sender_id`, `user_id` or `sender`.",
+            "description": "This field may also be named `sender_id`, `user_id` or `sender`.",
         },
-        "message": {**_TEXT, "description": "Also accepted as `text`."},
+        "message": {**_TEXT, "description": "This field may also be named `text`."},
         "text": _TEXT,
     },
     "anyOf": [{"required": [text]} for text in _TEXTS],
 }
 PAYLOAD = {
     "type": "object",
-    "description": "A message, or an event of Standard Webhooks with a message as its `data`.",
+    "description": "A message, or an event in the Standard Webhooks format with a message as its"
+    " `data`.",
     "anyOf": [
         _FIELDS,
         {"required": ["data"], "properties": {"data": {"type": "object", **_FIELDS}}},
@@ -104,7 +105,7 @@ PLATFORM = WebhookPlatform(
     name=Platform.GENERIC,
     kind="webhook.generic",
     route="conversations/webhooks/generic",
-    summary="Receive events of Standard Webhooks",
+    summary="Receive events in the Standard Webhooks format",
     signing_setting="GENERIC_WEBHOOK_SECRET",
     signature_headers=SIGNATURE_HEADERS,
     verify=verify,

@@ -26,7 +26,9 @@ def list_parameters(filters: type[StrictFilterSet]) -> list[OpenApiParameter]:
     }  # fmt: skip
     return [
         *(_parameter(name, rule) for name, rule in filters.base_filters.items()),
-        OpenApiParameter("cursor", str, description="Taken from the `next` or `previous` link."),
+        OpenApiParameter(
+            "cursor", str, description="Page position; copy it from the `next` or `previous` link."
+        ),
         OpenApiParameter("page_size", size),
     ]
 

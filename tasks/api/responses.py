@@ -18,8 +18,8 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
     str,
     "header",
-    description="A key of your own for this request. If you send the same request again with the"
-    " same key, no second task is created; the response is 200 with the first task.",
+    description="A text of your choice that identifies this request. If you send the same request"
+    " again with the same key, no second task is created; the response is 200 with the first task.",
 )
 
 

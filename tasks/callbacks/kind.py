@@ -31,7 +31,7 @@ INPUT = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
     "type": "object",
     "properties": {
-        "task_id": {"type": "string", "format": "uuid", "description": "A task that has ended."},
+        "task_id": {"type": "string", "format": "uuid", "description": "The ended task to report."},
         "status": {"enum": [str(status) for status in TERMINAL]},
         "ended_at": {"type": "string", "format": "date-time"},
     },
@@ -71,11 +71,13 @@ def deliver(input: dict[str, Any], context: Context) -> dict[str, Any]:
         # Spread, so that the host's slots are never idle while callbacks wait.
         _postpone(task, receiver, spread=PAUSE)
         wait = PAUSE * (1.0 + random.random())  # noqa: S311 spreads load, guards nothing
-        raise Snooze(wait, "Other callbacks to the receiver are in progress.") from None
+        raise Snooze(wait, "Waiting: other callbacks to the receiver are in progress.") from None
     except HostDown:
         # Together, so that the first to come back tries the receiver for all of them.
         _postpone(task, receiver, include_earlier=True)
-        raise Undelivered("The receiver has just failed to answer other callbacks.") from None
+        raise Undelivered(
+            "Not sent: the receiver has just failed to answer other callbacks."
+        ) from None
     return _judged(answer, context.attempt)
 
 

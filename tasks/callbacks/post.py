@@ -73,7 +73,7 @@ def resolve(host: str, port: int) -> list[str]:
         parsed = ipaddress.ip_address(address)
         if not may_reach(parsed, private=settings.CALLBACK_ALLOW_PRIVATE):
             raise Refused(
-                "The receiver's name resolves to an address that callbacks may not reach."
+                "The receiver's name resolves to an address to which callbacks are not allowed."
             )
     return addresses
 
@@ -87,7 +87,7 @@ def _look_up(host: str, port: int, answer: Future[list[str]]) -> None:
 
 
 def _connect(addresses: list[str], port: int) -> socket.socket:
-    error: OSError = OSError("no address")
+    error: OSError = OSError("The receiver's name has no address.")
     tried = addresses[:_TRIED_ADDRESSES]
     for address in tried:
         try:

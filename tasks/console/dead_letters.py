@@ -66,7 +66,9 @@ def act(admin: EngineAdmin, request: HttpRequest) -> HttpResponse:
     report = Report(action=action, selected=changed, accepted=changed)
     messages.success(request, f"{kind}, {error}: {report}")
     if has_more:
-        messages.warning(request, "The group has more tasks. Repeat the action for the rest.")
+        messages.warning(
+            request, "More tasks have this kind and error. Repeat the action for them."
+        )
     return redirect(PAGE)
 
 

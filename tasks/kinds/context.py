@@ -105,8 +105,8 @@ class Context:
         size = self._follow_ups_bytes + len(follow_up.input)
         if len(self.follow_ups) >= FOLLOW_UPS_LIMIT or size > FOLLOW_UPS_BYTES:
             raise ValueError(
-                f"One attempt can submit {FOLLOW_UPS_LIMIT:,} follow-ups with"
-                f" {FOLLOW_UPS_BYTES:,} bytes of input together."
+                f"One attempt can submit at most {FOLLOW_UPS_LIMIT:,} follow-ups, with at most"
+                f" {FOLLOW_UPS_BYTES:,} bytes of input in total."
             )
         self.follow_ups.append(follow_up)
         self._follow_ups_bytes = size

@@ -138,7 +138,7 @@ def _determined(claim: Claim, kind: Kind, error: BaseException) -> Ending:
 def unexplained(claim: Claim) -> Ending:
     """Fail an attempt of which no ending is known: it counts, and is repeated after a pause."""
     is_last = claim.attempt >= claim.max_attempts
-    error = Crashed("The attempt ended in a way that the worker could not record; see its log.")
+    error = Crashed("The worker could not record how the attempt ended; see the worker's log.")
     return Ending(
         claim=claim,
         status=Status.FAILED if is_last else Status.PENDING,
@@ -244,7 +244,9 @@ def _fails(
 def _result_json(result: Any) -> bytes:
     if inspect.iscoroutine(result) or inspect.isgenerator(result):
         result.close()
-        raise FatalError(f"The handler returned a {type(result).__name__}: return its value.")
+        raise FatalError(
+            f"The handler returned a {type(result).__name__}; it must return the value itself."
+        )
     try:
         document = to_json(result, limit=settings.RESULT_MAX_BYTES)
     except NotStorable as error:

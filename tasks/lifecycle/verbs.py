@@ -195,7 +195,7 @@ def reset() -> None:
     """Delete all tasks, attempts, batches, jobs, queue switches, circuits and cached counts."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(sql.RESET)
-    log.warning("reset: all tasks and batches were deleted; paused queues are open again")
+    log.warning("reset: all tasks and batches were deleted; paused queues were resumed")
 
 
 def pause_queue(name: str) -> None:

@@ -36,7 +36,7 @@ class Schedule(models.Model):
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True)
     kind = models.CharField(max_length=128)
     input = models.JSONField(default=dict, blank=True)
-    # Empty: the kind's own queue.
+    # Empty: the kind's default queue.
     queue = models.CharField(max_length=128, blank=True, default="")
     cron = models.CharField(max_length=CRON_LENGTH)
     timezone = models.CharField(max_length=64, default="UTC")

@@ -43,7 +43,8 @@ def to_json(value: Any, *, limit: int) -> bytes:
     except (TypeError, ValueError) as error:
         raise _first_error(value, "", error, depth=0) from None
     if len(document) > limit:
-        raise NotStorable("", f"is too large: {len(document):,} bytes of at most {limit:,}")
+        reason = f"is too large: {len(document):,} bytes, where at most {limit:,} are allowed"
+        raise NotStorable("", reason)
     # orjson writes null for NaN and infinity.
     if b"null" in document:
         _refuse(value, _is_not_finite, "is NaN or infinity, which JSON does not have")
@@ -67,7 +68,7 @@ def _unique_names(members: list[tuple[str, Any]]) -> None:
     names = set()
     for name, _ in members:
         if name in names:
-            raise ValueError(f"has two keys that become {name[:_NAME_LENGTH]!a}")
+            raise ValueError(f"has two keys that both become {name[:_NAME_LENGTH]!a} in JSON")
         names.add(name)
 
 

@@ -168,7 +168,8 @@ class Supervisor:
                 watchdog.restart(now)
             if watchdog.is_expired(now) and place.pid is not None:
                 logger.error(
-                    "%s sent no watchdog signal for %g s (interpreter blocked?), sending SIGKILL",
+                    "%s sent no watchdog signal for %g s (interpreter blocked?);"
+                    " the supervisor sends it SIGKILL",
                     place.child.name,
                     place.child.watchdog_timeout,
                 )
@@ -221,7 +222,7 @@ class Supervisor:
         place.restart_at = now + delay
         logger.log(
             logging.INFO if recycled else logging.WARNING,
-            "%s %s after %.1f s, restarted %s",
+            "%s %s after %.1f s; the supervisor restarts it %s",
             child.name,
             how,
             lived,
@@ -251,7 +252,7 @@ class Supervisor:
                 place.stop_by = min(place.stop_by, now + self._grace(child))
             elif place.stop_by <= now:
                 logger.warning(
-                    "%s did not stop within its grace period, sending %s",
+                    "%s did not stop within its grace period; the supervisor sends it %s",
                     child.name,
                     child.kill_signal.name,
                 )

@@ -25,7 +25,7 @@ def attempt(kind: Kind, claim: Claim, context: Context, *, worker: str) -> Endin
         return completed(claim, _run_handler(kind, claim, context), context.follow_ups)
     except LostClaim:
         log.warning(
-            "task lost its claim; its handler's writes are rolled back",
+            "worker lost its claim on the task; the handler's writes are rolled back",
             extra={"task_id": str(claim.id)},
         )
         return None
@@ -43,7 +43,9 @@ def _run_handler(kind: Kind, claim: Claim, context: Context) -> dict[str, Any] |
     except (Interrupted, LostClaim) as error:
         if isinstance(error, Interrupted) and context.interrupted.is_set():
             raise
-        raise RuntimeError(f"The handler itself raised {type(error).__name__}.") from error
+        raise RuntimeError(
+            f"The handler raised {type(error).__name__}, which only the worker may raise."
+        ) from error
 
 
 def _attempt_in_transaction(kind: Kind, claim: Claim, context: Context, *, worker: str) -> Ending:

@@ -157,7 +157,7 @@ class Executor:
             return attempt(running.kind, running.claim, running.context, worker=self._worker)
         except BaseException:
             log.exception(
-                "the end of an attempt cannot be determined; the attempt counts as failed",
+                "the outcome of an attempt is unknown; the attempt counts as failed",
                 extra={"task_id": str(running.claim.id)},
             )
             return unexplained(running.claim)

@@ -204,7 +204,7 @@ class Finisher:
             finished = await self.write(group, is_passing=is_outage)
         except Exception as error:
             log.warning(
-                "a group of endings was refused; each is written alone",
+                "the database refused a group of endings; each is written separately",
                 extra={"count": len(group), "error": detail_of(error)},
             )
             self._alone += [_Alone(ending) for ending in group]
@@ -224,7 +224,7 @@ class Finisher:
                 self._alone.append(alone)
                 return
             log.exception(
-                "the ending of an attempt cannot be stored; the task fails",
+                "could not store the outcome of an attempt; the task fails",
                 extra={"task_id": str(ending.claim.id)},
             )
             written = unstorable(ending, error)

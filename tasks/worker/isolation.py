@@ -136,7 +136,7 @@ class Isolation:
         code = child.kill()
         how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
         log.warning(
-            "child process died; its attempt counts as a crash",
+            "child process died; its attempt is recorded as crashed",
             extra={"task_id": str(running.claim.id), "how": how},
         )
         return crashed(running.claim, running.kind, how)

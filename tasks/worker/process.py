@@ -57,7 +57,7 @@ def run_worker(*, queues: Sequence[str] | None, concurrency: int, grace: float) 
         return asyncio.run(process.run())
     except Exception:
         # A defect of ours: a process without its loop does no work, so it is replaced.
-        log.critical("worker process failed; exiting to be replaced", exc_info=True)
+        log.critical("worker process failed; it exits and is replaced", exc_info=True)
         os._exit(1)
 
 
@@ -145,7 +145,9 @@ class WorkerProcess:
                     if claim.key != culprit.key:
                         await spare.write([known.get(claim.key) or interrupted(claim)])
         except (psycopg.Error, TimeoutError):
-            log.exception("could not release the other tasks; they wait until the lease expires")
+            log.exception(
+                "could not release this worker's other tasks; they wait until its lease expires"
+            )
         await session.close()
 
     async def _work(self) -> None:

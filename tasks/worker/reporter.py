@@ -27,7 +27,7 @@ async def report_progress(running: Callable[[], Sequence[Running]]) -> None:
                 await _write(session, running())
             except psycopg.Error as error:
                 log.warning(
-                    "could not write progress; the next report replaces it",
+                    "could not store progress; the next report is stored instead",
                     extra={"error": type(error).__name__},
                 )
     finally:

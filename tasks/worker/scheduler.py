@@ -1,4 +1,4 @@
-"""Scheduler: a thread in every worker process that fires the schedules that are due."""
+"""Scheduler: a thread in every worker process that runs the schedules that are due."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ SHORTEST_PAUSE = 0.2
 
 
 class Scheduler(threading.Thread):
-    """Sleeps until the next tick; of all schedulers that wake for it, one fires it."""
+    """Sleeps until the next tick; of all schedulers that wake for it, one runs it."""
 
     def __init__(self) -> None:
         super().__init__(name="scheduler", daemon=True)
         self._stopped = threading.Event()
 
     def run(self) -> None:
-        """Fire until stopped; an error ends only its round."""
+        """Run schedules until stopped; an error ends only its round."""
         pause = SHORTEST_PAUSE
         while not self._stopped.wait(pause):
             pause = self._round()
@@ -41,7 +41,7 @@ class Scheduler(threading.Thread):
             left = schedules.seconds_until_next()
         except Error as error:
             log.warning(
-                "could not fire schedules; trying again in the next round",
+                "could not run the due schedules; the next round tries again",
                 extra={"error": type(error).__name__},
             )
         except Exception:

@@ -90,7 +90,7 @@ class Session:
                 if not is_passing(error):
                     raise
                 log.warning(
-                    "database is not available; trying again",
+                    "the database cannot be reached; trying again",
                     extra={"purpose": self.purpose, "error": str(error).strip()},
                 )
             # Jitter, so that the workers do not all reconnect at the same moment.

@@ -110,7 +110,7 @@ def test_a_list_of_vectors_is_stored_in_order() -> None:
 
 @pytest.mark.django_db
 def test_a_vector_without_direction_or_too_much_metadata_is_fatal() -> None:
-    with pytest.raises(FatalError, match="Vector 1 cannot be indexed: all its components"):
+    with pytest.raises(FatalError, match="Vector 1 cannot be indexed: all its numbers"):
         index([[1, 2], [0, 0]])
     with pytest.raises(FatalError, match="metadata"):
         index([1], text="x" * MAX_METADATA_BYTES)

@@ -52,7 +52,7 @@ def test_a_group_above_the_limit_is_retried_in_parts_with_a_warning(operator, co
     response = browser.post(reverse(ACT), group)
     assert [str(entry) for entry in get_messages(response.wsgi_request)] == [
         "a.kind, KeyError: 2 tasks queued again.",
-        "The group has more tasks. Repeat the action for the rest.",
+        "More tasks have this kind and error. Repeat the action for them.",
     ]
     assert LogEntry.objects.count() == 2
     response = browser.post(reverse(ACT), group)

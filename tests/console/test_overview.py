@@ -26,7 +26,7 @@ def test_the_overview_counts_pending_processing_and_failed_tasks_and_workers(
         "Dead letters 1",
         "Workers alive 1 of 2 registered",
         "1 completed",
-        "1 failed, 50.0 %",
+        "1 failed, failure rate 50.0 %",
         "test.script ValueError 1",
     ):
         assert words in page

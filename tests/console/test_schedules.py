@@ -91,7 +91,7 @@ def test_an_operator_can_create_a_schedule(operator, console):
         ("input", "[]", "JSON object"),
         ("input", "{oops", "JSON"),
         ("input", '{"text": "\\u0000"}', "NUL"),
-        ("queue", "no name", "Use up to 40"),
+        ("queue", "no name", "Use at most 40 characters: letters"),
     ],
 )
 def test_an_invalid_form_is_shown_again_with_its_errors(operator, console, field, value, error):

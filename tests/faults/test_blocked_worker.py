@@ -22,8 +22,8 @@ def test_a_process_blocked_by_a_handler_is_killed_and_its_neighbours_run_again(w
     culprit = lifecycle.submit("test.block")
     wait_until(lambda: not is_running(blocked), within=40, what="the process is killed")
     assert (
-        "worker-1 sent no watchdog signal for 15 s (interpreter blocked?), sending SIGKILL"
-        in command.output()
+        "worker-1 sent no watchdog signal for 15 s (interpreter blocked?);"
+        " the supervisor sends it SIGKILL" in command.output()
     )
     file.touch()
     # Both attempts were lost. The next ones run in child processes, which can time out.

@@ -112,7 +112,9 @@ def test_a_directory_too_deep_for_a_socket_can_be_used(open_dir: Path) -> None:
 
 def test_a_second_server_on_the_same_directory_is_refused(open_dir: Path) -> None:
     with EmbeddedPostgres(open_dir).running() as server:
-        with pytest.raises(EmbeddedError, match=f"already run by process {os.getpid()}"):
+        with pytest.raises(
+            EmbeddedError, match=f"Process {os.getpid()} already runs PostgreSQL in"
+        ):
             EmbeddedPostgres(open_dir).prepare()
         assert query(server, "SELECT 1") == 1
 
@@ -168,7 +170,7 @@ def test_a_start_that_was_killed_leaves_no_incomplete_cluster(open_dir: Path) ->
 
 def test_the_error_for_an_unwritable_directory_names_the_directory(open_dir: Path) -> None:
     (open_dir / "file").touch()
-    with pytest.raises(EmbeddedError, match="file/data/postgres cannot be used"):
+    with pytest.raises(EmbeddedError, match="file/data/postgres cannot be written"):
         EmbeddedPostgres(open_dir / "file" / "data").prepare()
 
 
@@ -176,7 +178,7 @@ def test_the_error_for_an_unwritable_directory_names_the_directory(open_dir: Pat
 def test_root_changes_no_directory_but_its_own(open_dir: Path) -> None:
     open_dir.chmod(0o700)
     (open_dir / "data").mkdir(mode=0o700)
-    with pytest.raises(EmbeddedError, match=r"user nobody cannot enter .*: set DATA_DIR"):
+    with pytest.raises(EmbeddedError, match=r"user nobody cannot enter .*\. Set DATA_DIR"):
         EmbeddedPostgres(open_dir / "data").prepare()
     assert stat.S_IMODE(open_dir.stat().st_mode) == 0o700
 

@@ -48,7 +48,7 @@ def test_an_unknown_cache_is_refused_and_not_repeated(
     monkeypatch: pytest.MonkeyPatch, url: str
 ) -> None:
     monkeypatch.setattr(env, "ENVIRON", {"A_CACHE": url})
-    with pytest.raises(ImproperlyConfigured, match=r"^A_CACHE is not a known cache") as refused:
+    with pytest.raises(ImproperlyConfigured, match=r"^A_CACHE is not a supported cache") as refused:
         cache_from_url(env, "A_CACHE", "dbcache://tasks_cache")
     assert "secret" not in str(refused.value)
 

@@ -51,7 +51,7 @@ def test_a_child_that_has_lived_for_a_while_is_started_again_at_once(supervise: 
     supervised.began("short-lived", times=3)
     supervised.stop()
     assert supervised.process.stderr
-    assert supervised.process.stderr.read().count("restarted at once") == 2
+    assert supervised.process.stderr.read().count("restarts it at once") == 2
 
 
 def test_a_child_that_requests_to_be_replaced_is_restarted_at_once(supervise: Supervise) -> None:
@@ -168,7 +168,10 @@ def test_a_child_that_misses_its_watchdog_is_killed_and_restarted(supervise: Sup
     assert supervised.began("blocking", times=2) != child
     assert supervised.stop() == 0
     _, output = supervised.process.communicate()
-    warning = "blocking sent no watchdog signal for 1.5 s (interpreter blocked?), sending SIGKILL"
+    warning = (
+        "blocking sent no watchdog signal for 1.5 s (interpreter blocked?);"
+        " the supervisor sends it SIGKILL"
+    )
     assert output.count(warning) == 1
 
 

@@ -111,7 +111,7 @@ def test_up_exits_and_prints_the_log_when_the_database_dies_at_each_start(open_d
     ("environment", "sentence"),
     [
         ({"HOST": "192.0.2.1"}, "The web server cannot listen on HOST='192.0.2.1'"),
-        ({"DATABASE_URL": "postgres://a:b@127.0.0.1:1/x"}, "does not answer"),
+        ({"DATABASE_URL": "postgres://a:b@127.0.0.1:1/x"}, "cannot be reached"),
         ({"DATA_DIR": "/dev/null/data", "SECRET_KEY": "x"}, "cannot be written"),
     ],
 )

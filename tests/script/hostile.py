@@ -151,7 +151,8 @@ HOSTILE: dict[str, tuple[Statement, str]] = {
     "follow-up with a list as metadata": (_submits(metadata=[1]), "metadata: Must be an object."),
     "follow-up with large metadata": (
         _submits(metadata={"text": "x" * 20_000}),
-        "metadata: The value cannot be stored: it is too large: 20,011 bytes of at most 16,384.",
+        "metadata: The value cannot be stored: it is too large: 20,011 bytes,"
+        " where at most 16,384 are allowed.",
     ),
     "follow-up with a huge integer": (
         _submits({"n": 2**70}),
@@ -169,12 +170,12 @@ HOSTILE: dict[str, tuple[Statement, str]] = {
     "follow-up with a set": (_submits({"a": {1}}), "input.a: This value is not JSON: set."),
     "follow-up with one key twice": (
         _submits({1: "a", "1": "b"}),
-        "input: This value has two keys that become '1'.",
+        "input: This value has two keys that both become '1' in JSON.",
     ),
     "follow-up with a list as input": (_submits([1]), "input: [1] is not of type"),
     "follow-up with a fraction as priority": (_submits(priority=1.5), "priority: Must be within"),
     "follow-up with a text as priority": (_submits(priority="high"), "priority: Must be within"),
-    "follow-up with a number as queue": (_submits(queue=5), "queue: Use up to 40 letters"),
+    "follow-up with a number as queue": (_submits(queue=5), "queue: Use at most 40"),
     "follow-up with true as attempts": (_submits(max_attempts=True), "max_attempts: Must be 1"),
     "follow-up with a number as key": (
         _submits(idempotency_key=5),
@@ -193,7 +194,7 @@ HOSTILE: dict[str, tuple[Statement, str]] = {
     ),
     "result with one key twice": (
         _returns({"by_id": {1: "a", "1": "b"}}),
-        "result cannot be stored: by_id has two keys that become '1'.",
+        "result cannot be stored: by_id has two keys that both become '1' in JSON.",
     ),
     "result of a set": (_returns({"a": {1}}), "result cannot be stored: a is not JSON: set."),
     "result of a Decimal": (_returns({"a": Decimal(1)}), "a is not JSON: decimal.Decimal."),
@@ -208,7 +209,8 @@ HOSTILE: dict[str, tuple[Statement, str]] = {
     "result as a generator": (lambda context: (n for n in "ab"), "returned a generator"),
     "result that is too large": (
         lambda context: {"text": "x" * 2_000_000},
-        "result cannot be stored: it is too large: 2,000,011 bytes of at most 1,000,000.",
+        "result cannot be stored: it is too large: 2,000,011 bytes,"
+        " where at most 1,000,000 are allowed.",
     ),
     "error without a text": (_raises(WithoutText()), "cannot be shown: RuntimeError in __str__."),
     "error with None as text": (_raises(NoneAsText()), "cannot be shown: TypeError in __str__."),
@@ -221,8 +223,8 @@ HOSTILE: dict[str, tuple[Statement, str]] = {
         _raises(OSError("no answer from postgres://ada:secret@db/x")),
         "no answer from postgres://***@db/x",
     ),
-    "the engine's own interruption": (_raises(Interrupted()), "itself raised Interrupted."),
-    "the engine's own loss": (_raises(LostClaim()), "itself raised LostClaim."),
+    "the engine's own interruption": (_raises(Interrupted()), "raised Interrupted, which only"),
+    "the engine's own loss": (_raises(LostClaim()), "raised LostClaim, which only"),
 }
 # What a handler may state, although it is unusual; the second attempt completes.
 UNUSUAL: dict[str, Statement] = {

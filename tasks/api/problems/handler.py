@@ -46,7 +46,9 @@ def problem_handler(error: Exception, context: dict[str, Any]) -> HttpResponse |
     if isinstance(error, (db.Error, psycopg.Error, RecursionError)):
         # The class alone: a database error's message may quote what the caller sent.
         cause = type(error.__cause__ or error).__name__
-        _log.warning("request failed with %s, answered %d", cause, problem.type.status)
+        _log.warning(
+            "request failed with %s; the response status is %d", cause, problem.type.status
+        )
     set_rollback()
     return problem.response(instance=context["request"].path)
 
@@ -129,7 +131,7 @@ def _too_large(error: RequestDataTooBig) -> Problem:
 @problem_of.register(MultiPartParserError)
 @problem_of.register(UnreadablePostError)
 def _bad_request(error: Exception) -> Problem:
-    return Problem(type=types.BAD_REQUEST, detail="The request is malformed.")
+    return Problem(type=types.BAD_REQUEST, detail="The request is not valid.")
 
 
 @problem_of.register(db.Error)

@@ -27,7 +27,9 @@ class FieldErrorSerializer(serializers.Serializer[Any]):
 class ProblemSerializer(serializers.Serializer[Any]):
     """A problem document (RFC 9457)."""
 
-    type = serializers.CharField(help_text="A stable identifier; also the path of its explanation.")
+    type = serializers.CharField(
+        help_text="Identifier of the error type; it is also the path of the page that explains it."
+    )
     title = serializers.CharField()
     status = serializers.IntegerField()
     detail = serializers.CharField()

@@ -43,7 +43,8 @@ class QueuesStatusSerializer(serializers.Serializer[Any]):
     queues = LanesSerializer()
     states = StatusCountsSerializer()
     retry_ratio = serializers.FloatField(
-        help_text="Share of claims for the retry lane; at most 0.3 while both lanes hold tasks."
+        help_text="Share of claims for the retry lane (tasks that were attempted before);"
+        " at most 0.3 while tasks also wait in the primary lane."
     )
     by_queue = serializers.DictField(child=QueueLoadSerializer())
     timestamp = serializers.DateTimeField(

@@ -105,7 +105,7 @@ class ScheduleSerializer(serializers.Serializer[Any]):
     name = serializers.CharField()
     kind = serializers.CharField()
     input = serializers.DictField()
-    queue = serializers.CharField(allow_null=True, help_text="Null for the kind's own queue.")
+    queue = serializers.CharField(allow_null=True, help_text="Null for the kind's default queue.")
     cron = serializers.CharField()
     timezone = serializers.CharField()
     enabled = serializers.BooleanField()
@@ -116,7 +116,7 @@ class ScheduleSerializer(serializers.Serializer[Any]):
     )
     last_error = serializers.CharField(
         allow_null=True,
-        help_text="Why the last run submitted no task; null if it did.",
+        help_text="Why the last run submitted no task; null if it submitted one.",
     )
     created_at = serializers.DateTimeField()
     links = ScheduleLinksSerializer()

@@ -81,8 +81,8 @@ class TaskSummarySerializer(serializers.Serializer[Any]):
     progress = serializers.IntegerField(min_value=0, max_value=100, help_text="Percentage.")
     progress_message = serializers.CharField(allow_blank=True)
     attempt = serializers.IntegerField(
-        help_text="Attempts begun; those snoozed, interrupted, or lost with their worker do"
-        " not count."
+        help_text="Attempts started, except those that were snoozed, interrupted or lost with"
+        " their worker."
     )
     retry_count = serializers.IntegerField()
     max_attempts = serializers.IntegerField()
@@ -234,7 +234,8 @@ TASK = Body(
             "callback_url": {
                 "type": "string",
                 "maxLength": MAX_URL_LENGTH,
-                "description": "Gets a signed POST (Standard Webhooks) when the task has ended.",
+                "description": "This URL receives a signed POST (Standard Webhooks) when the task"
+                " has ended.",
             },
             "metadata": {
                 "type": "object",

@@ -20,7 +20,7 @@ class CallbackSecretsSerializer(serializers.Serializer[Any]):
     secrets = serializers.ListField(
         child=serializers.CharField(),
         help_text="Secrets for a Standard Webhooks library, newest first. A callback is valid if"
-        " any of them verifies it.",
+        " its signature matches one of them.",
     )
 
 
@@ -34,6 +34,6 @@ class CallbackSecretsView(APIView):
         responses={200: CallbackSecretsSerializer, **refusals()},
     )
     def get(self, request: Request) -> Response:
-        """Return the caller's own secrets, with which receivers verify the callbacks."""
+        """Return the caller's own secrets; receivers need them to verify callbacks."""
         secrets = secrets_of(request.user.pk if request.user.is_authenticated else None)
         return Response({"secrets": secrets}, headers={"Cache-Control": "no-store"})

@@ -68,9 +68,9 @@ class RetryFailuresView(APIView):
     def post(self, request: Request) -> Response:
         """Queue the matching failed tasks again, at most 10,000 in one request.
 
-        The oldest failures come first; a task that fails again during the request is not retried a
-        second time. While `more` is true, repeat the request with the same `failed_before`: without
-        it, tasks that failed again between two requests are retried once more.
+        The oldest failures come first. One request retries a task at most once. While `more` is
+        true, repeat the request. Send the same `failed_before` in each request, so that no task is
+        retried twice.
         """
         moved, more = lifecycle.move_matching(_matching(self), lifecycle.retry_many, limit=LIMIT)
         return Response({"retried": moved, "more": more})

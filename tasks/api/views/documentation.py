@@ -41,7 +41,7 @@ class ProblemTypeView(OpenView):
 
     @extend_schema(exclude=True)
     def get(self, request: Request, slug: str) -> Response:
-        """Return the meaning of a type of problem."""
+        """Explain one type of problem."""
         problem_type = _types().get(f"/problems/{slug}")
         if problem_type is None:
             raise Http404

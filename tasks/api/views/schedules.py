@@ -30,7 +30,9 @@ from tasks.api.shapes.tasks import TaskSerializer, task_document
 from tasks.models import Schedule
 
 _PAGING = [
-    OpenApiParameter("cursor", str, description="Taken from the `next` or `previous` link."),
+    OpenApiParameter(
+        "cursor", str, description="Page position; copy it from the `next` or `previous` link."
+    ),
     OpenApiParameter(
         "page_size",
         {"type": "integer", "minimum": 1, "maximum": MAX_PAGE_SIZE, "default": PAGE_SIZE},
@@ -66,7 +68,10 @@ class SchedulesView(APIView):
         responses={201: ScheduleSerializer, **refusals(400, 413, 415)},
     )
     def post(self, request: Request) -> Response:
-        """Create a schedule that submits a task at set times; the caller owns its tasks."""
+        """Create a schedule that submits a task at set times.
+
+        The caller owns the submitted tasks.
+        """
         owner = request.user if request.user.is_authenticated else None
         schedule = schedules.create(**NEW_SCHEDULE.check(request.data), owner=owner)
         return Response(
@@ -129,7 +134,11 @@ class EnableView(APIView):
         responses={200: ScheduleSerializer, **refusals(400, 404)},
     )
     def post(self, request: Request, schedule_id: uuid.UUID) -> Response:
-        """Submit tasks again from the next run on; runs missed while disabled are skipped."""
+        """Enable a schedule.
+
+        The schedule submits tasks again from its next run on; runs missed while it was disabled are
+        skipped.
+        """
         return Response(schedule_document(schedules.change(_schedule(schedule_id), enabled=True)))
 
 

@@ -34,7 +34,7 @@ class RetryView(APIView):
         responses={202: TaskSerializer, **refusals(404, 409)},
     )
     def post(self, request: Request, task_id: uuid.UUID) -> Response:
-        """Queue a failed or cancelled task again, with at least one more attempt."""
+        """Queue a failed or cancelled task again and allow it at least one more attempt."""
         task, document = _act(self, task_id, lifecycle.retry)
         return accepted(document, at=path_to("api:task", task.id), task=task)
 

@@ -23,7 +23,11 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--processes", type=int, default=settings.WORKER_PROCESSES)
         parser.add_argument("--concurrency", type=int, default=settings.WORKER_CONCURRENCY)
-        parser.add_argument("--queues", default="", help="names, separated by commas; default all")
+        parser.add_argument(
+            "--queues",
+            default="",
+            help="queue names, separated by commas; default: all queues",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         processes, concurrency = options["processes"], options["concurrency"]
