@@ -18,23 +18,23 @@ app_name = "analysis"
 
 urlpatterns = [
     *route("v1/tasks", TextTasksView.as_view()),
-    *route("v1/tasks/<uuid:task_id>", TextTaskView.as_view(), name="text-task"),
+    *route("v1/tasks/<anycase_uuid:task_id>", TextTaskView.as_view(), name="text-task"),
     *route("api/v1/tasks/summarize/", SummariesView.as_view()),
     *route("process", ProcessView.as_view()),
-    *route("results/<uuid:task_id>", ResultsView.as_view(), name="results"),
+    *route("results/<anycase_uuid:task_id>", ResultsView.as_view(), name="results"),
     *route("tasks", VectorTasksView.as_view()),
-    *route("tasks/<uuid:task_id>", VectorTaskView.as_view(), name="vector-task"),
+    *route("tasks/<anycase_uuid:task_id>", VectorTaskView.as_view(), name="vector-task"),
     *route("api/v1/vectors/search", VectorSearchView.as_view()),
     *route("conversations/message", MessagesView.as_view()),
     *route("conversations/webhook-interaction", InteractionsView.as_view()),
     *route("conversations/tasks/queues/status", QueuesView.as_view()),
     *route("conversations/tasks/active", ActiveView.as_view()),
     *route(
-        "conversations/tasks/<uuid:task_id>/status",
+        "conversations/tasks/<anycase_uuid:task_id>/status",
         StatusView.as_view(),
         name="conversation-task",
     ),
-    *route("conversations/tasks/<uuid:task_id>/cancel", CancelView.as_view()),
+    *route("conversations/tasks/<anycase_uuid:task_id>/cancel", CancelView.as_view()),
     *(
         pattern
         for platform in PLATFORMS.values()

@@ -10,6 +10,7 @@ import os
 import sys
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import environ
 
@@ -225,6 +226,8 @@ STATIC_ROOT = DATA_DIR / "static"
 STATICFILES_DIRS = sorted(BASE_DIR.glob("analysis/*/static"))
 WHITENOISE_USE_FINDERS = True
 LOGIN_URL = "tasks-ui:login"
+# The pages name their own; this is for a login of the console that names no page.
+LOGIN_REDIRECT_URL = "admin:index"
 # The kind that the home page offers.
 HOME_KIND = "text.analyze"
 CONTENT_SECURITY_POLICY = PAGES_POLICY
@@ -259,6 +262,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "VERSION": "1.0.0",
     "OAS_VERSION": "3.1.1",
     "SERVE_INCLUDE_SCHEMA": False,
+    "PATH_CONVERTER_OVERRIDES": {"anycase_uuid": UUID},
     "PREPROCESSING_HOOKS": ["tasks.api.routes.document_once"],
     "ENUM_NAME_OVERRIDES": {
         "TaskStatus": "tasks.models.Status",

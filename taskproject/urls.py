@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.urls import URLPattern, URLResolver, include, path
+from django.urls import URLPattern, URLResolver, include, path, re_path
+from django.views.generic import RedirectView
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    # Redirect an address of the console typed without its final slash.
+    re_path(
+        r"^(?P<page>admin(?:/.*[^/])?)$", RedirectView.as_view(url="/%(page)s/", query_string=True)
+    ),
     path("admin/", admin.site.urls),
     path("", include("tasks.api.urls")),
     path("", include("analysis.urls")),

@@ -13,7 +13,8 @@ class TasksConfig(AppConfig):
     verbose_name = "Work"
 
     def ready(self) -> None:
-        """Register the engine's own kind and checks, and the kinds in every app's `kinds.py`."""
+        """Register the engine's own kind, checks and path converter, and every app's kinds."""
         import_module("tasks.callbacks.kind")
         import_module("tasks.checks")
+        import_module("tasks.path_converters")
         autodiscover_modules("kinds")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -9,11 +10,11 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db.models import Q
-from django.utils.dateparse import parse_datetime
 
 from analysis.conversations.figures import Times, top_words, words_of
 from analysis.input_schema import input_schema
 from analysis.models import Conversation, Message, Role
+from tasks import rfc3339
 from tasks.kinds import Context, FatalError
 from tasks.models.task import parse_task_id
 
@@ -96,14 +97,11 @@ def _chosen(input: dict[str, Any], context: Context) -> Iterator[Conversation]:
     yield from chosen[: int(input.get("limit", 1_000))]
 
 
-def _moment(key: str, text: str) -> Any:
+def _moment(key: str, text: str) -> dt.datetime:
     try:
-        moment = parse_datetime(text)
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise FatalError(f"{key} is not a date and time with a time zone.")
-    return moment
+        return rfc3339.parse(text)
+    except rfc3339.InvalidDateTime as error:
+        raise FatalError(f"{key}: {error}") from None
 
 
 def _messages(conversations: Sequence[Conversation]) -> dict[Any, list[Message]]:

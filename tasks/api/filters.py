@@ -2,18 +2,40 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import django_filters
+from django import forms
 from django_filters.filterset import FilterSet
 from rest_framework.exceptions import ValidationError
 
+from tasks import rfc3339
 from tasks.models import Lane, Status, Task
 from tasks.models.task import TaskQuerySet
 
 # Query parameters of the pagination, not of the filters.
 _PAGING = {"cursor", "page_size"}
+
+
+class MomentField(forms.DateTimeField):
+    """A moment by the same rules as in request bodies; without a time zone it is in UTC."""
+
+    def to_python(self, value: Any) -> dt.datetime | None:
+        """Return the moment in UTC; raise ValidationError."""
+        if value in self.empty_values:
+            return None
+        try:
+            return rfc3339.parse(str(value).strip(), default_zone=dt.UTC)
+        except rfc3339.InvalidDateTime as error:
+            raise forms.ValidationError(str(error)) from None
+
+
+class MomentFilter(django_filters.Filter):
+    """Compare a column with a moment."""
+
+    field_class = MomentField
 
 
 class StrictFilterSet(FilterSet):
@@ -42,8 +64,8 @@ class TaskFilters(StrictFilterSet):
     queue = django_filters.CharFilter(max_length=128)
     lane = django_filters.ChoiceFilter(choices=Lane.choices, method="in_lane")
     batch = django_filters.UUIDFilter()
-    created_after = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
-    created_before = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lt")
+    created_after = MomentFilter(field_name="created_at", lookup_expr="gte")
+    created_before = MomentFilter(field_name="created_at", lookup_expr="lt")
 
     class Meta:
         model = Task
@@ -61,8 +83,8 @@ class FailureFilters(StrictFilterSet):
     queue = django_filters.CharFilter(max_length=128)
     error_type = django_filters.CharFilter(field_name="error__type", max_length=200)
     batch = django_filters.UUIDFilter()
-    failed_after = django_filters.IsoDateTimeFilter(field_name="finished_at", lookup_expr="gte")
-    failed_before = django_filters.IsoDateTimeFilter(field_name="finished_at", lookup_expr="lt")
+    failed_after = MomentFilter(field_name="finished_at", lookup_expr="gte")
+    failed_before = MomentFilter(field_name="finished_at", lookup_expr="lt")
 
     class Meta:
         model = Task

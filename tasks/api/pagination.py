@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -11,6 +10,8 @@ from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.pagination import Cursor, CursorPagination
 from rest_framework.request import Request
 from rest_framework.views import APIView
+
+from tasks import rfc3339
 
 PAGE_SIZE = 50
 MAX_PAGE_SIZE = 200
@@ -45,7 +46,7 @@ class TaskPages(CursorPagination):
         try:
             cursor = super().decode_cursor(request)
             if cursor and cursor.position is not None:
-                self.parse_position(str(cursor.position))
+                cursor = cursor._replace(position=str(self.parse_position(str(cursor.position))))
         except (NotFound, ValueError):
             raise ValidationError({"cursor": "Invalid cursor."}) from None
         return cursor
@@ -55,4 +56,4 @@ class FailurePages(TaskPages):
     """Pages of failed tasks, newest failure first."""
 
     ordering = ("-finished_at", "-id")
-    parse_position = staticmethod(dt.datetime.fromisoformat)
+    parse_position = staticmethod(rfc3339.parse)

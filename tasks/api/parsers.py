@@ -19,9 +19,12 @@ _PIECE_BYTES = 64 * 1024
 class RefusedBody(APIException):
     """A request body that is refused, with its status: 400, 413 or 415."""
 
-    def __init__(self, status: int, detail: str) -> None:
+    def __init__(
+        self, status: int, detail: str, *, headers: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(detail)
         self.status_code = status
+        self.headers = headers or {}
 
 
 class StrictJSONParser(BaseParser):
@@ -72,8 +75,11 @@ class RawParser(BaseParser):
 
 def _read(stream: IO[Any], headers: Mapping[str, Any]) -> bytes:
     """Return the body; stop reading at the size limit."""
-    if headers.get("HTTP_CONTENT_ENCODING", "identity") != "identity":
-        raise RefusedBody(415, "The body must not be compressed.")
+    # A list of codings; their names are case-insensitive (RFC 9110, section 8.4.1).
+    codings = headers.get("HTTP_CONTENT_ENCODING", "").lower().split(",")
+    if any(coding.strip() not in ("", "identity") for coding in codings):
+        accepted = {"Accept-Encoding": "identity"}
+        raise RefusedBody(415, "The body must not be compressed.", headers=accepted)
     if int(headers.get("CONTENT_LENGTH") or 0) > MAX_BODY_BYTES:
         raise _too_large()
     pieces, left = [], MAX_BODY_BYTES

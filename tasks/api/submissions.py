@@ -9,6 +9,7 @@ import orjson
 from django.utils import timezone
 from rest_framework.request import Request
 
+from tasks import rfc3339
 from tasks.api.problems.handler import MAX_REPORTED_ERRORS
 from tasks.api.shapes.batches import BATCH
 from tasks.api.shapes.tasks import TASK
@@ -68,11 +69,9 @@ def batch_submissions(body: Any) -> list[Submission]:
 
 def _due_time(text: str) -> dt.datetime:
     try:
-        due = dt.datetime.fromisoformat(text)
-    except ValueError:
-        raise _invalid_due_time("Invalid ISO 8601 date and time.") from None
-    if due.tzinfo is None:
-        raise _invalid_due_time("The time zone is missing, such as Z or +02:00.")
+        due = rfc3339.parse(text)
+    except rfc3339.InvalidDateTime as error:
+        raise _invalid_due_time(str(error)) from None
     # Also excludes the first and last days of the calendar, which overflow in some time zones.
     if abs(due - timezone.now()) > SCHEDULE_LIMIT:
         raise _invalid_due_time("The time is more than ten years away.")

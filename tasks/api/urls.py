@@ -24,11 +24,11 @@ app_name = "api"
 
 urlpatterns = [
     *route("api/v1/tasks/", TasksView.as_view(), name="tasks"),
-    *route("api/v1/tasks/<uuid:task_id>", TaskView.as_view(), name="task"),
+    *route("api/v1/tasks/<anycase_uuid:task_id>", TaskView.as_view(), name="task"),
     *route("api/v1/tasks/batch/", batches.BatchesView.as_view()),
-    *route("api/v1/batches/<uuid:batch_id>", batches.BatchView.as_view(), name="batch"),
-    *route("api/v1/tasks/<uuid:task_id>/retry", task_actions.RetryView.as_view()),
-    *route("api/v1/tasks/<uuid:task_id>/cancel", task_actions.CancelView.as_view()),
+    *route("api/v1/batches/<anycase_uuid:batch_id>", batches.BatchView.as_view(), name="batch"),
+    *route("api/v1/tasks/<anycase_uuid:task_id>/retry", task_actions.RetryView.as_view()),
+    *route("api/v1/tasks/<anycase_uuid:task_id>/cancel", task_actions.CancelView.as_view()),
     *route("api/v1/tasks/requeue-orphaned", task_actions.RequeueOrphanedView.as_view()),
     *route("api/v1/queues/status", queues.QueuesStatusView.as_view()),
     *route("api/v1/queues/dlq", dead_letters.DeadLettersView.as_view()),
@@ -40,11 +40,13 @@ urlpatterns = [
     *route("api/v1/kinds/<str:name>", kinds.KindView.as_view()),
     *route("api/v1/schedules/", schedules.SchedulesView.as_view()),
     *route(
-        "api/v1/schedules/<uuid:schedule_id>", schedules.ScheduleView.as_view(), name="schedule"
+        "api/v1/schedules/<anycase_uuid:schedule_id>",
+        schedules.ScheduleView.as_view(),
+        name="schedule",
     ),
-    *route("api/v1/schedules/<uuid:schedule_id>/enable", schedules.EnableView.as_view()),
-    *route("api/v1/schedules/<uuid:schedule_id>/disable", schedules.DisableView.as_view()),
-    *route("api/v1/schedules/<uuid:schedule_id>/run", schedules.RunView.as_view()),
+    *route("api/v1/schedules/<anycase_uuid:schedule_id>/enable", schedules.EnableView.as_view()),
+    *route("api/v1/schedules/<anycase_uuid:schedule_id>/disable", schedules.DisableView.as_view()),
+    *route("api/v1/schedules/<anycase_uuid:schedule_id>/run", schedules.RunView.as_view()),
     *route("api/v1/callbacks/secrets", callbacks.CallbackSecretsView.as_view()),
     *route("health", health.HealthView.as_view()),
     *route("health/live", health.LiveView.as_view()),

@@ -35,7 +35,10 @@ class ScheduleAdmin(EngineAdmin):
     def get_urls(self) -> list[URLPattern]:
         """Add the route to enable, disable or run a schedule."""
         view = self.admin_site.admin_view(self.act)
-        return [path("<uuid:object_id>/act/", view, name="tasks_schedule_act"), *super().get_urls()]
+        return [
+            path("<anycase_uuid:object_id>/act/", view, name="tasks_schedule_act"),
+            *super().get_urls(),
+        ]
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> TemplateResponse:
         """List the schedules by name."""

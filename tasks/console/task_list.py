@@ -82,7 +82,7 @@ class TaskAdmin(EngineAdmin):
         """Add the routes of a task's actions, the overview's live parts and the dead letters."""
         site = self.admin_site.admin_view
         return [
-            path("<uuid:task_id>/do/<str:name>/", site(self.act), name="tasks_task_act"),
+            path("<anycase_uuid:task_id>/do/<str:name>/", site(self.act), name="tasks_task_act"),
             path("overview/now/", site(overview.now), name="tasks_overview_now"),
             path("overview/hour/", site(overview.hour), name="tasks_overview_hour"),
             path("dead-letters/", site(self.dead_letters), name="tasks_task_dead_letters"),

@@ -92,7 +92,7 @@ def _validation(error: ValidationError) -> Problem:
 def _refused_body(error: RefusedBody) -> Problem:
     is_malformed = error.status_code == types.MALFORMED_BODY.status
     kind = types.MALFORMED_BODY if is_malformed else types.type_of_status(error.status_code)
-    return Problem(type=kind, detail=str(error.detail))
+    return Problem(type=kind, detail=str(error.detail), headers=error.headers)
 
 
 @problem_of.register
