@@ -7,7 +7,7 @@ from tasks.api.parsers import RawParser
 from tasks.api.problems import Problem
 from tasks.api.problems.handler import problem_of
 from tasks.api.problems.openapi import refusals
-from tasks.api.responses import IDEMPOTENCY_KEY, accepted
+from tasks.api.responses import IDEMPOTENCY_KEY, REPLAYED, accepted
 from tasks.api.routes import route
 from tasks.api.shapes.body import Body
 from tasks.api.shapes.links import path_to
@@ -17,6 +17,7 @@ from tasks.api.visible import changeable_task
 
 __all__ = [
     "IDEMPOTENCY_KEY",
+    "REPLAYED",
     "Body",
     "Problem",
     "RawParser",

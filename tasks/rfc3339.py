@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 
-_LEAP_SECOND = re.compile(r"(T\d\d:\d\d):60", re.ASCII)
+_LEAP_SECOND = re.compile(r"([T ]\d\d:\d\d):60", re.ASCII)
 
 
 class InvalidDateTime(ValueError):

@@ -99,16 +99,18 @@ def remove(schedule: Schedule) -> None:
     Schedule.objects.filter(pk=schedule.pk).delete()
 
 
-def run_now(schedule: Schedule) -> Task:
+def run_now(schedule: Schedule, *, idempotency_key: str | None = None) -> Task:
     """Submit the schedule's task at once, even if disabled; the next tick does not change.
 
-    Raises UnknownKind or InvalidInput if it cannot be submitted, or ScheduleGone.
+    Raises UnknownKind or InvalidInput if it cannot be submitted, or ScheduleGone; KeyReused for a
+    key that belongs to another task of the schedule's owner.
     """
     with transaction.atomic():
         stored = _locked(schedule)
-        task = _submit(stored, {"schedule": stored.name})
-        _note(stored, task, at=task.created_at)
-        _save(stored)
+        task = _submit(stored, {"schedule": stored.name}, idempotency_key=idempotency_key)
+        if not task.replayed:
+            _note(stored, task, at=task.created_at)
+            _save(stored)
     return task
 
 
@@ -163,13 +165,16 @@ def _fire(schedule: Schedule, *, now: dt.datetime) -> None:
     _save(schedule)
 
 
-def _submit(schedule: Schedule, metadata: dict[str, Any]) -> Task:
+def _submit(
+    schedule: Schedule, metadata: dict[str, Any], *, idempotency_key: str | None = None
+) -> Task:
     return lifecycle.submit(
         schedule.kind,
         schedule.input,
         owner=schedule.owner,
         queue=schedule.queue or None,
         metadata=metadata,
+        idempotency_key=idempotency_key,
     )
 
 

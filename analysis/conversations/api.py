@@ -21,7 +21,7 @@ from analysis.conversations.reply_task import wait_for_reply
 from analysis.conversations.shapes import PENDING_ID, RECEIVED, ReplySerializer
 from analysis.submissions import submit_input
 from tasks.models import Status, Task
-from tasks.rest import IDEMPOTENCY_KEY, Body, accepted, refusals
+from tasks.rest import IDEMPOTENCY_KEY, REPLAYED, Body, accepted, refusals
 
 TAG = "Conversations"
 REPLIES: dict[Any, Any] = {
@@ -85,7 +85,8 @@ def reply_response(request: Request, kind: str, input: dict[str, Any], *, wait: 
     if wait:
         reply = wait_for_reply(task.id, seconds=settings.CONVERSATION_SYNC_SECONDS)
         if reply is not None:
-            return Response(_reply_document(task, reply))
+            headers = REPLAYED if task.replayed else {}
+            return Response(_reply_document(task, reply), headers=headers)
     document = {
         "conversation_id": PENDING_ID,
         "response": RECEIVED,

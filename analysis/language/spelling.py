@@ -16,6 +16,8 @@ _UNWRITTEN = re.compile(
     "\u0640\u064b-\u0652\u0670"
     "\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7]+"
 )
+# Digits and letters that are emoji as written here (UTS #51): keycaps, and the letter i as a sign.
+_EMOJI = re.compile("[0-9#*]\ufe0f?\u20e3|\u2139\ufe0f")
 _EVERYWHERE = (
     ("\N{RIGHT SINGLE QUOTATION MARK}", "'"),
     ("\N{FULLWIDTH APOSTROPHE}", "'"),
@@ -43,12 +45,19 @@ _COLON_JOINS = frozenset({"fi", "sv"})
 def readable(text: str, language: str | None) -> str:
     """Return the text in lower case and composed form (NFC), with one sort of apostrophe.
 
-    Hyphens become `JOINER`; a lone surrogate, which is not a character, becomes "?".
+    Hyphens become `JOINER`, and emoji made of a digit or a letter become blanks; a lone surrogate,
+    which is not a character, becomes "?".
     """
     text = unicodedata.normalize("NFC", text.encode("utf-8", "replace").decode())
+    text = without_emoji(text)
     for written, unified in (*_EVERYWHERE, *_OF_LANGUAGE.get(language or "", ())):
         # Several times faster than a single `translate`.
         text = text.replace(written, unified)
     if language not in _COLON_JOINS:
         text = text.replace(":", " ")
     return _UNWRITTEN.sub("", text.lower())
+
+
+def without_emoji(text: str) -> str:
+    """Return the text with blanks for the emoji that contain a digit or a letter."""
+    return _EMOJI.sub(" ", text)

@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-from analysis.language.spelling import JOINER, readable
+from analysis.language.spelling import JOINER, readable, without_emoji
 
 # Words that lose their vowel before another; they count as words of their own.
 _ELISIONS = {
@@ -49,7 +49,8 @@ def count_sentences(text: str, language: str | None) -> int:
     """Return the number of sentences; a blank line ends one, a single line break does not."""
     from icu4py.breakers import SentenceBreaker
 
-    lines = "\n".join(map(str.strip, text.encode("utf-8", "replace").decode().splitlines()))
+    written = without_emoji(text.encode("utf-8", "replace").decode())
+    lines = "\n".join(map(str.strip, written.splitlines()))
     paragraphs = _BLANK_LINES.sub("\n", _WRAP.sub(" ", lines))
     return sum(map(_is_wordlike, SentenceBreaker(paragraphs, language or "en")))
 

@@ -13,7 +13,9 @@ class TextTaskCreatedSerializer(serializers.Serializer[Any]):
     """An accepted text."""
 
     task_id = serializers.UUIDField()
-    status = serializers.ChoiceField([Status.PENDING.value])
+    status = serializers.ChoiceField(
+        Status.choices, help_text="PENDING, unless the request was repeated."
+    )
 
 
 class TextResultSerializer(serializers.Serializer[Any]):

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import django_filters
 from django import forms
+from django_filters.fields import IsoDateTimeField
 from django_filters.filterset import FilterSet
 from rest_framework.exceptions import ValidationError
 
@@ -19,7 +20,7 @@ from tasks.models.task import TaskQuerySet
 _PAGING = {"cursor", "page_size"}
 
 
-class MomentField(forms.DateTimeField):
+class MomentField(IsoDateTimeField):
     """A moment by the same rules as in request bodies; without a time zone it is in UTC."""
 
     def to_python(self, value: Any) -> dt.datetime | None:
@@ -32,10 +33,13 @@ class MomentField(forms.DateTimeField):
             raise forms.ValidationError(str(error)) from None
 
 
-class MomentFilter(django_filters.Filter):
-    """Compare a column with a moment."""
-
-    field_class = MomentField
+def moments(column: str, lookup: str) -> django_filters.Filter:
+    """Return a filter that compares a column with a moment."""
+    moment = django_filters.IsoDateTimeFilter(
+        field_name=column, lookup_expr=lookup, help_text="A time without a zone is in UTC."
+    )
+    moment.field_class = MomentField
+    return moment
 
 
 class StrictFilterSet(FilterSet):
@@ -64,8 +68,8 @@ class TaskFilters(StrictFilterSet):
     queue = django_filters.CharFilter(max_length=128)
     lane = django_filters.ChoiceFilter(choices=Lane.choices, method="in_lane")
     batch = django_filters.UUIDFilter()
-    created_after = MomentFilter(field_name="created_at", lookup_expr="gte")
-    created_before = MomentFilter(field_name="created_at", lookup_expr="lt")
+    created_after = moments("created_at", "gte")
+    created_before = moments("created_at", "lt")
 
     class Meta:
         model = Task
@@ -83,8 +87,8 @@ class FailureFilters(StrictFilterSet):
     queue = django_filters.CharFilter(max_length=128)
     error_type = django_filters.CharFilter(field_name="error__type", max_length=200)
     batch = django_filters.UUIDFilter()
-    failed_after = MomentFilter(field_name="finished_at", lookup_expr="gte")
-    failed_before = MomentFilter(field_name="finished_at", lookup_expr="lt")
+    failed_after = moments("finished_at", "gte")
+    failed_before = moments("finished_at", "lt")
 
     class Meta:
         model = Task

@@ -10,14 +10,13 @@ import django_filters
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
 
-from tasks.api.filters import MomentFilter, StrictFilterSet
+from tasks.api.filters import StrictFilterSet
 from tasks.api.pagination import MAX_PAGE_SIZE, PAGE_SIZE
 
 _TYPES: dict[type, type] = {
     django_filters.UUIDFilter: uuid.UUID,
-    MomentFilter: dt.datetime,
+    django_filters.IsoDateTimeFilter: dt.datetime,
 }
-_NO_ZONE = "A time without a zone is in UTC."
 
 
 def list_parameters(filters: type[StrictFilterSet]) -> list[OpenApiParameter]:
@@ -40,5 +39,5 @@ def _parameter(name: str, rule: django_filters.Filter) -> OpenApiParameter:
         name,
         _TYPES.get(type(rule), OpenApiTypes.STR),
         enum=[value for value, _ in choices] if choices else None,
-        description=_NO_ZONE if isinstance(rule, MomentFilter) else "",
+        description=rule.extra.get("help_text", ""),
     )

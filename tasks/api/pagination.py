@@ -46,7 +46,8 @@ class TaskPages(CursorPagination):
         try:
             cursor = super().decode_cursor(request)
             if cursor and cursor.position is not None:
-                cursor = cursor._replace(position=str(self.parse_position(str(cursor.position))))
+                position = str(self.parse_position(str(cursor.position)))
+                cursor = Cursor(*cursor[:2], position)  # type: ignore[arg-type]
         except (NotFound, ValueError):
             raise ValidationError({"cursor": "Invalid cursor."}) from None
         return cursor

@@ -13,26 +13,31 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from tasks.models import Task
+from tasks.submission import KEY
 
+REPLAYED = {"Idempotency-Replayed": "true"}
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
-    str,
+    {"type": "string", "minLength": 1, "maxLength": 255, "pattern": f"^{KEY.pattern}$"},
     "header",
     description="A text of your choice that identifies this request. If you send the same request"
-    " again with the same key, no second task is created; the response is 200 with the first task.",
+    " again with the same key, nothing is created a second time: the response is 200 with what the first request"
+    " created, and has `Idempotency-Replayed: true`. Another request with the same key is refused"
+    " with 422. Keys of tasks and keys of batches are separate, and every user has their own.",
 )
 
 
-def accepted(document: Any, *, at: str, task: Task | None = None) -> Response:
+def accepted(
+    document: Any, *, at: str, task: Task | None = None, replayed: bool = False
+) -> Response:
     """Return a 202 with the path to poll and the seconds to wait before that.
 
     A request that repeats an earlier Idempotency-Key gets a 200 with the earlier request's task.
     """
     seconds = seconds_until_due(task) if task else 1
     headers = {"Location": at, "Retry-After": str(seconds)}
-    if task and task.replayed:
-        headers["Idempotency-Replayed"] = "true"
-        return Response(document, status=status.HTTP_200_OK, headers=headers)
+    if replayed or (task and task.replayed):
+        return Response(document, status=status.HTTP_200_OK, headers=headers | REPLAYED)
     return Response(document, status=status.HTTP_202_ACCEPTED, headers=headers)
 
 

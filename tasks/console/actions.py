@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from django.contrib.admin.models import CHANGE, DELETION
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import transaction
+from django.db.models import QuerySet
 
 from tasks import lifecycle
 from tasks.console.audit import record
@@ -58,6 +59,8 @@ DELETE = Action(
     run=lifecycle.delete_many,
     flag=DELETION,
 )
+# Tasks that one transaction changes.
+CHUNK = 1_000
 ACTIONS = {action.name: action for action in (RETRY, CANCEL, DELETE)}
 
 
@@ -83,6 +86,22 @@ class Report:
         if refused := self.selected - self.accepted:
             parts.append(f"{refused} {self.action.refusal}")
         return ", ".join(parts) + "."
+
+
+def apply_to_all(
+    action: Action, tasks: QuerySet[Task], *, user: AbstractBaseUser | AnonymousUser
+) -> Report:
+    """Run an action on the tasks that match now, in transactions of CHUNK tasks."""
+    ids = list(tasks.values_list("pk", flat=True))
+    reports = [
+        apply(action, ids[start : start + CHUNK], user=user) for start in range(0, len(ids), CHUNK)
+    ]
+    return Report(
+        action=action,
+        selected=len(ids),
+        accepted=sum(report.accepted for report in reports),
+        stopping=sum(report.stopping for report in reports),
+    )
 
 
 def apply(

@@ -20,6 +20,8 @@ from tasks.models import Batch, Status
 from tasks.models.owned import OwnedQuerySet
 from tasks.models.task import TERMINAL
 
+# Not fetched: the ids of up to 10,000 tasks.
+UNSEEN = "submitted_ids"
 FILLS = {
     Status.COMPLETED: "good",
     Status.FAILED: "bad",
@@ -50,7 +52,7 @@ class BatchAdmin(EngineAdmin):
 
     def get_queryset(self, request: HttpRequest) -> OwnedQuerySet[Batch]:
         """Fetch batches with their owners."""
-        return Batch.objects.visible_to(request.user).select_related("owner")
+        return Batch.objects.visible_to(request.user).select_related("owner").defer(UNSEEN)
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
         """Use the list with task counts."""

@@ -8,8 +8,9 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllow
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 
-from tasks import formatting, lifecycle, stats
+from tasks import formatting, lifecycle, sql, stats
 from tasks.console.actions import DELETE, RETRY, Report, apply
+from tasks.console.confirmation import is_confirmed, page_shown_at
 from tasks.console.permissions import EngineAdmin, is_operator, require_operator
 from tasks.console.task_filters import UNTYPED, error_is
 from tasks.models import Lane, Task
@@ -17,6 +18,8 @@ from tasks.models.task import TaskQuerySet
 
 PAGE = "admin:tasks_task_dead_letters"
 NEWEST = 25
+# PostgreSQL cannot hold it, so no task has it.
+NUL = "\0"
 UNSEEN = ("input", "result", "metadata")
 # Tasks of one group that one request changes.
 LIMIT = 10_000
@@ -55,11 +58,14 @@ def act(admin: EngineAdmin, request: HttpRequest) -> HttpResponse:
     require_operator(request)
     action = GROUP_ACTIONS.get(request.POST.get("verb", ""))
     kind, error = request.POST.get("kind", ""), request.POST.get("error", "")
-    if action is None or not kind or not error:
+    if action is None or not kind or not error or NUL in kind + error:
         raise Http404
     group = Task.objects.in_lane(Lane.DLQ).filter(error_is(error), kind=kind)
-    if action == DELETE and "confirmed" not in request.POST:
-        return _confirm(admin, request, group)
+    if action == DELETE:
+        if not is_confirmed(request):
+            return _confirm(admin, request, group)
+        # What failed since is not deleted unseen.
+        group = group.filter(finished_at__lte=page_shown_at(request))
     changed, has_more = lifecycle.move_matching(
         group, lambda ids: apply(action, ids, user=request.user).accepted, limit=LIMIT
     )
@@ -79,5 +85,6 @@ def _confirm(admin: EngineAdmin, request: HttpRequest, group: TaskQuerySet) -> H
         "count": group.count(),
         "kind": request.POST["kind"],
         "error": request.POST["error"],
+        "shown_at": sql.database_now().isoformat(),
     }
     return TemplateResponse(request, "admin/tasks/confirm_delete_group.html", context)

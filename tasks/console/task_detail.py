@@ -6,24 +6,21 @@ import uuid
 from typing import Any
 
 from django.contrib import messages
-from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
-from django.urls import reverse
 
 from tasks import formatting
 from tasks.console import badges
 from tasks.console.actions import ACTIONS, DELETE, apply
+from tasks.console.confirmation import confirm_one, is_confirmed
 from tasks.console.permissions import EngineAdmin, is_operator, require_operator
 from tasks.models import Attempt, Task
 from tasks.models.attempt import history_of, worker_name
-from tasks.models.task import TaskQuerySet, parse_task_id
+from tasks.models.task import parse_task_id
 
 LIST = "admin:tasks_task_changelist"
-# Tasks listed on the confirmation page.
-LISTED = 20
 
 
 def show(admin: EngineAdmin, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -59,8 +56,8 @@ def act(admin: EngineAdmin, request: HttpRequest, task_id: uuid.UUID, name: str)
     require_operator(request)
     selection = Task.objects.visible_to(request.user).filter(pk=task_id)
     task = get_object_or_404(selection)
-    if action == DELETE and "confirmed" not in request.POST and DELETE.applies_to(task):
-        return confirm(admin, request, selection)
+    if action == DELETE and not is_confirmed(request) and DELETE.applies_to(task):
+        return confirm_one(admin, request, selection)
     report = apply(action, [task_id], user=request.user)
     if report.accepted:
         messages.success(request, str(report))
@@ -69,23 +66,6 @@ def act(admin: EngineAdmin, request: HttpRequest, task_id: uuid.UUID, name: str)
     if action == DELETE and report.accepted:
         return redirect(LIST)
     return redirect("admin:tasks_task_change", task_id)
-
-
-def confirm(
-    admin: EngineAdmin, request: HttpRequest, selection: TaskQuerySet, *, list_action: str = ""
-) -> TemplateResponse:
-    """Show the page that confirms a deletion; `list_action` is the list's action to repeat."""
-    context = {
-        **admin.admin_site.each_context(request),
-        "title": "Delete tasks",
-        "listed": [(task, badges.status_badge(task)) for task in selection[:LISTED]],
-        "count": selection.count(),
-        "ids": list(selection.values_list("pk", flat=True)) if list_action else [],
-        "list_action": list_action,
-        "checkbox": ACTION_CHECKBOX_NAME,
-        "back": reverse(LIST),
-    }
-    return TemplateResponse(request, "admin/tasks/confirm_delete.html", context)
 
 
 def facts(task: Task) -> list[tuple[str, Any]]:

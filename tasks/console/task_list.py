@@ -15,8 +15,8 @@ from django.utils.safestring import SafeString
 from unfold.paginator import InfinitePaginator
 
 from tasks import formatting
-from tasks.console import badges, dead_letters, overview, task_detail
-from tasks.console.actions import CANCEL, DELETE, RETRY, Action, apply
+from tasks.console import badges, confirmation, dead_letters, overview, task_detail
+from tasks.console.actions import CANCEL, DELETE, RETRY, Action, apply_to_all
 from tasks.console.permissions import EngineAdmin
 from tasks.console.task_filters import (
     BatchFilter,
@@ -63,6 +63,7 @@ class TaskAdmin(EngineAdmin):
     ordering = ("-id",)
     search_fields = ("id",)
     search_help_text = "Complete task ID"
+    linked_lookups = ("worker_id",)
     actions = ("retry_selected", "cancel_selected", "delete_selected")
 
     def get_queryset(self, request: HttpRequest) -> TaskQuerySet:
@@ -155,13 +156,12 @@ class TaskAdmin(EngineAdmin):
         self, request: HttpRequest, queryset: TaskQuerySet
     ) -> TemplateResponse | None:
         """Delete the selected tasks after confirmation."""
-        if "confirmed" not in request.POST:
-            return task_detail.confirm(self, request, queryset, list_action="delete_selected")
-        self._apply(request, DELETE, queryset)
+        if not confirmation.is_confirmed(request):
+            return confirmation.confirm_selection(self, request, queryset)
+        self._apply(request, DELETE, confirmation.confirmed_selection(request, queryset))
         return None
 
     def _apply(self, request: HttpRequest, action: Action, queryset: TaskQuerySet) -> None:
-        ids = list(queryset.values_list("pk", flat=True))
-        report = apply(action, ids, user=request.user)
+        report = apply_to_all(action, queryset, user=request.user)
         level = messages.SUCCESS if report.accepted else messages.WARNING
         messages.add_message(request, level, str(report))

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
-from typing import Any, Unpack
+from typing import Any, TypeVar, Unpack
 
 import orjson
 from django.contrib.auth.models import User
 from django.db import connection, transaction
 
 from tasks import sql
-from tasks.errors import KeyReused
+from tasks.errors import InvalidInput, KeyReused
 from tasks.lifecycle.group_commit import GroupCommit
 from tasks.lifecycle.preparation import prepare, submit_params
 from tasks.lifecycle.telemetry import emit_submitted
 from tasks.models import Batch, Task
 from tasks.postgres.failures import is_outage
 from tasks.submission import Options, Owned, Submission
+
+Row = TypeVar("Row", Task, Batch)
 
 # Statements with at most so many submissions share one plan.
 FEW = 100
@@ -37,9 +41,10 @@ def submit(
     idempotency key that belongs to another request.
     """
     submission = prepare(kind, input, **options)
-    row = _enqueue_one(submission, owner_id=owner.pk if owner else None)
-    if row is None:
-        return _replayed(submission, owner)
+    while (row := _enqueue_one(submission, owner_id=owner.pk if owner else None)) is None:
+        # None when it was deleted since, which frees the key: submit again.
+        if task := _replayed(submission, owner):
+            return task
     _, job_id, created_at, due, *_ = row
     return Task(
         id=submission.id,
@@ -57,24 +62,65 @@ def submit(
     )
 
 
-def _replayed(submission: Submission, owner: User | None) -> Task:
-    """Return the task of the earlier request that had the same idempotency key."""
-    task = Task.objects.get(owner=owner, idempotency_key=submission.idempotency_key)
-    if task.fingerprint != submission.fingerprint():
-        raise KeyReused
-    task.replayed = True
-    return task
+def _replayed(submission: Submission, owner: User | None) -> Task | None:
+    """Return the task of the earlier request that had the same idempotency key, if it exists."""
+    keyed = Task.objects.filter(owner=owner, idempotency_key=submission.idempotency_key)
+    return _unless_reused(keyed.first(), submission.fingerprint())
 
 
-def submit_many(submissions: Sequence[Submission], *, owner: User | None = None) -> Batch:
-    """Queue all submissions as one batch, or none."""
+def submit_many(
+    submissions: Sequence[Submission],
+    *,
+    owner: User | None = None,
+    idempotency_key: str | None = None,
+) -> Batch:
+    """Queue all submissions as one batch, or none.
+
+    Keys of batches are apart from those of tasks. Raises InvalidInput for a key that is not valid;
+    KeyReused for one that belongs to another batch, or to one with another order of tasks.
+    """
+    batch = Batch(owner=owner, total=len(submissions))
+    if idempotency_key is not None:
+        batch.idempotency_key = idempotency_key
+        batch.fingerprint = _fingerprint_of_all(submissions, idempotency_key)
+        batch.submitted_ids = [new.id for new in submissions]
+    while not _insert_batch(batch, submissions):
+        keyed = Batch.objects.filter(owner=owner, idempotency_key=idempotency_key)
+        # None when it was deleted since, which frees the key: submit again.
+        if earlier := _unless_reused(keyed.first(), batch.fingerprint):
+            return earlier
+    return batch
+
+
+def _insert_batch(batch: Batch, submissions: Sequence[Submission]) -> bool:
+    """Write a batch and its tasks; return False, with nothing written, for a repeated request."""
     with transaction.atomic():
-        batch = Batch.objects.create(owner=owner, total=len(submissions))
-        owner_id = owner.pk if owner else None
-        insert([Owned(new, owner_id) for new in submissions], batch_id=batch.id)
+        # Waits for the end of a transaction that writes a batch with the same key.
+        Batch.objects.bulk_create([batch], ignore_conflicts=batch.idempotency_key is not None)
+        if batch.idempotency_key and not Batch.objects.filter(pk=batch.pk).exists():
+            return False
+        insert([Owned(new, batch.owner_id) for new in submissions], batch_id=batch.id)
         for new in submissions:
             transaction.on_commit(partial(emit_submitted, new))
-    return batch
+    return True
+
+
+def _fingerprint_of_all(submissions: Sequence[Submission], key: str) -> str:
+    """Return a digest of all tasks in their order; raise InvalidInput for an invalid key."""
+    keyed = [replace(new, idempotency_key=key) for new in submissions]
+    if errors := [error for error in keyed[0].mistakes() if error.field == "Idempotency-Key"]:
+        raise InvalidInput(errors)
+    return hashlib.sha256("".join(new.fingerprint() for new in keyed).encode()).hexdigest()
+
+
+def _unless_reused(earlier: Row | None, fingerprint: str) -> Row | None:
+    """Return the row of an earlier request; raise KeyReused if that request was another."""
+    if earlier is None:
+        return None
+    if earlier.fingerprint != fingerprint:
+        raise KeyReused
+    earlier.replayed = True
+    return earlier
 
 
 def _enqueue_one(submission: Submission, *, owner_id: int | None) -> sql.Row | None:

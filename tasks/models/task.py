@@ -83,7 +83,8 @@ class TaskQuerySet(OwnedQuerySet["Task"]):
 
     def for_detail(self) -> TaskQuerySet:
         """Fetch what the page of one task shows, attempts included."""
-        return self.select_related("batch", "owner").prefetch_related("attempts")
+        detailed = self.select_related("batch", "owner").prefetch_related("attempts")
+        return detailed.defer("batch__submitted_ids")
 
 
 class Task(models.Model):

@@ -12,7 +12,7 @@ from rest_framework.views import APIView
 
 from tasks import lifecycle, stats
 from tasks.api.problems.openapi import refusals
-from tasks.api.responses import accepted
+from tasks.api.responses import IDEMPOTENCY_KEY, accepted
 from tasks.api.shapes import examples
 from tasks.api.shapes.batches import (
     BATCH_SCHEMA,
@@ -21,7 +21,7 @@ from tasks.api.shapes.batches import (
     batch_document,
 )
 from tasks.api.shapes.links import path_to
-from tasks.api.submissions import batch_submissions
+from tasks.api.submissions import batch_submissions, caller_options
 from tasks.models import Batch
 
 
@@ -34,16 +34,20 @@ class BatchesView(APIView):
         tags=["batches"],
         request={"application/json": BATCH_SCHEMA},
         examples=examples.BATCHES,
-        responses={202: BatchCreatedSerializer, **refusals(400, 413, 415)},
+        parameters=[IDEMPOTENCY_KEY],
+        responses={
+            200: BatchCreatedSerializer,
+            202: BatchCreatedSerializer,
+            **refusals(400, 413, 415, 422),
+        },
     )
     def post(self, request: Request) -> Response:
         """Queue an array of tasks as one batch; errors name the index of each invalid task."""
         submissions = batch_submissions(request.data)
-        owner = request.user if request.user.is_authenticated else None
-        batch = lifecycle.submit_many(submissions, owner=owner)
-        task_ids = [submission.id for submission in submissions]
+        batch = lifecycle.submit_many(submissions, **caller_options(request))
+        task_ids = batch.submitted_ids or [submission.id for submission in submissions]
         document = {"batch_id": batch.id, "task_ids": task_ids}
-        return accepted(document, at=path_to("api:batch", batch.id))
+        return accepted(document, at=path_to("api:batch", batch.id), replayed=batch.replayed)
 
 
 class BatchView(APIView):
@@ -57,5 +61,6 @@ class BatchView(APIView):
     )
     def get(self, request: Request, batch_id: uuid.UUID) -> Response:
         """Return the number of the batch's tasks in each status."""
-        batch = get_object_or_404(Batch.objects.visible_to(request.user), pk=batch_id)
+        visible = Batch.objects.visible_to(request.user).defer("submitted_ids")
+        batch = get_object_or_404(visible, pk=batch_id)
         return Response(batch_document(batch, stats.batch_progress(batch)))

@@ -15,7 +15,7 @@ from tasks import schedules
 from tasks.api.pagination import MAX_PAGE_SIZE, PAGE_SIZE, TaskPages
 from tasks.api.permissions import IsOperator
 from tasks.api.problems.openapi import refusals
-from tasks.api.responses import accepted
+from tasks.api.responses import IDEMPOTENCY_KEY, accepted
 from tasks.api.shapes.links import path_to
 from tasks.api.shapes.schedules import (
     CHANGE_EXAMPLES,
@@ -27,6 +27,7 @@ from tasks.api.shapes.schedules import (
     schedule_document,
 )
 from tasks.api.shapes.tasks import TaskSerializer, task_document
+from tasks.api.submissions import caller_options
 from tasks.models import Schedule
 
 _PAGING = [
@@ -169,11 +170,16 @@ class RunView(APIView):
         summary="Run a schedule now",
         tags=["schedules"],
         request=None,
-        responses={202: TaskSerializer, **refusals(400, 404)},
+        parameters=[IDEMPOTENCY_KEY],
+        responses={200: TaskSerializer, 202: TaskSerializer, **refusals(400, 404, 422)},
     )
     def post(self, request: Request, schedule_id: uuid.UUID) -> Response:
-        """Submit the task at once, even if the schedule is disabled; the next run is unchanged."""
-        task = schedules.run_now(_schedule(schedule_id))
+        """Submit the task at once, even if the schedule is disabled; the next run is unchanged.
+
+        The task belongs to the schedule's owner, and so does the Idempotency-Key.
+        """
+        key = caller_options(request)["idempotency_key"]
+        task = schedules.run_now(_schedule(schedule_id), idempotency_key=key)
         return accepted(task_document(task), at=path_to("api:task", task.id), task=task)
 
 
