@@ -18,6 +18,9 @@ def parse(text: str, *, default_zone: dt.tzinfo | None = None) -> dt.datetime:
     Reads the other forms of ISO 8601 too. A leap second is read as the second after it. No offset
     leaves this function: PostgreSQL refuses some, and orjson rounds others.
     """
+    # `fromisoformat` reads no further than a NUL.
+    if not text.isprintable():
+        raise InvalidDateTime("Invalid date and time (RFC 3339).")
     ordinary, leap_seconds = _LEAP_SECOND.subn(r"\1:59", text.upper())
     try:
         moment = dt.datetime.fromisoformat(ordinary)

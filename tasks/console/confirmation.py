@@ -43,7 +43,9 @@ def confirm_selection(
     fields = [("action", request.POST["action"])]
     if _selects_all(request):
         now = sql.database_now()
-        fields += [("select_across", "1"), ("shown_at", now.isoformat())]
+        # Django runs no action without an id, even on all that matches.
+        first = (ACTION_CHECKBOX_NAME, request.POST[ACTION_CHECKBOX_NAME])
+        fields += [first, ("select_across", "1"), ("shown_at", now.isoformat())]
     else:
         # At most those that the request named, which fitted into a form.
         ids = selection.values_list("pk", flat=True)

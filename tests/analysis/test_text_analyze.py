@@ -175,12 +175,19 @@ def test_the_five_most_frequent_words_are_returned_with_ties_by_first_occurrence
         ("", counts(0)),
         (" \n\t ", counts(0, characters=4)),
         ("?! … — 🎉", counts(0, characters=8)),
+        ("1️⃣ 2⃣ #️⃣ *️⃣ ℹ️", counts(0, characters=17)),
         ("It is what it is.", counts(0, total_words=5, stop_words_removed=5, sentences=1,
                                      characters=17, language="en")),
     ],
 )  # fmt: skip
 def test_a_text_without_words_has_counts_of_zero(text: str, expected: dict[str, object]) -> None:
     assert analyze(text) == expected
+
+
+def test_emoji_of_digits_are_no_words_and_do_not_join_those_beside_them() -> None:
+    result = analyze("step1️⃣two 3️⃣4 5️⃣.", "en")
+    assert result["top_words"] == ["step", "two", "4"]
+    assert (result["total_words"], result["sentences"]) == (3, 1)
 
 
 def test_no_stop_words_are_removed_when_the_language_is_unknown() -> None:

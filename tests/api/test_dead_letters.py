@@ -65,6 +65,18 @@ def test_filters_narrow_the_list_and_the_groups(api: APIClient) -> None:
         assert len(shown["groups"]) == 1
 
 
+def test_a_moment_with_any_offset_narrows_the_list_and_the_purge(api: APIClient) -> None:
+    moment = dt.datetime(2026, 11, 2, tzinfo=dt.UTC)
+    old = fail(finished_at=moment - dt.timedelta(seconds=1))
+    new = fail(finished_at=moment)
+    for text in ("2026-11-02T23:00:00+23:00", "2026-11-02t00:00:00z"):
+        shown = described(api.get(DLQ, {"failed_after": text}))
+        assert [task["task_id"] for task in shown["results"]] == [str(new.pk)]
+    purged = post(api, f"{DLQ}/purge", {"failed_before": "2026-11-02T23:00:00+23:00"})
+    assert described(purged) == {"purged": 1, "more": False}
+    assert not Task.objects.filter(pk=old.pk).exists()
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [("failed_after", "x"), ("status", "FAILED"), ("cursor", "cD0x"), ("page_size", "x")],

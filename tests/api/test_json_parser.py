@@ -91,10 +91,26 @@ def test_another_format_is_refused(client: Client, body: bytes, label: str) -> N
     assert "This is not JSON" in refusal(client, body, label)
 
 
-def test_a_compressed_body_is_an_unsupported_media_type(client: Client) -> None:
-    response = post(client, b"\x1f\x8b", **{"content-encoding": "gzip"})
+@pytest.mark.parametrize("coding", ["gzip", "GZIP", "identity, gzip", "br"])
+def test_a_compressed_body_is_an_unsupported_media_type(client: Client, coding: str) -> None:
+    response = post(client, b"\x1f\x8b", **{"content-encoding": coding})
     assert response.status_code == 415
     assert response.json()["type"] == "/problems/unsupported-media-type"
+    assert response["Accept-Encoding"] == "identity"
+
+
+@pytest.mark.parametrize("coding", ["identity", "Identity", " IDENTITY ", "", "identity,Identity"])
+def test_an_uncompressed_body_may_say_so_in_any_case(client: Client, coding: str) -> None:
+    response = post(client, b'{"text": "a"}', **{"content-encoding": coding})
+    assert "Accept-Encoding" not in response.headers
+    assert response.status_code != 415
+
+
+def test_a_content_type_that_cannot_be_read_is_answered_with_the_one_that_can(
+    client: Client,
+) -> None:
+    response = post(client, b"{}", "x" * 300)
+    assert (response.status_code, response["Accept"]) == (415, "application/json")
 
 
 def test_malformed_json_is_refused_with_the_place_of_the_error(client: Client) -> None:

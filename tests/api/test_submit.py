@@ -38,6 +38,26 @@ def test_the_response_to_a_submission_equals_a_later_get(api: APIClient) -> None
     assert described(api.get(submitted["links"]["self"])) == submitted
 
 
+@pytest.mark.parametrize(
+    ("time", "shown"),
+    [
+        ("T10:00:00+01:00:30", "T08:59:30Z"),
+        ("T10:00:00+20:00", "T14:00:00Z"),
+        ("t10:00:00z", "T10:00:00Z"),
+    ],
+)
+def test_a_due_time_is_stored_exactly_whatever_its_offset(
+    api: APIClient, time: str, shown: str
+) -> None:
+    tomorrow = timezone.now() + dt.timedelta(days=1)
+    day = tomorrow.date() if "+20" not in time else tomorrow.date() + dt.timedelta(days=1)
+    response = post(api, TASKS, {"kind": "test.script", "scheduled_at": f"{day}{time}"})
+    assert described(response)["scheduled_at"] == f"{tomorrow.date()}{shown}"
+    stored = Task.objects.get()
+    assert stored.scheduled_at == dt.datetime.fromisoformat(f"{tomorrow.date()}{shown}")
+    assert job_of(stored).scheduled_at == stored.scheduled_at
+
+
 @pytest.mark.parametrize("path", ["/api/v1/tasks", "/api/v1/tasks/"])
 def test_a_task_is_accepted_with_and_without_a_trailing_slash(api: APIClient, path: str) -> None:
     assert post(api, path, {"kind": "test.script"}).status_code == 202

@@ -82,6 +82,24 @@ def test_each_filter_keeps_only_matching_tasks(api: APIClient) -> None:
     assert listed(api, kind="unknown.kind") == []
 
 
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "2026-11-02",
+        "2026-11-02T00:00:00",
+        "2026-11-02t00:00:00z",
+        "2026-11-02T23:00:00+23:00",
+        "2026-11-02T00:00:30+00:00:30",
+    ],
+)
+def test_a_moment_is_read_like_that_of_a_submission(api: APIClient, moment: str) -> None:
+    second = dt.datetime(2026, 11, 2, tzinfo=dt.UTC)
+    before = make_task(created_at=second - dt.timedelta(seconds=1))
+    at = make_task(created_at=second)
+    assert listed(api, created_before=moment) == ids(before)
+    assert listed(api, created_after=moment) == ids(at)
+
+
 def test_the_tasks_of_a_batch_are_listed_by_its_link(api: APIClient) -> None:
     make_task()
     batch = post(api, "/api/v1/tasks/batch/", [{"kind": "test.script"}] * 2).json()

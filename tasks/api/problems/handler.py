@@ -15,7 +15,7 @@ from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOper
 from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
 from django.http import Http404, HttpResponse, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
-from rest_framework.exceptions import APIException, ValidationError
+from rest_framework.exceptions import APIException, UnsupportedMediaType, ValidationError
 from rest_framework.settings import api_settings
 from rest_framework.views import set_rollback
 
@@ -102,6 +102,8 @@ def _api_exception(error: APIException) -> Problem:
         headers["WWW-Authenticate"] = challenge
     if (wait := getattr(error, "wait", None)) is not None:
         headers["Retry-After"] = str(math.ceil(wait))
+    if isinstance(error, UnsupportedMediaType):
+        headers["Accept"] = "application/json"
     return Problem(
         type=types.type_of_status(error.status_code),
         detail=str(error.detail),
