@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from rest_framework.metadata import BaseMetadata
 from rest_framework.request import Request
 
+from tasks.api.renderers import OrjsonRenderer
+
 if TYPE_CHECKING:
     # DRF imports this class while it defines that one.
     from rest_framework.views import APIView
@@ -16,4 +18,5 @@ class NoMetadata(BaseMetadata):
     """Answer OPTIONS with 200 and no body; the OpenAPI document describes the routes."""
 
     def determine_metadata(self, request: Request, view: APIView) -> None:
-        """Return nothing."""
+        """Return nothing, rendered as such by the routes of the documentation too."""
+        request.accepted_renderer = OrjsonRenderer()

@@ -131,7 +131,7 @@ def test_a_schedule_is_run_once_for_a_key(
     assert Task.objects.count() == 2
     # A repeated request does not make the earlier task the last one.
     submit(ops, "run-1", {}, run)
-    assert str(Schedule.objects.get().last_task_id) == described(other)["task_id"]
+    assert str(Schedule.objects.get(name="Nightly").last_task_id) == described(other)["task_id"]
 
 
 def test_a_key_is_submitted_again_when_its_task_was_deleted(api: APIClient) -> None:
