@@ -14,13 +14,13 @@ from django.contrib.auth.models import User
 from django.db import connection, transaction
 
 from tasks import sql
-from tasks.errors import InvalidInput, KeyReused
+from tasks.errors import KeyReused
 from tasks.lifecycle.group_commit import GroupCommit
 from tasks.lifecycle.preparation import prepare, submit_params
 from tasks.lifecycle.telemetry import emit_submitted
 from tasks.models import Batch, Task
 from tasks.postgres.failures import is_outage
-from tasks.submission import Options, Owned, Submission
+from tasks.submission import Options, Owned, Submission, checked_options
 
 Row = TypeVar("Row", Task, Batch)
 
@@ -107,9 +107,8 @@ def _insert_batch(batch: Batch, submissions: Sequence[Submission]) -> bool:
 
 def _fingerprint_of_all(submissions: Sequence[Submission], key: str) -> str:
     """Return a digest of all tasks in their order; raise InvalidInput for an invalid key."""
-    keyed = [replace(new, idempotency_key=key) for new in submissions]
-    if errors := [error for error in keyed[0].mistakes() if error.field == "Idempotency-Key"]:
-        raise InvalidInput(errors)
+    checked = checked_options({"idempotency_key": key})
+    keyed = (replace(new, **checked) for new in submissions)
     return hashlib.sha256("".join(new.fingerprint() for new in keyed).encode()).hexdigest()
 
 
