@@ -94,6 +94,7 @@ def _ask(
         "listed": [(task, badges.status_badge(task)) for task in selection[:LISTED]],
         "count": selection.count(),
         "fields": fields,
+        "selects_all": _selects_all(request),
         "back": reverse("admin:tasks_task_changelist"),
     }
     return TemplateResponse(request, "admin/tasks/confirm_delete.html", context)

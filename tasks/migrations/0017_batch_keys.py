@@ -7,6 +7,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
+    """Idempotency keys of batches; a process of the version before goes on inserting without them."""
 
     dependencies = [
         ('tasks', '0016_names'),

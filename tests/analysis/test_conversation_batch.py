@@ -56,5 +56,11 @@ def test_the_analysis_can_be_limited_by_name_time_and_number(user: User) -> None
     assert number(limit=2) == 2
     with pytest.raises(FatalError, match="updated_after"):
         number(updated_after="yesterday")
+    with pytest.raises(FatalError, match="time zone is missing"):
+        number(updated_before="2026-01-02T00:00:00")
+    moment = dt.datetime(2026, 1, 2, tzinfo=dt.UTC)
+    Conversation.objects.filter(pk=old.pk).update(updated_at=moment)
+    assert number(updated_before="2026-01-02T23:00:00+23:00") == 0
+    assert number(updated_before="2026-01-02t23:00:01+23:00") == 1
     empty = batch.handle({}, context())
     assert (empty["conversations_analyzed"], empty["response_ms"]) == (0, None)

@@ -45,6 +45,7 @@ def test_three_thousand_selected_tasks_are_deleted_and_no_others(operator, conso
     selected = [str(pk) for pk in Task.objects.values_list("pk", flat=True)[:25]]
     asked = browser.post(address, {**ACROSS, "_selected_action": selected})
     assert "Delete 3000 tasks?" in text(asked)
+    assert "nor tasks that appear, start or end from now on." in text(asked)
     assert sorted(hidden(asked)) == [
         "_selected_action", "action", "confirmed", "csrfmiddlewaretoken", "select_across",
         "shown_at",
