@@ -8,7 +8,6 @@ from typing import Any
 
 from csp.constants import HEADER
 from csp.middleware import CSPMiddleware
-from django.core.exceptions import BadRequest
 from django.core.signals import got_request_exception
 from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
@@ -70,20 +69,6 @@ class ApiMiddleware:
         """
         if _is_api(view) and is_form_media_type(request.META.get("CONTENT_TYPE", "")):
             del request.META["CONTENT_TYPE"]
-
-
-class AddressMiddleware:
-    """Answer 400 to a page's address with a NUL character, which PostgreSQL cannot even compare."""
-
-    def __init__(self, get_response: GetResponse) -> None:
-        self._get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        """Refuse the address; the API's routes name the parameter themselves."""
-        has_nul = "\0" in request.path_info or "%00" in request.META.get("QUERY_STRING", "")
-        if has_nul and not answers_json(request):
-            raise BadRequest("The address contains a NUL character.")
-        return self._get_response(request)
 
 
 class PolicyMiddleware(CSPMiddleware):
