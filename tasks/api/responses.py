@@ -21,9 +21,9 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     {"type": "string", "minLength": 1, "maxLength": 255, "pattern": f"^{KEY.pattern}$"},
     "header",
     description="A text of your choice that identifies this request. If you send the same request"
-    " again with the same key, nothing is created a second time: the response is 200 with what the first request"
-    " created, and has `Idempotency-Replayed: true`. Another request with the same key is refused"
-    " with 422. Keys of tasks and keys of batches are separate, and every user has their own.",
+    " again with the same key, nothing is created a second time: the response is 200 with what"
+    " the first request created, and has `Idempotency-Replayed: true`. Another request with the"
+    " same key is refused with 422. Keys of tasks and keys of batches are separate, and every user has their own.",
 )
 
 
