@@ -23,7 +23,8 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     description="A text of your choice that identifies this request. If you send the same request"
     " again with the same key, nothing is created a second time: the response is 200 with what"
     " the first request created, and has `Idempotency-Replayed: true`. Another request with the"
-    " same key is refused with 422. Keys of tasks and keys of batches are separate, and every user has their own.",
+    " same key is refused with 422. Keys of tasks and keys of batches are separate, and every user"
+    " has their own.",
 )
 
 
