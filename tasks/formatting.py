@@ -90,6 +90,6 @@ def timestamp(moment: dt.datetime | None) -> str:
 
 def _coarse(seconds: float) -> str:
     for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= size:
-            return f"{seconds // size:.0f} {unit}"
+        if round(seconds / size, 2) >= 1:
+            return f"{seconds / size:.0f} {unit}"
     return f"{seconds:.0f} s"

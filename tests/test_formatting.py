@@ -41,7 +41,8 @@ def test_elapsed_time_without_an_end_runs_until_now():
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"), [(5, "5 s ago"), (-7200, "in 2 h"), (180_000, "2 d ago")]
+    ("seconds", "text"),
+    [(5, "5 s ago"), (-7199, "in 2 h"), (4_000, "1 h ago"), (180_000, "2 d ago")],
 )
 def test_a_relative_time_has_the_exact_time_as_its_title(seconds, text):
     html = relative_time(NOON, now=NOON + dt.timedelta(seconds=seconds))
