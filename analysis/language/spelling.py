@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import cache
 
 # Replaces hyphens while words are cut, because it joins letters.
 JOINER = "\N{HYPHENATION POINT}"
@@ -45,10 +46,28 @@ def readable(text: str, language: str | None) -> str:
 
     Hyphens become `JOINER`; a lone surrogate, which is not a character, becomes "?".
     """
-    text = unicodedata.normalize("NFC", text.encode("utf-8", "replace").decode())
+    text = text.encode("utf-8", "replace").decode()
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", _long_marks().sub(_divided, text))
     for written, unified in (*_EVERYWHERE, *_OF_LANGUAGE.get(language or "", ())):
         # Several times faster than a single `translate`.
         text = text.replace(written, unified)
     if language not in _COLON_JOINS:
         text = text.replace(":", " ")
     return _UNWRITTEN.sub("", text.lower())
+
+
+@cache
+def _long_marks() -> re.Pattern[str]:
+    """Return the pattern of more combining marks in a row than any language writes.
+
+    Normalisation would put them in order in quadratic time. Unicode's limit for texts that are
+    processed in a stream (UAX #15, section 13) is the same.
+    """
+    marks = "".join(filter(unicodedata.combining, map(chr, range(0x300, 0x20000))))
+    return re.compile(f"[{marks}]{{30}}(?=[{marks}])")
+
+
+def _divided(marks: re.Match[str]) -> str:
+    # As Unicode recommends; the character is invisible, and removed afterwards.
+    return f"{marks[0]}\N{COMBINING GRAPHEME JOINER}"
