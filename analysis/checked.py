@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
 from typing import TypeVar
 
 # `context.check`, which raises when the task should stop.
@@ -16,10 +15,10 @@ _BETWEEN_CHECKS = 100
 
 def checked(items: Iterable[Item], check: Check) -> Iterator[Item]:
     """Yield the items; call `check` before the first and after every hundred."""
-    iterator = iter(items)
-    while batch := list(islice(iterator, _BETWEEN_CHECKS)):
-        check()
-        yield from batch
+    for number, item in enumerate(items):
+        if number % _BETWEEN_CHECKS == 0:
+            check()
+        yield item
 
 
 def unchecked() -> None:
