@@ -108,9 +108,7 @@ def _moment(key: str, text: str) -> Any:
     return moment
 
 
-def _messages(
-    conversations: Sequence[Conversation], check: Check
-) -> dict[Any, list[Message]]:
+def _messages(conversations: Sequence[Conversation], check: Check) -> dict[Any, list[Message]]:
     """Return the messages of conversations, by the conversation's id, oldest first."""
     by_conversation: dict[Any, list[Message]] = {}
     rows = Message.objects.filter(conversation__in=conversations).order_by("id")

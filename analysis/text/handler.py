@@ -41,9 +41,7 @@ def handle(input: dict[str, Any], context: Context) -> dict[str, Any]:
         raise FatalError(str(error)) from error
 
 
-def analyze(
-    text: str, language: str | None = None, check: Check = unchecked
-) -> dict[str, Any]:
+def analyze(text: str, language: str | None = None, check: Check = unchecked) -> dict[str, Any]:
     """Return the counts of a text; raise UnknownLanguage for a language without stop words.
 
     `total_words` is `word_count` plus `stop_words_removed`; all other counts of words are without
