@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
-from analysis.models import Conversation, Message, Role, Vector, WebhookEvent
+from analysis.models import Conversation, Message, Role
 from tasks import kinds
 from tasks.kinds import Cancel, Context
 from tests.factories import make_context

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -12,7 +13,7 @@ from tests.growth.texts import SHAPES, Shape
 MOST_GROWTH = 2.3
 # Below this, in seconds, the processor's caches and the collector matter more than the length.
 FLOOR = 0.05
-_TRIES = 6
+_FEWEST_TRIES, _MOST_TRIES = 2, 30
 
 Work = Callable[[str], object]
 
@@ -29,17 +30,22 @@ def seconds(work: Work, text: str, *, runs: int = 1) -> float:
 
 
 def growth(work: Work, shape: Shape, length: int) -> float:
-    """Return by which factor the work grows from half the length; 0 where it is below FLOOR."""
-    short, long = shape(length // 2), shape(length)
-    least = [float("inf"), seconds(work, long)]
-    if least[1] <= FLOOR:
+    """Return by which factor the work grows for twice the length; 0 where it is below FLOOR.
+
+    Measured over two doublings, again and again while the factor is too high: on a busy machine
+    processor time is too long by any factor, but never too short.
+    """
+    short, long = shape(length // 4), shape(length)
+    least_long = seconds(work, long)
+    if least_long <= FLOOR:
         return 0.0
-    for _ in range(_TRIES):
-        least[0] = min(least[0], seconds(work, short))
-        least[1] = min(least[1], seconds(work, long))
-        if least[1] <= MOST_GROWTH * least[0]:
+    least_short = float("inf")
+    for number in range(_MOST_TRIES):
+        least_short = min(least_short, seconds(work, short))
+        least_long = min(least_long, seconds(work, long))
+        if number >= _FEWEST_TRIES and least_long <= MOST_GROWTH**2 * least_short:
             break
-    return least[1] / least[0]
+    return math.sqrt(least_long / least_short)
 
 
 def too_fast(
