@@ -17,4 +17,4 @@ def test_quadratic_work_is_noticed() -> None:
         for place in range(len(text)):
             text[place:].count("b")
 
-    assert growth(quadratic, lambda length: "a" * length, 10_000) > 3
+    assert growth(quadratic, lambda length: "a" * length, 20_000) > 3
