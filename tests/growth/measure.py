@@ -14,6 +14,8 @@ MOST_GROWTH = 2.3
 # Below this, in seconds, the processor's caches and the collector matter more than the length.
 FLOOR = 0.05
 _FEWEST_TRIES, _MOST_TRIES = 2, 30
+# Seconds: quadratic work is reported soon.
+_LONGEST = 5.0
 
 Work = Callable[[str], object]
 
@@ -43,7 +45,8 @@ def growth(work: Work, shape: Shape, length: int) -> float:
     for number in range(_MOST_TRIES):
         least_short = min(least_short, seconds(work, short))
         least_long = min(least_long, seconds(work, long))
-        if number >= _FEWEST_TRIES and least_long <= MOST_GROWTH**2 * least_short:
+        is_linear = least_long <= MOST_GROWTH**2 * least_short
+        if number >= _FEWEST_TRIES and (is_linear or number * least_long > _LONGEST):
             break
     return math.sqrt(least_long / least_short)
 
