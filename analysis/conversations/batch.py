@@ -11,6 +11,7 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.db.models import Q
 
+from analysis.checked import Check, checked
 from analysis.conversations.figures import Times, top_words, words_of
 from analysis.input_schema import input_schema
 from analysis.models import Conversation, Message, Role
@@ -67,8 +68,9 @@ def handle(input: dict[str, Any], context: Context) -> dict[str, Any]:
         context.check()
         context.progress(100 * start / len(chosen), f"{start} of {len(chosen)} conversations")
         chunk = chosen[start : start + _CHUNK]
-        messages = _messages(chunk)
+        messages = _messages(chunk, context.check)
         for conversation in chunk:
+            context.check()
             figures = _analyze(conversation, messages.get(conversation.pk, []), totals)
             if len(listed) < SHOWN_CONVERSATIONS:
                 listed.append(figures)
@@ -104,11 +106,12 @@ def _moment(key: str, text: str) -> dt.datetime:
         raise FatalError(f"{key}: {error}") from None
 
 
-def _messages(conversations: Sequence[Conversation]) -> dict[Any, list[Message]]:
+def _messages(conversations: Sequence[Conversation], check: Check) -> dict[Any, list[Message]]:
     """Return the messages of conversations, by the conversation's id, oldest first."""
     by_conversation: dict[Any, list[Message]] = {}
     rows = Message.objects.filter(conversation__in=conversations).order_by("id")
-    for message in rows.defer("model", "provider", "delivered_at").iterator(1_000):
+    rows = rows.defer("model", "provider", "delivered_at")
+    for message in checked(rows.iterator(1_000), check):
         by_conversation.setdefault(message.conversation_id, []).append(message)
     return by_conversation
 
@@ -122,8 +125,9 @@ def _analyze(
     times = Times(message.response_ms for message in messages if message.response_ms is not None)
     unanswered = bool(messages) and messages[-1].role == Role.USER
     totals.platforms[conversation.platform] += 1
-    totals.roles += roles
-    totals.words += words
+    # Not `+=`, which goes through all words of all conversations each time.
+    totals.roles.update(roles)
+    totals.words.update(words)
     totals.times.extend(times)
     totals.unanswered += unanswered
     if language:

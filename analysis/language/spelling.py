@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import cache
 
 # Replaces hyphens while words are cut, because it joins letters.
 JOINER = "\N{HYPHENATION POINT}"
@@ -48,8 +49,9 @@ def readable(text: str, language: str | None) -> str:
     Hyphens become `JOINER`, and emoji made of a digit or a letter become blanks; a lone surrogate,
     which is not a character, becomes "?".
     """
-    text = unicodedata.normalize("NFC", text.encode("utf-8", "replace").decode())
-    text = without_emoji(text)
+    text = text.encode("utf-8", "replace").decode()
+    if not text.isascii():
+        text = without_emoji(unicodedata.normalize("NFC", _long_marks().sub(_divided, text)))
     for written, unified in (*_EVERYWHERE, *_OF_LANGUAGE.get(language or "", ())):
         # Several times faster than a single `translate`.
         text = text.replace(written, unified)
@@ -61,3 +63,19 @@ def readable(text: str, language: str | None) -> str:
 def without_emoji(text: str) -> str:
     """Return the text with blanks for the emoji that contain a digit or a letter."""
     return _EMOJI.sub(" ", text)
+
+
+@cache
+def _long_marks() -> re.Pattern[str]:
+    """Return the pattern of more combining marks in a row than any language writes.
+
+    Normalisation would put them in order in quadratic time. Unicode's limit for texts that are
+    processed in a stream (UAX #15, section 13) is the same.
+    """
+    marks = "".join(filter(unicodedata.combining, map(chr, range(0x300, 0x20000))))
+    return re.compile(f"[{marks}]{{30}}(?=[{marks}])")
+
+
+def _divided(marks: re.Match[str]) -> str:
+    # As Unicode recommends; the character is invisible, and removed afterwards.
+    return f"{marks[0]}\N{COMBINING GRAPHEME JOINER}"

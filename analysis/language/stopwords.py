@@ -58,5 +58,6 @@ def _key(word: str, language: str) -> str:
     """Return the form that a word is looked up by: in Greek without accents, as in its list."""
     if language != "el":
         return word
-    letters = unicodedata.normalize("NFD", word)
+    # Letter by letter: putting the accents of a long word in order would take quadratic time.
+    letters = (part for letter in word for part in unicodedata.normalize("NFD", letter))
     return "".join(filter(str.isalpha, letters)).replace("ς", "σ")

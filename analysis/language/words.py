@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
+from analysis.checked import Check, checked, unchecked
 from analysis.language.spelling import JOINER, readable, without_emoji
 
 # Words that lose their vowel before another; they count as words of their own.
@@ -26,7 +27,7 @@ _WRAP = re.compile(r"(?<!\n)\n(?!\n)")
 _BLANK_LINES = re.compile(r"\n{2,}")
 
 
-def count(text: str, language: str | None) -> Counter[str]:
+def count(text: str, language: str | None, check: Check = unchecked) -> Counter[str]:
     """Return how often each word occurs, in the order in which words first occur.
 
     Words are in lower case and composed form (NFC); numbers are words; punctuation, symbols and
@@ -36,23 +37,25 @@ def count(text: str, language: str | None) -> Counter[str]:
     from icu4py.breakers import WordBreaker
 
     # Each distinct segment is examined once, which makes long texts cheap.
-    segments = Counter(WordBreaker(readable(text, language), language or "en"))
+    breaker = WordBreaker(readable(text, language), language or "en")
+    segments = Counter(checked(breaker, check))
     words: Counter[str] = Counter()
-    for segment, times in segments.items():
+    for segment, times in checked(segments.items(), check):
         if _is_wordlike(segment):
             for word in _without_elision(segment.replace(JOINER, "-"), language):
                 words[word] += times
     return words
 
 
-def count_sentences(text: str, language: str | None) -> int:
+def count_sentences(text: str, language: str | None, check: Check = unchecked) -> int:
     """Return the number of sentences; a blank line ends one, a single line break does not."""
     from icu4py.breakers import SentenceBreaker
 
     written = without_emoji(text.encode("utf-8", "replace").decode())
     lines = "\n".join(map(str.strip, written.splitlines()))
     paragraphs = _BLANK_LINES.sub("\n", _WRAP.sub(" ", lines))
-    return sum(map(_is_wordlike, SentenceBreaker(paragraphs, language or "en")))
+    breaker = SentenceBreaker(paragraphs, language or "en")
+    return sum(map(_is_wordlike, checked(breaker, check)))
 
 
 def _is_wordlike(segment: str) -> bool:

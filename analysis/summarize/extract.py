@@ -12,6 +12,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 
+from analysis.checked import Check, checked, unchecked
 from analysis.language import languages, words
 from analysis.language.stopwords import is_stop_word
 from analysis.summarize.sentences import sentences
@@ -25,28 +26,31 @@ _FIRST_BONUS = 0.6
 _BONUS_FADES_OVER = 3.0
 
 
-def summarize(text: str) -> str:
+def summarize(text: str, check: Check = unchecked) -> str:
     """Return up to five sentences of a text, in their order."""
     language = languages.detect(text)
     candidates = sentences(text, language)
-    bags = [_content_words(sentence, language) for sentence in candidates]
+    bags = [_content_words(sentence, language) for sentence in checked(candidates, check)]
     count = min(_MOST_SENTENCES, math.ceil(len(candidates) * _SHARE))
-    chosen = sorted(_choose(bags, count)) or list(range(count))
+    chosen = sorted(_choose(bags, count, check)) or list(range(count))
     # These languages have no spaces between sentences.
     separator = "" if language in ("zh", "ja", "th") else " "
     return separator.join(_shortened(candidates[place]) for place in chosen)
 
 
-def _choose(bags: Sequence[Counter[str]], count: int) -> list[int]:
+def _choose(bags: Sequence[Counter[str]], count: int, check: Check) -> list[int]:
     """Return the places of the best sentences, best first."""
-    frequency = sum(bags, Counter[str]())
+    frequency = Counter[str]()
+    for bag in checked(bags, check):
+        frequency.update(bag)
     total = frequency.total()
     weights = {word: times / total for word, times in frequency.items()}
     left = {place for place, bag in enumerate(bags) if len(bag) >= _FEWEST_WORDS}
     left = left or {place for place, bag in enumerate(bags) if bag}
     chosen: list[int] = []
     while left and len(chosen) < count:
-        best = max(left, key=lambda place: (_score(bags[place], place, weights), -place))
+        places = checked(left, check)
+        best = max(places, key=lambda place: (_score(bags[place], place, weights), -place))
         left.remove(best)
         chosen.append(best)
         for word in bags[best]:

@@ -36,7 +36,9 @@ def handle(input: dict[str, Any], context: Context) -> dict[str, Any]:
     content = input["content"]
     if not model.is_configured():
         context.progress(10, "choosing sentences")
-        return _result(content, summarize(content), provider=_EMBEDDED, model=_METHOD)
+        return _result(
+            content, summarize(content, context.check), provider=_EMBEDDED, model=_METHOD
+        )
     messages = [
         {"role": "system", "content": _INSTRUCTION},
         {"role": "user", "content": content},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from analysis.checked import Check, checked, unchecked
 from analysis.input_schema import input_schema
 from analysis.language import languages, words
 from analysis.language.stopwords import is_stop_word
@@ -35,12 +36,12 @@ def handle(input: dict[str, Any], context: Context) -> dict[str, Any]:
     _pause(context)
     context.progress(90, "counting words")
     try:
-        return analyze(input["text"], input.get("language"))
+        return analyze(input["text"], input.get("language"), context.check)
     except languages.UnknownLanguage as error:
         raise FatalError(str(error)) from error
 
 
-def analyze(text: str, language: str | None = None) -> dict[str, Any]:
+def analyze(text: str, language: str | None = None, check: Check = unchecked) -> dict[str, Any]:
     """Return the counts of a text; raise UnknownLanguage for a language without stop words.
 
     `total_words` is `word_count` plus `stop_words_removed`; all other counts of words are without
@@ -51,9 +52,9 @@ def analyze(text: str, language: str | None = None) -> dict[str, Any]:
         language = languages.detect(text)
     else:
         languages.require(language)
-    counts = words.count(text, language)
+    counts = words.count(text, language, check)
     total = counts.total()
-    for word in [word for word in counts if is_stop_word(word, language)]:
+    for word in [word for word in checked(counts, check) if is_stop_word(word, language)]:
         del counts[word]
     top = counts.most_common(_TOP)
     return {
@@ -63,7 +64,7 @@ def analyze(text: str, language: str | None = None) -> dict[str, Any]:
         "unique_words": len(counts),
         "total_words": total,
         "stop_words_removed": total - counts.total(),
-        "sentences": words.count_sentences(text, language),
+        "sentences": words.count_sentences(text, language, check),
         "characters": len(text),
         "language": language,
     }

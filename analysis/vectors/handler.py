@@ -54,20 +54,20 @@ def handle(input: dict[str, Any], context: Context) -> dict[str, Any]:
     if len(orjson.dumps(metadata)) > MAX_METADATA_BYTES:
         raise FatalError(f"The metadata is larger than {MAX_METADATA_BYTES:,} bytes.")
     directions = _directions(data if isinstance(data[0], list) else [data])
-    Vector.objects.bulk_create(
-        [
-            Vector(
-                owner_id=context.owner_id,
-                task_id=context.task_id,
-                position=position,
-                dimension=len(components),
-                components=components,
-                metadata=metadata,
-            )
-            for position, components in enumerate(directions)
-        ],
-        batch_size=_CHUNK,
-    )
+    rows = [
+        Vector(
+            owner_id=context.owner_id,
+            task_id=context.task_id,
+            position=position,
+            dimension=len(components),
+            components=components,
+            metadata=metadata,
+        )
+        for position, components in enumerate(directions)
+    ]
+    for start in range(0, len(rows), _CHUNK):
+        context.check()
+        Vector.objects.bulk_create(rows[start : start + _CHUNK])
     return {
         "processed_vectors": len(data),
         "status": "indexed",

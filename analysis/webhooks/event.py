@@ -81,7 +81,8 @@ def name(value: Any) -> str:
     """Return a text or number as a name that can be stored; empty for any other value."""
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
-    return storable(value)[:_LONGEST_NAME] if isinstance(value, str) else ""
+    # Cut first: thousands of events may share one page whose name has megabytes.
+    return storable(value[:_LONGEST_NAME]) if isinstance(value, str) else ""
 
 
 def _event_id(id: Any) -> str:

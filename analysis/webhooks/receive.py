@@ -66,6 +66,7 @@ def receiver(platform: WebhookPlatform) -> Handler:
         respond = platform.can_respond and may_respond(context.owner_id)
         stored = WebhookEvent.objects.filter(owner_id=context.owner_id, platform=platform.name)
         for id in new_ids:
+            context.check()
             task_id = context.submit(
                 "conversation.interaction", _interaction(events[id], platform.name, respond)
             )

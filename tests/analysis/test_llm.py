@@ -280,6 +280,8 @@ def test_errors_and_logs_contain_neither_key_nor_prompt(
         ({"Retry-After": "999999"}, 3600),
         ({"Retry-After": "Thu, 01 Jan 1970 00:16:50 GMT"}, 10),
         ({"Retry-After": "soon"}, None),
+        ({"Retry-After": "Mon, 01 Jan 99999999999999 00:00:00 GMT"}, None),
+        ({"Retry-After": "1 Jan 2024 99999999999999999999:00:00"}, None),
         ({"Retry-After": "-5"}, None),
         ({"Retry-After": "inf"}, None),
         ({"Retry-After": "9" * 400}, None),

@@ -79,6 +79,24 @@ def test_a_short_text_is_its_own_summary(text: str, summary: str) -> None:
     assert summarize(text) == summary
 
 
+@pytest.mark.parametrize(
+    ("text", "cut"),
+    [
+        ("A. " * 3 + "Bee. Cee.", ["A. A. A. Bee.", "Cee."]),
+        # A paragraph ends a sentence even after an abbreviation.
+        ("We met Dr.\n\nWeber came. ok then.", ["We met Dr.", "Weber came. ok then."]),
+        ("Head\n\nOne is here.\n\nTwo.", ["One is here.", "Two."]),
+        ("Head\n\nOther", ["Head", "Other"]),
+    ],
+)
+def test_paragraphs_and_abbreviations_bound_sentences(text: str, cut: list[str]) -> None:
+    assert sentences(text, "en") == cut
+
+
+def test_a_text_of_abbreviations_is_summarised_at_once() -> None:
+    assert summarize("A. " * 66_000) == ("A. " * 200)[:599].rstrip() + "…"
+
+
 def test_a_text_without_sentences_has_a_summary_of_bounded_length() -> None:
     assert len(summarize("word " * 40_000)) <= 600
 

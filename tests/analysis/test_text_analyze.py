@@ -208,6 +208,17 @@ def test_invalid_characters_separate_words() -> None:
     assert analyze("\x07\x00\ud83d")["language"] is None
 
 
+def test_a_letter_with_endless_marks_is_one_word_in_any_order() -> None:
+    for marks in ("\u0301\u0323", "\u0323\u0301"):
+        result = analyze(f"e{marks * 20_000} el", "el")
+        assert (result["total_words"], result["characters"]) == (2, 40_004)
+
+
+def test_up_to_thirty_marks_on_a_letter_are_put_in_order() -> None:
+    [word] = analyze("x" + "\u0301\u0323" * 15, "en")["top_words"]
+    assert word == "x" + "\u0323" * 15 + "\u0301" * 15
+
+
 def test_a_very_long_word_is_shortened() -> None:
     (word,) = analyze("A" * 100_000)["top_words"]
     assert word == "a" * 99 + "…"
