@@ -11,6 +11,9 @@ from typing import Any
 
 import orjson
 
+# A document is part of others, such as the message of a callback; orjson writes 254 levels.
+_DEPTH_LIMIT = 200
+_MARGIN_OF_ORJSON = 254 - _DEPTH_LIMIT
 # An error is searched for only so deep: a value may contain itself.
 _SEARCH_DEPTH = 30
 _NAME_LENGTH = 40
@@ -42,6 +45,8 @@ def to_json(value: Any, *, limit: int) -> bytes:
         document = _encoded(value)
     except (TypeError, ValueError) as error:
         raise _first_error(value, "", error, depth=0) from None
+    if document.count(b"[") + document.count(b"{") > _DEPTH_LIMIT and _is_too_deep(value):
+        raise NotStorable("", _REASONS[_TOO_DEEP])
     if len(document) > limit:
         reason = f"is too large: {len(document):,} bytes, where at most {limit:,} are allowed"
         raise NotStorable("", reason)
@@ -62,6 +67,17 @@ def _encoded(value: Any) -> bytes:
         document = orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS)
     json.loads(document, object_pairs_hook=_unique_names)
     return document
+
+
+def _is_too_deep(value: Any) -> bool:
+    """Return whether a value has more levels than the limit: it is written with the margin."""
+    for _ in range(_MARGIN_OF_ORJSON):
+        value = [value]
+    try:
+        orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS)
+    except TypeError:
+        return True
+    return False
 
 
 def _unique_names(members: list[tuple[str, Any]]) -> None:

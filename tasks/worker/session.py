@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import random
 from collections.abc import Awaitable, Callable
@@ -32,6 +33,15 @@ def connection_parameters() -> dict[str, Any]:
         # Django's setting for a pooler in transaction mode, where no statement stays prepared.
         params["prepare_threshold"] = None
     return params
+
+
+def _loads(document: bytes | str) -> Any:
+    """Return the value of a JSON document, also where it holds what only PostgreSQL can store."""
+    try:
+        return orjson.loads(document)
+    except orjson.JSONDecodeError:
+        # Such as a number beyond the range of a double, which becomes infinity.
+        return json.loads(document)
 
 
 class Session:
@@ -109,5 +119,5 @@ class Session:
                 **{**connection_parameters(), "application_name": f"worker {self.purpose}"},
                 autocommit=True,
             )
-            set_json_loads(orjson.loads, self._connection)
+            set_json_loads(_loads, self._connection)
         return self._connection

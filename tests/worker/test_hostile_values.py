@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.db import connection
 from django.test import Client
 
 import tasks
@@ -57,3 +58,20 @@ def _everything_can_be_read(client: Client) -> None:
         for shown in answer.json()["results"]:
             assert client.get(f"/api/v1/tasks/{shown['task_id']}").status_code == 200
         page = answer.json()["next"]
+
+
+def test_a_stored_number_that_is_too_large_to_read_does_not_end_the_worker(worker):
+    with connection.cursor() as cursor:
+        task = tasks.submit("test.script", {"value": 1})
+        cursor.execute(
+            "UPDATE tasks_task SET input = '{\"value\": 1e400}' WHERE id = %s", [task.pk]
+        )
+    neighbour = tasks.submit("test.script", {"value": 2})
+    command = worker()
+    pids = command.pids()
+    wait_until(lambda: command.must_run() and is_idle(), what="both have ended")
+    task.refresh_from_db()
+    assert task.error["detail"].endswith("echo is an integer beyond 64 bits.")
+    neighbour.refresh_from_db()
+    assert neighbour.result == {"echo": 2}
+    assert command.pids() == pids
