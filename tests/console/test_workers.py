@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db
 def test_the_list_shows_workers_as_alive_draining_or_dead(viewer, console):
     make_worker("one:1")
     Worker.objects.filter(pk=make_worker("two:2")).update(state=WorkerState.DRAINING)
-    make_worker("three:3", silent_for=90)
+    make_worker("three:3", silent_for=62)
     words = text(console(viewer).get(reverse("admin:tasks_worker_changelist")))
     assert re.search(r"one:1 Alive \d s ago", words)
     assert "two:2 Draining" in words
