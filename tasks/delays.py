@@ -23,5 +23,19 @@ def seconds(delay: Any) -> float:
         raise ValueError(f"must be a number of seconds or a timedelta, not {type(delay).__name__}.")
     # Compared before it is converted, because a large integer overflows; NaN is within no bounds.
     if not (delay >= 0 and delay <= DELAY_LIMIT):  # type: ignore[operator]
-        raise ValueError(f"must be 0 to {DELAY_LIMIT:.0f} seconds (ten years), not {delay!r}.")
+        allowed = f"0 to {DELAY_LIMIT:.0f} seconds (ten years)"
+        raise ValueError(f"must be {allowed}, not {_short(delay)}.")
     return float(delay)
+
+
+def checked_seconds(delay: Any, *, of: str = "delay") -> float:
+    """Return `seconds(delay)`; raise ValueError with a whole sentence."""
+    try:
+        return seconds(delay)
+    except ValueError as error:
+        raise ValueError(f"The {of} {error}") from None
+
+
+def _short(delay: Any) -> str:
+    text = repr(delay)
+    return text if len(text) <= 40 else f"{text[:40]}…"

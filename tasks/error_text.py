@@ -9,6 +9,12 @@ from tasks.postgres.text import storable
 
 _CREDENTIALS = re.compile(r"://[^\s/?#\"<>]*@")
 
+_SECRETS = re.compile(
+    r"\b((?:\w{0,20}[_-])?(?:password|passwd|pwd|secret|token|api[_-]?key|access[_-]?key|sig|signature))"
+    r"=[^\s&;\"'<>]+",
+    re.IGNORECASE,
+)
+
 
 def detail_of(error: BaseException) -> str:
     """Return what an exception says; never raises, even if its own `__str__` does."""
@@ -35,5 +41,9 @@ def traceback_of(error: BaseException) -> str:
 
 
 def cleaned(text: str) -> str:
-    """Return a storable text, without the user names and passwords of URLs (RFC 3986, 3.2.1)."""
-    return _CREDENTIALS.sub("://***@", storable(text))
+    """Return a storable text without the credentials of URLs and of connection strings.
+
+    Those are the user information (RFC 3986, 3.2.1) and the values of parameters that are named
+    like secrets.
+    """
+    return _SECRETS.sub(r"\1=***", _CREDENTIALS.sub("://***@", storable(text)))

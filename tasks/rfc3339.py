@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import re
 
+# `fromisoformat` takes 60 to 99 for minutes of an hour more.
+_OFFSET_BEYOND_AN_HOUR = re.compile(r"[+-]\d\d:?[6-9]\d(?::?\d\d)?$", re.ASCII)
 _LEAP_SECOND = re.compile(r"([T ]\d\d:\d\d):60", re.ASCII)
 
 
@@ -19,7 +21,7 @@ def parse(text: str, *, default_zone: dt.tzinfo | None = None) -> dt.datetime:
     leaves this function: PostgreSQL refuses some, and orjson rounds others.
     """
     # `fromisoformat` reads no further than a NUL.
-    if not text.isprintable():
+    if not text.isprintable() or _OFFSET_BEYOND_AN_HOUR.search(text):
         raise InvalidDateTime("Invalid date and time (RFC 3339).")
     ordinary, leap_seconds = _LEAP_SECOND.subn(r"\1:59", text.upper())
     try:

@@ -12,6 +12,7 @@ from taskproject.logging import logging_config
 from tasks.error_text import cleaned, detail_of, traceback_of
 from tasks.kinds import FatalError, Kind
 from tasks.lifecycle.ending import Claim, Ending, raised
+from tests.factories import make_context
 from tests.script.hostile import ExitAsText, NoneAsText, WithoutText
 
 
@@ -24,6 +25,14 @@ from tests.script.hostile import ExitAsText, NoneAsText, WithoutText
         ('{"url":"http://a.example","mail":"ada@b.example"}', None),
         ("https://a.example/@ada/x?y=@z", None),
         ("ada@b.example", None),
+        ("postgres://h/db?user=u&password=hunter2 x", "postgres://h/db?user=u&password=*** x"),
+        (
+            "https://h/x?api_key=a&Token=b&sig=c&q=d",
+            "https://h/x?api_key=***&Token=***&sig=***&q=d",
+        ),
+        ("host=db user=u password=hunter2 dbname=x", "host=db user=u password=*** dbname=x"),
+        ("AWS_SECRET_ACCESS_KEY=abc", "AWS_SECRET_ACCESS_KEY=***"),
+        ("the signal=5 and tokens=7", None),
         ("http://a.example, ada@b.example", None),
         ("caf\ud83d \0", "caf? "),
     ],
@@ -56,6 +65,12 @@ def _log_as_the_project_does(error: Exception) -> None:
     handler.setFormatter(formatter.pop("()")(**formatter))
     logger.addHandler(handler)
     logger.error("could not reach postgres://ada:secret@db/x", exc_info=error)
+
+
+def test_a_password_does_not_appear_in_the_progress():
+    context = make_context()
+    context.progress(5, "connecting to postgres://ada:hunter2@db/x")
+    assert context.take_report() == (5, "connecting to postgres://***@db/x")
 
 
 class HTTPError(Exception):

@@ -9,8 +9,9 @@ import uuid
 from numbers import Real
 from typing import Any, Protocol, Unpack
 
+from tasks.delays import checked_seconds
+from tasks.error_text import cleaned
 from tasks.kinds.exceptions import CANCELLED_ON_REQUEST, Cancel, Interrupted, SoftTimeLimitExceeded
-from tasks.postgres.text import storable
 from tasks.submission import Options, Submission
 
 # What one attempt may submit: the follow-ups of an attempt are written in one statement.
@@ -61,9 +62,9 @@ class Context:
         """
         if not isinstance(message, str):
             raise TypeError(f"The progress message must be a text, not {type(message).__name__}.")
-        if not isinstance(percent, Real) or not math.isfinite(percent):
+        if not isinstance(percent, Real) or percent != percent or abs(percent) == math.inf:
             raise ValueError(f"The progress must be a number from 0 to 100, not {percent!r}.")
-        self.report(max(0, min(100, int(percent))), storable(message)[:200])
+        self.report(int(max(0, min(100, percent))), cleaned(message)[:200])
 
     def report(self, percent: int, message: str) -> None:
         """Keep checked progress for the worker to take."""
@@ -86,8 +87,8 @@ class Context:
             )
 
     def wait(self, seconds: float) -> None:
-        """Pause; raise what `check()` raises within 0.1 s of its cause."""
-        end = time.monotonic() + seconds
+        """Pause; raise what `check()` raises within 0.1 s of its cause, or ValueError."""
+        end = time.monotonic() + checked_seconds(seconds, of="pause")
         while (left := end - time.monotonic()) > 0:
             self.check()
             self.cancelled.wait(min(left, 0.1))

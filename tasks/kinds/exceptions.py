@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-from tasks.delays import Delay, seconds
+from tasks.delays import Delay, checked_seconds
 
 CANCELLED_ON_REQUEST = "Cancelled on request."
-
-
-def _seconds(delay: Delay) -> float:
-    try:
-        return seconds(delay)
-    except ValueError as error:
-        raise ValueError(f"The delay {error}") from None
 
 
 class Retry(Exception):
@@ -24,7 +17,7 @@ class Retry(Exception):
         self, delay: Delay | None = None, message: str = "The handler requested a retry."
     ) -> None:
         super().__init__(message)
-        self.delay = None if delay is None else _seconds(delay)
+        self.delay = None if delay is None else checked_seconds(delay)
 
 
 class Snooze(Exception):
@@ -35,7 +28,7 @@ class Snooze(Exception):
 
     def __init__(self, delay: Delay, message: str = "Postponed by the handler.") -> None:
         super().__init__(message)
-        self.delay = _seconds(delay)
+        self.delay = checked_seconds(delay)
 
 
 class Cancel(Exception):

@@ -14,7 +14,7 @@ import jsonschema_rs
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-from tasks.delays import seconds
+from tasks.delays import DELAY_LIMIT
 from tasks.errors import FieldError, InvalidInput, UnknownKind
 from tasks.kinds.context import Context
 from tasks.kinds.retry_policy import RetryPolicy
@@ -92,6 +92,9 @@ _registry: dict[str, Kind] = {}
 def kind(name: str, **options: Any) -> Callable[[Handler], Handler]:
     """Register the decorated function as the handler of a kind; `options` are Kind's fields."""
 
+    if not isinstance(name, str):
+        raise ImproperlyConfigured('A kind needs a name: use @kind("app.verb") with the handler.')
+
     def register(handler: Handler) -> Handler:
         description = options.pop("description", None) or inspect.getdoc(handler) or name
         add(Kind(name=name, handler=handler, description=description, **options))
@@ -116,14 +119,17 @@ def _mistake_in(new: Kind) -> str | None:
     """Return what is wrong with a definition, as the end of a sentence."""
     if mistake := _mistake_in_handler(new.handler):
         return mistake
-    limits = {"soft_time_limit": new.soft_time_limit, "time_limit": new.time_limit}
-    for name, limit in limits.items():
-        try:
-            is_limit = seconds(limit) > 0
-        except ValueError:
-            is_limit = False
-        if not is_limit:
-            return f"has an invalid {name}: use seconds above 0."
+    for name in ("soft_time_limit", "time_limit"):
+        if not _is_number(limit := getattr(new, name)) or not 0 < limit <= DELAY_LIMIT:
+            return f"has an invalid {name}: use a number of seconds above 0."
+    if new.memory_limit is not None and not (_is_number(new.memory_limit) and new.memory_limit > 0):
+        return "has an invalid memory_limit: use a number of MiB above 0, or None."
+    for name in ("batchable", "transactional", "public_errors"):
+        if not isinstance(getattr(new, name), bool):
+            return f"has an invalid {name}: use True or False."
+    retry: Any = new.retry
+    if not isinstance(retry, RetryPolicy) or not isinstance(retry.max_retries, int):
+        return "has an invalid retry: use a RetryPolicy with a whole number of max_retries."
     if new.soft_time_limit > new.time_limit:
         return "has a soft time limit above its hard one."
     if new.isolation not in ("thread", "process"):
@@ -140,9 +146,13 @@ def _mistake_in(new: Kind) -> str | None:
     return None
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
 def _mistake_in_handler(handler: Any) -> str | None:
-    if not callable(handler):
-        return "has a handler that cannot be called."
+    if not callable(handler) or inspect.isclass(handler):
+        return "has a handler that is not a function."
     unwrapped = inspect.unwrap(handler)
     while isinstance(unwrapped, functools.partial):
         unwrapped = unwrapped.func

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 from django.conf import settings
 
-from tasks.delays import seconds
+from tasks.delays import checked_seconds
 from tasks.error_text import detail_of, name_of, traceback_of
 from tasks.kinds import Kind
 from tasks.kinds.exceptions import (
@@ -114,7 +114,7 @@ def raised(claim: Claim, kind: Kind, error: BaseException) -> Ending:
 def _determined(claim: Claim, kind: Kind, error: BaseException) -> Ending:
     match error:
         case Snooze():
-            return _again(claim, Outcome.SNOOZED, delay=seconds(error.delay))
+            return _again(claim, Outcome.SNOOZED, delay=checked_seconds(error.delay))
         case Interrupted():
             return interrupted(claim)
         case Cancel():
@@ -126,7 +126,7 @@ def _determined(claim: Claim, kind: Kind, error: BaseException) -> Ending:
             )
     fatal = isinstance(error, FatalError) or claim.attempt >= claim.max_attempts
     given = error.delay if isinstance(error, Retry) else None
-    delay = None if given is None else seconds(given)
+    delay = None if given is None else checked_seconds(given)
     is_public = kind.public_errors or isinstance(error, _DELIBERATE)
     ending = _fails(
         claim, kind, Outcome.FAILED, error, fatal=fatal, delay=delay, is_public=is_public

@@ -13,6 +13,7 @@ from django.db.backends.postgresql import base, operations, psycopg_any
 from django.db.backends.utils import CursorWrapper
 from psycopg.abc import Buffer
 from psycopg.adapt import AdaptersMap
+from psycopg.types.datetime import DateLoader, TimestampLoader
 
 
 class PreparedCursor(psycopg.Cursor[Any]):
@@ -71,28 +72,45 @@ class DatabaseWrapper(base.DatabaseWrapper):
         super().close_if_health_check_failed()
 
 
-class TimeLoader(psycopg_any.BaseTzLoader):  # type: ignore[misc]
-    """Loads a timestamptz; the nearest time that Python has for infinity and far years.
+class NearestTime:
+    """A loader that returns the nearest time that Python has for infinity and far years.
 
     A row with such a time can be shown and deleted like any other.
     """
 
-    def load(self, data: Buffer) -> dt.datetime:
-        """Return the time."""
+    timezone: dt.tzinfo | None = None
+    first: Any = dt.datetime.min
+    last: Any = dt.datetime.max
+
+    def load(self, data: Buffer) -> Any:
+        """Return the time, or the nearest."""
         try:
-            loaded: dt.datetime = super().load(data)
+            return super().load(data)  # type: ignore[misc]
         except psycopg.DataError:
             is_early = bytes(data) == b"-infinity" or bytes(data).endswith(b"BC")
-            nearest = dt.datetime.min if is_early else dt.datetime.max
-            return nearest.replace(tzinfo=self.timezone)
-        return loaded
+            nearest = self.first if is_early else self.last
+            return nearest.replace(tzinfo=self.timezone) if self.timezone else nearest
+
+
+class NearestTimestamp(NearestTime, TimestampLoader):
+    """Loads a timestamp without a time zone, as Django's truncations return."""
+
+
+class NearestDate(NearestTime, DateLoader):
+    """Loads a date."""
+
+    first, last = dt.date.min, dt.date.max
 
 
 @lru_cache
 def _adapters(timezone: dt.tzinfo | None) -> AdaptersMap:
     adapters = AdaptersMap(psycopg_any.get_adapters_template(True, timezone))
-    loader = type("SpecificTimeLoader", (TimeLoader,), {"timezone": timezone})
-    adapters.register_loader("timestamptz", loader)
+    bases = (NearestTime, psycopg_any.BaseTzLoader)
+    adapters.register_loader(
+        "timestamptz", type("NearestTimestamptz", bases, {"timezone": timezone})
+    )
+    adapters.register_loader("timestamp", NearestTimestamp)
+    adapters.register_loader("date", NearestDate)
     return adapters
 
 

@@ -50,7 +50,7 @@ def last_hour() -> LastHour:
 def _tally_hour(now: dt.datetime) -> dict[str, Any]:
     """Count endings by minute and failures by group; reads only the rows of the hour."""
     first = now.replace(second=0, microsecond=0) - dt.timedelta(minutes=MINUTES - 1)
-    ended = Task.objects.filter(finished_at__gte=first)
+    ended = Task.objects.filter(finished_at__range=(first, now))
     rows = (
         ended.filter(status__in=(Status.COMPLETED, Status.FAILED))
         .order_by()

@@ -13,6 +13,7 @@ from tasks.kinds import Kind
 from tasks.kinds.context import Context
 from tasks.kinds.exceptions import Interrupted, LostClaim
 from tasks.lifecycle.ending import Claim, Ending, completed, raised
+from tasks.worker.handler_session import handler_session
 
 log = logging.getLogger(__name__)
 
@@ -20,9 +21,10 @@ log = logging.getLogger(__name__)
 def attempt(kind: Kind, claim: Claim, context: Context, *, worker: str) -> Ending | None:
     """Run the handler; return None when the claim was lost and there is nothing to record."""
     try:
-        if kind.transactional:
-            return _attempt_in_transaction(kind, claim, context, worker=worker)
-        return completed(claim, _run_handler(kind, claim, context), context.follow_ups)
+        with handler_session():
+            if kind.transactional:
+                return _attempt_in_transaction(kind, claim, context, worker=worker)
+            return completed(claim, _run_handler(kind, claim, context), context.follow_ups)
     except LostClaim:
         log.warning(
             "worker lost its claim on the task; the handler's writes are rolled back",

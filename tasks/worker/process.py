@@ -10,7 +10,7 @@ import socket
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import psycopg
 from django.conf import settings
@@ -56,9 +56,7 @@ def run_worker(*, queues: Sequence[str] | None, concurrency: int, grace: float) 
         )
         return asyncio.run(process.run())
     except Exception:
-        # A defect of ours: a process without its loop does no work, so it is replaced.
-        log.critical("worker process failed; it exits and is replaced", exc_info=True)
-        os._exit(1)
+        _exit_to_be_replaced()
 
 
 class WorkerProcess:
@@ -100,9 +98,11 @@ class WorkerProcess:
             await self._beside(
                 self._work(), self._finisher.run(), self._tick(), self._report(), self._drain()
             )
-        except Unrecordable as error:
-            await self._release_others(error.claim)
-            raise
+        except Exception as error:
+            if isinstance(error, Unrecordable):
+                await self._release_others(error.claim)
+            # At once: closing the loop would end the attempts that run, as if they had failed.
+            _exit_to_be_replaced()
         for thread in (self._scheduler, self._rescuer, self._lease):
             thread.stop()
             await asyncio.to_thread(thread.join, _END_SECONDS)
@@ -316,6 +316,12 @@ class WorkerProcess:
             "failed": self._finisher.failed,
             "memory_kib": resident_kib(os.getpid()),
         }
+
+
+def _exit_to_be_replaced() -> NoReturn:
+    """Exit after a defect of ours: a process without its loop does no work."""
+    log.critical("worker process failed; it exits and is replaced", exc_info=True)
+    os._exit(1)
 
 
 async def _register(connection: psycopg.AsyncConnection[Any], params: dict[str, Any]) -> int:

@@ -19,6 +19,7 @@ from tasks.postgres.failures import is_outage, is_outage_or_may_pass
 log = logging.getLogger(__name__)
 
 _FIRST_PAUSE = 0.1
+_MOST_DIGITS = 400
 _LONGEST_PAUSE = 2.0
 
 Answer = TypeVar("Answer")
@@ -36,12 +37,24 @@ def connection_parameters() -> dict[str, Any]:
 
 
 def _loads(document: bytes | str) -> Any:
-    """Return the value of a JSON document, also where it holds what only PostgreSQL can store."""
+    """Return the value of a JSON document, or its text if no Python value can be made of it.
+
+    PostgreSQL stores numbers of any length and deeper levels. The handler gets what can be read and
+    fails its own attempt; the claim that returned the row must not.
+    """
     try:
         return orjson.loads(document)
     except orjson.JSONDecodeError:
-        # Such as a number beyond the range of a double, which becomes infinity.
-        return json.loads(document)
+        pass
+    try:
+        return json.loads(document, parse_int=_integer)
+    except (ValueError, RecursionError):
+        return document if isinstance(document, str) else bytes(document).decode()
+
+
+def _integer(literal: str) -> int | float:
+    # Python reads no integer of more than 4,300 digits.
+    return int(literal) if len(literal) <= _MOST_DIGITS else float(literal)
 
 
 class Session:

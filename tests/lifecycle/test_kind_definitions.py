@@ -71,9 +71,10 @@ def _registry(monkeypatch: pytest.MonkeyPatch) -> None:
         (generator, "has a handler that yields"),
         (with_one_argument, "cannot be called with (input, context): too many positional"),
         (with_three_arguments, "cannot be called with (input, context): missing a required"),
+        (Callable, "has a handler that is not a function."),
         (lambda: None, "cannot be called with (input, context)"),
-        ("analysis.handle", "has a handler that cannot be called."),
-        (None, "has a handler that cannot be called."),
+        ("analysis.handle", "has a handler that is not a function."),
+        (None, "has a handler that is not a function."),
     ],
 )
 def test_a_handler_that_cannot_run_is_refused(handler, sentence):
@@ -82,6 +83,12 @@ def test_a_handler_that_cannot_run_is_refused(handler, sentence):
     assert str(refused.value).startswith("The kind 'test.defined' ")
     assert sentence in str(refused.value)
     assert kinds.all_kinds() == {}
+
+
+@pytest.mark.parametrize("name", [plain, 5, None])
+def test_a_kind_without_a_name_is_refused(name):
+    with pytest.raises(ImproperlyConfigured, match="A kind needs a name"):
+        kinds.kind(name)
 
 
 @pytest.mark.parametrize(
@@ -107,6 +114,12 @@ def test_whatever_can_be_called_with_input_and_context_is_a_handler(handler):
         ({"soft_time_limit": 0}, "has an invalid soft_time_limit: "),
         ({"soft_time_limit": "60"}, "has an invalid soft_time_limit: "),
         ({"soft_time_limit": 60, "time_limit": 50}, "has a soft time limit above its hard one."),
+        ({"soft_time_limit": timedelta(seconds=5)}, "has an invalid soft_time_limit: "),
+        ({"memory_limit": "x"}, "has an invalid memory_limit: "),
+        ({"memory_limit": 0}, "has an invalid memory_limit: "),
+        ({"public_errors": "x"}, "has an invalid public_errors: "),
+        ({"retry": RetryPolicy(max_retries="3")}, "has an invalid retry: "),  # type: ignore[arg-type]
+        ({"retry": 3}, "has an invalid retry: "),
         ({"isolation": "container"}, "has an invalid isolation 'container'"),
         ({"input": {"type": "objekt"}}, "has an input schema that is not valid: "),
         ({"input": {"const": {1}}}, "has an input schema that is not valid: "),

@@ -62,6 +62,23 @@ def test_such_a_task_is_shown_everywhere(client, admin_client, time):
 
 
 @pytest.mark.parametrize("time", [time for time, _ in TIMES])
+def test_a_task_that_ended_at_such_a_time_is_shown_everywhere(client, admin_client, time):
+    task = make_task(Status.FAILED)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE tasks_task SET created_at = %(time)s, started_at = %(time)s,"
+            " finished_at = %(time)s WHERE id = %(id)s",
+            {"time": time, "id": task.pk},
+        )
+    for path in ("/api/v1/tasks/", f"/api/v1/tasks/{task.pk}", f"/ui/tasks/{task.pk}/"):
+        answer = client.get(path, headers={"accept": "application/json, text/html"})
+        assert answer.status_code == 200, path
+    for name in ("index", "tasks_task_changelist", "tasks_task_dead_letters"):
+        assert admin_client.get(reverse(f"admin:{name}")).status_code == 200, name
+    assert client.delete(f"/api/v1/tasks/{task.pk}").status_code == 204
+
+
+@pytest.mark.parametrize("time", [time for time, _ in TIMES])
 def test_such_a_task_can_be_cancelled_retried_and_deleted(client, time):
     task = _task_due(time)
     assert client.post(f"/api/v1/tasks/{task.pk}/cancel").status_code == 200

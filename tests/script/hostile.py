@@ -119,7 +119,7 @@ HOSTILE: dict[str, tuple[Statement, str]] = {
     "retry in the past": (_retries(-1), f"The delay {_TOO_LONG}, not -1."),
     "retry in an endless integer": (_retries(10**400), f"The delay {_TOO_LONG}"),
     "retry in a text": (_retries("soon"), "must be a number of seconds or a timedelta, not str."),
-    "retry with a changed delay": (_changes_the_delay, f"{_TOO_LONG}, not inf."),
+    "retry with a changed delay": (_changes_the_delay, f"The delay {_TOO_LONG}, not inf."),
     "retry in a long timedelta": (_retries(dt.timedelta.max), f"The delay {_TOO_LONG}"),
     "snooze for NaN": (_snoozes(float("nan")), f"The delay {_TOO_LONG}, not nan."),
     "snooze for infinity": (_snoozes(float("inf")), f"The delay {_TOO_LONG}, not inf."),

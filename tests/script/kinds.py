@@ -7,6 +7,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from django.db import connection
+
 import tasks
 from tasks.kinds import (
     Cancel,
@@ -37,6 +39,9 @@ def script(input: dict[str, Any], context: Context) -> dict[str, Any]:
             raise FatalError("this can never work")
         case "retry once" if first:
             raise Retry(0.05)
+        case "change the session":
+            with connection.cursor() as cursor:
+                cursor.execute(input["statement"])
         case "cancel":
             raise Cancel("no longer needed")
         case "snooze until":

@@ -71,7 +71,7 @@ def test_a_stored_number_that_is_too_large_to_read_does_not_end_the_worker(worke
     pids = command.pids()
     wait_until(lambda: command.must_run() and is_idle(), what="both have ended")
     task.refresh_from_db()
-    assert task.error["detail"].endswith("echo is an integer beyond 64 bits.")
+    assert task.error["detail"].endswith("echo is NaN or infinity, which JSON does not have.")
     neighbour.refresh_from_db()
     assert neighbour.result == {"echo": 2}
     assert command.pids() == pids
