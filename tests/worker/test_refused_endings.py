@@ -55,8 +55,10 @@ def _run(statement: str) -> None:
         cursor.execute(statement)
 
 
-def _submit_with_neighbours(refuse: str, **how: object) -> Task:
-    refused = tasks.submit("test.script", {"value": {"refuse": refuse, **how}})
+def _submit_with_neighbours(*codes: str, times: int) -> list[Task]:
+    refused = [
+        tasks.submit("test.script", {"value": {"refuse": code, "times": times}}) for code in codes
+    ]
     lifecycle.submit_many([prepare("test.script", {"value": n}) for n in range(NEIGHBOURS)])
     return refused
 
@@ -67,43 +69,37 @@ def _neighbours_are_untouched() -> bool:
     return set(neighbours.values_list("status", "attempt", "losses")) == {(Status.COMPLETED, 1, 0)}
 
 
-@pytest.mark.parametrize(
-    "code",
-    # Too large; invalid value; no such table; a privilege is missing; not supported.
-    ["54000", "22P05", "42P01", "42501", "0A000"],
-)
 @pytest.mark.usefixtures("refusals")
-def test_an_ending_that_is_refused_for_good_fails_its_task_only(worker, code):
+def test_an_ending_that_is_refused_for_good_fails_its_task_only(worker):
     command = worker()
     pids = command.pids()
-    refused = _submit_with_neighbours(code, times=1_000_000)
-    wait_until(lambda: command.must_run() and is_idle(), what="all have ended")
-    refused.refresh_from_db()
-    assert (refused.status, refused.attempt) == (Status.FAILED, 1)
-    assert refused.error["detail"].startswith("The result cannot be stored: refused by a test")
+    # Too large; invalid value; no such table; a privilege is missing; not supported.
+    codes = ["54000", "22P05", "42P01", "42501", "0A000"]
+    for task in _submit_with_neighbours(*codes, times=1_000_000):
+        wait_until(lambda: command.must_run() and is_idle(), what="all have ended")
+        task.refresh_from_db()
+        assert (task.status, task.attempt) == (Status.FAILED, 1)
+        assert task.error["detail"].startswith("The result cannot be stored: refused by a test")
     assert _neighbours_are_untouched()
     assert command.pids() == pids
 
 
-@pytest.mark.parametrize(
-    # Out of memory; statement time-out; deadlock; lock not available; an internal error.
-    "code",
-    ["53200", "57014", "40P01", "55P03", "XX000"],
-)
 @pytest.mark.usefixtures("refusals")
-def test_an_ending_that_is_refused_for_a_while_is_stored_later(worker, code):
+def test_an_ending_that_is_refused_for_a_while_is_stored_later(worker):
     command = worker()
-    refused = _submit_with_neighbours(code, times=5)
-    wait_until(lambda: command.must_run() and is_idle(), what="all have ended")
-    refused.refresh_from_db()
-    assert (refused.status, refused.attempt) == (Status.COMPLETED, 1)
+    # Out of memory; statement time-out; deadlock; lock not available; an internal error.
+    codes = ["53200", "57014", "40P01", "55P03", "XX000"]
+    for task in _submit_with_neighbours(*codes, times=25):
+        wait_until(lambda: command.must_run() and is_idle(), what="all have ended")
+        task.refresh_from_db()
+        assert (task.status, task.attempt) == (Status.COMPLETED, 1)
     assert _neighbours_are_untouched()
 
 
 @pytest.mark.usefixtures("refusals")
 def test_neighbours_end_while_an_ending_is_refused_again_and_again(worker):
     command = worker()
-    refused = _submit_with_neighbours("57014", times=1_000_000)
+    (refused,) = _submit_with_neighbours("57014", times=1_000_000)
     wait_until(lambda: command.must_run() and _neighbours_have_ended(), what="neighbours ended")
     refused.refresh_from_db()
     assert refused.status == Status.PROCESSING
