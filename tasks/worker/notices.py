@@ -9,6 +9,7 @@ from typing import Any
 
 import psycopg
 
+from tasks.models.task import parse_task_id
 from tasks.worker.session import Session
 
 log = logging.getLogger(__name__)
@@ -33,7 +34,8 @@ async def listen(
         await on_job()
         async for notification in connection.notifies():
             if notification.channel == CANCEL:
-                on_cancel(uuid.UUID(notification.payload))
+                if task_id := parse_task_id(notification.payload):
+                    on_cancel(task_id)
             else:
                 await on_job()
 

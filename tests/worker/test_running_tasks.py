@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.db import connection
 
 from tasks import lifecycle
 from tasks.models import Outcome, Status, Task
@@ -41,6 +42,16 @@ def test_a_task_that_is_retried_right_after_its_cancel_runs_to_its_end(worker, t
     file.touch()
     task = _ended()
     assert (task.status, task.attempt, task.claim_number) == (Status.COMPLETED, 4, 4)
+
+
+def test_a_notification_that_names_no_task_is_ignored(worker):
+    command = worker()
+    pids = command.pids()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_notify('tasks_cancel', 'no task')")
+    lifecycle.submit("test.script")
+    assert _ended().status == Status.COMPLETED
+    assert command.pids() == pids
 
 
 def test_a_running_task_that_ignores_its_cancellation_completes(worker, tmp_path):
