@@ -13,7 +13,7 @@ from tests.growth.texts import SHAPES, Shape
 MOST_GROWTH = 2.3
 # Below this, in seconds, the processor's caches and the collector matter more than the length.
 FLOOR = 0.05
-_FEWEST_TRIES, _MOST_TRIES = 2, 30
+_FEWEST_TRIES, _MOST_TRIES = 1, 30
 # Seconds: quadratic work is reported soon.
 _LONGEST = 5.0
 
