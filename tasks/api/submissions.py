@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-import orjson
 from rest_framework.request import Request
 
 from tasks import rfc3339
@@ -15,8 +14,6 @@ from tasks.api.shapes.tasks import TASK
 from tasks.errors import FieldError, InvalidInput, UnknownKind
 from tasks.lifecycle.preparation import prepare
 from tasks.submission import Submission
-
-METADATA_LIMIT = 16 * 1024
 
 
 def task_options(body: Any) -> dict[str, Any]:
@@ -28,8 +25,6 @@ def task_options(body: Any) -> dict[str, Any]:
     for name, number in (("priority", int), ("max_attempts", int), ("delay", float)):
         if name in options:
             options[name] = number(options[name])
-    if "metadata" in options and len(orjson.dumps(options["metadata"])) > METADATA_LIMIT:
-        raise InvalidInput([FieldError("metadata", f"Must be at most {METADATA_LIMIT} bytes.")])
     return options
 
 
