@@ -46,4 +46,8 @@ def cleaned(text: str) -> str:
     Those are the user information (RFC 3986, 3.2.1) and the values of parameters that are named
     like secrets.
     """
-    return _SECRETS.sub(r"\1=***", _CREDENTIALS.sub("://***@", storable(text)))
+    text = storable(text)
+    # Looked for first, because each value of each log line passes here.
+    if "://" in text:
+        text = _CREDENTIALS.sub("://***@", text)
+    return _SECRETS.sub(r"\1=***", text) if "=" in text else text

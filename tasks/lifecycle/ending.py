@@ -84,9 +84,10 @@ class Ending:
     @property
     def size(self) -> int:
         """Return the bytes of its documents."""
-        documents = (self.result, self.error, self.traceback)
-        own = sum(len(document) for document in documents if document)
-        return own + sum(len(new.input) + len(new.metadata) for new in self.follow_ups)
+        size = len(self.result or b"") + len(self.error or b"") + len(self.traceback or b"")
+        for new in self.follow_ups:
+            size += len(new.input) + len(new.metadata)
+        return size
 
 
 def completed(claim: Claim, result: Any, follow_ups: Sequence[Submission] = ()) -> Ending:

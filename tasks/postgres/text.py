@@ -5,4 +5,5 @@ from __future__ import annotations
 
 def storable(text: str) -> str:
     """Return a text without what PostgreSQL cannot store: NUL and lone surrogates."""
-    return text.replace("\0", "").encode(errors="replace").decode()
+    text = text.replace("\0", "")
+    return text if text.isascii() else text.encode(errors="replace").decode()

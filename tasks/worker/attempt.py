@@ -13,18 +13,18 @@ from tasks.kinds import Kind
 from tasks.kinds.context import Context
 from tasks.kinds.exceptions import Interrupted, LostClaim
 from tasks.lifecycle.ending import Claim, Ending, completed, raised
-from tasks.worker.handler_session import handler_session
+from tasks.worker.handler_session import close_changed_sessions, watch_sessions
 
 log = logging.getLogger(__name__)
 
 
 def attempt(kind: Kind, claim: Claim, context: Context, *, worker: str) -> Ending | None:
     """Run the handler; return None when the claim was lost and there is nothing to record."""
+    watch_sessions()
     try:
-        with handler_session():
-            if kind.transactional:
-                return _attempt_in_transaction(kind, claim, context, worker=worker)
-            return completed(claim, _run_handler(kind, claim, context), context.follow_ups)
+        if kind.transactional:
+            return _attempt_in_transaction(kind, claim, context, worker=worker)
+        return completed(claim, _run_handler(kind, claim, context), context.follow_ups)
     except LostClaim:
         log.warning(
             "worker lost its claim on the task; the handler's writes are rolled back",
@@ -33,6 +33,8 @@ def attempt(kind: Kind, claim: Claim, context: Context, *, worker: str) -> Endin
         return None
     except BaseException as error:  # any error of a handler ends only its own attempt
         return raised(claim, kind, error)
+    finally:
+        close_changed_sessions()
 
 
 def _run_handler(kind: Kind, claim: Claim, context: Context) -> dict[str, Any] | None:

@@ -157,9 +157,9 @@ class Finisher:
     def _put(self, endings: Sequence[Ending]) -> None:
         if endings:
             for ending in endings:
-                is_large = ending.size > LARGE_BYTES
-                (self._large if is_large else self._waiting).append(ending)
-                self._waiting_bytes += ending.size
+                size = ending.size
+                (self._waiting if size <= LARGE_BYTES else self._large).append(ending)
+                self._waiting_bytes += size
             self._unrecorded.update((id(ending), ending) for ending in endings)
             self._wake.set()
 
@@ -185,18 +185,23 @@ class Finisher:
         group: list[Ending] = []
         size = 0
         while self._waiting and len(group) < GROUP_LIMIT and size < GROUP_BYTES:
-            group.append(self._waiting.popleft())
-            size += group[-1].size
-        return self._taken(group)
+            ending = self._waiting.popleft()
+            group.append(ending)
+            size += ending.size
+        self._taken(size)
+        return group
 
     def _take_large(self) -> list[Ending]:
-        return self._taken([self._large.popleft()] if self._large else [])
+        if not self._large:
+            return []
+        ending = self._large.popleft()
+        self._taken(ending.size)
+        return [ending]
 
-    def _taken(self, group: list[Ending]) -> list[Ending]:
-        self._waiting_bytes -= sum(ending.size for ending in group)
+    def _taken(self, size: int) -> None:
+        self._waiting_bytes -= size
         if not self._waiting and not self._large:
             self._wake.clear()
-        return group
 
     async def _record(self, group: list[Ending]) -> None:
         """Write a group; an ending that is refused costs only itself."""
@@ -209,8 +214,7 @@ class Finisher:
             )
             self._alone += [_Alone(ending) for ending in group]
             return
-        for ending in group:
-            self._recorded(ending, ending, finished)
+        self._recorded(group, group, finished)
 
     async def _record_alone(self, alone: _Alone) -> None:
         """Write one ending, or put it off while that may help."""
@@ -232,16 +236,19 @@ class Finisher:
                 finished = await self.write([written])
             except Exception as refusal:
                 raise Unrecordable(ending.claim) from refusal
-        self._recorded(ending, written, finished)
+        self._recorded([ending], [written], finished)
 
-    def _recorded(self, ending: Ending, written: Ending, finished: set[ClaimKey]) -> None:
-        """Note that an ending was recorded as written, or discarded as its claim was lost."""
-        key = ending.claim.key
-        del self._unrecorded[id(ending)]
-        self._held.discard(key)
-        if key in finished:
-            self.count([written])
-            emit_ended(written)
+    def _recorded(
+        self, endings: list[Ending], written: list[Ending], finished: set[ClaimKey]
+    ) -> None:
+        """Note that endings were recorded as written, or discarded as their claim was lost."""
+        for ending in endings:
+            del self._unrecorded[id(ending)]
+        self._held.difference_update(ending.claim.key for ending in endings)
+        recorded = [ending for ending in written if ending.claim.key in finished]
+        self.count(recorded)
+        for ending in recorded:
+            emit_ended(ending)
 
     async def _finish(
         self, connection: psycopg.AsyncConnection[Any], endings: list[Ending]

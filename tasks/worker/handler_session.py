@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+import threading
+from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from django.db import connections
@@ -20,28 +21,47 @@ _LASTING = re.compile(
 _SEARCHED = 10_000
 
 
-@contextmanager
-def handler_session() -> Iterator[None]:
-    """Close each connection in which the block changed lasting settings of the session.
+class _Watch(threading.local):
+    """The connections of one thread whose session was changed, by alias.
 
-    The next attempt in the same thread gets a new one. Statements that bypass Django's cursors are
-    not noticed.
+    The wrappers stay in place, because adding them for each attempt costs more than a small task.
     """
-    changed = set()
 
-    def watch(alias: str) -> Callable[..., Any]:
+    def __init__(self) -> None:
+        self.changed = set[str]()
+        for alias in connections:
+            connections[alias].execute_wrappers.append(self._wrapper(alias))
+
+    def _wrapper(self, alias: str) -> Callable[..., Any]:
         def execute(run: Callable[..., Any], sql: Any, *rest: Any) -> Any:
-            if isinstance(sql, str) and _LASTING.search(sql, 0, _SEARCHED):
-                changed.add(alias)
+            if isinstance(sql, str) and _is_lasting(sql[:_SEARCHED]):
+                self.changed.add(alias)
             return run(sql, *rest)
 
         return execute
 
-    try:
-        with ExitStack() as watches:
-            for alias in connections:
-                watches.enter_context(connections[alias].execute_wrapper(watch(alias)))
-            yield
-    finally:
-        for alias in changed:
+
+_watch = _Watch()
+
+
+def watch_sessions() -> None:
+    """Notice from now on what this thread changes in its database sessions."""
+    # The first access in a thread adds the wrappers.
+    _watch.changed.clear()
+
+
+def close_changed_sessions() -> None:
+    """Close each connection in which lasting settings of the session were changed.
+
+    The next attempt in the same thread gets a new one. Statements that bypass Django's cursors are
+    not noticed.
+    """
+    if _watch.changed:
+        for alias in _watch.changed:
             connections[alias].close()
+        _watch.changed.clear()
+
+
+@lru_cache(maxsize=1_000)
+def _is_lasting(sql: str) -> bool:
+    return bool(_LASTING.search(sql))

@@ -7,7 +7,7 @@ from django.db import connection
 
 import tasks
 from tasks.models import Attempt, Status, Task
-from tasks.worker.handler_session import handler_session
+from tasks.worker.handler_session import close_changed_sessions, watch_sessions
 from tests.waiting import wait_until
 from tests.workers import is_idle
 
@@ -35,9 +35,11 @@ PASSING = [
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("statement", [*LASTING, *PASSING])
 def test_a_connection_is_closed_after_a_lasting_change_only(statement):
-    with handler_session(), connection.cursor() as cursor:
+    watch_sessions()
+    with connection.cursor() as cursor:
         cursor.execute(statement)
         before = connection.connection
+    close_changed_sessions()
     assert (connection.connection is before) == (statement in PASSING)
 
 
