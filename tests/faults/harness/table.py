@@ -37,7 +37,7 @@ minute before it.
 | row | fault | promise | target | last run | seed | commit | load | measured | met |
 |---|---|---|---|---|---|---|---|---|---|
 """
-LINE = re.compile(r"^\| ([RS]\d+) \|.*$", re.MULTILINE)
+LINE = re.compile(r"^\| ([FRS]\d+) \|.*$", re.MULTILINE)
 # Cells are separated by bars that are not escaped.
 CELL = re.compile(r"(?<!\\)\|")
 
