@@ -45,11 +45,11 @@ def to_json(value: Any, *, limit: int) -> bytes:
         document = _encoded(value)
     except (TypeError, ValueError) as error:
         raise _first_error(value, "", error, depth=0) from None
-    if document.count(b"[") + document.count(b"{") > _DEPTH_LIMIT and _is_too_deep(value):
-        raise NotStorable("", _REASONS[_TOO_DEEP])
     if len(document) > limit:
         reason = f"is too large: {len(document):,} bytes, where at most {limit:,} are allowed"
         raise NotStorable("", reason)
+    if document.count(b"[") + document.count(b"{") > _DEPTH_LIMIT and _is_too_deep(value):
+        raise NotStorable("", _REASONS[_TOO_DEEP])
     # orjson writes null for NaN and infinity.
     if b"null" in document:
         _refuse(value, _is_not_finite, "is NaN or infinity, which JSON does not have")
