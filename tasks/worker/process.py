@@ -9,23 +9,25 @@ import signal
 import socket
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Coroutine, Sequence
+from functools import partial
 from typing import Any, NoReturn
 
 import psycopg
 from django.conf import settings
 
 from tasks import sql
-from tasks.lifecycle.ending import Claim, ClaimKey, interrupted
+from tasks.lifecycle.ending import ClaimKey
 from tasks.models import WorkerState
 from tasks.supervision.fork_server import ForkServer
 from tasks.worker import notices
 from tasks.worker.child import run_child
-from tasks.worker.claimer import Claimer, claim_of
+from tasks.worker.claimer import Claimer
 from tasks.worker.executor import Executor
 from tasks.worker.finisher import Finisher, Unrecordable
 from tasks.worker.isolation import Isolation, is_spent, resident_kib
 from tasks.worker.lease import Lease
+from tasks.worker.release_others import release_others
 from tasks.worker.reporter import report_progress
 from tasks.worker.rescuer import Rescuer
 from tasks.worker.scheduler import Scheduler
@@ -42,8 +44,6 @@ EXIT_LEASE_LOST = 76
 _TICK = 0.25
 # Seconds that interrupted handlers, and threads, have to end before they are abandoned.
 _END_SECONDS = 1.0
-# Seconds for releasing the other tasks when one makes the process fail.
-_RELEASE_SECONDS = 5.0
 
 
 def run_worker(*, queues: Sequence[str] | None, concurrency: int, grace: float) -> int:
@@ -100,7 +100,13 @@ class WorkerProcess:
             )
         except Exception as error:
             if isinstance(error, Unrecordable):
-                await self._release_others(error.claim)
+                self._claimer.stop_claiming()
+                await release_others(
+                    error.claim,
+                    worker_id=self.worker_id,
+                    worker=self.name,
+                    unrecorded=self._finisher.unrecorded(),
+                )
             # At once: closing the loop would end the attempts that run, as if they had failed.
             _exit_to_be_replaced()
         for thread in (self._scheduler, self._rescuer, self._lease):
@@ -128,27 +134,6 @@ class WorkerProcess:
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
-
-    async def _release_others(self, culprit: Claim) -> None:
-        """Record or release every claim but the one that makes this process fail.
-
-        So only that task counts a loss: ten losses end a task.
-        """
-        self._claimer.stop_claiming()
-        session = Session("release")
-        spare = Finisher(session=session, worker=self.name, held=set())
-        known = {ending.claim.key: ending for ending in self._finisher.unrecorded()}
-        try:
-            async with asyncio.timeout(_RELEASE_SECONDS):
-                for row in await session.rows(sql.HELD, {"worker": self.worker_id}):
-                    claim = claim_of(row)
-                    if claim.key != culprit.key:
-                        await spare.write([known.get(claim.key) or interrupted(claim)])
-        except (psycopg.Error, TimeoutError):
-            log.exception(
-                "could not release this worker's other tasks; they wait until its lease expires"
-            )
-        await session.close()
 
     async def _work(self) -> None:
         """Run the stock loop, then record the endings that are left."""
@@ -218,7 +203,8 @@ class WorkerProcess:
         self._lease = Lease(
             worker_id=self.worker_id,
             heartbeat_fields=self._heartbeat_fields,
-            on_cancel=lambda claims: _call_soon(loop, self._executor.cancel, claims),
+            # The event loop's thread alone changes the executor's state.
+            on_cancel=partial(loop.call_soon_threadsafe, self._executor.cancel),
             on_lost=self._abandon,
         )
         self._rescuer = Rescuer()
@@ -328,10 +314,3 @@ async def _register(connection: psycopg.AsyncConnection[Any], params: dict[str, 
     row = await (await connection.execute(sql.REGISTER, params)).fetchone()
     assert row is not None
     return int(row[0])
-
-
-def _call_soon(
-    loop: asyncio.AbstractEventLoop, call: Callable[[set[ClaimKey]], None], claims: set[ClaimKey]
-) -> None:
-    """Call in the event loop's thread, which alone changes the executor's state."""
-    loop.call_soon_threadsafe(call, claims)
