@@ -32,7 +32,7 @@ class Lease(threading.Thread):
         *,
         worker_id: int,
         heartbeat_fields: Callable[[], dict[str, Any]],
-        on_cancel: Callable[[set[ClaimKey]], None],
+        on_cancel: Callable[[set[ClaimKey]], object],
         on_lost: Callable[[str], None],
     ) -> None:
         super().__init__(name="lease", daemon=True)

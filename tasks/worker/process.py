@@ -10,7 +10,6 @@ import socket
 import time
 import uuid
 from collections.abc import Awaitable, Coroutine, Sequence
-from functools import partial
 from typing import Any, NoReturn
 
 import psycopg
@@ -204,7 +203,7 @@ class WorkerProcess:
             worker_id=self.worker_id,
             heartbeat_fields=self._heartbeat_fields,
             # The event loop's thread alone changes the executor's state.
-            on_cancel=partial(loop.call_soon_threadsafe, self._executor.cancel),
+            on_cancel=lambda claims: loop.call_soon_threadsafe(self._executor.cancel, claims),
             on_lost=self._abandon,
         )
         self._rescuer = Rescuer()
