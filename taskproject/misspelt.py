@@ -18,9 +18,8 @@ CONTAINERS = (
     "WORKER_MEMORY_RESERVATION",
     "WORKER_REPLICAS",
 )
-# What else is in the environment has names of its own; in `.env` most names are meant for us.
-_ALIKE_IN_FILE = 0.85
-_ALIKE = 0.9
+# One letter more, less or other in nine; two in eighteen.
+_ALIKE = 0.89
 # A short name resembles too many others: PORTS, HOSTS, HTTP.
 _SHORTEST = 8
 
@@ -33,8 +32,8 @@ def misspelt(
     sentences = []
     for name in sorted(present - set(known)):
         is_in_file = name in in_file
-        nearest = _nearest(name, known, _ALIKE_IN_FILE if is_in_file else _ALIKE)
-        # Where the setting itself is set, a similar name belongs to another program.
+        nearest = _nearest(name, known)
+        # Where the setting itself is set, a similar name of the environment is another program's.
         if nearest and (is_in_file or nearest not in present):
             where = ".env" if is_in_file else "the environment"
             sentences.append(
@@ -43,9 +42,9 @@ def misspelt(
     return sentences
 
 
-def _nearest(name: str, known: Collection[str], alike: float) -> str | None:
+def _nearest(name: str, known: Collection[str]) -> str | None:
     capitals = name.upper().replace("-", "_")
     if capitals in known:
         return capitals
     long = [other for other in known if len(other) >= _SHORTEST]
-    return next(iter(get_close_matches(capitals, long, n=1, cutoff=alike)), None)
+    return next(iter(get_close_matches(capitals, long, n=1, cutoff=_ALIKE)), None)

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
+from django.views.debug import get_default_exception_reporter_filter
 
 from tests.project.conftest import ROOT
 from tests.project.settings_file import SECRET_KEY, settings_of
@@ -210,6 +211,16 @@ def test_the_url_of_the_database_is_not_a_setting() -> None:
         name: value for name, value in settings.items() if name.isupper() and name != "DATABASES"
     }
     assert "hunter2" not in repr(readable)
+
+
+@pytest.mark.parametrize("name", ["DATABASE_URL", "CACHES", "SECRET_KEY", "CALLBACK_SECRETS"])
+def test_a_debug_page_does_not_show_what_holds_a_password(name: str) -> None:
+    page = get_default_exception_reporter_filter()
+    shown = page.cleanse_setting(
+        name, {"LOCATION": "redis://:hunter2@h"} if name == "CACHES" else "hunter2"
+    )
+    assert "hunter2" not in repr(shown)
+    assert repr(page.cleanse_setting("PORT", 8000)) == "8000"
 
 
 def test_a_damaged_secret_file_is_refused(tmp_path: Path) -> None:
