@@ -14,14 +14,14 @@ from uuid import UUID
 
 from django.core.exceptions import ImproperlyConfigured
 
-from taskproject.addresses import (
+from taskproject.address_settings import (
     allowed_hosts,
-    cache_from_url,
     check_open,
     http_url,
     listening_address,
     trusted_origins,
 )
+from taskproject.cache_url import cache_from_url
 from taskproject.database_url import database_from_url
 from taskproject.embedded import EmbeddedPostgres
 from taskproject.environment import (
@@ -38,7 +38,7 @@ from taskproject.environment import (
 from taskproject.extra_apps import apps
 from taskproject.logging import LEVELS, logging_config
 from taskproject.misspelt import CONTAINERS
-from taskproject.secret_values import api_key, secret_key, signing_secrets, webhook_secret
+from taskproject.secret_settings import api_key, secret_key, signing_secrets, webhook_secret
 from tasks.console.theme import UNFOLD as CONSOLE_THEME
 from tasks.pages.policy import CONTENT_SECURITY_POLICY as PAGES_POLICY
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from taskproject.addresses import cache_from_url, http_url
+from taskproject.address_settings import http_url
+from taskproject.cache_url import cache_from_url
 from taskproject.environment import Environment
-from taskproject.secret_values import api_key, webhook_secret
+from taskproject.secret_settings import api_key, webhook_secret
 
 
 @pytest.mark.parametrize("key", ["sk or", "sk-ö", "sk\nX-Other: 1", "sk\x01"])

@@ -48,7 +48,10 @@ INVALID = {
     "apps": ["nosuch", "$X", "tests.nosuch", "my-app", "tasks", "tests,tests", ".tests", ",",
              "tasks.apps.Nosuch", "tasks.apps.settings", "tests.", "nosuch.apps.Config"],
     "database_from_url": ["$X", "foo", "mysql://u:hunter2@a/b", "postgres://", "postgres://host"],
-    "cache_from_url": ["$X", "nonsense", "foo://user:hunter2@x", "dbcache://"],
+    "cache_from_url": [
+        "$X", "nonsense", "foo://user:hunter2@x", "dbcache://", "dbcache://a b", "dbcache://a/b",
+        "dbcache://a?max_entries=many", "dbcache://a?max_entry=5", "dbcache://a?timeout=5s",
+    ],
 }  # fmt: skip
 SECRETS = {
     "api_key", "webhook_secret", "signing_secrets", "secret_key", "http_url", "cache_from_url",
@@ -211,6 +214,15 @@ def test_the_url_of_the_database_is_not_a_setting() -> None:
         name: value for name, value in settings.items() if name.isupper() and name != "DATABASES"
     }
     assert "hunter2" not in repr(readable)
+
+
+def test_a_cache_whose_package_is_not_installed_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "redis", None)
+    assert refusal_of({"CACHE_URL": "redis://:hunter2@h:6379/0"}) == (
+        "CACHE_URL needs the package redis: run pip install redis."
+    )
 
 
 @pytest.mark.parametrize("name", ["DATABASE_URL", "CACHES", "SECRET_KEY", "CALLBACK_SECRETS"])

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import re
 from ipaddress import ip_address
-from typing import Any
 
-import environ
 from django.core.exceptions import ImproperlyConfigured
 
 from taskproject.environment import Environment, words
@@ -92,20 +90,3 @@ def trusted_origins(env: Environment, name: str) -> list[str]:
                 "https://tasks.example.com, or https://*.example.com for all names below it."
             )
     return entries
-
-
-def cache_from_url(env: Environment, name: str, default: str) -> dict[str, Any]:
-    """Return Django's settings for the cache that a URL names."""
-    raw = env.given(name, "cache_from_url")[0].strip() or default
-    try:
-        cache = dict(environ.Env.cache_url_config(raw))
-    except (ImproperlyConfigured, ValueError, KeyError):
-        cache = {}
-    is_table = str(cache.get("BACKEND")).endswith(".DatabaseCache")
-    if not cache or (is_table and not cache["LOCATION"]):
-        # The URL may hold a password and stays out of the sentence.
-        raise ImproperlyConfigured(
-            f"{name} is not a supported cache: use {default} or an address such as "
-            "redis://host:6379/0."
-        )
-    return cache
