@@ -35,7 +35,8 @@ class Environment:
     def completed_by(cls, file: Path) -> Environment:
         """Return the environment of the process, which a `.env` file completes for it.
 
-        A value that is set already wins. Raises ImproperlyConfigured.
+        A value that is set already wins. So does an empty one, with which a command gets the
+        default whatever the file says. Raises ImproperlyConfigured.
         """
         lines = _assignments(file)
         environ.Env.read_env(io.StringIO("\n".join(lines.values())))

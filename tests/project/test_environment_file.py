@@ -44,6 +44,7 @@ def test_a_value_is_taken_as_it_is_written(tmp_path: Path, line: str, value: str
 
 def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
     assert value_in(tmp_path, "A_SETTING=file", A_SETTING="environment") == "environment"
+    assert value_in(tmp_path, "A_SETTING=file", A_SETTING="") == ""
 
 
 def test_the_file_may_be_missing(tmp_path: Path) -> None:
