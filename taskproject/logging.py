@@ -9,6 +9,8 @@ import structlog
 
 from tasks.error_text import cleaned
 
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
 
 def _clean(logger: Any, method: str, event: dict[str, Any]) -> dict[str, Any]:
     """Take out of every text what cannot be written, and the credentials of URLs."""

@@ -1,4 +1,4 @@
-"""Settings, read from the environment (and `.env`) by django-environ.
+"""Settings, read from the environment and from `.env`.
 
 `.env.example` lists them with their defaults. An invalid value stops the start with a sentence.
 Importing this module starts nothing and touches no file but `.env` and the generated secret.
@@ -12,39 +12,50 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import environ
+from django.core.exceptions import ImproperlyConfigured
 
+from taskproject.address_settings import (
+    allowed_hosts,
+    check_open,
+    http_url,
+    listening_address,
+    trusted_origins,
+)
+from taskproject.cache_url import cache_from_url
+from taskproject.database_url import database_from_url
 from taskproject.embedded import EmbeddedPostgres
 from taskproject.environment import (
-    api_key,
-    cache_from_url,
-    database_from_url,
-    http_url,
+    Environment,
+    boolean,
+    choice,
+    directory,
+    file,
     number,
     seconds,
-    secret_key,
-    webhook_secret,
-    words,
+    seconds_range,
+    word,
 )
-from taskproject.logging import logging_config
+from taskproject.extra_apps import apps
+from taskproject.logging import LEVELS, logging_config
+from taskproject.misspelt import CONTAINERS
+from taskproject.secret_settings import api_key, secret_key, signing_secrets, webhook_secret
 from tasks.console.theme import UNFOLD as CONSOLE_THEME
 from tasks.pages.policy import CONTENT_SECURITY_POLICY as PAGES_POLICY
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-env = environ.Env()
-environ.Env.read_env(BASE_DIR / ".env")
+env = Environment.completed_by(BASE_DIR / ".env")
 
-DEBUG = env.bool("DEBUG", default=False)
-DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / ".data"))).resolve()
+DEBUG = boolean(env, "DEBUG", default=False)
+DATA_DIR = directory(env, "DATA_DIR", BASE_DIR / ".data")
 SECRET_KEY = secret_key(env, DATA_DIR)
-ALLOWED_HOSTS = words(env, "ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
-CSRF_TRUSTED_ORIGINS = words(env, "CSRF_TRUSTED_ORIGINS", "")
-HOST = env.str("HOST", default="127.0.0.1")
+ALLOWED_HOSTS = allowed_hosts(env, "ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+CSRF_TRUSTED_ORIGINS = trusted_origins(env, "CSRF_TRUSTED_ORIGINS")
+HOST = listening_address(env, "HOST", "127.0.0.1")
 PORT = number(env, "PORT", 8000, low=1, high=65535)
 
 # Whether the site is reached through HTTPS, by a proxy that sets X-Forwarded-Proto.
-HTTPS = env.bool("HTTPS", default=False)
+HTTPS = boolean(env, "HTTPS", default=False)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
 SECURE_SSL_REDIRECT = HTTPS
 # Health probes call the port itself, without HTTPS.
@@ -56,10 +67,10 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SILENCED_SYSTEM_CHECKS = ["security.W021"]
 
 # An API without keys is for a developer's own machine.
-API_ALLOW_ANONYMOUS = env.bool("API_ALLOW_ANONYMOUS", default=DEBUG)
-
-# Apps of the user's own, each found by its `kinds.py`: EXTRA_APPS=yourapp,other
-EXTRA_APPS = words(env, "EXTRA_APPS", "")
+API_ALLOW_ANONYMOUS = boolean(env, "API_ALLOW_ANONYMOUS", default=DEBUG)
+check_open(HOST, debug=DEBUG, anonymous=API_ALLOW_ANONYMOUS)
+# A debug page shows the settings.
+DEFAULT_EXCEPTION_REPORTER_FILTER = "taskproject.debug_page.Filter"
 
 INSTALLED_APPS = [
     "unfold",
@@ -83,8 +94,10 @@ INSTALLED_APPS = [
     "tasks",
     "analysis",
     "taskproject",
-    *EXTRA_APPS,
 ]
+# Apps of the user's own, each found by its `kinds.py`: EXTRA_APPS=yourapp,other
+EXTRA_APPS = apps(env, "EXTRA_APPS", installed=INSTALLED_APPS)
+INSTALLED_APPS += EXTRA_APPS
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
@@ -125,13 +138,14 @@ TEMPLATES: list[dict[str, Any]] = [
     },
 ]
 
-# PostgreSQL: the embedded server under DATA_DIR, unless a URL names another.
-DATABASE_URL = env.str("DATABASE_URL", default="")
-EMBEDDED: EmbeddedPostgres | None = None if DATABASE_URL else EmbeddedPostgres(DATA_DIR)
+# PostgreSQL: the embedded server under DATA_DIR, unless a URL names another. The URL itself is not
+# a setting: it holds the password.
+database = database_from_url(env, "DATABASE_URL")
+EMBEDDED: EmbeddedPostgres | None = None if database else EmbeddedPostgres(DATA_DIR)
 DATABASES: dict[str, dict[str, Any]] = {
     "default": {
         "ENGINE": "tasks.postgres",
-        **(EMBEDDED.connection_settings() if EMBEDDED else database_from_url(DATABASE_URL)),
+        **(EMBEDDED.connection_settings() if EMBEDDED else database),
         "CONN_MAX_AGE": 600,
         "CONN_HEALTH_CHECKS": True,
     }
@@ -166,10 +180,16 @@ TASK_SOFT_TIME_LIMIT = seconds(
     env, "TASK_SOFT_TIME_LIMIT", "600", low=1, also="CELERY_TASK_SOFT_TIME_LIMIT"
 )
 TASK_TIME_LIMIT = seconds(env, "TASK_TIME_LIMIT", "900", low=1, also="CELERY_TASK_TIME_LIMIT")
+if TASK_SOFT_TIME_LIMIT > TASK_TIME_LIMIT:
+    raise ImproperlyConfigured(
+        f"TASK_SOFT_TIME_LIMIT ({TASK_SOFT_TIME_LIMIT:g} s) must not be longer than "
+        f"TASK_TIME_LIMIT ({TASK_TIME_LIMIT:g} s)."
+    )
 TASK_MAX_RETRIES = number(env, "TASK_MAX_RETRIES", 3, low=0, high=1000)
 TASK_RETRY_DELAY = seconds(env, "TASK_RETRY_DELAY", "1", low=0.001)
 # Bytes of JSON; PostgreSQL cannot hold more than 256 MiB in one document.
 RESULT_MAX_BYTES = number(env, "RESULT_MAX_BYTES", 16 * 2**20, low=1_000, high=200 * 2**20)
+# Ended tasks are deleted after so many days; 0 for never.
 RETENTION_COMPLETED_DAYS = number(env, "RETENTION_COMPLETED_DAYS", 30, low=0, high=36500)
 RETENTION_FAILED_DAYS = number(env, "RETENTION_FAILED_DAYS", 90, low=0, high=36500)
 
@@ -182,7 +202,7 @@ POLL_SECONDS = 1.0
 # The provider of language models; without a key embedded methods are used.
 OPENROUTER_API_KEY = api_key(env, "OPENROUTER_API_KEY")
 OPENROUTER_BASE_URL = http_url(env, "OPENROUTER_BASE_URL", "https://openrouter.ai/api/v1")
-OPENROUTER_MODEL = env.str("OPENROUTER_MODEL", default="meta-llama/llama-3.2-90b-text-preview")
+OPENROUTER_MODEL = word(env, "OPENROUTER_MODEL", "meta-llama/llama-3.2-90b-text-preview")
 OPENROUTER_TIMEOUT = seconds(env, "OPENROUTER_TIMEOUT", "120", low=1)
 
 # So many failures in a row open a circuit; after so many seconds one call tries the service.
@@ -196,8 +216,8 @@ CACHES = {"default": cache_from_url(env, "CACHE_URL", "dbcache://tasks_cache?max
 
 # Callbacks are signed with secrets derived from these, and go only to public addresses unless
 # private ones are allowed.
-CALLBACK_SECRETS = words(env, "CALLBACK_SECRET", "") or [SECRET_KEY]
-CALLBACK_ALLOW_PRIVATE = env.bool("CALLBACK_ALLOW_PRIVATE", default=False)
+CALLBACK_SECRETS = signing_secrets(env, "CALLBACK_SECRET") or [SECRET_KEY]
+CALLBACK_ALLOW_PRIVATE = boolean(env, "CALLBACK_ALLOW_PRIVATE", default=False)
 
 # The platforms on which conversations are held. Requests of one that is not set up are refused.
 FACEBOOK_APP_SECRET = api_key(env, "FACEBOOK_APP_SECRET")
@@ -205,18 +225,19 @@ FACEBOOK_VERIFY_TOKEN = api_key(env, "FACEBOOK_VERIFY_TOKEN")
 FACEBOOK_PAGE_ACCESS_TOKEN = api_key(env, "FACEBOOK_PAGE_ACCESS_TOKEN")
 FACEBOOK_GRAPH_URL = http_url(env, "FACEBOOK_GRAPH_URL", "https://graph.facebook.com/v24.0")
 GOOGLE_CLIENT_TOKEN = api_key(env, "GOOGLE_CLIENT_TOKEN")
-GOOGLE_SERVICE_ACCOUNT_FILE = env.str("GOOGLE_SERVICE_ACCOUNT_FILE", default="")
+GOOGLE_SERVICE_ACCOUNT_FILE = file(env, "GOOGLE_SERVICE_ACCOUNT_FILE")
 GOOGLE_RCS_URL = http_url(env, "GOOGLE_RCS_URL", "https://rcsbusinessmessaging.googleapis.com")
 GENERIC_WEBHOOK_SECRET = webhook_secret(env, "GENERIC_WEBHOOK_SECRET")
 GENERIC_RESPONSE_URL = http_url(env, "GENERIC_RESPONSE_URL", "")
 # How long a synchronous request waits for its reply.
 CONVERSATION_SYNC_SECONDS = seconds(env, "CONVERSATION_SYNC_SECONDS", "30", low=0)
 
-# The documented pause of the text analysis, in seconds: "0" or "5-10".
-ANALYSIS_SIMULATED_DELAY = env.str("ANALYSIS_SIMULATED_DELAY", default="0")
+# The documented pause of the text analysis: "0" or "5-10". The rest of the kind's 120 s is for the
+# analysis.
+ANALYSIS_SIMULATED_DELAY = seconds_range(env, "ANALYSIS_SIMULATED_DELAY", "0", high=100)
 
-LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
-LOG_JSON = env.bool("LOG_JSON", default=not sys.stderr.isatty())
+LOG_LEVEL = choice(env, "LOG_LEVEL", "INFO", choices=LEVELS)
+LOG_JSON = boolean(env, "LOG_JSON", default=not sys.stderr.isatty())
 LOGGING = logging_config(level=LOG_LEVEL, json=LOG_JSON)
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
@@ -276,3 +297,6 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }
+
+# Names that resemble those above, but are not read; the commands that start something show them.
+MISSPELT_SETTINGS = env.misspelt(CONTAINERS)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import signal
 import sys
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.log import configure_logging
 
 from tasks.api.wsgi import Application
 
@@ -52,6 +55,17 @@ def load() -> Application:
     return application
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Become the server, after a look at the settings."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "taskproject.settings")
+    try:
+        configure_logging(settings.LOGGING_CONFIG, settings.LOGGING)
+    except ImproperlyConfigured as error:
+        sys.exit(str(error))
+    for sentence in settings.MISSPELT_SETTINGS:
+        logging.getLogger(__name__).warning(sentence)
     os.execv(sys.executable, command())  # noqa: S606
+
+
+if __name__ == "__main__":
+    main()

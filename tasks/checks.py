@@ -7,6 +7,9 @@ from typing import Any
 from django.core.checks import CheckMessage, Tags, Warning, register
 from django.db import connections
 
+# The tag of what the commands that start something check; nothing of it asks the database.
+SETTINGS = "settings"
+
 # Row triggers and foreign keys that run for each of our jobs; the abort trigger never does.
 _COSTLY = """
     SELECT tgname FROM pg_trigger

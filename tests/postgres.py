@@ -29,7 +29,7 @@ if not IS_XDIST_WORKER:
     os.environ.pop("DATABASE_URL", None)
     os.environ.update(
         EXTRA_APPS="tests.script",
-        SECRET_KEY="tests only",
+        SECRET_KEY="for-tests-only-0123456789-abcdefghij",
         API_ALLOW_ANONYMOUS="true",
         DEBUG="false",
         LOG_LEVEL="WARNING",

@@ -75,7 +75,7 @@ def _shown(word: str) -> str:
 
 
 def _pause(context: Context) -> None:
-    seconds, steps = pause.configured().draw(), 10
+    seconds, steps = pause.draw(), 10
     for step in range(steps if seconds else 0):
         context.progress(90 * step / steps, "waiting for the configured delay")
         context.wait(seconds / steps)

@@ -27,7 +27,8 @@ def holdings() -> dict[str, int]:
 
 def prunable() -> int:
     """Count the tasks that ended longer ago than their retention."""
-    due = Q()
+    # Without a limit, nothing is due: an empty Q would be everything.
+    due = Q(pk__in=[])
     for statuses, days in retention():
         due |= Q(status__in=statuses, finished_at__lt=Now() - dt.timedelta(days=days))
     return Task.objects.filter(due).count()

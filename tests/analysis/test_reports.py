@@ -159,6 +159,21 @@ def test_the_clean_up_deletes_tasks_events_and_sessions_past_their_retention(set
     assert "Tasks deleted" in shown("maintenance.cleanup", report)
 
 
+def test_the_clean_up_keeps_what_is_to_be_kept_without_limit(settings):
+    settings.RETENTION_COMPLETED_DAYS, settings.RETENTION_FAILED_DAYS = 0, 1
+    for status in (Status.COMPLETED, Status.FAILED):
+        make_task(status, finished_at=timezone.now() - dt.timedelta(days=500))
+    report = cleanup.handle({}, context_of())
+    assert report == {
+        "tasks_deleted": 1, "webhook_events_deleted": 0,
+        "completed_kept_days": 0, "failed_kept_days": 1,
+    }  # fmt: skip
+    assert Task.objects.get().status == Status.COMPLETED
+    text = " ".join(shown("maintenance.cleanup", report).split())
+    assert "<dt>Completed tasks are kept for</dt><dd>ever</dd>" in text
+    assert "<dt>Failed tasks are kept for</dt><dd>1 day</dd>" in text
+
+
 def test_a_cancelled_clean_up_stops_after_its_batch(monkeypatch):
     monkeypatch.setattr("tasks.lifecycle.verbs.PRUNE_LIMIT", 1)
     for _ in range(3):

@@ -107,7 +107,7 @@ def settings_from(environment: dict[str, str], names: list[str]) -> dict[str, fl
     process = subprocess.run(
         [sys.executable, "-c", show, *names],
         cwd=ROOT,
-        env={**system, "SECRET_KEY": "tests only", **environment},
+        env={**system, "SECRET_KEY": "for-tests-only-0123456789-abcdefghij", **environment},
         capture_output=True,
         text=True,
         check=True,

@@ -7,7 +7,7 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
-from tasks import lifecycle, sql
+from tasks import lifecycle, sql, stats
 from tasks.models import Attempt, Status, Task
 from tests.factories import make_task
 from tests.queue_rows import execute
@@ -33,25 +33,48 @@ def test_tasks_past_their_retention_are_deleted_with_their_history(settings):
 
 def test_pruning_goes_on_until_nothing_is_left(monkeypatch, settings):
     monkeypatch.setattr("tasks.lifecycle.verbs.PRUNE_LIMIT", 2)
-    settings.RETENTION_COMPLETED_DAYS = 0
+    settings.RETENTION_COMPLETED_DAYS = 1
     for _ in range(5):
-        make_task(Status.COMPLETED)
+        make_task(Status.COMPLETED, finished_at=timezone.now() - dt.timedelta(days=2))
     assert lifecycle.prune() == 5
+
+
+@pytest.mark.parametrize(
+    ("kept", "pruned"),
+    [
+        ((0, 0), []),
+        ((0, 1), [Status.FAILED]),
+        ((1, 0), [Status.CANCELLED, Status.COMPLETED]),
+    ],
+)
+def test_a_retention_of_zero_days_keeps_tasks_without_limit(settings, kept, pruned):
+    settings.RETENTION_COMPLETED_DAYS, settings.RETENTION_FAILED_DAYS = kept
+    long_ago = timezone.now() - dt.timedelta(days=40_000)
+    for status in (Status.COMPLETED, Status.CANCELLED, Status.FAILED):
+        make_task(status, created_at=long_ago, finished_at=long_ago)
+    make_task()
+    assert stats.prunable() == len(pruned)
+    assert lifecycle.prune() == len(pruned)
+    left = {Status.COMPLETED, Status.CANCELLED, Status.FAILED, Status.PENDING} - set(pruned)
+    assert set(Task.objects.values_list("status", flat=True)) == left
 
 
 def test_tasks_that_reach_their_retention_after_the_start_are_left(monkeypatch, settings):
     monkeypatch.setattr("tasks.lifecycle.verbs.PRUNE_LIMIT", 1)
-    settings.RETENTION_COMPLETED_DAYS = settings.RETENTION_FAILED_DAYS = 0
-    make_task(Status.COMPLETED)
-    make_task(Status.FAILED)
+    settings.RETENTION_COMPLETED_DAYS = settings.RETENTION_FAILED_DAYS = 1
+    _make_ended_tasks(age=dt.timedelta(days=2))
     pruned = []
     for batch in lifecycle.prune_batches():
         pruned.append(batch)
-        assert len(pruned) <= 2, "tasks that ended since the start are deleted"
-        make_task(Status.COMPLETED)
-        make_task(Status.FAILED)
+        assert len(pruned) <= 2, "tasks that reached their retention since the start are deleted"
+        _make_ended_tasks(age=dt.timedelta(days=1))
     assert pruned == [1, 1]
     assert Task.objects.count() == 4
+
+
+def _make_ended_tasks(*, age):
+    for status in (Status.COMPLETED, Status.FAILED):
+        make_task(status, finished_at=timezone.now() - age)
 
 
 def test_the_index_on_the_end_finds_old_tasks_among_many_that_are_kept():

@@ -110,9 +110,12 @@ def test_up_exits_and_prints_the_log_when_the_database_dies_at_each_start(open_d
 @pytest.mark.parametrize(
     ("environment", "sentence"),
     [
-        ({"HOST": "192.0.2.1"}, "The web server cannot listen on HOST='192.0.2.1'"),
+        (
+            {"HOST": "192.0.2.1", "API_ALLOW_ANONYMOUS": "false"},
+            "The web server cannot listen on HOST='192.0.2.1'",
+        ),
         ({"DATABASE_URL": "postgres://a:b@127.0.0.1:1/x"}, "cannot be reached"),
-        ({"DATA_DIR": "/dev/null/data", "SECRET_KEY": "x"}, "cannot be written"),
+        ({"DATA_DIR": "/dev/null/data"}, "cannot be written"),
     ],
 )
 def test_up_reports_an_invalid_setting_in_one_line(

@@ -15,6 +15,7 @@ from taskproject import web
 from taskproject.embedded import EmbeddedError, EmbeddedPostgres
 from taskproject.preflight import NotReady, check_database, check_directory, check_port
 from taskproject.welcome import welcome
+from tasks.checks import SETTINGS
 from tasks.supervision.processes import Child, exec_command
 from tasks.supervision.supervisor import Supervisor
 
@@ -26,7 +27,7 @@ HURRIED = 3.0
 
 class Command(BaseCommand):
     help = "Run the database, the web server and the workers, until Ctrl-C."
-    requires_system_checks = []
+    requires_system_checks = [SETTINGS]
 
     def handle(self, *args: Any, **options: Any) -> None:
         # Nothing to clean up yet: until the supervisor runs, Ctrl-C simply ends the process.
@@ -64,11 +65,12 @@ def _explain(failure: str, server: EmbeddedPostgres | None) -> str:
 
 def _children() -> list[Child]:
     manage = [sys.executable, str(settings.BASE_DIR / "manage.py")]
-    workers = str(settings.WORKER_PROCESSES)
+    # This command has run the checks of the settings.
+    options = ["--skip-checks", "--processes", str(settings.WORKER_PROCESSES)]
     return [
         Child("migrate", _migrate, tier=1, once=True),
         Child("web", exec_command(web.command(), cwd=settings.BASE_DIR), tier=2),
-        Child("worker", exec_command([*manage, "worker", "--processes", workers]), tier=2),
+        Child("worker", exec_command([*manage, "worker", *options]), tier=2),
         Child("welcome", welcome, tier=3, once=True),
     ]
 

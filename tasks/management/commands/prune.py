@@ -11,7 +11,10 @@ from tasks import lifecycle
 
 
 class Command(BaseCommand):
-    help = "Delete tasks that ended longer ago than RETENTION_COMPLETED_DAYS or _FAILED_DAYS."
+    help = (
+        "Delete tasks that ended longer ago than RETENTION_COMPLETED_DAYS or _FAILED_DAYS; "
+        "0 keeps them without limit."
+    )
 
     def handle(self, *args: Any, **options: Any) -> None:
         deleted = lifecycle.prune()

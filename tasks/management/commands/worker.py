@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from tasks.callbacks import host_limits
+from tasks.checks import SETTINGS
 from tasks.submission import QUEUE_NAME
 from tasks.supervision.processes import Child
 from tasks.supervision.supervisor import Supervisor
@@ -18,7 +19,7 @@ from tasks.worker.process import run_worker
 
 class Command(BaseCommand):
     help = "Run worker processes until stopped; a process that dies is replaced."
-    requires_system_checks = []
+    requires_system_checks = [SETTINGS]
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--processes", type=int, default=settings.WORKER_PROCESSES)

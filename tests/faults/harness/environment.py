@@ -25,7 +25,7 @@ def set_up(directory: Path) -> EmbeddedPostgres:
             "DATABASE_URL": server.url(),
             "DJANGO_SETTINGS_MODULE": "taskproject.settings",
             "EXTRA_APPS": "tests.script",
-            "SECRET_KEY": "faults only",
+            "SECRET_KEY": "for-faults-only-0123456789-abcdefghij",
             "API_ALLOW_ANONYMOUS": "true",
             "DEBUG": "false",
             "LOG_JSON": "true",

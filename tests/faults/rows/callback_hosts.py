@@ -33,7 +33,7 @@ HEALTHY = 200
 # Long enough for postponed callbacks to become due again.
 BESIDE_SECONDS = 60.0
 LARGEST_FACTOR = 2.0
-OLD, NEW = "an old secret", "a new secret"
+OLD, NEW = "an old secret of 0123456789 abcdef", "a new secret of 0123456789 abcdef"
 # https://github.com/standard-webhooks/standard-webhooks/blob/main/libraries
 PUBLISHED_AT = dt.datetime.fromtimestamp(1614265330, tz=dt.UTC)
 PUBLISHED = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
