@@ -24,6 +24,8 @@ from tasks.api.shapes.health import ALIVE
 # Answered here: whatever the threads do, the process responds.
 _LIVE_PATHS = {"/health/live", "/health/live/"}
 _LIVE_HEADERS = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")]
+# A static file is read in such pieces; Django's own are 4 KiB.
+_FILE_BLOCK_BYTES = 1024 * 1024
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Site = Callable[[dict[str, Any], Any], Any]
@@ -113,6 +115,7 @@ def _respond(
         if not response.streaming:
             return response.status_code, headers, response.content
         if response.has_header("Content-Length"):
+            response.block_size = _FILE_BLOCK_BYTES
             return response.status_code, headers, b"".join(response)
         send_piece(
             {"type": "http.response.start", "status": response.status_code, "headers": headers}
