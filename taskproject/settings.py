@@ -53,12 +53,14 @@ ALLOWED_HOSTS = allowed_hosts(env, "ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = trusted_origins(env, "CSRF_TRUSTED_ORIGINS")
 HOST = listening_address(env, "HOST", "127.0.0.1")
 PORT = number(env, "PORT", 8000, low=1, high=65535)
+# How long a request may take to arrive: its headers, and then its body.
+REQUEST_TIMEOUT = seconds(env, "REQUEST_TIMEOUT", "20s", low=1)
 
 # Whether the site is reached through HTTPS, by a proxy that sets X-Forwarded-Proto.
 HTTPS = boolean(env, "HTTPS", default=False)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
 SECURE_SSL_REDIRECT = HTTPS
-# Health probes call the port itself, without HTTPS.
+# Health probes call the port itself, without HTTPS and without the site's name.
 SECURE_REDIRECT_EXEMPT = [r"^health(/|$)"]
 SECURE_HSTS_SECONDS = 365 * 86_400 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
@@ -108,7 +110,7 @@ MIDDLEWARE = [
     "tasks.console.policy.ConsolePolicyMiddleware",
     "tasks.console.addresses.ConsoleAddressMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.common.CommonMiddleware",
+    "tasks.api.middleware.HostMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -258,6 +260,8 @@ MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 
 # More than the parser's own limit, which is reached first and returns 413 as a problem document.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 11 * 1024 * 1024
+# No page takes files: those of a form are discarded, not written to the disk.
+FILE_UPLOAD_HANDLERS: list[str] = []
 
 REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_AUTHENTICATION_CLASSES": [

@@ -7,29 +7,35 @@ import logging
 import os
 import signal
 import sys
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.log import configure_logging
 
-from tasks.api.wsgi import Application
+if TYPE_CHECKING:
+    from tasks.api.gateway import Gateway
+
 
 # Each may wait for a task on behalf of a client, and holds a connection to the database.
 THREADS = 16
 # Seconds that requests have to end when it stops; longer ones only wait for a task.
 STOP_TIMEOUT = 10
+# Bytes of a request's line and headers.
+LARGEST_HEAD = 64 * 1024
 
 
 def command() -> list[str]:
     """Return the command that serves the site with a process for each core."""
     options = {
-        "interface": "wsgi",
+        "interface": "asginl",
+        # Nothing needs HTTP/2 without TLS. With it, idle connections would have no time limit.
+        "http": "1",
         "host": settings.HOST,
         "port": settings.PORT,
         "workers": settings.CORES,
-        "blocking-threads": THREADS,
-        # A thread that ends also closes its connection to the database.
-        "blocking-threads-idle-timeout": 600,
+        "http1-header-read-timeout": int(settings.REQUEST_TIMEOUT * 1000),
+        "http1-buffer-size": LARGEST_HEAD,
         "workers-kill-timeout": STOP_TIMEOUT,
         "log-level": "error",
     }
@@ -42,17 +48,18 @@ def command() -> list[str]:
     ]
 
 
-def load() -> Application:
+def load() -> Gateway:
     """Load the site in one of the server's processes."""
     # The server handles signals only after this: a stop signal would be lost until then.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     # Imported late: it is the import that loads the site.
     from taskproject.wsgi import application
+    from tasks.api.gateway import Gateway
 
     # What is loaded now stays: the collector need not scan it every few requests.
     gc.collect()
     gc.freeze()
-    return application
+    return Gateway(application, threads=THREADS, timeout=settings.REQUEST_TIMEOUT)
 
 
 def main() -> None:

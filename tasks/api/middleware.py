@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 from typing import Any
 
 from csp.constants import HEADER
 from csp.middleware import CSPMiddleware
+from django.conf import settings
 from django.core.signals import got_request_exception
 from django.dispatch import receiver
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
 from django.http.response import HttpResponseBase
+from django.middleware.common import CommonMiddleware
 from django.template.loader import render_to_string
 from django.urls import Resolver404, resolve
 from rest_framework.request import is_form_media_type
@@ -50,11 +53,7 @@ class ApiMiddleware:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        """Refuse chunked bodies, and turn error pages into problem documents."""
-        if "HTTP_TRANSFER_ENCODING" in request.META and not request.META.get("CONTENT_LENGTH"):
-            detail = "This server cannot read a chunked body."
-            problem = Problem(type=problems.LENGTH_REQUIRED, detail=detail)
-            return problem.response(instance=request.path)
+        """Turn error pages into problem documents."""
         response = self._get_response(request)
         if response.status_code >= 400 and _is_page(response) and answers_json(request):
             return _as_problem(response, instance=request.path)
@@ -69,6 +68,20 @@ class ApiMiddleware:
         """
         if _is_api(view) and is_form_media_type(request.META.get("CONTENT_TYPE", "")):
             del request.META["CONTENT_TYPE"]
+
+
+class HostMiddleware(CommonMiddleware):
+    """Django's common middleware; health probes may name any host.
+
+    A probe comes to an address of the machine, which ALLOWED_HOSTS does not list.
+    """
+
+    def process_request(self, request: HttpRequest) -> HttpResponsePermanentRedirect | None:
+        """Refuse a host that is not allowed, except for health probes."""
+        path = request.path_info.lstrip("/")
+        if any(re.search(pattern, path) for pattern in settings.SECURE_REDIRECT_EXEMPT):
+            return None
+        return super().process_request(request)
 
 
 class PolicyMiddleware(CSPMiddleware):

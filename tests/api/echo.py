@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.urls import path
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
+
+from tests.waiting import wait_until
+
+LARGE_BYTES = 8 * 1024 * 1024
 
 
 class Echo(APIView):
@@ -33,8 +39,36 @@ class Defaults(APIView):
         return Response(options.validated_data)
 
 
+def meta(request: HttpRequest) -> JsonResponse:
+    """Return what Django sees of the request's headers."""
+    return JsonResponse(
+        {name: value for name, value in request.META.items() if isinstance(value, str)}
+        | {"cookies": request.COOKIES}
+    )
+
+
+def large(request: HttpRequest) -> HttpResponse:
+    """Return more than the kernel's buffers of a connection hold."""
+    return HttpResponse(b"x" * LARGE_BYTES)
+
+
+def stream(request: HttpRequest) -> StreamingHttpResponse:
+    """Return a stream of unknown length."""
+    return StreamingHttpResponse(f"{number}," for number in range(1_000))
+
+
+def hold(request: HttpRequest) -> HttpResponse:
+    """Occupy a thread until the file that the query names exists."""
+    wait_until(Path(request.GET["until"]).exists, within=30, what="the file exists")
+    return HttpResponse(b"done")
+
+
 urlpatterns = [
     path("echo", Echo.as_view()),
     path("length", Length.as_view()),
     path("defaults", Defaults.as_view()),
+    path("meta", meta),
+    path("large", large),
+    path("stream", stream),
+    path("hold", hold),
 ]

@@ -94,3 +94,12 @@ def test_every_worker_is_shown_with_its_state(api: APIClient) -> None:
     assert states == {"test:1": "alive", "test:2": "dead", "test:3": "draining"}
     (silent,) = [worker for worker in shown["workers"] if worker["id"] == dead]
     assert (silent["pid"], silent["host"], silent["concurrency"]) == (1, "test", 4)
+
+
+@pytest.mark.parametrize("path", ["/health", "/health/live", "/health/ready", "/health/ready/"])
+def test_a_probe_may_name_any_host(api: APIClient, settings: Any, path: str) -> None:
+    settings.ALLOWED_HOSTS = ["tasks.example.com"]
+    for host in ("10.0.0.7:8000", "127.0.0.1", "[fe80::1]:8000", "a_b"):
+        assert api.get(path, headers={"host": host}).status_code == 200
+    assert api.get("/healthy", headers={"host": "10.0.0.7"}).status_code == 400
+    assert api.get("/api/v1/tasks/", headers={"host": "10.0.0.7"}).status_code == 400

@@ -2,48 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
-from django.urls import URLPattern, get_resolver
 from rest_framework.test import APIClient
 
 from tasks.models import Batch, Status
 from tests.api.described import described, post
 from tests.factories import make_task
+from tests.routes import ID, api_paths, patterns
 
 pytestmark = pytest.mark.django_db
 
-ID = "01A200D2-1DAB-7673-843C-A7A7B68757AF"
 NIGHTLY = {"name": "Nightly", "kind": "test.script", "cron": "0 3 * * *"}
-
-
-def patterns(resolver: Any = None, prefix: str = "") -> Iterator[tuple[str, URLPattern]]:
-    """Yield each route of the project with its whole path."""
-    for pattern in (resolver or get_resolver()).url_patterns:
-        path = prefix + str(pattern.pattern)
-        if isinstance(pattern, URLPattern):
-            yield path, pattern
-        else:
-            yield from patterns(pattern, path)
-
-
-def api_paths() -> list[str]:
-    """Return a path for each documented route of the API."""
-    views = {path: pattern for path, pattern in patterns() if hasattr(pattern.callback, "cls")}
-    parts = {"<anycase_uuid:": ID, "<str:": "x", "<slug:": "x"}
-    return sorted({_filled(path, parts) for path in views})
-
-
-def _filled(path: str, parts: dict[str, str]) -> str:
-    for start, value in parts.items():
-        while start in path:
-            head, _, rest = path.partition(start)
-            path = head + value + rest.partition(">")[2]
-    return f"/{path}"
 
 
 def test_every_id_in_a_path_is_read_in_either_case() -> None:

@@ -269,8 +269,3 @@ def test_an_unknown_host_name_is_a_bad_request(client: Client) -> None:
 def test_an_error_of_a_page_is_shown_as_a_page(client: Client) -> None:
     response = client.get("/page")
     assert (response.status_code, response["Content-Type"][:9]) == (403, "text/html")
-
-
-def test_a_chunked_body_without_a_length_is_refused(client: Client) -> None:
-    response = client.generic("POST", "/raise/bug", headers={"transfer-encoding": "chunked"})
-    assert problem(response, 411)["type"] == "/problems/length-required"

@@ -8,7 +8,7 @@ import json
 import logging
 from collections.abc import Callable, Mapping
 from typing import Any
-from wsgiref.util import setup_testing_defaults
+from urllib.parse import quote_from_bytes
 
 from django.http import QueryDict
 from django.test import RequestFactory
@@ -23,6 +23,7 @@ from analysis.webhooks import facebook, generic, google
 from taskproject.wsgi import application
 from tasks import formatting, kinds
 from tasks.api.filters import FailureFilters, TaskFilters
+from tasks.api.gateway.environ import wsgi_environ
 from tasks.api.pagination import FailurePages, TaskPages
 from tasks.api.prefer_header import seconds_to_wait
 from tasks.api.submissions import batch_submissions, task_options
@@ -39,33 +40,40 @@ from tests.growth.measure import Work
 
 _NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 _requests = RequestFactory()
+_BOUNDARY = b"multipart/form-data; boundary="
 
 
 def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-def _serve(text: str, header: str) -> None:
-    """Serve a request of which one part is the text, through every layer below the server."""
-    environ: dict[str, Any] = {}
-    setup_testing_defaults(environ)
-    value = _bytes(text).decode("latin-1")
-    environ |= {"HTTP_HOST": "localhost", "PATH_INFO": "/health/live"}
-    environ[header] = f"/{value}" if header == "PATH_INFO" else value
+def _serve(path: bytes, *, query: bytes = b"", **headers: bytes) -> None:
+    """Serve a request through every layer below the server."""
+    names = {name.replace("_", "-").encode(): value for name, value in headers.items()}
+    scope: dict[str, Any] = {
+        "method": "GET",
+        "scheme": "http",
+        "http_version": "1.1",
+        "raw_path": path,
+        "query_string": query,
+        "server": ("localhost", 80),
+        "client": ("127.0.0.1", 1),
+        "headers": list({b"host": b"localhost", **names}.items()),
+    }
     # A refused host is logged with its whole name.
     logging.disable(logging.CRITICAL)
     try:
-        application(environ, lambda *_: None)
+        application(wsgi_environ(scope, b""), _start)
     finally:
         logging.disable(logging.NOTSET)
 
 
-def _header(name: str) -> Work:
-    return lambda text: _serve(text, name)
+def _start(*_: Any) -> Any:
+    """Take status and headers, which do not matter here."""
 
 
-def _content_type(text: str) -> None:
-    _serve(f"multipart/form-data; boundary={text}", "CONTENT_TYPE")
+def _header(name: str, before: bytes = b"") -> Work:
+    return lambda text: _serve(b"/docs", **{name: before + _bytes(text)})
 
 
 def _multipart(before: str, after: str) -> Work:
@@ -188,14 +196,14 @@ PARSERS: Mapping[str, tuple[Work, int]] = {
         lambda text: requested_delay({"Retry-After": text, "X-RateLimit-Reset": text}), 200_000,
     ),
     "Prefer": (seconds_to_wait, 200_000),
-    "Accept": (_header("HTTP_ACCEPT"), 64_000),
-    "Content-Type": (_header("CONTENT_TYPE"), 64_000),
-    "multipart boundary": (_content_type, 64_000),
-    "Cookie": (_header("HTTP_COOKIE"), 64_000),
-    "Accept-Language": (_header("HTTP_ACCEPT_LANGUAGE"), 64_000),
-    "Host": (_header("HTTP_HOST"), 64_000),
-    "query": (_header("QUERY_STRING"), 64_000),
-    "path": (_header("PATH_INFO"), 16_000),
+    "Accept": (_header("accept"), 64_000),
+    "Content-Type": (_header("content_type"), 64_000),
+    "multipart boundary": (_header("content_type", _BOUNDARY), 64_000),
+    "Cookie": (_header("cookie"), 64_000),
+    "Accept-Language": (_header("accept_language"), 64_000),
+    "Host": (_header("host"), 64_000),
+    "query": (lambda text: _serve(b"/docs", query=_bytes(text)), 64_000),
+    "path": (lambda text: _serve(b"/" + quote_from_bytes(_bytes(text)).encode()), 16_000),
     "multipart value": (
         _multipart('Content-Disposition: form-data; name="a"\r\n\r\n', ""), 200_000,
     ),

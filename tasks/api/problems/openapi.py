@@ -39,11 +39,15 @@ class ProblemSerializer(serializers.Serializer[Any]):
 
 
 def refusals(*statuses: int) -> dict[tuple[int, str], OpenApiResponse]:
-    """Return the documented error responses of a route, including those of every route."""
+    """Return the documented error responses of a route, including those of every route.
+
+    A body that may be too large may also arrive too slowly.
+    """
+    with_a_body = (408,) if 413 in statuses else ()
     return {
         (status, "application/problem+json"): OpenApiResponse(
             ProblemSerializer,
             description=_TITLES.get(status) or type_of_status(status).title,
         )
-        for status in sorted({*statuses, *_EVERYWHERE})
+        for status in sorted({*statuses, *with_a_body, *_EVERYWHERE})
     }

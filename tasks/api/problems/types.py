@@ -39,7 +39,7 @@ NOT_FOUND = ProblemType("/problems/not-found", 404, "Not found")
 METHOD_NOT_ALLOWED = ProblemType("/problems/method-not-allowed", 405, "The method is not allowed")
 NOT_ACCEPTABLE = ProblemType("/problems/not-acceptable", 406, "Responses are JSON only")
 WRONG_STATUS = ProblemType("/problems/wrong-status", 409, "The task's status does not allow this")
-LENGTH_REQUIRED = ProblemType("/problems/length-required", 411, "A Content-Length is required")
+REQUEST_TIMEOUT = ProblemType("/problems/request-timeout", 408, "The request took too long")
 KEY_REUSED = ProblemType(
     "/problems/idempotency-key-reused", 422, "The Idempotency-Key belongs to another request"
 )
@@ -50,6 +50,9 @@ UNSUPPORTED_MEDIA_TYPE = ProblemType(
 THROTTLED = ProblemType("/problems/throttled", 429, "Too many requests")
 INTERNAL_ERROR = ProblemType("/problems/internal-error", 500, "The server failed")
 NOT_CONFIGURED = ProblemType("/problems/not-configured", 503, "A setting of the server is missing")
+TOO_MANY_LARGE_BODIES = ProblemType(
+    "/problems/too-many-large-bodies", 503, "The server holds too many large requests"
+)
 DATABASE_UNAVAILABLE = ProblemType(
     "/problems/database-unavailable", 503, "The database is not available"
 )
@@ -63,7 +66,7 @@ _BY_STATUS = {
         NOT_FOUND,
         METHOD_NOT_ALLOWED,
         NOT_ACCEPTABLE,
-        LENGTH_REQUIRED,
+        REQUEST_TIMEOUT,
         BODY_TOO_LARGE,
         UNSUPPORTED_MEDIA_TYPE,
         THROTTLED,

@@ -8,6 +8,9 @@ from rest_framework import serializers
 
 from tasks.stats import Liveness
 
+# The answer of a process that responds.
+ALIVE = {"status": "ok"}
+
 
 class AliveSerializer(serializers.Serializer[Any]):
     """The process responds."""

@@ -1,0 +1,133 @@
+"""Gateway: reads each request whole, lets Django answer it in a thread, and sends the answer.
+
+The pace of a client decides only over its own connection: no thread waits for bytes of a request,
+nor until an answer of known length is read. The kernel ends connections whose answer is not read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any
+
+import orjson
+
+from tasks.api.gateway.environ import wsgi_environ
+from tasks.api.gateway.listeners import end_unread_connections
+from tasks.api.gateway.refusal import Refused
+from tasks.api.gateway.request_body import Receive, RequestBodies
+from tasks.api.problems import BODY_TOO_LARGE, TOO_MANY_LARGE_BODIES, Problem
+from tasks.api.shapes.health import ALIVE
+
+# Answered here: whatever the threads do, the process responds.
+_LIVE_PATHS = {"/health/live", "/health/live/"}
+_LIVE_HEADERS = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")]
+# A static file is read in such pieces; Django's own are 4 KiB.
+_FILE_BLOCK_BYTES = 1024 * 1024
+
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+Site = Callable[[dict[str, Any], Any], Any]
+Headers = list[tuple[bytes, bytes]]
+
+
+class Gateway:
+    """An ASGI application (version 3.0) in front of a WSGI application of Django."""
+
+    def __init__(self, site: Site, *, threads: int, timeout: float) -> None:
+        self._site = site
+        self._timeout = timeout
+        self._bodies = RequestBodies(timeout=timeout)
+        self._is_first = True
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="request")
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if self._is_first:
+            self._is_first = False
+            end_unread_connections(after=self._timeout)
+        if scope["path"] in _LIVE_PATHS and scope["method"] in ("GET", "HEAD"):
+            await _send(send, 200, _LIVE_HEADERS, orjson.dumps(ALIVE))
+            return
+        try:
+            body = await self._bodies.read(scope["headers"], receive)
+        except Refused as refused:
+            await self._refuse(refused, scope, send)
+            if refused.type in (BODY_TOO_LARGE, TOO_MANY_LARGE_BODIES):
+                await self._discard_rest(receive)
+            return
+        try:
+            await self._answer(wsgi_environ(scope, body.content), send)
+        except Refused as refused:
+            await self._refuse(refused, scope, send)
+        finally:
+            body.close()
+
+    async def _answer(self, environ: dict[str, Any], send: Send) -> None:
+        loop = asyncio.get_running_loop()
+
+        def send_piece(message: dict[str, Any]) -> None:
+            """Send a piece of a stream from its thread, no faster than the client takes it."""
+            asyncio.run_coroutine_threadsafe(_sent(send, message), loop).result(self._timeout)
+
+        answer = await loop.run_in_executor(
+            self._threads, _respond, self._site, environ, send_piece
+        )
+        if answer is not None:
+            await _send(send, *answer)
+
+    async def _refuse(self, refused: Refused, scope: dict[str, Any], send: Send) -> None:
+        headers = {**refused.headers, "Connection": "close", "Cache-Control": "no-store"}
+        problem = Problem(type=refused.type, detail=refused.detail, headers=headers)
+        response = problem.response(instance=scope["path"])
+        await _send(send, response.status_code, _headers(response.items()), response.content)
+
+    async def _discard_rest(self, receive: Receive) -> None:
+        """Read what the client still sends: it would lose the answer if that were cut off."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._timeout):
+                while (await receive()).get("more_body", False):
+                    pass
+
+
+async def _send(send: Send, status: int, headers: Headers, content: bytes) -> None:
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": content})
+
+
+async def _sent(send: Send, message: dict[str, Any]) -> None:
+    """Send a message; a coroutine, which the server's own awaitable is not."""
+    await send(message)
+
+
+def _respond(
+    site: Site, environ: dict[str, Any], send_piece: Callable[[dict[str, Any]], None]
+) -> tuple[int, Headers, bytes] | None:
+    """Return status, headers and content; send a stream of unknown length here, and return None."""
+    response: Any = site(environ, lambda *_: None)
+    try:
+        headers = _headers(response.items())
+        headers += [
+            (b"set-cookie", cookie.OutputString().encode("latin-1"))
+            for cookie in response.cookies.values()
+        ]
+        if not response.streaming:
+            return response.status_code, headers, response.content
+        if response.has_header("Content-Length"):
+            response.block_size = _FILE_BLOCK_BYTES
+            return response.status_code, headers, b"".join(response)
+        send_piece(
+            {"type": "http.response.start", "status": response.status_code, "headers": headers}
+        )
+        for piece in response:
+            send_piece({"type": "http.response.body", "body": piece, "more_body": True})
+        send_piece({"type": "http.response.body", "body": b""})
+        return None
+    finally:
+        # In this thread: it closes the database connections that are too old.
+        response.close()
+
+
+def _headers(items: Iterable[tuple[str, str]]) -> Headers:
+    return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in items]
