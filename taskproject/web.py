@@ -16,13 +16,13 @@ from django.utils.log import configure_logging
 if TYPE_CHECKING:
     from tasks.api.gateway import Gateway
 
-
 # Each may wait for a task on behalf of a client, and holds a connection to the database.
 THREADS = 16
 # Seconds that requests have to end when it stops; longer ones only wait for a task.
 STOP_TIMEOUT = 10
-# Bytes of a request's line and headers.
+# Bytes of a request's line and headers, and the most milliseconds that the server grants them.
 LARGEST_HEAD = 64 * 1024
+LONGEST_HEAD = 60_000
 
 
 def command() -> list[str]:
@@ -34,7 +34,7 @@ def command() -> list[str]:
         "host": settings.HOST,
         "port": settings.PORT,
         "workers": settings.CORES,
-        "http1-header-read-timeout": int(settings.REQUEST_TIMEOUT * 1000),
+        "http1-header-read-timeout": min(LONGEST_HEAD, int(settings.REQUEST_TIMEOUT * 1000)),
         "http1-buffer-size": LARGEST_HEAD,
         "workers-kill-timeout": STOP_TIMEOUT,
         "log-level": "error",
