@@ -11,19 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from django.conf import settings
 from psycopg import pq
 from psycopg.conninfo import make_conninfo
 
 from tasks.postgres.requirements import unmet_requirements
+from tasks.startup import NotReady, check_start
 
 OLDEST_POSTGRES = 14
 DATABASE_TIMEOUT = 10.0
 DATABASE_POLL = 0.2
 _NOT_FOR_LIBPQ = {"context", "cursor_factory", "prepare_threshold", "autocommit"}
-
-
-class NotReady(Exception):
-    """Something outside prevents a start; the message is a sentence with the remedy."""
 
 
 def check_port(host: str, port: int) -> None:
@@ -40,6 +38,18 @@ def check_port(host: str, port: int) -> None:
             probe.bind(address)
         except OSError as error:
             raise NotReady(_why_not_bound(error, host, port)) from None
+
+
+def check_web(*, take_over: bool) -> str | None:
+    """Return why the web server cannot start by itself, if anything prevents it."""
+    try:
+        if not take_over:
+            check_port(settings.HOST, settings.PORT)
+        # `/health/ready` reports missing migrations; traffic comes when they are applied.
+        check_start(needs_migrations=False)
+    except NotReady as error:
+        return str(error)
+    return None
 
 
 def check_directory(directory: Path) -> None:

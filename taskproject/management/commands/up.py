@@ -13,10 +13,11 @@ from django.db import connection
 
 from taskproject import web
 from taskproject.embedded import EmbeddedError, EmbeddedPostgres
-from taskproject.preflight import NotReady, check_database, check_directory, check_port
+from taskproject.preflight import check_database, check_directory, check_port
 from taskproject.welcome import welcome
 from tasks.checks import SETTINGS
 from tasks.postgres.base import DatabaseWrapper
+from tasks.startup import NotReady, check_start
 from tasks.supervision.processes import Child, exec_command
 from tasks.supervision.supervisor import Supervisor
 
@@ -79,4 +80,9 @@ def _children() -> list[Child]:
 
 def _migrate() -> int:
     call_command("migrate", interactive=False, verbosity=0)
+    try:
+        check_start()
+    except NotReady as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
     return 0
