@@ -58,7 +58,7 @@ def check_secrets() -> None:
 
     With the embedded database there is no other machine, and secrets may change as they like.
     """
-    if not settings.DATABASE_URL:
+    if settings.EMBEDDED is not None:
         return
     if not agrees(CALLBACKS, settings.CALLBACK_SECRETS):
         raise NotReady(

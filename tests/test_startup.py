@@ -23,7 +23,7 @@ def start(settings: Any) -> Machine:
     """Return a function that checks the secrets of a machine as its start does."""
 
     def check(key: str, *callback_secrets: str) -> None:
-        settings.DATABASE_URL = "postgres://elsewhere/tasks"
+        settings.EMBEDDED = None
         settings.SECRET_KEY = key
         settings.CALLBACK_SECRETS = list(callback_secrets) or [key]
         check_secrets()
@@ -83,7 +83,7 @@ def test_no_secret_is_stored(start: Machine) -> None:
 
 
 def test_with_the_embedded_database_the_secret_may_change(settings: Any) -> None:
-    settings.DATABASE_URL = ""
+    assert settings.EMBEDDED is not None
     for key in ("one", "two"):
         settings.SECRET_KEY, settings.CALLBACK_SECRETS = key, [key]
         check_secrets()
