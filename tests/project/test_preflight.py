@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -74,18 +74,21 @@ def test_a_server_that_rejects_the_connection_is_not_tried_again() -> None:
     assert time.monotonic() - began < 5
 
 
+# Requests for TLS and GSSAPI, which come before that for a session.
+_ENCRYPTION = {code.to_bytes(4) for code in (80877103, 80877104)}
+
+
 @contextmanager
 def answering(*messages: bytes) -> Iterator[dict[str, object]]:
-    """Answer each connection with the next message, as a PostgreSQL server does, then close."""
+    """Answer the request for each session with the next message, as a server does, then close."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def serve() -> None:
             for message in messages:
                 client, _ = listener.accept()
-                with client:
-                    client.recv(8)
-                    # No TLS; what follows is the request for a session.
-                    client.sendall(b"N")
+                with client, suppress(OSError):
+                    while (head := client.recv(8)) and head[4:] in _ENCRYPTION:
+                        client.sendall(b"N")
                     client.recv(1000)
                     client.sendall(message)
 

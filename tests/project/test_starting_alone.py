@@ -80,8 +80,8 @@ def test_a_web_server_before_the_migration_is_not_ready_and_says_so(
 ) -> None:
     port = free_port()
     with web(tmp_path / "log", DATABASE_URL=not_migrated, PORT=str(port)):
-        ready = wait_until(lambda: answer(port, "/health/ready"), what="an answer")
-        health = answer(port, "/health")
+        wait_until(lambda: answer(port, "/health/live"), what="an answer")
+        ready, health = answer(port, "/health/ready"), answer(port, "/health")
     assert ready is not None
     assert health is not None
     assert (ready.status_code, ready.json()["migrations"]) == (503, "missing")
