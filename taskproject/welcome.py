@@ -80,7 +80,7 @@ def _becomes_ready(session: requests.Session, base: str) -> bool:
             ready = session.get(f"{base}/health/ready", timeout=5, allow_redirects=False)
             if ready.status_code == 200:
                 return True
-        except requests.ConnectionError:
+        except requests.RequestException:
             pass
         time.sleep(POLL)
     return False
@@ -122,14 +122,17 @@ def _show_addresses(addresses: Addresses) -> None:
         once = f"   admin / {password}   (shown only this once)" if password else ""
         base = addresses.public
         lines = [
+            "",
             f"API      {base}/api/v1/tasks/{_who_needs_no_key()}",
             f"Docs     {base}/docs",
             f"Pages    {base}/",
             f"Console  {base}/admin/{once}",
-            *([f"\n  {addresses.elsewhere}"] if addresses.elsewhere else []),
-            "\n  Ctrl-C stops everything.\n",
+            *(["", addresses.elsewhere] if addresses.elsewhere else []),
+            "",
+            "Ctrl-C stops everything.",
+            "",
         ]
-        _print("\n  " + "\n  ".join(lines))
+        _print("\n".join(f"  {line}".rstrip() for line in lines))
 
 
 def _who_needs_no_key() -> str:

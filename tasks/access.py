@@ -48,7 +48,8 @@ def needs_no_key(meta: Mapping[str, Any]) -> bool:
 def is_forwarded(meta: Mapping[str, Any]) -> bool:
     """Return whether a proxy has passed a request on, as far as it shows."""
     # nginx adds no header unless it is set up to, but speaks HTTP/1.0 to what is behind it.
-    return any(name in meta for name in _OF_PROXIES) or meta.get("SERVER_PROTOCOL") == "HTTP/1.0"
+    is_old = meta.get("SERVER_PROTOCOL") in ("HTTP/1.0", "HTTP/1")
+    return is_old or any(name in meta for name in _OF_PROXIES)
 
 
 def may_see_all(user: Caller) -> bool:

@@ -65,7 +65,8 @@ def check_secrets() -> None:
             "Callbacks are signed with another secret by the other processes on this database, so"
             " their receivers would refuse those of this one: set SECRET_KEY (and CALLBACK_SECRET,"
             " if set) to the same values on all machines. To change the secret, start them with"
-            " CALLBACK_SECRET=new,old; if the old one is lost, run manage.py replace_secret."
+            " CALLBACK_SECRET=new,old; if the old one is lost or no"
+            " receiver has it, run manage.py replace_secret."
         )
     if not agrees(SESSIONS, [settings.SECRET_KEY]):
         record_secrets()
