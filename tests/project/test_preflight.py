@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import socket
-import threading
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from pytest_django import DjangoDbBlocker
 from taskproject.preflight import check_database, check_directory, check_port, check_version
 from tasks.startup import NotReady
 from tests.databases import database, open_session
+from tests.project.conftest import ROOT
 
 
 @pytest.fixture
@@ -74,27 +76,17 @@ def test_a_server_that_rejects_the_connection_is_not_tried_again() -> None:
     assert time.monotonic() - began < 5
 
 
-# Requests for TLS and GSSAPI, which come before that for a session.
-_ENCRYPTION = {code.to_bytes(4) for code in (80877103, 80877104)}
-
-
 @contextmanager
-def answering(*messages: bytes) -> Iterator[dict[str, object]]:
-    """Answer the request for each session with the next message, as a server does, then close."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-
-        def serve() -> None:
-            for message in messages:
-                client, _ = listener.accept()
-                with client, suppress(OSError):
-                    while (head := client.recv(8)) and head[4:] in _ENCRYPTION:
-                        client.sendall(b"N")
-                    client.recv(1000)
-                    client.sendall(message)
-
-        thread = threading.Thread(target=serve, daemon=True)
-        thread.start()
-        yield {"host": "127.0.0.1", "port": listener.getsockname()[1], "dbname": "x", "user": "x"}
+def answering(*answers: bytes) -> Iterator[dict[str, object]]:
+    """Answer the request for each session with the next answer, as a server does, then close."""
+    command = [sys.executable, "-m", "tests.project.refusing", *(part.hex() for part in answers)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            port = process.stdout.readline().strip()
+            yield {"host": "127.0.0.1", "port": port, "dbname": "x", "user": "x"}
+        finally:
+            process.kill()
 
 
 def refusal(code: str, text: str) -> bytes:
