@@ -142,7 +142,7 @@ def test_a_welcome_that_cannot_be_shown_stops_nothing(open_dir: Path) -> None:
     with up(open_dir / "data", **environment) as running:
         running.wait_until_started()
         assert "a part of the welcome failed; everything else runs" in running.output
-        assert running.completes("to be or not to be")
+        wait_until(lambda: running.completes("to be or not to be"), what="it works")
         assert running.stop() == 0
 
 
