@@ -17,7 +17,7 @@ from taskproject.preflight import check_database, check_directory, check_port
 from taskproject.welcome import welcome
 from tasks.checks import SETTINGS
 from tasks.postgres.base import DatabaseWrapper
-from tasks.startup import NotReady, check_start
+from tasks.startup import NotReady, check_secrets
 from tasks.supervision.processes import Child, exec_command
 from tasks.supervision.supervisor import Supervisor
 
@@ -81,7 +81,7 @@ def _children() -> list[Child]:
 def _migrate() -> int:
     call_command("migrate", interactive=False, verbosity=0)
     try:
-        check_start()
+        check_secrets()
     except NotReady as error:
         sys.stderr.write(f"{error}\n")
         return 1
