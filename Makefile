@@ -15,7 +15,7 @@ help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
 run: $(VENV)/installed ## Start database, web and workers; reads PORT, HOST, DATA_DIR, DATABASE_URL; FAKE_LLM=1 adds a stand-in for the language model
-	@$(ANONYMOUS) exec $(BIN)/python $(if $(FAKE_LLM),-m tests.fakes.openrouter --run) manage.py up
+	@exec $(BIN)/python $(if $(FAKE_LLM),-m tests.fakes.openrouter --run) manage.py up
 
 test: $(VENV)/installed-dev ## Run the tests; ARGS="-k name" is passed to pytest
 	@$(BIN)/python -m pytest $(ARGS)
@@ -37,10 +37,6 @@ format: $(VENV)/installed-dev ## Put the code in order
 
 benchmark: $(VENV)/installed-benchmark ## Measure against the peers; ROW="P3 P5", QUICK=1
 	@$(BIN)/python -m benchmarks $(if $(ROW),--row $(ROW)) $(if $(QUICK),--quick) $(ARGS)
-
-# Callers need no key while the host is loopback and neither .env nor the environment decides.
-ANONYMOUS = [ -e .env ] || case "$${HOST:-127.0.0.1}" in 127.*|::1|localhost) \
-	export API_ALLOW_ANONYMOUS="$${API_ALLOW_ANONYMOUS:-true}";; esac;
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is \

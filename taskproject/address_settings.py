@@ -49,7 +49,8 @@ def _is_address(text: str) -> bool:
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether only this machine can reach an address."""
+    """Return whether only this machine can reach an address, which may be in brackets."""
+    host = host.strip("[]")
     return ip_address(host).is_loopback if _is_address(host) else host.lower() == "localhost"
 
 

@@ -11,14 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from django.conf import settings
+from psycopg import pq
+from psycopg.conninfo import make_conninfo
+
+from tasks.postgres.requirements import unmet_requirements
+from tasks.startup import NotReady, check_start
 
 OLDEST_POSTGRES = 14
 DATABASE_TIMEOUT = 10.0
 DATABASE_POLL = 0.2
-
-
-class NotReady(Exception):
-    """Something outside prevents a start; the message is a sentence with the remedy."""
+_NOT_FOR_LIBPQ = {"context", "cursor_factory", "prepare_threshold", "autocommit"}
 
 
 def check_port(host: str, port: int) -> None:
@@ -37,6 +40,18 @@ def check_port(host: str, port: int) -> None:
             raise NotReady(_why_not_bound(error, host, port)) from None
 
 
+def check_web(*, take_over: bool) -> str | None:
+    """Return why the web server cannot start by itself, if anything prevents it."""
+    try:
+        if not take_over:
+            check_port(settings.HOST, settings.PORT)
+        # `/health/ready` reports missing migrations; traffic comes when they are applied.
+        check_start(needs_migrations=False)
+    except NotReady as error:
+        return str(error)
+    return None
+
+
 def check_directory(directory: Path) -> None:
     """Check that files can be written to a directory below DATA_DIR. Raises NotReady."""
     try:
@@ -50,24 +65,27 @@ def check_directory(directory: Path) -> None:
         ) from None
 
 
-def check_database(parameters: dict[str, Any], *, timeout: float = DATABASE_TIMEOUT) -> None:
-    """Check that the database of DATABASE_URL answers and is recent enough. Raises NotReady.
+def check_database(
+    parameters: dict[str, Any], *, pooled: bool = False, timeout: float = DATABASE_TIMEOUT
+) -> None:
+    """Check that the database of DATABASE_URL answers and can be used. Raises NotReady.
 
     `parameters` are those of psycopg. A server that is only just starting is waited for.
     """
     deadline = time.monotonic() + timeout
     while True:
         left = deadline - time.monotonic()
+        # libpq counts whole seconds, and takes 1 for 2.
+        patient = {**parameters, "connect_timeout": max(2, round(left))}
         try:
-            # libpq counts whole seconds, and takes 1 for 2.
-            with psycopg.connect(**{**parameters, "connect_timeout": max(2, round(left))}) as probe:
-                return check_version(probe.info.server_version)
-        except psycopg.OperationalError as error:
-            reason = " ".join(str(error).split())
-            if left < DATABASE_POLL or _is_final(reason):
-                raise NotReady(
-                    f"The database of DATABASE_URL cannot be reached: {reason}"
-                ) from None
+            with psycopg.connect(**patient) as probe:
+                check_version(probe.info.server_version)
+                for sentence in unmet_requirements(probe.cursor(), pooled=pooled):
+                    raise NotReady(sentence)
+                return
+        except psycopg.Error as error:
+            if left < DATABASE_POLL or not _may_be_starting(patient):
+                raise NotReady(_why_refused(error, patient)) from None
         time.sleep(DATABASE_POLL)
 
 
@@ -80,9 +98,39 @@ def check_version(server_version: int) -> None:
         )
 
 
-def _is_final(reason: str) -> bool:
-    """Return whether the server rejects us, rather than is still starting."""
-    return "FATAL" in reason and "the database system is" not in reason
+def _may_be_starting(parameters: dict[str, Any]) -> bool:
+    """Return whether a server does not answer, or answers that it takes no connections yet.
+
+    libpq goes by the SQLSTATE of the answer; its words depend on the server's language.
+    """
+    answer = pq.PGconn.ping(_conninfo(parameters))
+    return answer in (pq.Ping.NO_RESPONSE, pq.Ping.REJECT)
+
+
+def _why_refused(error: psycopg.Error, parameters: dict[str, Any]) -> str:
+    without = {name: value for name, value in parameters.items() if name != "options"}
+    if "options" in parameters and _connects(without):
+        return (
+            "The database of DATABASE_URL refuses the settings of a session, as poolers do: add "
+            "?DISABLE_SERVER_SIDE_CURSORS=true to DATABASE_URL."
+        )
+    reason = " ".join(str(error).split())
+    return f"The database of DATABASE_URL cannot be reached: {reason}"
+
+
+def _connects(parameters: dict[str, Any]) -> bool:
+    try:
+        psycopg.connect(**parameters).close()
+    except psycopg.Error:
+        return False
+    return True
+
+
+def _conninfo(parameters: dict[str, Any]) -> bytes:
+    known = {
+        name: value for name, value in parameters.items() if name not in _NOT_FOR_LIBPQ and value
+    }
+    return make_conninfo(**known).encode()
 
 
 def _why_not_bound(error: OSError, host: str, port: int) -> str:

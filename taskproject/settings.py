@@ -18,6 +18,7 @@ from taskproject.address_settings import (
     allowed_hosts,
     check_open,
     http_url,
+    is_loopback,
     listening_address,
     trusted_origins,
 )
@@ -68,8 +69,21 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 # Whether it is in the browsers' preload list is a decision of the domain's owner.
 SILENCED_SYSTEM_CHECKS = ["security.W021"]
 
-# An API without keys is for a developer's own machine.
-API_ALLOW_ANONYMOUS = boolean(env, "API_ALLOW_ANONYMOUS", default=DEBUG)
+# Who needs no key: everybody if the operator says so. If nothing is said, direct requests of this
+# machine, as long as no setting shows that the site is for others too.
+API_ALLOW_ANONYMOUS = boolean(env, "API_ALLOW_ANONYMOUS", default=False)
+API_OPEN_TO_THIS_MACHINE = (
+    not any(
+        env.given(name, type)[0]
+        for name, type in (
+            ("API_ALLOW_ANONYMOUS", "boolean"),
+            ("SECRET_KEY", "secret_key"),
+            ("DATABASE_URL", "database_from_url"),
+        )
+    )
+    and all(is_loopback(name) for name in (HOST, *ALLOWED_HOSTS))
+    and not (HTTPS or CSRF_TRUSTED_ORIGINS)
+)
 check_open(HOST, debug=DEBUG, anonymous=API_ALLOW_ANONYMOUS)
 # A debug page shows the settings.
 DEFAULT_EXCEPTION_REPORTER_FILTER = "taskproject.debug_page.Filter"

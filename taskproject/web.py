@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import gc
 import logging
 import os
@@ -9,9 +10,9 @@ import signal
 import sys
 from typing import TYPE_CHECKING
 
+import django
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from django.utils.log import configure_logging
 
 if TYPE_CHECKING:
     from tasks.api.gateway import Gateway
@@ -63,14 +64,28 @@ def load() -> Gateway:
 
 
 def main() -> None:
-    """Become the server, after a look at the settings."""
+    """Check what is needed, then become the server; a port in use is shared only on request."""
+    parser = argparse.ArgumentParser(
+        prog="python -m taskproject.web", description="Serve the site."
+    )
+    parser.add_argument(
+        "--take-over",
+        action="store_true",
+        help="share the port with the server that has it; then stop that one with SIGTERM",
+    )
+    take_over = parser.parse_args().take_over
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "taskproject.settings")
     try:
-        configure_logging(settings.LOGGING_CONFIG, settings.LOGGING)
+        django.setup()
+        # Imported late: it needs the settings.
+        from taskproject.preflight import check_web
+
+        for sentence in settings.MISSPELT_SETTINGS:
+            logging.getLogger(__name__).warning(sentence)
+        if reason := check_web(take_over=take_over):
+            sys.exit(reason)
     except ImproperlyConfigured as error:
         sys.exit(str(error))
-    for sentence in settings.MISSPELT_SETTINGS:
-        logging.getLogger(__name__).warning(sentence)
     os.execv(sys.executable, command())  # noqa: S606
 
 

@@ -7,6 +7,9 @@ and all interfaces must give the same answer.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
 
@@ -14,13 +17,39 @@ Caller = AbstractBaseUser | AnonymousUser | None
 
 VIEW = "tasks.view_task"
 OPERATE = "tasks.operate_task"
+_OF_PROXIES = (
+    "HTTP_FORWARDED",
+    "HTTP_VIA",
+    "HTTP_X_FORWARDED_FOR",
+    "HTTP_X_FORWARDED_HOST",
+    "HTTP_X_FORWARDED_PROTO",
+    "HTTP_X_REAL_IP",
+)
 # The id of no user: identity columns count from 1.
 NO_USER = 0
 
 
-def may_enter(user: Caller) -> bool:
-    """Return whether a user may use the API and the pages: any, if API_ALLOW_ANONYMOUS is set."""
-    return isinstance(user, User) or settings.API_ALLOW_ANONYMOUS
+def may_enter(user: Caller, meta: Mapping[str, Any]) -> bool:
+    """Return whether the caller of a request with this `META` may use the API and the pages."""
+    return isinstance(user, User) or needs_no_key(meta)
+
+
+def needs_no_key(meta: Mapping[str, Any]) -> bool:
+    """Return whether a request may be anonymous.
+
+    All may be if API_ALLOW_ANONYMOUS is set. Without it only those that come from this machine
+    itself, on an installation that is for this machine alone: behind a proxy everybody would.
+    """
+    if settings.API_ALLOW_ANONYMOUS:
+        return True
+    return settings.API_OPEN_TO_THIS_MACHINE and not is_forwarded(meta)
+
+
+def is_forwarded(meta: Mapping[str, Any]) -> bool:
+    """Return whether a proxy has passed a request on, as far as it shows."""
+    # nginx adds no header unless it is set up to, but speaks HTTP/1.0 to what is behind it.
+    is_old = meta.get("SERVER_PROTOCOL") in ("HTTP/1.0", "HTTP/1")
+    return is_old or any(name in meta for name in _OF_PROXIES)
 
 
 def may_see_all(user: Caller) -> bool:

@@ -1,11 +1,14 @@
-"""System checks: procrastinate's triggers must not run for our jobs."""
+"""System checks: the database is usable, and procrastinate's triggers do not run for our jobs."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
-from django.core.checks import CheckMessage, Tags, Warning, register
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import connections
+
+from tasks.postgres.base import DatabaseWrapper
+from tasks.postgres.requirements import unmet_requirements
 
 # The tag of what the commands that start something check; nothing of it asks the database.
 SETTINGS = "settings"
@@ -48,3 +51,14 @@ def procrastinate_triggers(databases: Any = None, **kwargs: Any) -> list[CheckMe
             id="tasks.W001",
         )
     ]
+
+
+@register(Tags.database)
+def database_requirements(databases: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """Refuse a database whose encoding, or whose settings behind a pooler, would not do."""
+    if "default" not in (databases or ()):
+        return []
+    database = cast(DatabaseWrapper, connections["default"])
+    with database.cursor() as cursor:
+        sentences = unmet_requirements(cursor, pooled=database.is_pooled)
+    return [Error(sentence, id="tasks.E001") for sentence in sentences]

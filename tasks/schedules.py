@@ -10,8 +10,8 @@ from typing import Any, TypedDict, Unpack
 import psycopg
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
-from django.db.models import DurationField, ExpressionWrapper, Min
-from django.db.models.functions import Now
+from django.db.models import DurationField, ExpressionWrapper, FloatField, Min
+from django.db.models.functions import Cast, Extract, Now
 
 from tasks import kinds, lifecycle, sql
 from tasks.errors import FieldError, InvalidInput, ScheduleGone, TaskError, UnknownKind
@@ -129,10 +129,12 @@ def fire_due() -> int:
 
 def seconds_until_next() -> float | None:
     """Return the seconds until a schedule is due, negative if one is; None if none will be."""
+    # As a number: psycopg reads an interval in one of PostgreSQL's four styles only.
     left = ExpressionWrapper(Min("next_at") - Now(), output_field=DurationField())
+    seconds = Cast(Extract(left, "epoch"), output_field=FloatField())
     schedules = Schedule.objects.of_kinds(kinds.all_kinds())
-    seconds: dt.timedelta | None = schedules.aggregate(left=left)["left"]
-    return None if seconds is None else seconds.total_seconds()
+    answer: float | None = schedules.aggregate(seconds=seconds)["seconds"]
+    return answer
 
 
 def _fire_next() -> bool:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from django.conf import settings
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
-from tasks.access import may_enter, may_operate
+from tasks.access import may_enter, may_operate, needs_no_key
 
 if TYPE_CHECKING:
     # DRF imports the default permissions while it defines this class.
@@ -16,12 +15,12 @@ if TYPE_CHECKING:
 
 
 class MayUseApi(BasePermission):
-    """Admit callers with a key or a session, and all others if API_ALLOW_ANONYMOUS is set."""
+    """Admit callers with a key or a session, and others where no key is needed."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         """Return whether the caller may use the API at all."""
         is_foreign = not request.user.is_authenticated and _changes_from_foreign_page(request)
-        return may_enter(request.user) and not is_foreign
+        return may_enter(request.user, request.META) and not is_foreign
 
 
 class IsOperator(BasePermission):
@@ -33,11 +32,11 @@ class IsOperator(BasePermission):
 
 
 class IsOperatorOrOpen(BasePermission):
-    """Admit operators, and every caller if API_ALLOW_ANONYMOUS is set."""
+    """Admit operators, and every caller where no key is needed."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         """Return whether the caller may use a route documented to need no key."""
-        if settings.API_ALLOW_ANONYMOUS:
+        if needs_no_key(request.META):
             return MayUseApi().has_permission(request, view)
         return may_operate(request.user)
 

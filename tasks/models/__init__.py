@@ -8,6 +8,7 @@ from tasks.models.breaker import Breaker
 from tasks.models.cached_count import CachedCount
 from tasks.models.queue import Queue
 from tasks.models.schedule import Schedule
+from tasks.models.secret_fingerprint import SecretFingerprint
 from tasks.models.task import Lane, Status, Task
 from tasks.models.worker import Worker, WorkerState
 
@@ -20,6 +21,7 @@ __all__ = [
     "Outcome",
     "Queue",
     "Schedule",
+    "SecretFingerprint",
     "Status",
     "Task",
     "Worker",

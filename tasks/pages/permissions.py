@@ -20,12 +20,12 @@ View = Callable[Concatenate[HttpRequest, Rest], HttpResponse]
 
 
 def for_visitors(view: View[Rest]) -> View[Rest]:
-    """Require a login, unless API_ALLOW_ANONYMOUS is set."""
+    """Require a login, except where the API needs no key."""
 
     @never_cache
     @wraps(view)
     def guarded(request: HttpRequest, /, *args: Rest.args, **kwargs: Rest.kwargs) -> HttpResponse:
-        if may_enter(request.user):
+        if may_enter(request.user, request.META):
             return view(request, *args, **kwargs)
         if request.headers.get("HX-Request"):
             # Reload the whole page: htmx would put the login form into a part of it.

@@ -15,6 +15,8 @@ from psycopg.abc import Buffer
 from psycopg.adapt import AdaptersMap
 from psycopg.types.datetime import DateLoader, TimestampLoader
 
+from tasks.postgres.requirements import startup_options
+
 
 class PreparedCursor(psycopg.Cursor[Any]):
     """A cursor that prepares each statement on its connection; for few, short statements."""
@@ -43,18 +45,29 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     ops_class = DatabaseOperations
 
+    @property
+    def is_pooled(self) -> bool:
+        """Return Django's setting for a pooler in transaction mode.
+
+        No statement stays prepared there, and settings of a session are refused or shared.
+        """
+        return bool(self.settings_dict.get("DISABLE_SERVER_SIDE_CURSORS"))
+
     def get_connection_params(self) -> dict[str, Any]:
-        """Return Django's own, with a loader that reads every time that PostgreSQL stores."""
+        """Return Django's own, with our session settings and a loader for every stored time.
+
+        The settings are sent with the request for the connection and cost no query.
+        """
         params: dict[str, Any] = super().get_connection_params()
+        if not self.is_pooled:
+            params["options"] = startup_options(params.get("options"))
         return {**params, "context": _adapters(self.timezone)}
 
     def prepared_cursor(self) -> CursorWrapper:
         """Return a cursor for a statement that is run in many requests."""
         self.close_if_health_check_failed()
         self.ensure_connection()
-        # Django's setting for a pooler in transaction mode, where no statement stays prepared.
-        pooled = self.settings_dict.get("DISABLE_SERVER_SIDE_CURSORS")
-        cursor = psycopg.Cursor if pooled else PreparedCursor
+        cursor = psycopg.Cursor if self.is_pooled else PreparedCursor
         with self.wrap_database_errors:
             wrapped: CursorWrapper = self._prepare_cursor(cursor(self.connection))  # type: ignore[attr-defined]
             return wrapped

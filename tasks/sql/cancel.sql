@@ -1,4 +1,4 @@
--- cancel: PENDING → CANCELLED at once; for PROCESSING a stop is requested
+-- cancel: PENDING -> CANCELLED at once; for PROCESSING a stop is requested
 -- The worker of a running task is notified (NOTIFY); the task ends as CANCELLED when its handler
 -- stops.
 -- A transaction that holds a task row never waits for a job row: a job that another transaction has

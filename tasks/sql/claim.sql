@@ -1,4 +1,4 @@
--- claim: PENDING → PROCESSING
+-- claim: PENDING -> PROCESSING
 -- Takes up to `limit` due jobs (those not scheduled, or staged by now: `stage.sql`), and with them
 -- their tasks. Guards: no other transaction has locked the job (SKIP LOCKED), its kind is
 -- registered in this worker (jobs of other kinds stay), its queue is not paused, and the task still

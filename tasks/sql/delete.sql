@@ -1,4 +1,4 @@
--- delete: any status but PROCESSING → –
+-- delete: any status but PROCESSING -> none
 -- A running task is never deleted. A job that another transaction has locked is left, and its id
 -- returned, to be discarded after the commit.
 WITH target AS MATERIALIZED (

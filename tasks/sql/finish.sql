@@ -1,4 +1,4 @@
--- finish: PROCESSING → COMPLETED | FAILED | CANCELLED, or back to PENDING
+-- finish: PROCESSING -> COMPLETED | FAILED | CANCELLED, or back to PENDING
 -- Ends any number of attempts at once. The fence: only a row that is PROCESSING under the same
 -- claim number (`lease`) is written; a lost claim writes nothing, and is not among the rows
 -- returned.

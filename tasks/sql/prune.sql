@@ -1,4 +1,4 @@
--- prune: COMPLETED, FAILED, CANCELLED → –
+-- prune: COMPLETED, FAILED, CANCELLED -> none
 -- Deletes up to `limit` tasks that ended more than `days` days before `start`, with their history.
 -- `start` is a value, not clock_timestamp(): with a volatile function no index could be used.
 WITH target AS MATERIALIZED (

@@ -1,4 +1,4 @@
--- rescue: PROCESSING → PENDING; FAILED when it was lost too often, CANCELLED when requested
+-- rescue: PROCESSING -> PENDING; FAILED when it was lost too often, CANCELLED when requested
 -- For tasks of a worker that is gone or has a lease that ended. A lease has ended when it was not
 -- renewed for its length by the database's clock. When that clock was just set (not
 -- `clock_is_steady`), or a renewal lies in its future, a lease ends only if the caller has also

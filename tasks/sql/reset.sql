@@ -1,4 +1,4 @@
--- reset: any status → –
+-- reset: any status -> none
 -- Deletes all tasks, their history, and the operators' pauses and circuit breakers. Whole tables
 -- are locked, before the jobs: a statement that changes a task at the same time runs before or
 -- after.

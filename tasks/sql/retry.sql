@@ -1,4 +1,4 @@
--- retry: FAILED, CANCELLED → PENDING
+-- retry: FAILED, CANCELLED -> PENDING
 -- Requested by hand: grants at least one more attempt, and inserts a new job.
 WITH retried AS (
     UPDATE tasks_task

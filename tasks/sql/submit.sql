@@ -1,4 +1,4 @@
--- submit: – → PENDING
+-- submit: none -> PENDING
 -- One statement writes the tasks and their jobs, so that neither is ever seen without the other.
 -- A repeated request (same owner, same idempotency key) writes nothing and returns no row. It joins
 -- the caller's transaction. The job's id is drawn from the sequence here, so that the task can name

@@ -7,13 +7,14 @@ import json
 import logging
 import random
 from collections.abc import Awaitable, Callable
-from typing import Any, LiteralString, TypeVar
+from typing import Any, LiteralString, TypeVar, cast
 
 import orjson
 import psycopg
 from django.db import connections
 from psycopg.types.json import set_json_loads
 
+from tasks.postgres.base import DatabaseWrapper
 from tasks.postgres.failures import is_outage, is_outage_or_may_pass
 
 log = logging.getLogger(__name__)
@@ -27,11 +28,11 @@ Answer = TypeVar("Answer")
 
 def connection_parameters() -> dict[str, Any]:
     """Return what psycopg needs to reach Django's default database."""
-    params = dict(connections["default"].get_connection_params())
+    database = cast(DatabaseWrapper, connections["default"])
+    params = dict(database.get_connection_params())
     for django_only in ("cursor_factory", "context", "prepare_threshold"):
         params.pop(django_only, None)
-    if connections["default"].settings_dict.get("DISABLE_SERVER_SIDE_CURSORS"):
-        # Django's setting for a pooler in transaction mode, where no statement stays prepared.
+    if database.is_pooled:
         params["prepare_threshold"] = None
     return params
 

@@ -102,6 +102,23 @@ def test_an_anonymous_caller_is_admitted_only_if_the_setting_allows(
     assert client.get("/who").json() == ""
 
 
+@pytest.mark.parametrize(
+    "header",
+    ["Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP"],
+)
+def test_on_an_installation_for_this_machine_a_request_through_a_proxy_needs_a_key(
+    client: Client, settings: Any, header: str
+) -> None:
+    settings.API_OPEN_TO_THIS_MACHINE = True
+    assert client.get("/who").json() == ""
+    assert client.get("/who", headers={header: "127.0.0.1"}).status_code == 401
+    # nginx speaks this version to what is behind it, and adds no header by itself.
+    assert client.get("/who", SERVER_PROTOCOL="HTTP/1.0").status_code == 401
+    # An operator's own word holds for everybody.
+    settings.API_ALLOW_ANONYMOUS = True
+    assert client.get("/who", headers={header: "127.0.0.1"}).json() == ""
+
+
 def test_a_foreign_web_page_cannot_write_as_an_anonymous_caller(
     client: Client, settings: Any
 ) -> None:

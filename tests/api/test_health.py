@@ -8,7 +8,7 @@ from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 from rest_framework.test import APIClient
 
-from tasks.api.views.health import require_migrations
+from tasks.postgres.migrations import require_migrations
 from tests.api.described import described
 from tests.factories import make_task, make_worker
 
@@ -62,6 +62,15 @@ def test_without_a_database_health_and_readiness_fail_but_liveness_succeeds(api:
     assert (health.status_code, ready.status_code) == (503, 503)
     assert described(health)["database"] == described(ready)["database"] == "unreachable"
     assert described(api.get("/health/live")) == {"status": "ok"}
+
+
+def test_a_database_before_its_migration_is_unusable_and_not_unreachable(api: APIClient) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE tasks_worker RENAME TO not_yet")
+    health = api.get("/health")
+    assert health.status_code == 503
+    unknown = {"queue": None, "workers": None}
+    assert described(health) == {"status": "unhealthy", "database": "unusable", **unknown}
 
 
 def test_a_migrated_database_is_ready(api: APIClient) -> None:

@@ -11,18 +11,16 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, LiteralString
+from typing import LiteralString
 
-import psycopg
 from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.db import connection, transaction
-from psycopg import sql
 
 from taskproject import cluster
 from tasks import lifecycle
 from tasks.models import Batch, Status, Task
-from tasks.worker.session import connection_parameters
+from tests.databases import connected_to, database, open_session
 from tests.plans import rows
 
 # What waits where a million finished, in one lane of one queue; submitted after the statistics were
@@ -80,7 +78,7 @@ class Databases:
     def at(self, moment: Moment) -> Iterator[None]:
         """Connect Django to the database of a moment, in a transaction that is rolled back."""
         name = self.waiting if moment == Moment.WAITING else self.finished
-        with _connected_to(name), transaction.atomic():
+        with connected_to(name), transaction.atomic():
             if moment == Moment.IDLE:
                 waiting = Task.objects.filter(status=Status.PENDING)
                 lifecycle.delete_many(list(waiting.values_list("pk", flat=True)))
@@ -100,23 +98,23 @@ def seeded() -> Iterator[Databases]:
     """Make the databases, and drop them in the end."""
     waiting, finished = (f"plans_{name}_{os.getpid()}" for name in ("waiting", "finished"))
     with ExitStack() as stack:
-        stack.enter_context(_database(waiting, template="template1"))
+        stack.enter_context(database(waiting, template="template1"))
         _fill(waiting)
-        stack.enter_context(_database(finished, template=waiting))
-        with _open(finished) as session:
+        stack.enter_context(database(finished, template=waiting))
+        with open_session(finished) as session:
             rows.drain(session)
         statistics = {
             Statistics.NEVER: [],
             Statistics.WAITING: _statistics_of(waiting),
             Statistics.IDLE: _statistics_of(finished),
         }
-        with _connected_to(finished):
+        with connected_to(finished):
             lifecycle.submit_many([lifecycle.prepare("test.script") for _ in range(SUBMITTED)])
         yield Databases(waiting=waiting, finished=finished, statistics=statistics)
 
 
 def _fill(name: str) -> None:
-    with _connected_to(name):
+    with connected_to(name):
         call_command("migrate", verbosity=0)
         many, few, _ = (
             User.objects.create_user(username, is_superuser=is_operator, is_staff=is_operator)
@@ -131,40 +129,11 @@ def _fill(name: str) -> None:
         now=int(time.time() * 1_000),
     )
     # Side by side, where there are two cores.
-    with _open(name) as tasks, _open(name) as jobs, ThreadPoolExecutor() as pool:
+    with open_session(name) as tasks, open_session(name) as jobs, ThreadPoolExecutor() as pool:
         rows.make_unlogged(tasks)
         writing = pool.submit(rows.write_jobs, jobs, seed)
         rows.write_tasks(tasks, seed)
         writing.result()
-
-
-@contextmanager
-def _connected_to(name: str) -> Iterator[None]:
-    """Connect Django to another database; connections of the one before are closed."""
-    settings = connection.settings_dict
-    before, settings["NAME"] = settings["NAME"], name
-    connection.close()
-    try:
-        yield
-    finally:
-        connection.close()
-        settings["NAME"] = before
-
-
-@contextmanager
-def _database(name: str, *, template: str) -> Iterator[None]:
-    create = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy")
-    with _open("postgres") as session:
-        session.execute(create.format(sql.Identifier(name), sql.Identifier(template)))
-    try:
-        yield
-    finally:
-        with _open("postgres") as session:
-            session.execute(sql.SQL("DROP DATABASE {} (FORCE)").format(sql.Identifier(name)))
-
-
-def _open(name: str) -> psycopg.Connection[Any]:
-    return psycopg.connect(**{**connection_parameters(), "dbname": name}, autocommit=True)
 
 
 def _statistics_of(name: str) -> list[LiteralString]:

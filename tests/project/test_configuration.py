@@ -61,6 +61,33 @@ def test_the_example_holds_the_defaults() -> None:
     assert settings_with(set_there) == settings_with({})
 
 
+@pytest.mark.parametrize(
+    ("environment", "is_open"),
+    [
+        ({}, True),
+        ({"HOST": "::1"}, True),
+        ({"ALLOWED_HOSTS": "localhost,127.0.0.1,[::1]", "HTTPS": "false"}, True),
+        ({"DEBUG": "true"}, True),
+        ({"API_ALLOW_ANONYMOUS": "false"}, False),
+        ({"API_ALLOW_ANONYMOUS": "true"}, False),
+        ({"HOST": "0.0.0.0"}, False),
+        ({"HOST": "10.0.0.1"}, False),
+        ({"ALLOWED_HOSTS": "localhost,tasks.example.com"}, False),
+        ({"ALLOWED_HOSTS": "*"}, False),
+        ({"HTTPS": "true"}, False),
+        ({"SECRET_KEY": "q7Zr1vXw9LkT4mNs8HpB2dYc6GfJ3uEa5tRo"}, False),
+        ({"DATABASE_URL": "postgres://a:b@127.0.0.1/c"}, False),
+        ({"CSRF_TRUSTED_ORIGINS": "https://tasks.example.com"}, False),
+    ],
+)
+def test_an_installation_is_open_to_its_machine_while_no_setting_is_for_others(
+    environment: dict[str, str], is_open: bool, tmp_path: Path
+) -> None:
+    shown = settings_with({"SECRET_KEY": "", "DATA_DIR": str(tmp_path), **environment})
+    assert f"API_OPEN_TO_THIS_MACHINE {is_open}" in shown
+    assert f"API_ALLOW_ANONYMOUS {environment.get('API_ALLOW_ANONYMOUS') == 'true'}" in shown
+
+
 def test_every_setting_is_in_the_example() -> None:
     other_spellings = {name for name in names_read() if name.startswith("CELERY_")}
     assert names_read() - names_in(ROOT / ".env.example") == other_spellings

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from django.db import connection
+from pytest_django import DjangoDbBlocker
 
-from taskproject.preflight import (
-    NotReady,
-    check_database,
-    check_directory,
-    check_port,
-    check_version,
-)
+from taskproject.preflight import check_database, check_directory, check_port, check_version
+from tasks.startup import NotReady
+from tests.databases import database, open_session
+from tests.project.conftest import ROOT
 
 
 @pytest.fixture
@@ -72,6 +74,85 @@ def test_a_server_that_rejects_the_connection_is_not_tried_again() -> None:
     with pytest.raises(NotReady, match='database "nonsense" does not exist'):
         check_database(parameters, timeout=60)
     assert time.monotonic() - began < 5
+
+
+@contextmanager
+def answering(*answers: bytes) -> Iterator[dict[str, object]]:
+    """Answer the request for each session with the next answer, as a server does, then close."""
+    command = [sys.executable, "-m", "tests.project.refusing", *(part.hex() for part in answers)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            port = process.stdout.readline().strip()
+            yield {"host": "127.0.0.1", "port": port, "dbname": "x", "user": "x"}
+        finally:
+            process.kill()
+
+
+def refusal(code: str, text: str) -> bytes:
+    """Return a server's refusal of a session, in its language."""
+    fields = f"SFATAL\0VFATAL\0C{code}\0M{text}\0\0".encode()
+    return b"E" + (len(fields) + 4).to_bytes(4) + fields
+
+
+def test_a_server_that_is_starting_is_waited_for_in_any_language() -> None:
+    # Each try is a connection and a ping.
+    starting = refusal("57P03", "das Datenbanksystem startet gerade")
+    final = refusal("28000", "keine Berechtigung")
+    with (
+        answering(*[starting] * 4, *[final] * 2) as parameters,
+        pytest.raises(NotReady, match="keine Berechtigung"),
+    ):
+        check_database(parameters, timeout=60)
+
+
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+def test_a_database_with_another_encoding_is_refused(
+    encoding: str, django_db_blocker: DjangoDbBlocker
+) -> None:
+    name = f"encoding_{os.getpid()}"
+    with django_db_blocker.unblock():
+        with open_session("postgres") as session:
+            session.execute(
+                f"CREATE DATABASE {name} ENCODING '{encoding}' LOCALE 'C' LOCALE_PROVIDER libc"
+                " TEMPLATE template0".encode()
+            )
+        try:
+            parameters = {**connection.get_connection_params(), "dbname": name}
+            with pytest.raises(NotReady, match=f"is {encoding}, but UTF8 is needed"):
+                check_database(parameters)
+        finally:
+            with open_session("postgres") as session:
+                session.execute(f"DROP DATABASE {name} (FORCE)".encode())
+
+
+def test_the_session_settings_that_a_pooler_does_not_pass_on_are_named(
+    django_db_blocker: DjangoDbBlocker,
+) -> None:
+    name = f"pooled_{os.getpid()}"
+    with django_db_blocker.unblock(), database(name):
+        with open_session("postgres") as session:
+            session.execute(f"ALTER DATABASE {name} SET datestyle = 'German'".encode())
+            session.execute(f"ALTER DATABASE {name} SET extra_float_digits = 3".encode())
+        parameters = {**connection.get_connection_params(), "dbname": name, "options": ""}
+        sentence = f"ALTER ROLE tasks IN DATABASE {name} SET DateStyle = 'ISO'; Then let"
+        with pytest.raises(NotReady, match=sentence) as caught:
+            check_database(parameters, pooled=True)
+        assert "have DateStyle=German, DMY, which" in str(caught.value)
+        with open_session(name) as session:
+            session.execute(f"ALTER ROLE tasks IN DATABASE {name} SET DateStyle = 'ISO'".encode())
+        check_database(parameters, pooled=True)
+
+
+def test_a_pooler_that_refuses_options_is_explained() -> None:
+    refused = refusal("08P01", "unsupported startup parameter: options")
+    # What follows the refusals of the session and of the ping is a session without options.
+    session = b"R\0\0\0\x08\0\0\0\0" + b"Z\0\0\0\x05I"
+    with (
+        answering(refused, refused, session) as parameters,
+        pytest.raises(NotReady, match="DISABLE_SERVER_SIDE_CURSORS=true"),
+    ):
+        check_database({**parameters, "options": "-c DateStyle=ISO"}, timeout=60)
 
 
 def test_an_error_message_does_not_contain_the_password() -> None:

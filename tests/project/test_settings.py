@@ -203,8 +203,13 @@ def test_a_site_without_protection_is_not_served_to_other_machines(host: str, na
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.1", "::1", "localhost"])
 def test_a_site_without_protection_is_served_to_its_own_machine(host: str) -> None:
-    settings = settings_of({"HOST": host, "DEBUG": "true"})
-    assert (settings["HOST"], settings["API_ALLOW_ANONYMOUS"]) == (host, True)
+    settings = settings_of({"HOST": host, "DEBUG": "true", "API_ALLOW_ANONYMOUS": "true"})
+    open_settings = {name: settings[name] for name in ("HOST", "DEBUG", "API_ALLOW_ANONYMOUS")}
+    assert open_settings == {"HOST": host, "DEBUG": True, "API_ALLOW_ANONYMOUS": True}
+
+
+def test_debug_alone_does_not_admit_callers_without_keys() -> None:
+    assert settings_of({"DEBUG": "true"})["API_ALLOW_ANONYMOUS"] is False
 
 
 def test_the_url_of_the_database_is_not_a_setting() -> None:

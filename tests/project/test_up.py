@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import requests
 
 from tests.project.conftest import ROOT
 from tests.project.running import free_port, up
@@ -36,6 +37,8 @@ def test_up_shows_a_result_keeps_the_data_and_leaves_no_process(open_dir: Path) 
         second.wait_until_started()
         assert second.task(task_id) == task
         assert second.password() is None
+        # Only a newcomer is shown a task.
+        assert "COMPLETED" not in second.output
         assert second.stop(signal.SIGINT) == 0
         assert "Traceback" not in second.output
 
@@ -80,6 +83,73 @@ def test_up_submits_its_sample_without_the_api_when_keys_are_required(open_dir: 
     with up(open_dir / "data", API_ALLOW_ANONYMOUS="false") as running:
         running.wait_until_started()
         assert 'tasks.submit("text.analyze"' in running.output
+        assert 'COMPLETED {"' in running.output
+        assert running.stop() == 0
+
+
+SITE = {
+    "HTTPS": "true",
+    "ALLOWED_HOSTS": "tasks.example.com",
+    "CSRF_TRUSTED_ORIGINS": "https://tasks.example.com",
+}
+
+
+@pytest.mark.parametrize("anonymous", ["true", ""])
+def test_up_starts_behind_a_proxy_with_tls_and_calls_no_other_machine(
+    open_dir: Path, anonymous: str
+) -> None:
+    with up(open_dir / "data", API_ALLOW_ANONYMOUS=anonymous, **SITE) as running:
+        running.wait_until_started()
+        assert 'COMPLETED {"' in running.output
+        assert "Docs     https://tasks.example.com/docs" in running.output
+        assert ("no key is needed" in running.output) == bool(anonymous)
+        assert "Traceback" not in running.output
+        assert running.stop() == 0
+
+
+def test_up_says_that_this_machine_needs_no_key(open_dir: Path) -> None:
+    environment = {"API_ALLOW_ANONYMOUS": "", "SECRET_KEY": ""}
+    with up(open_dir / "data", **environment) as running:
+        running.wait_until_started()
+        assert "(no key is needed from this machine; API_ALLOW_ANONYMOUS=false" in running.output
+        assert running.completes("to be or not to be")
+        url = f"http://127.0.0.1:{running.port}/v1/tasks"
+        forwarded = {"X-Forwarded-For": "203.0.113.1"}
+        refused = requests.post(url, json={"text": "a b"}, headers=forwarded, timeout=10)
+        assert refused.status_code == 401
+        assert http_1_0(running.port, "/api/v1/tasks/").startswith(b"HTTP/1.0 401")
+        assert running.stop() == 0
+
+
+def http_1_0(port: int, path: str) -> bytes:
+    """Return the answer to a request as nginx sends it by default."""
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        request = f"GET {path} HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n"
+        connection.sendall(request.encode())
+        return b"".join(iter(lambda: connection.recv(65536), b""))
+
+
+def test_a_welcome_that_cannot_be_shown_stops_nothing(open_dir: Path) -> None:
+    broken = open_dir / "path"
+    broken.mkdir()
+    # A stand-in for whatever may go wrong: the library that the check uses does not work.
+    (broken / "sitecustomize.py").write_text(
+        "import requests\n"
+        "def fail(*_, **__): raise OSError(28, 'No space left on device')\n"
+        "requests.Session.get = fail\n"
+    )
+    environment = {"PYTHONPATH": str(broken), "PYTHONIOENCODING": "ascii"}
+    with up(open_dir / "data", **environment) as running:
+        running.wait_until_started()
+        assert "a part of the welcome failed; everything else runs" in running.output
+        wait_until(lambda: running.completes("to be or not to be"), what="it works")
+        assert running.stop() == 0
+
+
+def test_up_shows_its_first_task_where_the_output_is_ascii(open_dir: Path) -> None:
+    with up(open_dir / "data", PYTHONIOENCODING="ascii") as running:
+        running.wait_until_started()
+        assert 'A queue is a promise. \\u2026"}' in running.output
         assert 'COMPLETED {"' in running.output
         assert running.stop() == 0
 

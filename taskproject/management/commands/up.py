@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.core.management import call_command
@@ -13,9 +13,11 @@ from django.db import connection
 
 from taskproject import web
 from taskproject.embedded import EmbeddedError, EmbeddedPostgres
-from taskproject.preflight import NotReady, check_database, check_directory, check_port
+from taskproject.preflight import check_database, check_directory, check_port
 from taskproject.welcome import welcome
 from tasks.checks import SETTINGS
+from tasks.postgres.base import DatabaseWrapper
+from tasks.startup import NotReady, check_secrets
 from tasks.supervision.processes import Child, exec_command
 from tasks.supervision.supervisor import Supervisor
 
@@ -38,7 +40,8 @@ class Command(BaseCommand):
             check_directory(settings.DATA_DIR)
             check_directory(settings.STATIC_ROOT)
             if server is None:
-                check_database(connection.get_connection_params())
+                database = cast(DatabaseWrapper, connection)
+                check_database(database.get_connection_params(), pooled=database.is_pooled)
             else:
                 server.prepare()
         except (NotReady, EmbeddedError) as error:
@@ -77,4 +80,9 @@ def _children() -> list[Child]:
 
 def _migrate() -> int:
     call_command("migrate", interactive=False, verbosity=0)
+    try:
+        check_secrets()
+    except NotReady as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
     return 0

@@ -10,6 +10,7 @@ from tasks.stats import Liveness
 
 # The answer of a process that responds.
 ALIVE = {"status": "ok"}
+_DATABASE = "`unusable` if it answers and refuses a query, as before `manage.py migrate`."
 
 
 class AliveSerializer(serializers.Serializer[Any]):
@@ -22,7 +23,7 @@ class ReadySerializer(serializers.Serializer[Any]):
     """Whether this process can serve requests."""
 
     status = serializers.ChoiceField(["ready", "not ready"])
-    database = serializers.ChoiceField(["ok", "unreachable"])
+    database = serializers.ChoiceField(["ok", "unreachable", "unusable"], help_text=_DATABASE)
     migrations = serializers.ChoiceField(["applied", "missing", "unknown"])
 
 
@@ -47,7 +48,7 @@ class HealthSerializer(serializers.Serializer[Any]):
         ["healthy", "degraded", "unhealthy"],
         help_text="`degraded` if no worker is alive, `unhealthy` without a database.",
     )
-    database = serializers.ChoiceField(["ok", "unreachable"])
+    database = serializers.ChoiceField(["ok", "unreachable", "unusable"], help_text=_DATABASE)
     queue = QueueHealthSerializer(allow_null=True)
     workers = WorkersHealthSerializer(allow_null=True)
 

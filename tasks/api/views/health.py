@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 from django.db import DatabaseError, InterfaceError, connection
-from django.db.migrations.executor import MigrationExecutor
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.request import Request
@@ -26,6 +24,8 @@ from tasks.api.shapes.health import (
     WorkersSerializer,
 )
 from tasks.api.views.breakers import breaker_documents
+from tasks.postgres.failures import is_outage_or_may_pass
+from tasks.postgres.migrations import MigrationsMissing, require_migrations
 from tasks.stats.diagnostics import worker_diagnostics
 
 
@@ -39,12 +39,12 @@ class HealthView(OpenView):
         responses={200: HealthSerializer, 503: HealthSerializer},
     )
     def get(self, request: Request) -> Response:
-        """Return 503 if the database is unreachable. Without workers, tasks are still accepted."""
+        """Return 503 if the database cannot be used. Without workers, tasks are still accepted."""
         try:
             workers = stats.worker_counts()
             queue = {"waiting": stats.waiting()}
-        except (DatabaseError, InterfaceError):
-            unknown = {"database": "unreachable", "queue": None, "workers": None}
+        except (DatabaseError, InterfaceError) as error:
+            unknown = {"database": _state(error), "queue": None, "workers": None}
             return _unavailable({"status": "unhealthy", **unknown})
         health = "healthy" if workers[stats.Liveness.ALIVE] else "degraded"
         return Response({"status": health, "database": "ok", "queue": queue, "workers": workers})
@@ -82,9 +82,9 @@ class ReadyView(OpenView):
             require_migrations()
         except MigrationsMissing:
             return _unavailable({"status": "not ready", "database": "ok", "migrations": "missing"})
-        except (DatabaseError, InterfaceError):
+        except (DatabaseError, InterfaceError) as error:
             return _unavailable(
-                {"status": "not ready", "database": "unreachable", "migrations": "unknown"}
+                {"status": "not ready", "database": _state(error), "migrations": "unknown"}
             )
         return Response({"status": "ready", "database": "ok", "migrations": "applied"})
 
@@ -136,16 +136,9 @@ class DiagnosticsView(APIView):
         return Response(worker_diagnostics())
 
 
-class MigrationsMissing(Exception):
-    """The database lacks a migration of this code."""
-
-
-@cache
-def require_migrations() -> None:
-    """Raise MigrationsMissing unless all are applied; once they are, the answer is cached."""
-    executor = MigrationExecutor(connection)
-    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-        raise MigrationsMissing
+def _state(error: Exception) -> str:
+    """Return what is wrong with a database; one that answers is there, but not migrated."""
+    return "unreachable" if is_outage_or_may_pass(error) else "unusable"
 
 
 def _unavailable(document: dict[str, Any]) -> Response:

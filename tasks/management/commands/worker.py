@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from tasks.callbacks import host_limits
 from tasks.checks import SETTINGS
+from tasks.startup import NotReady, check_start
 from tasks.submission import QUEUE_NAME
 from tasks.supervision.processes import Child
 from tasks.supervision.supervisor import Supervisor
@@ -22,8 +23,18 @@ class Command(BaseCommand):
     requires_system_checks = [SETTINGS]
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--processes", type=int, default=settings.WORKER_PROCESSES)
-        parser.add_argument("--concurrency", type=int, default=settings.WORKER_CONCURRENCY)
+        parser.add_argument(
+            "--processes",
+            type=int,
+            default=settings.WORKER_PROCESSES,
+            help="number of processes; default: %(default)s",
+        )
+        parser.add_argument(
+            "--concurrency",
+            type=int,
+            default=settings.WORKER_CONCURRENCY,
+            help="tasks that run at once in each process; default: %(default)s",
+        )
         parser.add_argument(
             "--queues",
             default="",
@@ -35,8 +46,14 @@ class Command(BaseCommand):
         queues = [name.strip() for name in options["queues"].split(",") if name.strip()]
         if processes < 1 or concurrency < 1:
             raise CommandError("--processes and --concurrency must be at least 1.")
+        if options["queues"] and not queues:
+            raise CommandError("--queues names no queue: leave it out for all queues.")
         if invalid := [name for name in queues if not QUEUE_NAME.fullmatch(name)]:
             raise CommandError(f"{invalid[0]!r} is not a valid queue name.")
+        try:
+            check_start()
+        except NotReady as error:
+            raise CommandError(str(error)) from error
         host_limits.set_capacity(concurrency)
         run = partial(
             run_worker,

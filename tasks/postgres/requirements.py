@@ -1,0 +1,79 @@
+"""What the engine needs of a database and of each session in it, whatever its owner has set."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+# Our statements, and the values that psycopg reads, depend on these.
+SESSION_SETTINGS = {
+    "DateStyle": "ISO",
+    "IntervalStyle": "postgres",
+    "default_transaction_isolation": "read committed",
+    "standard_conforming_strings": "on",
+    "array_nulls": "on",
+    "transform_null_equals": "off",
+    "extra_float_digits": "1",
+    "quote_all_identifiers": "off",
+}
+# Django sets the time zone with a query where the session does not have it.
+_STARTUP = {**SESSION_SETTINGS, "TimeZone": "UTC"}
+# Values that do as well, by what follows the order of the input or the number of digits.
+_EQUIVALENT = {
+    "default_transaction_isolation": {"read uncommitted"},
+    "extra_float_digits": {"2", "3"},
+}
+ENCODING = "UTF8"
+
+
+def startup_options(given: str | None) -> str:
+    """Return the `options` of a connection: ours, then those of DATABASE_URL, which win."""
+    # libpq reads PGOPTIONS only where a connection has no options.
+    own = given or os.environ.get("PGOPTIONS", "")
+    ours = ((name, value.replace(" ", "\\ ")) for name, value in _STARTUP.items())
+    return " ".join([*(f"-c {name}={value}" for name, value in ours), own]).strip()
+
+
+def unmet_requirements(cursor: Any, *, pooled: bool) -> list[str]:
+    """Return a sentence for each requirement that a database does not meet.
+
+    A pooler passes no settings on, so that its sessions have what the owner has set.
+    """
+    cursor.execute("SHOW server_encoding")
+    ((encoding,),) = cursor.fetchall()
+    sentences = []
+    if encoding != ENCODING:
+        sentences.append(
+            f"The encoding of the database in DATABASE_URL is {encoding}, but {ENCODING} is needed:"
+            f" create another with CREATE DATABASE … ENCODING '{ENCODING}' TEMPLATE template0."
+        )
+    if pooled and (different := _different_settings(cursor)):
+        sentences.append(_remedy(cursor, different))
+    return sentences
+
+
+def _different_settings(cursor: Any) -> dict[str, str]:
+    """Return the settings of a session with which statements or values would be wrong."""
+    cursor.execute(
+        "SELECT name, setting FROM pg_settings WHERE name = ANY(%s)", [list(SESSION_SETTINGS)]
+    )
+    return {
+        name: value
+        for name, value in cursor.fetchall()
+        # DateStyle is followed by the order in which input is read.
+        if value.partition(",")[0] not in {SESSION_SETTINGS[name], *_EQUIVALENT.get(name, ())}
+    }
+
+
+def _remedy(cursor: Any, different: dict[str, str]) -> str:
+    cursor.execute("SELECT quote_ident(current_user), quote_ident(current_database())")
+    ((role, database),) = cursor.fetchall()
+    values = ", ".join(f"{name}={value}" for name, value in different.items())
+    statements = " ".join(
+        f"ALTER ROLE {role} IN DATABASE {database} SET {name} = '{SESSION_SETTINGS[name]}';"
+        for name in different
+    )
+    return (
+        f"The sessions of the database in DATABASE_URL have {values}, which a pooler does not let"
+        f" this system change: run {statements} Then let the pooler connect again."
+    )
