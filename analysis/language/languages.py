@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from functools import cache
 
-from analysis.language.spelling import composed
+from analysis.language.spelling import composed, without_emoji
 
 _CODES = """
 af ar bg bn br ca cs da de el en eo es et eu fa fi fr ga gl gu ha he hi hr hu hy id it ja ko
@@ -18,8 +18,8 @@ SUPPORTED = tuple(_CODES.split())
 # Of a long text these are read. More would not make the answer better, and the more a text repeats
 # itself, the less sure the detector is.
 _PIECES, _PIECE_CHARACTERS = 8, 500
-# Answers given with a lower probability are more often wrong than right.
-_LEAST_PROBABILITY = 0.15
+# Of answers with a smaller share of the probability, four in five are wrong.
+_LEAST_SHARE = 0.1
 # The detector's code for what is not language: identifiers, base64, pictures.
 _NO_LANGUAGE = "zxx"
 # The stop words are those of both written forms of Norwegian.
@@ -47,16 +47,20 @@ def detect(text: str) -> str | None:
 
     The code may be outside `SUPPORTED`. The first call in a process takes a second and 100 MB.
     """
-    sample = " ".join(_sample(text).split())
+    sample = without_emoji(" ".join(_sample(text).split()))
     if not any(map(str.isalpha, sample)):
         return None
-    # Blanks around it tell the detector that the first and the last letters begin and end words.
-    ranking = _ranker()(f" {composed(sample)} ")
+    # In lower case, because titles and first words are written as in the middle of a sentence; with
+    # blanks around it, because they show that the first and the last letters begin and end words.
+    ranking = _ranker()(f" {composed(sample.lower())} ")
     if ranking[0][0] == _NO_LANGUAGE:
         return None
-    # Dialects have codes of three letters; the next in the ranking is the language they belong to.
-    code, probability = next(answer for answer in ranking if len(answer[0]) == 2)
-    return _RENAMED.get(code, code) if probability >= _LEAST_PROBABILITY else None
+    # Dialects have codes of three letters, and are left out.
+    languages = [answer for answer in ranking if len(answer[0]) == 2]
+    code, probability = languages[0]
+    if probability < _LEAST_SHARE * sum(probability for _, probability in languages):
+        return None
+    return _RENAMED.get(code, code)
 
 
 def _sample(text: str) -> str:

@@ -31,7 +31,7 @@ def pieces(language: str, length: int) -> list[str]:
     return [piece for piece in cuts if len(piece) >= 0.6 * length]
 
 
-@pytest.mark.parametrize(("length", "least"), [(10, 0.8), (30, 0.96), (100, 0.995), (300, 1.0)])
+@pytest.mark.parametrize(("length", "least"), [(10, 0.82), (30, 0.96), (100, 0.995), (300, 1.0)])
 def test_the_language_of_pieces_of_texts_is_detected(length: int, least: float) -> None:
     answers = [(language, detect(p)) for language in LETTERS for p in pieces(language, length)]
     assert len(answers) >= 200
@@ -54,6 +54,8 @@ def test_the_language_of_a_letter_is_detected_in_any_spelling(language: str) -> 
 @pytest.mark.parametrize(
     ("text", "language"),
     [
+        ("Hello world", "en"),
+        ("Hello World!", "en"),
         ("Where is my order?", "en"),
         ("It is what it is.", "en"),
         ("Wo ist meine Bestellung?", "de"),
@@ -88,8 +90,8 @@ def test_a_mixed_text_has_the_language_of_most_of_it(text: str, language: str) -
 @pytest.mark.parametrize(
     "text",
     [
-        "", " \n\t", "1 2 3", "2026-11-27 12:30", "?! … —", "👍", "1️⃣ 2️⃣", "\x07\x00\ud83d",
-        "OK 👍", "the", "hello", "A" * 1000, "a-" * 1000, "def f(x): return x + 1",
+        "", " \n\t", "1 2 3", "2026-11-27 12:30", "?! … —", "👍", "1️⃣ 2⃣ ℹ️", "\x07\x00\ud83d",
+        "OK 👍", "the", "Danke", "A" * 1000, "a-" * 1000, "def f(x): return x + 1",
         '{"task_id": "01a200d2", "status": "PENDING"}', "aGVsbG8gd29ybGQgdGhpcyBpcyBiYXNlNjQ=",
     ],
 )  # fmt: skip
