@@ -4,12 +4,16 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# One list of packages for every platform and every Python from 3.11 on.
+LOCK := $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
+	--no-annotate --custom-compile-command "make lock"
+LOCKS := .
 
 # Production settings, for checks that start no server.
 CHECK := SECRET_KEY=for-checks-that-start-nothing-and-keep-nothing-0123456789 \
 	ALLOWED_HOSTS=example.com DEBUG=false HTTPS=true API_ALLOW_ANONYMOUS=false DATABASE_URL=
 
-.PHONY: help run test faults lint format benchmark
+.PHONY: help run test faults lint lock wheels format benchmark
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -31,6 +35,14 @@ lint: $(VENV)/installed-dev ## Check style, types, architecture, migrations and 
 	$(CHECK) $(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 	$(CHECK) $(BIN)/python manage.py check --deploy --fail-level WARNING
 
+lock: $(VENV)/installed-dev ## Write the lock files after a change of requirements*.txt; ARGS=--upgrade takes newer versions
+	@$(LOCK) $(ARGS) requirements-dev.txt --output-file $(LOCKS)/requirements-dev.lock
+	@$(LOCK) $(ARGS) requirements.txt --constraints $(LOCKS)/requirements-dev.lock \
+		--output-file $(LOCKS)/requirements.lock
+
+wheels: $(VENV)/installed-dev ## Check the lock files: in order, and with wheels for every platform
+	@.ci/wheels
+
 format: $(VENV)/installed-dev ## Put the code in order
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -43,12 +55,12 @@ $(BIN)/python:
 	needed, $(PYTHON) is %d.%d: name another with PYTHON=…" % sys.version_info[:2])'
 	@$(PYTHON) -m venv $(VENV)
 
-$(VENV)/installed: requirements.txt | $(BIN)/python
+$(VENV)/installed: requirements.lock | $(BIN)/python
 	@echo "Installing what $< names into $(VENV) …"
 	@$(PIP) -r $<
 	@touch $@
 
-$(VENV)/installed-dev: requirements-dev.txt requirements.txt | $(BIN)/python
+$(VENV)/installed-dev: requirements-dev.lock requirements.lock | $(BIN)/python
 	@echo "Installing what $< names into $(VENV) …"
 	@$(PIP) -r $<
 	@touch $@ $(VENV)/installed

@@ -51,13 +51,20 @@ def readable(text: str, language: str | None) -> str:
     """
     text = text.encode("utf-8", "replace").decode()
     if not text.isascii():
-        text = without_emoji(unicodedata.normalize("NFC", _long_marks().sub(_divided, text)))
+        text = without_emoji(composed(text))
     for written, unified in (*_EVERYWHERE, *_OF_LANGUAGE.get(language or "", ())):
         # Several times faster than a single `translate`.
         text = text.replace(written, unified)
     if language not in _COLON_JOINS:
         text = text.replace(":", " ")
     return _UNWRITTEN.sub("", text.lower())
+
+
+def composed(text: str) -> str:
+    """Return the text in composed form (NFC), at a cost linear in its length."""
+    if text.isascii():
+        return text
+    return unicodedata.normalize("NFC", _long_marks().sub(_divided, text))
 
 
 def without_emoji(text: str) -> str:

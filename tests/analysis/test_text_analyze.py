@@ -288,11 +288,3 @@ def test_every_supported_language_has_stop_words() -> None:
     assert set(languages.SUPPORTED) == stopwordsiso.langs()
     for language in languages.SUPPORTED:
         assert analyze("word", language)["language"] == language
-
-
-@pytest.mark.parametrize(
-    ("code", "text"),
-    [("he", "שלום עולם"), ("no", "Jeg liker ikke å vente på bussen"), ("zh", "我們在學習")],
-)
-def test_old_codes_of_the_detector_are_replaced(code: str, text: str) -> None:
-    assert languages.detect(text) == code
