@@ -14,7 +14,7 @@ from rest_framework.test import APIClient
 
 SCHEMA = "/api/schema/"
 JSON, YAML = "application/vnd.oai.openapi+json", "application/vnd.oai.openapi"
-# drf-spectacular loads its extensions once in a process: first requests need a process of their own.
+# drf-spectacular loads its extensions once in a process, so first requests need a process.
 FIRST_REQUESTS = """
 import django
 django.setup()
