@@ -21,4 +21,4 @@ def query_values(query: QueryDict, *, names: Collection[str] = ()) -> dict[str, 
         raise InvalidInput(unknown_fields(unknown, message="There is no such parameter."))
     if mistakes := mistakes_in(query):
         raise ValidationError(mistakes)
-    return query.dict()
+    return {name: str(value) for name, value in query.items()}

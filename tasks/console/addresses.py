@@ -27,14 +27,13 @@ class ConsoleAddressMiddleware:
         match = request.resolver_match
         if match is None or "admin" not in match.app_names:
             return None
+        admin = getattr(view, "model_admin", None)
+        is_list = (match.url_name or "").endswith("_changelist")
+        if is_list and isinstance(admin, StrictListAdmin):
+            if address := without_empty_search(request):
+                return HttpResponseRedirect(address)
+            admin.require_usable(request)
         # PostgreSQL cannot compare with it.
         if "\0" in request.path_info or "%00" in request.META.get("QUERY_STRING", ""):
             raise UnusableParameter("The address contains a NUL character.")
-        admin = getattr(view, "model_admin", None)
-        is_list = (match.url_name or "").endswith("_changelist")
-        if not is_list or not isinstance(admin, StrictListAdmin):
-            return None
-        if address := without_empty_search(request):
-            return HttpResponseRedirect(address)
-        admin.require_usable(request)
         return None

@@ -22,6 +22,7 @@ NEWEST = 25
 UNSEEN = ("input", "result", "metadata")
 # Tasks of one group that one request changes.
 LIMIT = 10_000
+GROUP_FIELDS = ("verb", "kind", "error")
 GROUP_ACTIONS = {action.name: action for action in (RETRY, DELETE)}
 
 
@@ -55,7 +56,7 @@ def act(admin: EngineAdmin, request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         return HttpResponseNotAllowed(["POST"])
     require_operator(request)
-    require_usable(request.POST, names=("verb", "kind", "error"))
+    require_usable(request.POST, names=GROUP_FIELDS)
     action = GROUP_ACTIONS.get(request.POST.get("verb", ""))
     kind, error = request.POST.get("kind"), request.POST.get("error")
     if action is None or kind is None or error is None:

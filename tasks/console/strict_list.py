@@ -38,11 +38,15 @@ class StrictListAdmin(ModelAdmin):
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         """Return whether a query parameter may filter the list: those of its filters may."""
+        return lookup in self.lookups()
+
+    def lookups(self) -> list[str]:
+        """Return the query parameters that may filter the list."""
         filters: Any = self.list_filter
         fields = [item for item in filters if isinstance(item, str)]
         named = [item.parameter_name for item in filters if not isinstance(item, str)]
         of_fields = [f"{name}__{suffix}" for name in fields for suffix in _SUFFIXES]
-        return lookup in (*named, *of_fields, *self.linked_lookups)
+        return [*named, *of_fields, *self.linked_lookups]
 
     def require_usable(self, request: HttpRequest) -> None:
         """Raise UnusableParameter for a parameter that is unknown, repeated or has no value."""

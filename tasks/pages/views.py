@@ -25,6 +25,7 @@ from tasks.pages.permissions import for_visitors, owner_of_new
 from tasks.pages.task_status import StatusPanel
 
 LATEST = 5
+LIST_FILTERS = ("status", "before")
 
 
 @require_safe
@@ -61,7 +62,7 @@ def submit(request: HttpRequest, name: str) -> HttpResponse:
 @for_visitors
 def task_list(request: HttpRequest) -> HttpResponse:
     """List the visitor's own tasks, newest first."""
-    require_usable(request.GET, names=("status", "before"))
+    require_usable(request.GET, names=LIST_FILTERS)
     status, before, tasks = request.GET.get("status", ""), request.GET.get("before"), _own(request)
     if status and status not in Status.values:
         raise UnusableParameter("status: There is no such status.")

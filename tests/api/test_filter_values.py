@@ -64,7 +64,8 @@ def test_lists_without_filters_refuse_misspelt_parameters(ops: APIClient) -> Non
 @pytest.mark.parametrize(("path", "name"), BODIES)
 def test_an_unusable_filter_in_a_body_moves_nothing(ops: APIClient, path: str, name: str) -> None:
     task = make_task(Status.FAILED)
-    for value in (*UNUSABLE, "\ud800", None, 5, [], {}, False):
+    values: list[Any] = [*UNUSABLE, "\ud800", None, 5, [], {}, False]
+    for value in values:
         response = post_text(ops, path, name, value)
         assert response.status_code == 400, (value, response.content)
         assert name in response.content.decode()

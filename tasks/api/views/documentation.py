@@ -108,7 +108,10 @@ def _documents() -> dict[str, tuple[bytes, str]]:
 @cache
 def _made_documents() -> dict[str, tuple[bytes, str]]:
     document = SchemaGenerator().get_schema(public=True)
-    bodies = {name: renderer().render(document, None) for name, renderer in _FORMATS.items()}
+    renderers: dict[str, Any] = {name: renderer() for name, renderer in _FORMATS.items()}
+    bodies: dict[str, bytes] = {
+        name: renderer.render(document, None) for name, renderer in renderers.items()
+    }
     return {name: (body, f'"{sha256(body).hexdigest()}"') for name, body in bodies.items()}
 
 
