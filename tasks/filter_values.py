@@ -11,8 +11,8 @@ from django.http import QueryDict
 # Control characters, halves of surrogate pairs, and what Django reads where there is no UTF-8.
 _NOT_TEXT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffd]")
 # The same rules as a pattern of JSON Schema.
-PATTERN = r"^[^\u0000-\u001f\u007f-\u009f\ufffd]*[^\s\u0000-\u001f\u007f-\u009f\ufffd]" \
-    r"[^\u0000-\u001f\u007f-\u009f\ufffd]*$"  # fmt: skip
+_TEXT = r"[^\u0000-\u001f\u007f-\u009f\ufffd]"
+PATTERN = rf"^{_TEXT}*[^\s\u0000-\u001f\u007f-\u009f\ufffd]{_TEXT}*$"
 
 
 class UnusableParameter(BadRequest):

@@ -49,7 +49,6 @@ def _is_large(value: Any) -> bool:
     size, parts = 0, [value]
     while parts and size <= _SMALL:
         part = parts.pop()
-        size += 1
         if isinstance(part, dict):
             size += len(part)
             parts.extend(islice(part.values(), _SMALL))
