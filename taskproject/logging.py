@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import orjson
@@ -17,6 +18,22 @@ def _clean(logger: Any, method: str, event: dict[str, Any]) -> dict[str, Any]:
     return {
         name: cleaned(value) if isinstance(value, str) else value for name, value in event.items()
     }
+
+
+class RefusalFilter(logging.Filter):
+    """Log what Django refused as suspicious in one short line at WARNING, without a traceback.
+
+    Clients cause these at will: a wrong Host costs them one header.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Change the record; return False if the level hides warnings."""
+        if not record.name.startswith("django.security."):
+            return True
+        record.msg = f"request refused with 400: {record.getMessage()[:200]}"
+        record.args, record.exc_info = (), None
+        record.levelno, record.levelname = logging.WARNING, "WARNING"
+        return logging.getLogger().isEnabledFor(logging.WARNING)
 
 
 def _dumps(event: Any, **kwargs: Any) -> str:
@@ -52,7 +69,14 @@ def logging_config(*, level: str, json: bool) -> dict[str, Any]:
                 ],
             }
         },
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+        "filters": {"refusals": {"()": RefusalFilter}},
+        "handlers": {
+            "stderr": {
+                "class": "logging.StreamHandler",
+                "formatter": "line",
+                "filters": ["refusals"],
+            }
+        },
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
             # procrastinate prints job arguments at INFO; our own transitions are logged instead.

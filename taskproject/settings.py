@@ -116,6 +116,7 @@ EXTRA_APPS = apps(env, "EXTRA_APPS", installed=INSTALLED_APPS)
 INSTALLED_APPS += EXTRA_APPS
 
 MIDDLEWARE = [
+    "tasks.api.answer_headers.AnswerHeadersMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "tasks.api.middleware.DatabaseOutageMiddleware",
@@ -301,7 +302,8 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "DESCRIPTION": "Long-running work behind an HTTP API, on nothing but PostgreSQL.",
     "VERSION": "1.0.0",
     "OAS_VERSION": "3.1.1",
-    "SERVE_INCLUDE_SCHEMA": False,
+    # Relative: the server that serves the document.
+    "SERVERS": [{"url": "/"}],
     "PATH_CONVERTER_OVERRIDES": {"anycase_uuid": UUID},
     "PREPROCESSING_HOOKS": ["tasks.api.routes.document_once"],
     "ENUM_NAME_OVERRIDES": {

@@ -12,6 +12,8 @@ def _not_found(request: HttpRequest, address: str) -> HttpResponse:
     raise Http404
 
 
+handler400 = "tasks.pages.errors.bad_request"
+
 urlpatterns: list[URLPattern | URLResolver] = [
     # Redirect an address of the console typed without its final slash.
     re_path(

@@ -7,6 +7,7 @@ from tasks.api.parsers import RawParser
 from tasks.api.problems import Problem
 from tasks.api.problems.handler import problem_of
 from tasks.api.problems.openapi import refusals
+from tasks.api.query_values import query_values
 from tasks.api.responses import IDEMPOTENCY_KEY, REPLAYED, accepted
 from tasks.api.routes import route
 from tasks.api.shapes.body import Body
@@ -28,6 +29,7 @@ __all__ = [
     "path_to",
     "problem_of",
     "problems",
+    "query_values",
     "refusals",
     "route",
     "task_document",

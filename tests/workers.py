@@ -55,7 +55,7 @@ class WorkerCommand:
         command = [
             sys.executable, "manage.py", "worker",
             f"--processes={processes}", f"--concurrency={concurrency}",
-            f"--queues={','.join(queues)}",
+            *([f"--queues={','.join(queues)}"] if queues else []),
         ]  # fmt: skip
         self.popen = subprocess.Popen(
             command,

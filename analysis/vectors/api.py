@@ -14,13 +14,22 @@ from rest_framework.views import APIView
 from analysis.celery_states import celery_state
 from analysis.input_schema import body_schema
 from analysis.submissions import submit_input
-from analysis.vectors.handler import INPUT
+from analysis.vectors.handler import INPUT, MAX_VECTORS, VECTOR
 from analysis.vectors.shapes import VectorTaskAcceptedSerializer, VectorTaskSerializer
 from tasks.models import Task
 from tasks.rest import IDEMPOTENCY_KEY, accepted, refusals
 
 KIND = "vectors.index"
 _DOCUMENTED = ("processed_vectors", "status", "metadata_processed")
+# As the kind's schema has it, in words that generators of clients understand.
+_VECTOR_DATA = {
+    "description": INPUT["properties"]["vector_data"]["description"],
+    "oneOf": [VECTOR, {"type": "array", "items": VECTOR, "minItems": 1, "maxItems": MAX_VECTORS}],
+}
+_BODY = {
+    **body_schema(INPUT),
+    "properties": {**INPUT["properties"], "vector_data": _VECTOR_DATA},
+}
 _EXAMPLE = {"vector_data": [0.1, 0.2, 0.3], "metadata": {"source": "user"}}
 
 
@@ -31,7 +40,7 @@ class VectorTasksView(APIView):
         operation_id="vector_tasks_submit",
         summary="Submit vectors to be indexed",
         tags=["vectors"],
-        request={"application/json": body_schema(INPUT)},
+        request={"application/json": _BODY},
         examples=[OpenApiExample("A vector", value=_EXAMPLE, request_only=True)],
         parameters=[IDEMPOTENCY_KEY],
         responses={

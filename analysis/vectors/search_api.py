@@ -14,7 +14,7 @@ from analysis.vectors.handler import VECTOR
 from analysis.vectors.search import Match, nearest
 from analysis.vectors.shapes import VectorMatchesSerializer
 from tasks.errors import FieldError, InvalidInput
-from tasks.rest import Body, refusals
+from tasks.rest import Body, query_values, refusals
 
 LIMIT = 10
 _LIMIT_SCHEMA = {"type": "integer", "minimum": 1, "maximum": 100, "default": LIMIT}
@@ -37,7 +37,10 @@ class VectorSearchView(APIView):
         tags=["vectors"],
         parameters=[
             OpenApiParameter(
-                "vector", str, required=True, description="Numbers separated by commas."
+                "vector",
+                {"type": "string", "minLength": 1},
+                required=True,
+                description="Numbers separated by commas.",
             ),
             OpenApiParameter("limit", _LIMIT_SCHEMA),
         ],
@@ -45,7 +48,10 @@ class VectorSearchView(APIView):
     )
     def get(self, request: Request) -> Response:
         """Return the vectors of the same dimension with the highest cosine."""
-        return _search(request, _from_query(request.query_params.dict()))
+        return _search(
+            request,
+            _from_query(query_values(request.query_params, names=_SEARCH.schema["properties"])),
+        )
 
     @extend_schema(
         operation_id="vectors_search_long",

@@ -8,16 +8,16 @@ from typing import Any, ClassVar
 
 import django_filters
 from django import forms
+from django.http import QueryDict
 from django_filters.fields import IsoDateTimeField
 from django_filters.filterset import FilterSet
 from rest_framework.exceptions import ValidationError
 
 from tasks import rfc3339
+from tasks.api.pagination import PAGING
+from tasks.api.query_values import query_values
 from tasks.models import Lane, Status, Task
 from tasks.models.task import TaskQuerySet
-
-# Query parameters of the pagination, not of the filters.
-_PAGING = {"cursor", "page_size"}
 
 
 class MomentField(IsoDateTimeField):
@@ -43,17 +43,22 @@ def moments(column: str, lookup: str) -> django_filters.Filter:
 
 
 class StrictFilterSet(FilterSet):
-    """Filters that refuse unknown parameters: a misspelt one would show, or purge, too much."""
+    """Filters that refuse unknown, repeated and empty ones, which would select too much."""
 
     base_filters: ClassVar[dict[str, django_filters.Filter]]
 
     @classmethod
-    def apply(cls, parameters: Mapping[str, Any], tasks: TaskQuerySet) -> TaskQuerySet:
-        """Return the matching tasks; raise ValidationError naming each invalid parameter."""
-        unknown = sorted(set(parameters) - set(cls.base_filters) - _PAGING)
-        if unknown:
-            raise ValidationError(dict.fromkeys(unknown, "There is no such filter."))
-        filters = cls(data=parameters, queryset=tasks)
+    def apply_query(cls, query: QueryDict, tasks: TaskQuerySet) -> TaskQuerySet:
+        """Return the tasks that match a query; raise an error naming each invalid parameter."""
+        return cls.apply(query_values(query, names={*cls.base_filters, *PAGING}), tasks)
+
+    @classmethod
+    def apply(cls, values: Mapping[str, Any], tasks: TaskQuerySet) -> TaskQuerySet:
+        """Return the matching tasks; raise ValidationError naming each invalid value.
+
+        Empty values are ignored: the caller has refused them.
+        """
+        filters = cls(data=values, queryset=tasks)
         if errors := filters.errors:
             raise ValidationError(errors)
         filtered: TaskQuerySet = filters.qs

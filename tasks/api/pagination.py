@@ -15,6 +15,10 @@ from tasks import rfc3339
 
 PAGE_SIZE = 50
 MAX_PAGE_SIZE = 200
+# Characters; the positions of all lists are shorter.
+CURSOR_LENGTH = 200
+# The query parameters of a list besides its filters.
+PAGING = ("cursor", "page_size")
 
 
 class TaskPages(CursorPagination):
@@ -43,6 +47,8 @@ class TaskPages(CursorPagination):
 
     def decode_cursor(self, request: Request) -> Cursor | None:
         """Return the requested cursor; raise ValidationError for an invalid one."""
+        if len(request.query_params.get("cursor", "")) > CURSOR_LENGTH:
+            raise ValidationError({"cursor": "Invalid cursor."})
         try:
             cursor = super().decode_cursor(request)
             if cursor and cursor.position is not None:

@@ -8,11 +8,11 @@ from typing import Any
 from rest_framework.request import Request
 
 from tasks import rfc3339
-from tasks.api.problems.handler import MAX_REPORTED_ERRORS
 from tasks.api.shapes.batches import BATCH
 from tasks.api.shapes.tasks import TASK
 from tasks.errors import FieldError, InvalidInput, UnknownKind
 from tasks.lifecycle.preparation import prepare
+from tasks.schema_errors import MAX_ERRORS
 from tasks.submission import Submission
 
 
@@ -53,10 +53,10 @@ def batch_submissions(body: Any) -> list[Submission]:
             errors.append(FieldError(f"{path}.kind", str(error)))
         except InvalidInput as error:
             errors += error.moved("", f"{path}.").errors
-        if len(errors) >= MAX_REPORTED_ERRORS:
+        if len(errors) >= MAX_ERRORS:
             break
     if errors:
-        raise InvalidInput(errors[:MAX_REPORTED_ERRORS])
+        raise InvalidInput(errors[:MAX_ERRORS])
     return submissions
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from drf_spectacular.views import SpectacularAPIView
-
 from tasks.api import openapi  # noqa: F401 its import registers the scheme of the API keys
 from tasks.api.routes import route
 from tasks.api.views import (
@@ -54,7 +52,7 @@ urlpatterns = [
     *route("health/workers", health.WorkersView.as_view()),
     *route("health/workers/diagnostics", health.DiagnosticsView.as_view()),
     *route("health/workers/reset-circuit-breaker", breakers.ResetView.as_view()),
-    *route("api/schema/", SpectacularAPIView.as_view(authentication_classes=()), name="schema"),
+    *route("api/schema/", documentation.SchemaView.as_view(), name="schema"),
     *route("docs", documentation.SwaggerView.as_view()),
     *route("problems/<slug:slug>", documentation.ProblemTypeView.as_view()),
 ]

@@ -6,7 +6,7 @@ from django.contrib.auth.admin import GroupAdmin as StockGroupAdmin
 from django.contrib.auth.admin import UserAdmin as StockUserAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from tasks.console.permissions import StrictListAdmin
+from tasks.console.strict_list import StrictListAdmin
 
 
 class UserAdmin(StockUserAdmin, StrictListAdmin):  # type: ignore[type-arg,misc]

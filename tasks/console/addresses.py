@@ -1,16 +1,18 @@
-"""Addresses of the console: what PostgreSQL cannot compare with is refused before it is asked."""
+"""Addresses of the console: parameters that no screen can use are refused before the view."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from django.core.exceptions import BadRequest
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+
+from tasks.console.strict_list import StrictListAdmin, without_empty_search
+from tasks.filter_values import UnusableParameter
 
 
 class ConsoleAddressMiddleware:
-    """Answer 400 to an address of the console that contains a NUL character."""
+    """Answer 400 to an address with a NUL character, or with a filter that its list cannot use."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -20,9 +22,18 @@ class ConsoleAddressMiddleware:
 
     def process_view(
         self, request: HttpRequest, view: Any, args: list[Any], kwargs: dict[str, Any]
-    ) -> None:
-        """Raise BadRequest for the address."""
+    ) -> HttpResponse | None:
+        """Raise UnusableParameter, or redirect an empty search to the list without a search."""
         match = request.resolver_match
-        has_nul = "\0" in request.path_info or "%00" in request.META.get("QUERY_STRING", "")
-        if has_nul and match and "admin" in match.app_names:
-            raise BadRequest("The address contains a NUL character.")
+        if match is None or "admin" not in match.app_names:
+            return None
+        admin = getattr(view, "model_admin", None)
+        is_list = (match.url_name or "").endswith("_changelist")
+        if is_list and isinstance(admin, StrictListAdmin):
+            if address := without_empty_search(request):
+                return HttpResponseRedirect(address)
+            admin.require_usable(request)
+        # PostgreSQL cannot compare with it.
+        if "\0" in request.path_info or "%00" in request.META.get("QUERY_STRING", ""):
+            raise UnusableParameter("The address contains a NUL character.")
+        return None

@@ -15,6 +15,7 @@ from tasks import circuit_breaker, formatting
 from tasks.console import badges
 from tasks.console.audit import record
 from tasks.console.permissions import EngineAdmin, is_operator, require_operator
+from tasks.filter_values import require_usable
 from tasks.models import Breaker
 
 
@@ -49,6 +50,7 @@ class BreakerAdmin(EngineAdmin):
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
         require_operator(request)
+        require_usable(request.POST, names=("name",))
         name = request.POST.get("name", "")
         if name not in {circuit.name for circuit in circuit_breaker.circuits()}:
             raise Http404

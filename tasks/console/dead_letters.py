@@ -13,16 +13,16 @@ from tasks.console.actions import DELETE, RETRY, Report, apply
 from tasks.console.confirmation import is_confirmed, page_shown_at
 from tasks.console.permissions import EngineAdmin, is_operator, require_operator
 from tasks.console.task_filters import UNTYPED, error_is
+from tasks.filter_values import require_usable
 from tasks.models import Lane, Task
 from tasks.models.task import TaskQuerySet
 
 PAGE = "admin:tasks_task_dead_letters"
 NEWEST = 25
-# PostgreSQL cannot hold it, so no task has it.
-NUL = "\0"
 UNSEEN = ("input", "result", "metadata")
 # Tasks of one group that one request changes.
 LIMIT = 10_000
+GROUP_FIELDS = ("verb", "kind", "error")
 GROUP_ACTIONS = {action.name: action for action in (RETRY, DELETE)}
 
 
@@ -56,9 +56,10 @@ def act(admin: EngineAdmin, request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         return HttpResponseNotAllowed(["POST"])
     require_operator(request)
+    require_usable(request.POST, names=GROUP_FIELDS)
     action = GROUP_ACTIONS.get(request.POST.get("verb", ""))
-    kind, error = request.POST.get("kind", ""), request.POST.get("error", "")
-    if action is None or not kind or not error or NUL in kind + error:
+    kind, error = request.POST.get("kind"), request.POST.get("error")
+    if action is None or kind is None or error is None:
         raise Http404
     group = Task.objects.in_lane(Lane.DLQ).filter(error_is(error), kind=kind)
     if action == DELETE:

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from django.contrib.admin import ShowFacets
-from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.core.exceptions import BadRequest, PermissionDenied, ValidationError
-from django.db import models
-from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
-from unfold.admin import ModelAdmin
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest
 
 from tasks.access import may_operate, may_see_all
-
-# Those that Django's own filters of a field write into a link.
-_SUFFIXES = ("exact", "isnull", "id__exact")
+from tasks.console.strict_list import StrictListAdmin
 
 
 def is_viewer(request: HttpRequest) -> bool:
@@ -32,44 +26,6 @@ def require_operator(request: HttpRequest) -> None:
     """Raise PermissionDenied unless the user is an operator."""
     if not is_operator(request):
         raise PermissionDenied
-
-
-def _field_names(model: type[models.Model]) -> set[str]:
-    """Return the names by which a query may filter the rows of a model."""
-    fields = model._meta.get_fields()
-    return {"pk"} | {
-        name for field in fields for name in (field.name, getattr(field, "attname", ""))
-    }
-
-
-class StrictListAdmin(ModelAdmin):
-    """A list that refuses with 400 what would fail in the database."""
-
-    # Fields that links of the console filter by, besides the filters on the screen.
-    linked_lookups: ClassVar[tuple[str, ...]] = ()
-
-    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
-        """Return whether a query parameter may filter the list: those of its filters may."""
-        filters: Any = self.list_filter
-        fields = [item for item in filters if isinstance(item, str)]
-        named = [item.parameter_name for item in filters if not isinstance(item, str)]
-        of_fields = [f"{name}__{suffix}" for name in fields for suffix in _SUFFIXES]
-        names_field = lookup.partition("__")[0] in _field_names(self.model)
-        # Django ignores the rest, and shows the list with a note.
-        return lookup in (*named, *of_fields, *self.linked_lookups) or not names_field
-
-    def response_action(
-        self, request: HttpRequest, queryset: QuerySet[Any], *location: Any
-    ) -> HttpResponse | None:
-        """Run an action; raise BadRequest for ids that are not ids."""
-        if not request.POST.get("index", "0").isdecimal():
-            raise BadRequest("The index of the action is not a number.")
-        for value in request.POST.getlist(ACTION_CHECKBOX_NAME):
-            try:
-                self.model._meta.pk.to_python(value)
-            except ValidationError:
-                raise BadRequest("A selected id is not valid.") from None
-        return super().response_action(request, queryset, *location)
 
 
 class EngineAdmin(StrictListAdmin):

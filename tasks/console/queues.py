@@ -15,6 +15,7 @@ from tasks import formatting, lifecycle, stats
 from tasks.console import badges
 from tasks.console.audit import record
 from tasks.console.permissions import EngineAdmin, is_operator, require_operator
+from tasks.filter_values import require_usable
 from tasks.models import Queue
 
 SWITCHES = {"pause": lifecycle.pause_queue, "resume": lifecycle.resume_queue}
@@ -54,6 +55,7 @@ class QueueAdmin(EngineAdmin):
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
         require_operator(request)
+        require_usable(request.POST, names=("name", "verb"))
         name, verb = request.POST.get("name", ""), request.POST.get("verb", "")
         if verb not in SWITCHES or name not in stats.queues_status().by_queue:
             raise Http404

@@ -20,6 +20,7 @@ from tasks.console.audit import record
 from tasks.console.permissions import EngineAdmin, is_operator, require_operator
 from tasks.console.schedule_form import ScheduleForm
 from tasks.errors import InvalidInput, ScheduleGone, UnknownKind
+from tasks.filter_values import require_usable
 from tasks.models import Schedule, Task
 from tasks.models.task import parse_task_id
 
@@ -112,6 +113,7 @@ class ScheduleAdmin(EngineAdmin):
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
         require_operator(request)
+        require_usable(request.POST, names=("verb",))
         act = ACTS.get(request.POST.get("verb", ""))
         if act is None:
             raise Http404

@@ -7,6 +7,7 @@ import uuid
 from typing import Any
 
 from django.contrib.admin import SimpleListFilter
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.auth.models import User
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
@@ -51,9 +52,12 @@ class LaneFilter(SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Keep the tasks of the chosen lane."""
         lane = self.value()
-        if lane in Lane.values and isinstance(queryset, TaskQuerySet):
-            return queryset.in_lane(lane)
-        return queryset
+        if lane is None:
+            return queryset
+        if lane not in Lane.values:
+            raise IncorrectLookupParameters
+        assert isinstance(queryset, TaskQuerySet)
+        return queryset.in_lane(lane)
 
 
 class KindFilter(DropdownFilter):
@@ -96,9 +100,11 @@ class CreatedFilter(SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Keep the tasks created within the period."""
-        window = WINDOWS.get(self.value() or "")
-        if window is None:
+        period = self.value()
+        if period is None:
             return queryset
+        if (window := WINDOWS.get(period)) is None:
+            raise IncorrectLookupParameters
         since = timezone.now() - window[1]
         return queryset.filter(id__gte=_id_at(since - ID_LEAD), created_at__gte=since)
 
@@ -128,8 +134,9 @@ class BatchFilter(TextFilter):
         """Keep the tasks of one batch."""
         if not self.value():
             return queryset
-        batch = parse_task_id(self.value())
-        return queryset.filter(batch=batch) if batch else queryset.none()
+        if (batch := parse_task_id(self.value())) is None:
+            raise IncorrectLookupParameters
+        return queryset.filter(batch=batch)
 
 
 class ErrorFilter(TextFilter):

@@ -15,15 +15,15 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 from tasks.delays import DELAY_LIMIT
-from tasks.errors import FieldError, InvalidInput, UnknownKind
+from tasks.errors import InvalidInput, UnknownKind
 from tasks.kinds.context import Context
 from tasks.kinds.retry_policy import RetryPolicy
+from tasks.schema_errors import field_errors
 from tasks.submission import checked_options
 
 Handler = Callable[[dict[str, Any], Context], dict[str, Any] | None]
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)*")
-_REPORTED_ERRORS = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,15 +75,8 @@ class Kind:
 
     def validate(self, value: Any) -> None:
         """Check an input against the schema; raise InvalidInput."""
-        if self._validator.is_valid(value):
-            return
-        errors = [
-            FieldError(".".join(["input", *map(str, error.instance_path)]), error.message[:300])
-            for error, _ in zip(
-                self._validator.iter_errors(value), range(_REPORTED_ERRORS), strict=False
-            )
-        ]
-        raise InvalidInput(errors)
+        if errors := field_errors(self._validator, value, under="input"):
+            raise InvalidInput(errors)
 
 
 _registry: dict[str, Kind] = {}

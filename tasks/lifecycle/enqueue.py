@@ -12,6 +12,7 @@ from typing import Any, TypeVar, Unpack
 import orjson
 from django.contrib.auth.models import User
 from django.db import connection, transaction
+from psycopg.errors import SerializationFailure
 
 from tasks import sql
 from tasks.errors import KeyReused
@@ -26,6 +27,8 @@ Row = TypeVar("Row", Task, Batch)
 
 # Statements with at most so many submissions share one plan.
 FEW = 100
+# How often a request with an idempotency key is tried while others delete what it repeats.
+TRIES = 20
 
 
 def submit(
@@ -38,13 +41,22 @@ def submit(
     """Queue one task if and only if the surrounding transaction commits.
 
     Raises UnknownKind; InvalidInput for an input or an option that is not valid; KeyReused for an
-    idempotency key that belongs to another request.
+    idempotency key that belongs to another request; SerializationFailure if every try found the
+    key taken by a task that was deleted at once.
     """
     submission = prepare(kind, input, **options)
-    while (row := _enqueue_one(submission, owner_id=owner.pk if owner else None)) is None:
+    for _ in range(TRIES):
+        if row := _enqueue_one(submission, owner_id=owner.pk if owner else None):
+            return _new_task(submission, row, input=input, owner=owner)
         # None when it was deleted since, which frees the key: submit again.
         if task := _replayed(submission, owner):
             return task
+    raise _lost_every_try()
+
+
+def _new_task(
+    submission: Submission, row: sql.Row, *, input: dict[str, Any] | None, owner: User | None
+) -> Task:
     _, job_id, created_at, due, *_ = row
     return Task(
         id=submission.id,
@@ -77,19 +89,27 @@ def submit_many(
     """Queue all submissions as one batch, or none.
 
     Keys of batches are apart from those of tasks. Raises InvalidInput for a key that is not valid;
-    KeyReused for one that belongs to another batch, or to one with another order of tasks.
+    KeyReused for one that belongs to another batch, or to one with another order of tasks;
+    SerializationFailure as `submit` does.
     """
     batch = Batch(owner=owner, total=len(submissions))
     if idempotency_key is not None:
         batch.idempotency_key = idempotency_key
         batch.fingerprint = _fingerprint_of_all(submissions, idempotency_key)
         batch.submitted_ids = [new.id for new in submissions]
-    while not _insert_batch(batch, submissions):
+    for _ in range(TRIES):
+        if _insert_batch(batch, submissions):
+            return batch
         keyed = Batch.objects.filter(owner=owner, idempotency_key=idempotency_key)
         # None when it was deleted since, which frees the key: submit again.
         if earlier := _unless_reused(keyed.first(), batch.fingerprint):
             return earlier
-    return batch
+    raise _lost_every_try()
+
+
+def _lost_every_try() -> SerializationFailure:
+    """Return PostgreSQL's error for a conflict that passes; over HTTP its answer is a 503."""
+    return SerializationFailure("the rows of this idempotency key are deleted again and again")
 
 
 def _insert_batch(batch: Batch, submissions: Sequence[Submission]) -> bool:

@@ -53,7 +53,7 @@ class InputForm(forms.Form):
         elif name in self.fields:
             self.add_error(name, f"{deeper}: {error.message}" if deeper else error.message)
         else:
-            self.add_error(None, error.message)
+            self.add_error(None, f"{place}: {error.message}" if place else error.message)
 
 
 def _whole_field() -> forms.Field:

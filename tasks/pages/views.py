@@ -16,6 +16,7 @@ from django_htmx.http import HTMX_STOP_POLLING
 from tasks import kinds, lifecycle
 from tasks.access import may_change
 from tasks.errors import TaskGone, UnknownKind, WrongStatus
+from tasks.filter_values import UnusableParameter, require_usable
 from tasks.models import Status, Task
 from tasks.models.task import TaskQuerySet, parse_task_id
 from tasks.pages.cursor import task_page
@@ -24,6 +25,7 @@ from tasks.pages.permissions import for_visitors, owner_of_new
 from tasks.pages.task_status import StatusPanel
 
 LATEST = 5
+LIST_FILTERS = ("status", "before")
 
 
 @require_safe
@@ -60,10 +62,15 @@ def submit(request: HttpRequest, name: str) -> HttpResponse:
 @for_visitors
 def task_list(request: HttpRequest) -> HttpResponse:
     """List the visitor's own tasks, newest first."""
-    status, tasks = request.GET.get("status", ""), _own(request)
-    if status in Status.values:
+    require_usable(request.GET, names=LIST_FILTERS)
+    status, before, tasks = request.GET.get("status", ""), request.GET.get("before"), _own(request)
+    if status and status not in Status.values:
+        raise UnusableParameter("status: There is no such status.")
+    if before and not parse_task_id(before):
+        raise UnusableParameter("before: This is not the ID of a task.")
+    if status:
         tasks = tasks.filter(status=status)
-    page = task_page(tasks, before=parse_task_id(request.GET.get("before")))
+    page = task_page(tasks, before=parse_task_id(before))
     context = {"page": page, "selected": status, "statuses": Status.choices}
     return render(request, "tasks/task_list.html", context)
 

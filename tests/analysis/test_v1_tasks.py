@@ -48,11 +48,11 @@ def test_a_body_with_the_default_content_type_of_curl_is_accepted(
 @pytest.mark.parametrize(
     ("body", "field"),
     [
-        ({}, ""),
+        ({}, "text"),
         ([], ""),
         ({"text": 5}, "text"),
         ({"text": None}, "text"),
-        ({"text": "x", "kind": "test.script"}, ""),
+        ({"text": "x", "kind": "test.script"}, "kind"),
         ({"text": "x" * 2_000_001}, "text"),
     ],
 )

@@ -68,7 +68,7 @@ def test_an_invalid_schedule_is_refused_by_field(ops: APIClient) -> None:
     invalid = {**NIGHTLY, "cron": "61 2 * * *", "timezone": "Mars/Base", "kind": "no.such"}
     assert set(fields(post(ops, SCHEDULES, invalid))) == {"cron", "timezone", "kind"}
     assert set(fields(post(ops, SCHEDULES, {**NIGHTLY, "cron": "0 0 2 * * *"}))) == {"cron"}
-    assert set(fields(post(ops, SCHEDULES, {**NIGHTLY, "input": {}}))) == {"input"}
+    assert set(fields(post(ops, SCHEDULES, {**NIGHTLY, "input": {}}))) == {"input.text"}
     assert set(fields(post(ops, SCHEDULES, {"kind": 1, "extra": 1}))) == {
         "kind", "name", "cron", "extra",
     }  # fmt: skip

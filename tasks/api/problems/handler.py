@@ -31,10 +31,10 @@ from tasks.errors import (
     WrongStatus,
 )
 from tasks.postgres.failures import is_outage_or_may_pass, is_refused_value
+from tasks.schema_errors import MAX_ERRORS
 
 _log = logging.getLogger(__name__)
 
-MAX_REPORTED_ERRORS = 100
 RETRY_AFTER_OUTAGE = "5"
 
 
@@ -85,7 +85,7 @@ def _key_reused(error: KeyReused) -> Problem:
 
 @problem_of.register
 def _validation(error: ValidationError) -> Problem:
-    return _invalid(list(islice(_fields(error.detail), MAX_REPORTED_ERRORS)))
+    return _invalid(list(islice(_fields(error.detail), MAX_ERRORS)))
 
 
 @problem_of.register

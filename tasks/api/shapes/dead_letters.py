@@ -6,6 +6,8 @@ from typing import Any
 
 from rest_framework import serializers
 
+from tasks.api.filters import FailureFilters
+from tasks.api.list_parameters import value_schema
 from tasks.api.shapes.body import Body
 from tasks.api.shapes.tasks import TaskSummarySerializer
 
@@ -50,15 +52,15 @@ FAILURES = Body(
     {
         "type": "object",
         "properties": {
-            "kind": {"type": "string"},
-            "queue": {"type": "string"},
-            "error_type": {"type": "string"},
-            "batch": {"type": "string", "format": "uuid"},
-            "failed_after": {"type": "string", "format": "date-time"},
-            "failed_before": {"type": "string", "format": "date-time"},
-            PURGE_ALL: {"const": True, "description": "Every failed task that you may change."},
+            **{name: value_schema(rule) for name, rule in FailureFilters.base_filters.items()},
+            PURGE_ALL: {
+                "type": "boolean",
+                "const": True,
+                "description": "Every failed task that you may change. Not together with a filter.",
+            },
         },
         "minProperties": 1,
+        "dependentSchemas": {PURGE_ALL: {"maxProperties": 1}},
         "additionalProperties": False,
     }
 )

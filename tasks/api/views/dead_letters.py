@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from drf_spectacular.utils import extend_schema
+from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -14,6 +15,7 @@ from tasks.api.filters import FailureFilters
 from tasks.api.list_parameters import list_parameters
 from tasks.api.pagination import FailurePages
 from tasks.api.problems.openapi import refusals
+from tasks.api.query_values import query_values
 from tasks.api.shapes.dead_letters import (
     FAILURES,
     PURGE_ALL,
@@ -22,6 +24,8 @@ from tasks.api.shapes.dead_letters import (
     RetriedSerializer,
 )
 from tasks.api.shapes.tasks import task_summary
+from tasks.errors import FieldError, InvalidInput
+from tasks.filter_values import mistakes_in
 from tasks.models import Status, Task
 from tasks.models.task import TaskQuerySet
 
@@ -42,7 +46,7 @@ class DeadLettersView(APIView):
     def get(self, request: Request) -> Response:
         """Return a page of failed tasks, and counts of all matching ones by kind and error type."""
         visible = Task.objects.visible_to(request.user).filter(status=Status.FAILED)
-        failed = FailureFilters.apply(request.query_params.dict(), visible)
+        failed = FailureFilters.apply_query(request.query_params, visible)
         pages = FailurePages()
         page = pages.paginate_queryset(failed.defer("input", "result"), request, self) or []
         return Response(
@@ -93,7 +97,15 @@ class PurgeFailuresView(APIView):
 
 
 def _matching(view: APIView) -> TaskQuerySet:
-    criteria = dict(FAILURES.check(view.request.data))
+    # Filters belong into the body: one in the address would be ignored.
+    query_values(view.request.query_params)
+    body = view.request.data
+    if isinstance(body, dict):
+        if PURGE_ALL in body and len(body) > 1:
+            raise InvalidInput([FieldError(PURGE_ALL, "Use it alone, without filters.")])
+        if mistakes := mistakes_in(body):
+            raise ValidationError(mistakes)
+    criteria = dict(FAILURES.check(body))
     criteria.pop(PURGE_ALL, None)
     failed = Task.objects.changeable_by(view.request.user).filter(status=Status.FAILED)
     return FailureFilters.apply(criteria, failed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -15,6 +15,10 @@ from tasks.api.permissions import IsOperator
 from tasks.api.problems.openapi import refusals
 from tasks.api.shapes.queues import QueueSerializer, QueuesStatusSerializer
 from tasks.submission import QUEUE_NAME
+
+_NAME = OpenApiParameter(
+    "name", {"type": "string", "pattern": f"^{QUEUE_NAME.pattern}$", "maxLength": 40}, "path"
+)
 
 
 class QueuesStatusView(APIView):
@@ -41,6 +45,7 @@ class PauseView(APIView):
         operation_id="queues_pause",
         summary="Pause a queue",
         tags=["queues"],
+        parameters=[_NAME],
         request=None,
         responses={200: QueueSerializer, **refusals(400)},
     )
@@ -58,6 +63,7 @@ class ResumeView(APIView):
         operation_id="queues_resume",
         summary="Resume a queue",
         tags=["queues"],
+        parameters=[_NAME],
         request=None,
         responses={200: QueueSerializer, **refusals(400)},
     )

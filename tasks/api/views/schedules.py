@@ -12,9 +12,11 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from tasks import schedules
-from tasks.api.pagination import MAX_PAGE_SIZE, PAGE_SIZE, TaskPages
+from tasks.api.list_parameters import PAGING_PARAMETERS
+from tasks.api.pagination import PAGING, TaskPages
 from tasks.api.permissions import IsOperator
 from tasks.api.problems.openapi import refusals
+from tasks.api.query_values import query_values
 from tasks.api.responses import IDEMPOTENCY_KEY, accepted
 from tasks.api.shapes.links import path_to
 from tasks.api.shapes.schedules import (
@@ -30,16 +32,6 @@ from tasks.api.shapes.tasks import TaskSerializer, task_document
 from tasks.api.submissions import caller_options
 from tasks.models import Schedule
 
-_PAGING = [
-    OpenApiParameter(
-        "cursor", str, description="Page position; copy it from the `next` or `previous` link."
-    ),
-    OpenApiParameter(
-        "page_size",
-        {"type": "integer", "minimum": 1, "maximum": MAX_PAGE_SIZE, "default": PAGE_SIZE},
-    ),
-]
-
 
 class SchedulesView(APIView):
     """`/api/v1/schedules/`"""
@@ -50,11 +42,12 @@ class SchedulesView(APIView):
         operation_id="schedules_list",
         summary="List schedules, newest first",
         tags=["schedules"],
-        parameters=_PAGING,
+        parameters=PAGING_PARAMETERS,
         responses={200: SchedulePageSerializer, **refusals(400)},
     )
     def get(self, request: Request) -> Response:
         """Return a page of all schedules."""
+        query_values(request.query_params, names=PAGING)
         pages = TaskPages()
         page = pages.paginate_queryset(Schedule.objects.all(), request, self) or []
         return pages.get_paginated_response([schedule_document(schedule) for schedule in page])

@@ -59,7 +59,7 @@ class TasksView(APIView):
         """Return a page of the tasks that the caller may see, without inputs and results."""
         visible = Task.objects.visible_to(request.user).defer("input", "result")
         pages = TaskPages()
-        tasks = TaskFilters.apply(request.query_params.dict(), visible)
+        tasks = TaskFilters.apply_query(request.query_params, visible)
         page = pages.paginate_queryset(tasks, request, self) or []
         return pages.get_paginated_response([task_summary(task) for task in page])
 

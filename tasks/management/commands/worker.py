@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from tasks.callbacks import host_limits
 from tasks.checks import SETTINGS
+from tasks.management.filter_option import FilterOption
 from tasks.startup import NotReady, check_start
 from tasks.submission import QUEUE_NAME
 from tasks.supervision.processes import Child
@@ -37,17 +38,16 @@ class Command(BaseCommand):
         )
         parser.add_argument(
             "--queues",
-            default="",
+            action=FilterOption,
             help="queue names, separated by commas; default: all queues",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         processes, concurrency = options["processes"], options["concurrency"]
-        queues = [name.strip() for name in options["queues"].split(",") if name.strip()]
+        named = options["queues"]
+        queues = [] if named is None else [name.strip() for name in named.split(",")]
         if processes < 1 or concurrency < 1:
             raise CommandError("--processes and --concurrency must be at least 1.")
-        if options["queues"] and not queues:
-            raise CommandError("--queues names no queue: leave it out for all queues.")
         if invalid := [name for name in queues if not QUEUE_NAME.fullmatch(name)]:
             raise CommandError(f"{invalid[0]!r} is not a valid queue name.")
         try:

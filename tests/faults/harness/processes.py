@@ -106,7 +106,8 @@ class Workers(Command):
         self.processes = processes
         self._queries = queries
         command = ["manage.py", "worker", f"--processes={processes}"]
-        command += [f"--concurrency={concurrency}", f"--queues={','.join(queues)}"]
+        command += [f"--concurrency={concurrency}"]
+        command += [f"--queues={','.join(queues)}"] if queues else []
         super().__init__(command, log=log, environment=environment)
 
     def registered(self) -> list[Registered]:

@@ -1,0 +1,15 @@
+"""Error pages that say more than Django's."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
+
+from tasks.filter_values import UnusableParameter
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Render the page of a 400; it names an unusable parameter, and no other reason."""
+    detail = str(exception) if isinstance(exception, UnusableParameter) else ""
+    # Rendered without the request: its user would be read from the database.
+    return HttpResponse(render_to_string("400.html", {"detail": detail}), status=400)
