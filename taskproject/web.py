@@ -13,6 +13,10 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.log import configure_logging
 
+from taskproject.embedded import EmbeddedError
+from taskproject.root import leave_root
+from taskproject.unprivileged import RootRefused
+
 if TYPE_CHECKING:
     from tasks.api.gateway import Gateway
 
@@ -67,7 +71,8 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "taskproject.settings")
     try:
         configure_logging(settings.LOGGING_CONFIG, settings.LOGGING)
-    except ImproperlyConfigured as error:
+        leave_root(["web"])
+    except (ImproperlyConfigured, EmbeddedError, RootRefused) as error:
         sys.exit(str(error))
     for sentence in settings.MISSPELT_SETTINGS:
         logging.getLogger(__name__).warning(sentence)

@@ -35,7 +35,6 @@ class Command(BaseCommand):
         server = settings.EMBEDDED
         try:
             check_port(settings.HOST, settings.PORT)
-            check_directory(settings.DATA_DIR)
             check_directory(settings.STATIC_ROOT)
             if server is None:
                 check_database(connection.get_connection_params())
