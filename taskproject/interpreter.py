@@ -47,10 +47,11 @@ def _make(copy: Path, executable: Path) -> None:
         return
     new = Path(tempfile.mkdtemp(dir=copy.parent, prefix="python-"))
     try:
-        for part in {sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")}:
-            target = new / Path(part).relative_to(sys.base_prefix)
-            shutil.copytree(part, target, symlinks=True, ignore=_LEFT_OUT, dirs_exist_ok=True)
-        for library in Path(sys.base_prefix, "lib").glob("libpython*.so*"):
+        base, name = Path(sys.base_prefix), Path(sysconfig.get_path("stdlib")).name
+        for part in {Path("lib", name), Path(sys.platlibdir, name)}:
+            if (base / part).exists():
+                shutil.copytree(base / part, new / part, symlinks=True, ignore=_LEFT_OUT)
+        for library in (base / "lib").glob("libpython*.so*"):
             shutil.copy2(library, new / "lib", follow_symlinks=False)
         (new / "bin").mkdir()
         shutil.copy2(executable, new / "bin")
