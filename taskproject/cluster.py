@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import stat
@@ -160,8 +161,10 @@ def _run(
             preexec_fn=partial(die_with_parent, signal.SIGTERM, parent=os.getpid()),
         )
     except subprocess.CalledProcessError as error:
-        output = str(error.stderr).strip().splitlines() or ["no error message"]
-        raise EmbeddedError(f"PostgreSQL cannot be set up: {program}: {output[-1]}") from error
+        lines = str(error.stderr).strip().splitlines() or ["no error message"]
+        errors = [line for line in lines if re.search("ERROR:|FATAL:|PANIC:", line)]
+        reason = (errors or lines)[-1]
+        raise EmbeddedError(f"PostgreSQL cannot be set up: {program}: {reason}") from error
     except subprocess.TimeoutExpired:
         raise EmbeddedError(
             f"PostgreSQL cannot be set up: {program} did not finish in time."

@@ -193,7 +193,7 @@ class EmbeddedPostgres:
         """Run the server without a supervisor; it ends with the calling thread."""
         self.prepare()
         try:
-            process = self._popen()
+            process = self.start()
             try:
                 self.wait_ready(process, timeout=timeout)
                 yield self
@@ -207,7 +207,8 @@ class EmbeddedPostgres:
         finally:
             self.release()
 
-    def _popen(self) -> subprocess.Popen[bytes]:
+    def start(self) -> subprocess.Popen[bytes]:
+        """Start the prepared server as a child of the calling process."""
         with self.log.open("ab") as log:
             return subprocess.Popen(  # noqa: S603
                 self.command(),

@@ -21,7 +21,7 @@ def provide(user: User) -> None:
 
     Pythons of pyenv and uv stand in root's home, which others may not enter.
     """
-    copy = Path(sys.prefix, "python")
+    copy = Path(sys.prefix).resolve() / "python"
     if Path(sys.base_prefix) != copy:
         executable = Path(sys.executable).resolve()
         if not first_denied(user, [Path(sys.base_prefix), executable]):
@@ -66,11 +66,7 @@ def _make(copy: Path, executable: Path) -> None:
 
 def _refer_to(copy: Path, executable: Path) -> None:
     """Let the virtual environment stand on the copy."""
-    for link in Path(sys.prefix, "bin").iterdir():
-        is_chained = not link.is_symlink() or not link.readlink().is_absolute()
-        if not is_chained and link.resolve() == executable:
-            _replace_link(link, copy / "bin" / executable.name)
-    settings = Path(sys.prefix, "pyvenv.cfg")
+    settings = copy.with_name("pyvenv.cfg")
     lines = settings.read_text().splitlines()
     values = {"home": copy / "bin", "executable": copy / "bin" / executable.name}
     names = [line.partition("=")[0].strip() for line in lines]
@@ -78,9 +74,15 @@ def _refer_to(copy: Path, executable: Path) -> None:
         f"{name} = {values[name]}" if name in values else line
         for name, line in zip(names, lines, strict=True)
     ]
-    new = settings.with_suffix(".new")
+    # Other processes may start at this moment, or do the same.
+    new = settings.with_suffix(f".{os.getpid()}")
     new.write_text("\n".join(changed) + "\n")
     new.replace(settings)
+    for link in copy.with_name("bin").iterdir():
+        if link.is_symlink() and link.readlink().is_absolute() and link.resolve() == executable:
+            new = link.with_name(f".{link.name}.{os.getpid()}")
+            new.symlink_to(copy / "bin" / executable.name)
+            new.replace(link)
 
 
 def _try(user: User) -> None:
@@ -100,10 +102,3 @@ def _try(user: User) -> None:
             f"({reason}). Create {sys.prefix} with a Python that every user can run, "
             "or start as another user."
         )
-
-
-def _replace_link(link: Path, target: Path) -> None:
-    new = link.with_name(f".{link.name}.new")
-    new.unlink(missing_ok=True)
-    new.symlink_to(target)
-    new.replace(link)

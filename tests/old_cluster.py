@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from taskproject import cluster
 from taskproject.embedded import EmbeddedPostgres
 
 
-def make_old_cluster(server: EmbeddedPostgres) -> None:
-    """Create the cluster below the server's directory."""
+@contextmanager
+def running_old_cluster(server: EmbeddedPostgres) -> Iterator[EmbeddedPostgres]:
+    """Create the cluster below the server's directory, and run it as it is."""
+    _create(server)
+    cluster.make_socket_dir(server.socket_dir)
+    process = server.start()
+    try:
+        server.wait_ready(process, timeout=60)
+        yield server
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _create(server: EmbeddedPostgres) -> None:
     server.root.mkdir(parents=True, exist_ok=True)
     options = [option for option in cluster.INITDB if not option.startswith("--username")]
     command = [str(cluster.binaries() / "initdb"), "-D", str(server.cluster)]

@@ -17,7 +17,7 @@ from taskproject import cluster
 from taskproject.embedded import EmbeddedError, EmbeddedPostgres
 from taskproject.root import hand_over
 from taskproject.unprivileged import RootRefused, become
-from tests.old_cluster import make_old_cluster
+from tests.old_cluster import running_old_cluster
 from tests.servers import postmaster
 
 # What tests and benchmarks do beyond the application.
@@ -39,16 +39,14 @@ def main() -> None:
     try:
         if os.geteuid() == 0:
             become(hand_over(options.directory, server, starts_server=True))
-        if options.old:
-            make_old_cluster(server)
-        elif not server.cluster.exists():
+        if not options.old and not server.cluster.exists():
             server.prepare()
             cluster.run_single_user(server.cluster, cluster.DATABASE, RIGHTS)
             server.release()
         if options.orphan:
             _print(str(_orphan(server)))
             return
-        with server.running() as running:
+        with running_old_cluster(server) if options.old else server.running() as running:
             _print("ready")
             pid = postmaster(running)
             while not select.select([sys.stdin], [], [], 0.5)[0] and not _has_ended(pid):
