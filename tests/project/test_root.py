@@ -88,7 +88,7 @@ def test_data_of_nobody_and_root_is_handed_over(open_dir: Path) -> None:
         assert first.stop() == 0
     for path in [data_dir / "postgres", *(data_dir / "postgres").rglob("*")]:
         os.chown(path, NOBODY, NOBODY)
-    os.chown(data_dir / "secret_key", 0, 0)
+    os.chown(data_dir / "static", 0, 0)
     with up(data_dir) as second:
         second.wait_until_started()
         assert second.task(task_id)["task_id"] == task_id
