@@ -8,7 +8,6 @@ import sys
 import sysconfig
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
 from django.conf import settings
 
@@ -48,11 +47,11 @@ def leave_root(arguments: Sequence[str]) -> None:
         _check(user, data_dir, files)
         interpreter.provide(user)
         become(user)
-        _start_again(user)
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606
     except OSError as error:
         raise RootRefused(
-            f"{error.filename or data_dir} cannot be changed by root ({error.strerror}): "
-            "start as another user."
+            f"{error.filename or data_dir} cannot be written ({error.strerror}): "
+            "set DATA_DIR to a directory that root may change, or start as another user."
         ) from error
 
 
@@ -97,9 +96,3 @@ def _check(user: User, data_dir: Path, files: list[Path]) -> None:
     for file in files:
         if file.exists():
             check_access(user, [file], remedy=f"Let that user read it: chown {user.name} {file}")
-
-
-def _start_again(user: User) -> NoReturn:
-    sys.stderr.write(f"Started by root: everything runs as user {user.name}.\n")
-    sys.stderr.flush()
-    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606

@@ -47,6 +47,11 @@ class User:
         return cls(entry.pw_name, entry.pw_uid, entry.pw_gid, entry.pw_dir)
 
 
+def current() -> User:
+    """Return the user of this process."""
+    return _user(os.geteuid())
+
+
 def owner_of(paths: Iterable[Path]) -> User | None:
     """Return the owner of the first directory that belongs to neither root nor `nobody`."""
     shared = {0, _NOBODY}

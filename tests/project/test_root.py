@@ -69,7 +69,7 @@ def test_everything_runs_as_one_unprivileged_user(open_dir: Path) -> None:
         users = {psutil.Process(pid).uids() for pid in running.processes()}
         user = pwd.getpwnam(NAME)
         assert users == {(user.pw_uid,) * 3}
-        assert f"Started by root: everything runs as user {NAME}." in running.output
+        assert f"Everything runs as user {NAME}.\n" in running.output
         socket_dir = data_dir / "postgres" / "socket"
         denied = connects(socket_dir, uid=NOBODY)
         assert "Permission denied" in denied.stderr

@@ -14,6 +14,7 @@ from django.db import connection
 from taskproject import web
 from taskproject.embedded import EmbeddedError, EmbeddedPostgres
 from taskproject.preflight import NotReady, check_database, check_directory, check_port
+from taskproject.unprivileged import current
 from taskproject.welcome import welcome
 from tasks.checks import SETTINGS
 from tasks.supervision.processes import Child, exec_command
@@ -42,6 +43,7 @@ class Command(BaseCommand):
                 server.prepare()
         except (NotReady, EmbeddedError) as error:
             raise CommandError(str(error)) from error
+        self.stdout.write(f"Everything runs as user {current().name}.")
         supervisor = Supervisor(
             [*([server.child()] if server else []), *_children()],
             stop_grace=settings.WORKER_STOP_GRACE_PERIOD + MARGIN,
