@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,12 +17,20 @@ ROOT = Path(__file__).resolve().parent.parent
 class ServerProcess:
     """An embedded PostgreSQL that a process of its own holds (`tests/serving.py`)."""
 
-    def __init__(self, data_dir: Path, *, parameters: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        *,
+        parameters: Mapping[str, str] | None = None,
+        unmarked: Collection[str] = (),
+    ) -> None:
+        """Describe a server; `unmarked` names variables that its process does not inherit."""
         self.embedded = EmbeddedPostgres(data_dir)
         # Added to the server's environment at the next start.
         self.environment: dict[str, str] = {}
         self._parameters = parameters or {}
         self._data_dir = data_dir
+        self._unmarked = unmarked
         self._popen: subprocess.Popen[str] | None = None
 
     @property
@@ -36,6 +45,7 @@ class ServerProcess:
         self._popen = subprocess.Popen(
             [sys.executable, "-m", "tests.serving", *flags, *options, str(self._data_dir)],
             cwd=ROOT,
+            env={name: text for name, text in os.environ.items() if name not in self._unmarked},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

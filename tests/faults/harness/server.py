@@ -13,6 +13,7 @@ from django.core.management import call_command
 from django.db import connection
 
 from tests.faults.harness import ledger
+from tests.faults.harness.environment import MARK
 from tests.faults.harness.processes import send
 from tests.servers import ServerProcess
 from tests.waiting import wait_until
@@ -25,7 +26,7 @@ class Server:
     """A cluster with a pristine database, of which each row gets a copy."""
 
     def __init__(self, directory: Path, *, parameters: Mapping[str, str] | None = None) -> None:
-        self._process = ServerProcess(directory, parameters=parameters)
+        self._process = ServerProcess(directory, parameters=parameters, unmarked=[MARK])
         self.embedded = self._process.embedded
         self.url = self.embedded.url()
 
