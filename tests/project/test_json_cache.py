@@ -13,7 +13,8 @@ from django.core.cache.backends.db import DatabaseCache as PicklingCache
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 
-from taskproject.environment import cache_from_url
+from taskproject.cache_url import cache_from_url
+from taskproject.environment import Environment
 from taskproject.json_cache import DatabaseCache, Serializer, in_json
 
 TABLE = "tasks_cache"
@@ -93,32 +94,19 @@ def test_what_is_not_json_is_read_as_absent(stored: str | bytes) -> None:
 @pytest.mark.parametrize(
     "url", ["filecache:///var/cache", "memcache://127.0.0.1:1", "pymemcache://127.0.0.1:1"]
 )
-def test_a_cache_that_can_only_store_pickles_is_refused(
-    monkeypatch: pytest.MonkeyPatch, url: str
-) -> None:
+def test_a_cache_that_can_only_store_pickles_is_refused(url: str) -> None:
     with pytest.raises(ImproperlyConfigured, match=r"^A_CACHE names a cache that can only store"):
-        in_json(configured(monkeypatch, url), "A_CACHE")
+        cache_from_url(Environment({"A_CACHE": url}), "A_CACHE", "dbcache://tasks_cache")
 
 
 @pytest.mark.parametrize("scheme", ["redis", "rediss", "valkey"])
-def test_redis_stores_json_whatever_its_address_says(
-    monkeypatch: pytest.MonkeyPatch, scheme: str
-) -> None:
-    url = f"{scheme}://user:secret@host:6379/0?serializer=pickle&timeout=5"
-    settings = in_json(configured(monkeypatch, url), "A_CACHE")
-    assert settings["OPTIONS"]["serializer"] == "taskproject.json_cache.Serializer"
-    assert settings["timeout"] == 5
+def test_redis_stores_json_whatever_its_address_says(scheme: str) -> None:
+    url = f"{scheme}://user:secret@host:6379/0?serializer=pickle&db=5"
+    settings = in_json(environ.Env.cache_url_config(url), "A_CACHE")
+    assert settings["OPTIONS"] == {"serializer": "taskproject.json_cache.Serializer", "db": 5}
 
 
 @pytest.mark.parametrize("scheme", ["locmemcache", "dummycache"])
-def test_a_cache_in_a_processs_own_memory_is_left(
-    monkeypatch: pytest.MonkeyPatch, scheme: str
-) -> None:
-    settings = configured(monkeypatch, f"{scheme}://")
+def test_a_cache_in_the_memory_of_one_process_is_left(scheme: str) -> None:
+    settings = environ.Env.cache_url_config(f"{scheme}://")
     assert in_json(settings, "A_CACHE") == settings
-
-
-def configured(monkeypatch: pytest.MonkeyPatch, url: str) -> dict[str, Any]:
-    env = environ.Env()
-    monkeypatch.setattr(env, "ENVIRON", {"A_CACHE": url})
-    return cache_from_url(env, "A_CACHE", "dbcache://tasks_cache")
