@@ -9,9 +9,14 @@ import sys
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
 
+from taskproject.embedded import EmbeddedError
+from taskproject.root import leave_root
+from taskproject.unprivileged import RootRefused
+
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "taskproject.settings")
     try:
+        leave_root(sys.argv[1:])
         execute_from_command_line(sys.argv)
-    except ImproperlyConfigured as error:
+    except (ImproperlyConfigured, EmbeddedError, RootRefused) as error:
         sys.exit(str(error))

@@ -12,7 +12,8 @@ import psycopg
 from psycopg import sql
 
 from benchmarks.errors import BenchmarkError
-from taskproject.embedded import EmbeddedError, EmbeddedPostgres
+from taskproject.embedded import EmbeddedError
+from tests.servers import running
 
 DURABLE = ("fsync", "synchronous_commit", "full_page_writes")
 
@@ -54,7 +55,7 @@ class Cluster:
 def running_cluster(directory: Path) -> Iterator[Cluster]:
     """Run a server during the block; raises BenchmarkError where none can run."""
     try:
-        with EmbeddedPostgres(directory).running() as server:
+        with running(directory) as server:
             yield Cluster(url=server.url())
     except EmbeddedError as error:
         raise BenchmarkError(str(error)) from error

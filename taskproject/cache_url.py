@@ -10,10 +10,11 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 
 from taskproject.environment import Environment
+from taskproject.json_cache import in_json
 
 # Django takes its own default for what is not a number.
 _NUMBERS = {"TIMEOUT", "MAX_ENTRIES", "CULL_FREQUENCY"}
-_OF_THE_TABLE = {"BACKEND", "LOCATION", "KEY_PREFIX", "VERSION", *_NUMBERS}
+_OF_THE_TABLE = {"BACKEND", "LOCATION", "KEY_PREFIX", "VERSION", "TIMEOUT", "MAX_ENTRIES"}
 
 
 def cache_from_url(env: Environment, name: str, default: str) -> dict[str, Any]:
@@ -33,7 +34,7 @@ def cache_from_url(env: Environment, name: str, default: str) -> dict[str, Any]:
     if cache["BACKEND"].endswith(".RedisCache") and not find_spec("redis"):
         raise ImproperlyConfigured(f"{name} needs the package redis: run pip install redis.")
     _check_options({**cache, **cache.get("OPTIONS", {})}, name, is_table=is_table)
-    return cache
+    return in_json(cache, name)
 
 
 def _check_options(options: dict[str, Any], name: str, *, is_table: bool) -> None:

@@ -1,33 +1,37 @@
-"""Cluster: the files of the embedded PostgreSQL, their owner, and how they are created."""
+"""Cluster: the files of the embedded PostgreSQL, its two roles, and how they are created."""
 
 from __future__ import annotations
 
 import os
-import pwd
+import re
 import shutil
 import signal
 import stat
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TypedDict
 
-from tasks.supervision.processes import User, die_with_parent
+from tasks.supervision.processes import die_with_parent
 
 MAJOR = "18"
 DATABASE = "tasks"
-OWNER = "tasks"
-UNPRIVILEGED = "nobody"
+# The application's role; it owns the database and is no superuser.
+ROLE = "tasks"
+# The server refuses its sessions; what needs it is done in single-user mode.
+SUPERUSER = "postgres"
 ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
-CREATE_TIMEOUT = 120.0
+TIMEOUT = 120.0
+# A server that was killed is recovered first.
+RECOVERY_TIMEOUT = 900.0
 
 # The same on every machine, whatever its locales.
 INITDB = [
-    f"--username={OWNER}",
+    f"--username={SUPERUSER}",
     "--encoding=UTF8",
     "--locale=C",
     "--locale-provider=builtin",
@@ -39,16 +43,25 @@ INITDB = [
 ]
 
 
+# Written anew at each start. Others cannot enter the directory of the socket.
+AUTHENTICATION = f"""\
+local all {SUPERUSER} reject
+local all all trust
+"""
+# The one statement for which the application would need to be a superuser.
+CREATE_EXTENSION = """
+DO $$
+BEGIN
+    IF EXISTS (SELECT FROM pg_available_extensions WHERE name = 'vector') THEN
+        CREATE EXTENSION IF NOT EXISTS vector;
+    END IF;
+END
+$$"""
+SEPARATE_ROLES = Path(__file__).with_name("separate_roles.sql")
+
+
 class EmbeddedError(Exception):
     """PostgreSQL cannot run here; the message is a sentence with the remedy."""
-
-
-class AsUser(TypedDict, total=False):
-    """The arguments of subprocess that change the user."""
-
-    user: int
-    group: int
-    extra_groups: list[int]
 
 
 def binaries() -> Path:
@@ -63,76 +76,35 @@ def binaries() -> Path:
     )
 
 
-def server_user(cluster: Path) -> User | None:
-    """Return the user that runs the server: `nobody` for root, None for the current user."""
-    if os.geteuid() != 0:
-        return None
-    if cluster.exists() and (owner := cluster.stat()).st_uid != 0:
-        return User(owner.st_uid, owner.st_gid)
-    try:
-        entry = pwd.getpwnam(UNPRIVILEGED)
-    except KeyError:
-        raise EmbeddedError(
-            f"PostgreSQL does not run as root, and there is no user {UNPRIVILEGED} to run it. "
-            "Start as another user, or set DATABASE_URL."
-        ) from None
-    return User(entry.pw_uid, entry.pw_gid)
-
-
-def as_user(user: User | None) -> AsUser:
-    """Return the arguments with which subprocess drops to the user."""
-    return AsUser(user=user.uid, group=user.gid, extra_groups=[]) if user else AsUser()
-
-
-def grant_access(root: Path, user: User | None) -> None:
-    """Let the server's user enter our own directories; raise EmbeddedError when it cannot."""
-    if user is None:
-        return
-    for directory in (root.parent, root):
-        directory.chmod(stat.S_IMODE(directory.stat().st_mode) | stat.S_IXOTH)
-    for path, remedy in (
-        (root, "Set DATA_DIR to a directory that every user may enter"),
-        (binaries(), "Move the project to a directory that every user may enter"),
-    ):
-        if not _may_enter(path, user):
-            raise EmbeddedError(
-                f"PostgreSQL does not run as root, and user {_name(user)} cannot enter {path}. "
-                f"{remedy}, such as one below /srv. You can also start as another user, "
-                "or set DATABASE_URL."
-            )
-
-
-def make_socket_dir(directory: Path, user: User | None) -> None:
-    """Make the directory of the socket, which only the server's user can enter."""
-    uid = user.uid if user else os.geteuid()
+def make_socket_dir(directory: Path) -> None:
+    """Make the directory of the socket, which only the current user can enter."""
     with suppress(FileNotFoundError):
         status = directory.lstat()
-        if (status.st_mode, status.st_uid) == (stat.S_IFDIR | 0o700, uid):
+        if (status.st_mode, status.st_uid) == (stat.S_IFDIR | 0o700, os.geteuid()):
             return
         # Replaced, not changed: in a shared directory another user may have put it there.
         directory.rmdir()
     directory.mkdir(mode=0o700)
-    if user is not None:
-        os.chown(directory, user.uid, user.gid)
 
 
-def create(cluster: Path, user: User | None, *, durable: bool) -> None:
+def create(cluster: Path, *, durable: bool) -> None:
     """Create a cluster with our database, completely or not at all. Raises EmbeddedError."""
     for abandoned in cluster.parent.glob("new-*"):
         # The initdb of a killed start may be deleting it too.
         shutil.rmtree(abandoned, ignore_errors=True)
     new = Path(tempfile.mkdtemp(dir=cluster.parent, prefix="new-"))
     try:
-        if user is not None:
-            os.chown(new, user.uid, user.gid)
-        _run("initdb", "-D", str(new), *INITDB, user=user, cwd=new)
-        # Single-user mode: no server has to be started and stopped for one statement.
-        options = ["-D", str(new), "-c", "exit_on_error=on", "-c", "fsync=off", "template1"]
-        statement = f"CREATE DATABASE {DATABASE}"
-        _run("postgres", "--single", *options, user=user, cwd=new, stdin=statement)
+        _run("initdb", "-D", str(new), *INITDB, cwd=new)
+        statements = [
+            CREATE_EXTENSION,
+            f"CREATE ROLE {ROLE} LOGIN",
+            f"CREATE DATABASE {DATABASE} OWNER {ROLE}",
+        ]
+        run_single_user(new, "template1", statements, fsync=False)
+        (new / "pg_hba.conf").write_text(AUTHENTICATION)
         if durable:
             method = ["--sync-method=syncfs"] if sys.platform == "linux" else []
-            _run("initdb", "-D", str(new), "--sync-only", *method, user=user, cwd=new)
+            _run("initdb", "-D", str(new), "--sync-only", *method, cwd=new)
         new.rename(cluster)
     except BaseException:
         shutil.rmtree(new, ignore_errors=True)
@@ -141,51 +113,62 @@ def create(cluster: Path, user: User | None, *, durable: bool) -> None:
         _sync_directory(cluster.parent)
 
 
-def _run(program: str, *arguments: str, user: User | None, cwd: Path, stdin: str = "") -> None:
+def separate_roles(cluster: Path) -> None:
+    """Take the superuser's rights from the application's role of version 1.0. Raises EmbeddedError.
+
+    The server must not run. It is one transaction, and it changes nothing a second time, so that a
+    start that was killed is completed by the next.
+    """
+    authentication = cluster / "pg_hba.conf"
+    if authentication.read_text() == AUTHENTICATION:
+        return
+    run_single_user(cluster, DATABASE, [SEPARATE_ROLES.read_text(), CREATE_EXTENSION])
+    new = authentication.with_suffix(".new")
+    new.touch(mode=0o600)
+    new.write_text(AUTHENTICATION)
+    new.replace(authentication)
+
+
+def run_single_user(
+    cluster: Path, database: str, statements: Sequence[str], *, fsync: bool = True
+) -> None:
+    """Run statements as the superuser while no server runs. Raises EmbeddedError."""
+    flag = "on" if fsync else "off"
+    options = ["-D", str(cluster), "-j", "-c", "exit_on_error=on", "-c", f"fsync={flag}"]
+    # With -j an empty line ends a statement.
+    text = "".join(f"{statement.strip().rstrip(';')};\n\n" for statement in statements)
+    _run(
+        *("postgres", "--single", *options, database),
+        cwd=cluster,
+        stdin=text,
+        timeout=RECOVERY_TIMEOUT,
+    )
+
+
+def _run(
+    program: str, *arguments: str, cwd: Path, stdin: str = "", timeout: float = TIMEOUT
+) -> None:
     try:
         subprocess.run(  # noqa: S603
             [str(binaries() / program), *arguments],
-            input=f"{stdin}\n",
+            input=stdin,
             capture_output=True,
             check=True,
             text=True,
             cwd=cwd,
             env=ENVIRONMENT,
-            timeout=CREATE_TIMEOUT,
+            timeout=timeout,
             preexec_fn=partial(die_with_parent, signal.SIGTERM, parent=os.getpid()),
-            **as_user(user),
         )
     except subprocess.CalledProcessError as error:
-        output = str(error.stderr).strip().splitlines() or ["no error message"]
-        raise EmbeddedError(f"PostgreSQL cannot be set up: {program}: {output[-1]}") from error
+        lines = str(error.stderr).strip().splitlines() or ["no error message"]
+        errors = [line for line in lines if re.search("ERROR:|FATAL:|PANIC:", line)]
+        reason = (errors or lines)[-1]
+        raise EmbeddedError(f"PostgreSQL cannot be set up: {program}: {reason}") from error
     except subprocess.TimeoutExpired:
         raise EmbeddedError(
             f"PostgreSQL cannot be set up: {program} did not finish in time."
         ) from None
-
-
-def _may_enter(path: Path, user: User) -> bool:
-    try:
-        entered = subprocess.run(  # noqa: S603
-            ["/bin/sh", "-c", 'cd "$1"', "sh", str(path)],
-            cwd="/",
-            stderr=subprocess.DEVNULL,
-            check=False,
-            **as_user(user),
-        )
-    except PermissionError:
-        raise EmbeddedError(
-            f"PostgreSQL does not run as root, and this root user may not switch to {_name(user)}. "
-            "Start as another user, or set DATABASE_URL."
-        ) from None
-    return entered.returncode == 0
-
-
-def _name(user: User) -> str:
-    try:
-        return pwd.getpwuid(user.uid).pw_name
-    except KeyError:
-        return str(user.uid)
 
 
 def _sync_directory(directory: Path) -> None:

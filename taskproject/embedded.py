@@ -18,6 +18,7 @@ from urllib.parse import quote
 
 from taskproject import cluster
 from taskproject.cluster import EmbeddedError
+from taskproject.unprivileged import User, give
 from tasks.supervision.processes import Child, die_with_parent, exec_command
 
 __all__ = ["EmbeddedError", "EmbeddedPostgres"]
@@ -88,7 +89,7 @@ class EmbeddedPostgres:
         """Return the entries of Django's DATABASES with the server's address."""
         return {
             "NAME": cluster.DATABASE,
-            "USER": cluster.OWNER,
+            "USER": cluster.ROLE,
             "PASSWORD": "",
             "HOST": str(self.socket_dir),
             "PORT": PORT,
@@ -97,20 +98,19 @@ class EmbeddedPostgres:
     def url(self) -> str:
         """Return the server's URL."""
         where = f"host={quote(str(self.socket_dir), safe='/')}&port={PORT}"
-        return f"postgresql://{cluster.OWNER}@/{cluster.DATABASE}?{where}"
+        return f"postgresql://{cluster.ROLE}@/{cluster.DATABASE}?{where}"
 
     def prepare(self) -> None:
         """Make the server ready to be started. Raises EmbeddedError."""
         try:
             self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._take_lock()
-            user = cluster.server_user(self.cluster)
-            cluster.grant_access(self.root, user)
-            cluster.make_socket_dir(self.socket_dir, user)
+            cluster.make_socket_dir(self.socket_dir)
             self._end_orphan()
-            if not self.cluster.exists():
-                durable = self._parameters["fsync"] == "on"
-                cluster.create(self.cluster, user, durable=durable)
+            if self.cluster.exists():
+                cluster.separate_roles(self.cluster)
+            else:
+                cluster.create(self.cluster, durable=self._parameters["fsync"] == "on")
             if self.log.exists() and self.log.stat().st_size > LARGEST_LOG:
                 self.log.replace(self.log.with_suffix(".old"))
             self.log.touch(mode=0o600)
@@ -123,6 +123,25 @@ class EmbeddedPostgres:
         except EmbeddedError:
             self.release()
             raise
+
+    def give_to(self, user: User) -> None:
+        """As root, make the user own all files, with no server on them. Raises EmbeddedError."""
+        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            lock = self._locked(os.O_RDONLY)
+        except EmbeddedError:
+            # A running server's files are the user's; `prepare()` reports it after other checks.
+            if self.root.stat().st_uid == user.uid:
+                return
+            raise
+        try:
+            self._end_orphan()
+            if self.socket_dir.parent != self.root:
+                with suppress(OSError):
+                    self.socket_dir.rmdir()
+            give(self.root, user)
+        finally:
+            os.close(lock)
 
     def release(self) -> None:
         """Release the directory, after the server has ended."""
@@ -147,7 +166,6 @@ class EmbeddedPostgres:
             exec_command(self.command(), env=cluster.ENVIRONMENT, cwd=self.cluster),
             tier=tier,
             ready=self.is_ready,
-            user=cluster.server_user(self.cluster),
             log=self.log,
             # A fast stop; and when that hangs an immediate one, which the next start recovers from.
             stop_signal=signal.SIGINT,
@@ -181,7 +199,7 @@ class EmbeddedPostgres:
         """Run the server without a supervisor; it ends with the calling thread."""
         self.prepare()
         try:
-            process = self._popen()
+            process = self.start()
             try:
                 self.wait_ready(process, timeout=timeout)
                 yield self
@@ -195,7 +213,8 @@ class EmbeddedPostgres:
         finally:
             self.release()
 
-    def _popen(self) -> subprocess.Popen[bytes]:
+    def start(self) -> subprocess.Popen[bytes]:
+        """Start the prepared server as a child of the calling process."""
         with self.log.open("ab") as log:
             return subprocess.Popen(  # noqa: S603
                 self.command(),
@@ -206,12 +225,17 @@ class EmbeddedPostgres:
                 env=cluster.ENVIRONMENT,
                 process_group=0,
                 preexec_fn=partial(die_with_parent, signal.SIGINT, parent=os.getpid()),
-                **cluster.as_user(cluster.server_user(self.cluster)),
             )
 
     def _take_lock(self) -> None:
-        path = self.root / "lock"
-        lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        lock = self._locked(os.O_RDWR)
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, str(os.getpid()).encode(), 0)
+        self._lock = lock
+
+    def _locked(self, access: int) -> int:
+        """Return the open lock file; raise EmbeddedError while another process holds it."""
+        lock = os.open(self.root / "lock", access | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -221,9 +245,7 @@ class EmbeddedPostgres:
                 f"Process {holder} already runs PostgreSQL in {self.root}. "
                 "Stop that process, or set DATA_DIR to another directory."
             ) from None
-        os.ftruncate(lock, 0)
-        os.pwrite(lock, str(os.getpid()).encode(), 0)
-        self._lock = lock
+        return lock
 
     def _end_orphan(self) -> None:
         """Stop a server that a killed supervisor left; the lock keeps other processes out."""

@@ -14,6 +14,10 @@ import django
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
+from taskproject.embedded import EmbeddedError
+from taskproject.root import leave_root
+from taskproject.unprivileged import RootRefused
+
 if TYPE_CHECKING:
     from tasks.api.gateway import Gateway
 
@@ -76,6 +80,7 @@ def main() -> None:
     take_over = parser.parse_args().take_over
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "taskproject.settings")
     try:
+        leave_root(["web"])
         django.setup()
         # Imported late: it needs the settings.
         from taskproject.preflight import check_web
@@ -84,7 +89,7 @@ def main() -> None:
             logging.getLogger(__name__).warning(sentence)
         if reason := check_web(take_over=take_over):
             sys.exit(reason)
-    except ImproperlyConfigured as error:
+    except (ImproperlyConfigured, EmbeddedError, RootRefused) as error:
         sys.exit(str(error))
     os.execv(sys.executable, command())  # noqa: S606
 

@@ -15,15 +15,13 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-from taskproject.embedded import EmbeddedPostgres
+from tests.servers import running
 
 IS_XDIST_WORKER = "PYTEST_XDIST_WORKER" in os.environ
 
 if not IS_XDIST_WORKER:
     # Directly under the system's directory for temporary files: a socket's path must be short.
     os.environ["DATA_DIR"] = tempfile.mkdtemp(prefix="tasks-test-")
-    # Root's server runs as another user, who must be able to enter it.
-    Path(os.environ["DATA_DIR"]).chmod(0o755)
     # Where collected static files would be; whitenoise warns when it is not there.
     (Path(os.environ["DATA_DIR"]) / "static").mkdir()
     os.environ.pop("DATABASE_URL", None)
@@ -45,8 +43,7 @@ def pytest_configure() -> None:
     if not IS_XDIST_WORKER:
         # These tests need no durability: the durability tests have a cluster of their own.
         fast = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
-        server = EmbeddedPostgres(Path(os.environ["DATA_DIR"]), parameters=fast)
-        _running.enter_context(server.running())
+        _running.enter_context(running(Path(os.environ["DATA_DIR"]), parameters=fast))
 
 
 def pytest_unconfigure() -> None:

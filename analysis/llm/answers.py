@@ -61,6 +61,19 @@ def read(status: int, headers: Mapping[str, str], body: bytes, *, model: str) ->
     )
 
 
+def restored(fields: object) -> Answer | None:
+    """Return an answer from the cache, or None for anything else that may stand there."""
+    match fields:
+        case {
+            "text": str() as text,
+            "model": str() as model,
+            "tokens": int() | None as tokens,
+            "cut": bool() as cut,
+        }:
+            return Answer(text=storable(text), model=model, tokens=tokens, cut=cut, cached=True)
+    return None
+
+
 def _first_choice(document: dict[str, Any], headers: Mapping[str, str]) -> dict[str, Any]:
     match document.get("choices"):
         case []:

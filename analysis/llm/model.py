@@ -14,7 +14,7 @@ from django.core.cache import cache
 from django.db import close_old_connections
 
 from analysis.llm import openrouter
-from analysis.llm.answers import Answer
+from analysis.llm.answers import Answer, restored
 from analysis.llm.openrouter import Message
 from tasks.circuit_breaker import CircuitBreaker, CircuitOpen
 from tasks.kinds import Context, Snooze
@@ -74,7 +74,7 @@ def _cached(key: str) -> Answer | None:
         )
         close_old_connections()
         return None
-    return Answer(**fields, cached=True) if fields else None
+    return restored(fields)
 
 
 def _store(key: str, answer: Answer) -> None:

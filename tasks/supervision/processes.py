@@ -24,14 +24,6 @@ _LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
 @dataclass(frozen=True)
-class User:
-    """The user and group ids that a child drops to."""
-
-    uid: int
-    gid: int
-
-
-@dataclass(frozen=True)
 class Child:
     """A process to keep alive; `start` runs in it and returns its exit code, or execs."""
 
@@ -43,7 +35,6 @@ class Child:
     once: bool = False
     ready: Callable[[], bool] | None = None
     ready_timeout: float = 60.0
-    user: User | None = None
     # Standard output and error go here instead of to the parent's.
     log: Path | None = None
     stop_signal: Signals = signal.SIGTERM
@@ -98,10 +89,7 @@ def fork(child: Child, *, counter: WatchdogCounter | None = None) -> int:
 
 
 def die_with_parent(signum: Signals, *, parent: int) -> None:
-    """Have the kernel send the calling process a signal when its parent dies (Linux).
-
-    A change of user cancels this, so the user is changed first.
-    """
+    """Have the kernel send the calling process a signal when its parent dies (Linux)."""
     if _LIBC is not None:
         _LIBC.prctl(PR_SET_PDEATHSIG, int(signum), 0, 0, 0)
     if os.getppid() != parent:
@@ -161,10 +149,6 @@ def _separate_from_parent(child: Child, *, parent: int) -> None:
     _redirect(Path(os.devnull), os.O_RDONLY, 0)
     if child.log is not None:
         _redirect(child.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 1, 2)
-    if child.user is not None:
-        os.setgroups([])
-        os.setgid(child.user.gid)
-        os.setuid(child.user.uid)
     die_with_parent(child.parent_death_signal, parent=parent)
 
 

@@ -9,6 +9,7 @@ import time
 import traceback
 
 import pytest
+from django.db import connection
 from pytest_django import Settings
 
 from analysis.llm import errors
@@ -42,6 +43,26 @@ def test_a_repeated_question_is_answered_from_the_cache(provider: Fake, settings
     assert len(provider.calls) == 1
     settings.OPENROUTER_MODEL = "another/model"
     assert not answer("once").cached
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        "gASVpickle",
+        '"text"',
+        '{"text": "forged"}',
+        '{"text": 1, "model": "m", "tokens": 1, "cut": false}',
+        '{"text": "a", "model": "m", "tokens": "1", "cut": false}',
+        '{"text": "a", "model": "m", "tokens": 1, "cut": null}',
+    ],
+)
+def test_what_is_no_answer_in_the_cache_is_not_taken_for_one(provider: Fake, stored: str) -> None:
+    answer("once")
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE tasks_cache SET value = %s", [stored])
+    assert not answer("once").cached
+    assert answer("once").cached
+    assert len(provider.calls) == 2
 
 
 def test_calls_share_a_connection(provider: Fake) -> None:

@@ -8,23 +8,24 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import psycopg
 import pytest
 
 from taskproject.embedded import EmbeddedError, EmbeddedPostgres
 from tests.project.conftest import ROOT, open_directory
 from tests.project.waiting import wait_gone
+from tests.servers import ServerProcess, postmaster, running
 from tests.waiting import wait_until
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[EmbeddedPostgres]:
     """Return a server that several tests share."""
-    with open_directory() as directory, EmbeddedPostgres(directory).running() as running:
-        yield running
+    with open_directory() as directory, running(directory) as server:
+        yield server
 
 
 def query(server: EmbeddedPostgres, statement: str) -> object:
@@ -34,19 +35,9 @@ def query(server: EmbeddedPostgres, statement: str) -> object:
         return row[0] if row else None
 
 
-def postmaster(server: EmbeddedPostgres) -> int:
-    return int((server.cluster / "postmaster.pid").read_text().splitlines()[0])
-
-
-@contextmanager
-def serving(data_dir: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
-    """Run a server that belongs to a process of its own."""
-    command = [sys.executable, "-m", "tests.project.serving", *options, str(data_dir)]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
+def serving(directory: Path, *flags: str) -> list[str]:
+    """Return the command that serves in a process of its own."""
+    return [sys.executable, "-m", "tests.serving", *flags, str(directory)]
 
 
 def test_the_server_is_durable(server: EmbeddedPostgres) -> None:
@@ -60,7 +51,7 @@ def test_the_server_is_independent_of_the_environment(
     monkeypatch.setenv("LC_ALL", "xx_XX.nonsense")
     monkeypatch.setenv("PGOPTIONS", "")
     monkeypatch.setenv("TZ", "Asia/Tokyo")
-    with EmbeddedPostgres(open_dir).running() as server:
+    with running(open_dir) as server:
         assert query(server, "SHOW server_encoding") == "UTF8"
         assert query(server, "SHOW timezone") == "UTC"
         assert query(server, "SELECT upper('éß')") == "Éß"
@@ -74,6 +65,30 @@ def test_only_the_owner_can_reach_the_server(server: EmbeddedPostgres) -> None:
     assert query(server, "SHOW listen_addresses") == ""
 
 
+def test_the_superuser_is_rejected_and_the_application_is_none(server: EmbeddedPostgres) -> None:
+    assert query(server, "SELECT current_setting('is_superuser')") == "off"
+    with pytest.raises(psycopg.OperationalError, match=r"pg_hba.conf rejects .*user \"postgres\""):
+        psycopg.connect(server.url(), user="postgres")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "COPY (SELECT 1) TO PROGRAM 'true'",
+        "COPY (SELECT 1) TO '/tmp/copy'",
+        "SELECT pg_read_file('PG_VERSION')",
+        "SELECT lo_import('/etc/passwd')",
+        "CREATE FUNCTION run(text) RETURNS int AS 'libc.so.6', 'system' LANGUAGE c",
+        "ALTER ROLE tasks SUPERUSER",
+    ],
+)
+def test_the_application_cannot_leave_the_database(
+    server: EmbeddedPostgres, statement: str
+) -> None:
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        query(server, statement)
+
+
 def test_the_log_of_the_server_contains_no_input(server: EmbeddedPostgres) -> None:
     query(server, "CREATE TABLE t (v text UNIQUE)")
     with pytest.raises(psycopg.errors.UniqueViolation):
@@ -84,14 +99,14 @@ def test_the_log_of_the_server_contains_no_input(server: EmbeddedPostgres) -> No
 
 
 def test_a_second_start_finds_the_data(open_dir: Path) -> None:
-    with EmbeddedPostgres(open_dir).running() as server:
+    with running(open_dir) as server:
         query(server, "CREATE TABLE kept AS SELECT 42 AS v")
-    with EmbeddedPostgres(open_dir).running() as server:
+    with running(open_dir) as server:
         assert query(server, "SELECT v FROM kept") == 42
 
 
 def test_parameters_can_be_chosen(open_dir: Path) -> None:
-    with EmbeddedPostgres(open_dir, parameters={"fsync": "off"}).running() as server:
+    with running(open_dir, parameters={"fsync": "off"}) as server:
         assert query(server, "SHOW fsync") == "off"
 
 
@@ -104,66 +119,65 @@ def test_reading_the_address_touches_no_file(open_dir: Path) -> None:
 
 def test_a_directory_too_deep_for_a_socket_can_be_used(open_dir: Path) -> None:
     deep = open_dir / ("d" * 60) / ('e, "f" ' * 8)
-    with EmbeddedPostgres(deep).running() as server:
+    with running(deep) as server:
         assert server.root not in server.socket_dir.parents
         assert query(server, "SELECT 1") == 1
     assert not server.socket_dir.exists()
 
 
 def test_a_second_server_on_the_same_directory_is_refused(open_dir: Path) -> None:
-    with EmbeddedPostgres(open_dir).running() as server:
-        with pytest.raises(
-            EmbeddedError, match=f"Process {os.getpid()} already runs PostgreSQL in"
-        ):
+    with running(open_dir) as server:
+        holder = psutil.Process(postmaster(server)).ppid()
+        with pytest.raises(EmbeddedError, match=f"Process {holder} already runs PostgreSQL in"):
             EmbeddedPostgres(open_dir).prepare()
         assert query(server, "SELECT 1") == 1
 
 
 def test_a_killed_server_starts_again(open_dir: Path) -> None:
-    with EmbeddedPostgres(open_dir).running() as server:
+    with running(open_dir) as server:
         query(server, "CREATE TABLE kept AS SELECT 42 AS v")
         os.kill(postmaster(server), signal.SIGKILL)
     assert (server.cluster / "postmaster.pid").exists()
-    with EmbeddedPostgres(open_dir).running() as server:
+    with running(open_dir) as server:
         assert query(server, "SELECT v FROM kept") == 42
 
 
 def test_a_server_starts_when_another_process_has_its_old_process_id(
     open_dir: Path,
 ) -> None:
-    with EmbeddedPostgres(open_dir).running() as server:
+    with running(open_dir) as server:
         pid_file = (server.cluster / "postmaster.pid").read_text()
     stale = pid_file.replace(pid_file.split("\n")[0], str(os.getpid()), 1)
     (server.cluster / "postmaster.pid").write_text(stale)
-    with EmbeddedPostgres(open_dir).running() as server:
+    with running(open_dir) as server:
         assert query(server, "SELECT 1") == 1
 
 
 def test_the_server_dies_with_its_parent(open_dir: Path) -> None:
-    with serving(open_dir) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-        pid = postmaster(EmbeddedPostgres(open_dir))
-        process.kill()
-        wait_gone([pid])
+    process = ServerProcess(open_dir)
+    process.start()
+    pid = process.pid
+    process.kill()
+    wait_gone([pid])
 
 
 def test_a_server_left_behind_is_ended_and_replaced(open_dir: Path) -> None:
-    with serving(open_dir, "--orphan") as process:
-        output, _ = process.communicate(timeout=60)
+    output = subprocess.run(
+        serving(open_dir, "--orphan"), cwd=ROOT, stdout=subprocess.PIPE, check=True, timeout=60
+    ).stdout
     orphan = int(output)
-    with EmbeddedPostgres(open_dir).running() as server:
+    with running(open_dir) as server:
         assert postmaster(server) != orphan
         wait_gone([orphan])
 
 
 def test_a_start_that_was_killed_leaves_no_incomplete_cluster(open_dir: Path) -> None:
-    with serving(open_dir) as process:
+    with subprocess.Popen(serving(open_dir), cwd=ROOT, stdin=subprocess.PIPE) as process:
         wait_until(lambda: bool(list(open_dir.glob("postgres/new-*/base"))))
         process.kill()
         process.wait()
     assert not EmbeddedPostgres(open_dir).cluster.exists()
-    with EmbeddedPostgres(open_dir).running() as server:
+    with running(open_dir) as server:
         assert query(server, "SELECT 1") == 1
     assert not list(open_dir.glob("postgres/new-*"))
 
@@ -172,18 +186,3 @@ def test_the_error_for_an_unwritable_directory_names_the_directory(open_dir: Pat
     (open_dir / "file").touch()
     with pytest.raises(EmbeddedError, match="file/data/postgres cannot be written"):
         EmbeddedPostgres(open_dir / "file" / "data").prepare()
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root needs another user for PostgreSQL")
-def test_root_changes_no_directory_but_its_own(open_dir: Path) -> None:
-    open_dir.chmod(0o700)
-    (open_dir / "data").mkdir(mode=0o700)
-    with pytest.raises(EmbeddedError, match=r"user nobody cannot enter .*\. Set DATA_DIR"):
-        EmbeddedPostgres(open_dir / "data").prepare()
-    assert stat.S_IMODE(open_dir.stat().st_mode) == 0o700
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root needs another user for PostgreSQL")
-def test_root_runs_the_server_as_an_unprivileged_user(server: EmbeddedPostgres) -> None:
-    assert Path(f"/proc/{postmaster(server)}").stat().st_uid != 0
-    assert query(server, "SELECT 1") == 1

@@ -14,6 +14,7 @@ from django.db import connection
 from taskproject import web
 from taskproject.embedded import EmbeddedError, EmbeddedPostgres
 from taskproject.preflight import check_database, check_directory, check_port
+from taskproject.unprivileged import current
 from taskproject.welcome import welcome
 from tasks.checks import SETTINGS
 from tasks.postgres.base import DatabaseWrapper
@@ -37,7 +38,6 @@ class Command(BaseCommand):
         server = settings.EMBEDDED
         try:
             check_port(settings.HOST, settings.PORT)
-            check_directory(settings.DATA_DIR)
             check_directory(settings.STATIC_ROOT)
             if server is None:
                 database = cast(DatabaseWrapper, connection)
@@ -46,6 +46,7 @@ class Command(BaseCommand):
                 server.prepare()
         except (NotReady, EmbeddedError) as error:
             raise CommandError(str(error)) from error
+        self.stdout.write(f"Everything runs as user {current().name}.")
         supervisor = Supervisor(
             [*([server.child()] if server else []), *_children()],
             stop_grace=settings.WORKER_STOP_GRACE_PERIOD + MARGIN,

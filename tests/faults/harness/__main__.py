@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from taskproject.embedded import EmbeddedPostgres
 from tests.faults.harness.environment import set_up
 from tests.faults.harness.stopping import Stopped, StopRequest
 
@@ -22,7 +21,8 @@ def main() -> int:
         with TemporaryDirectory(prefix="faults-") as scratch:
             # Under root the server runs as another user, which needs access to the directory.
             Path(scratch).chmod(0o755)
-            failed = _run(options, stop, set_up(Path(scratch)))
+            set_up(Path(scratch))
+            failed = _run(options, stop, Path(scratch))
     except Stopped as stopped:
         print(f"stopped by {stopped}: the running row is not reported", flush=True)
         return 128 + stopped.number
@@ -31,7 +31,7 @@ def main() -> int:
     return 1 if failed else 0
 
 
-def _run(options: argparse.Namespace, stop: StopRequest, embedded: EmbeddedPostgres) -> list[str]:
+def _run(options: argparse.Namespace, stop: StopRequest, directory: Path) -> list[str]:
     """Run and report the rows; return those that were not met."""
     # Importable only after Django is set up.
     from tests.faults.harness import report
@@ -43,7 +43,7 @@ def _run(options: argparse.Namespace, stop: StopRequest, embedded: EmbeddedPostg
     if unknown := set(options.rows) - set(rows):
         sys.exit(f"There is no row {', '.join(sorted(unknown))}. Rows: {', '.join(rows)}")
     print(f"seed {options.seed}", flush=True)
-    server = Server(embedded)
+    server = Server(directory)
     server.start()
     failed = []
     try:

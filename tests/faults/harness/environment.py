@@ -14,15 +14,14 @@ from taskproject.embedded import EmbeddedPostgres
 MARK = "FAULTS_RUN"
 
 
-def set_up(directory: Path) -> EmbeddedPostgres:
-    """Point this process and its children to a durable server that belongs to the run."""
-    server = EmbeddedPostgres(directory)
+def set_up(directory: Path) -> None:
+    """Point this process and its children to a durable server in the run's directory."""
     (directory / "static").mkdir()
     os.environ.update(
         {
             MARK: uuid.uuid4().hex,
             "DATA_DIR": str(directory),
-            "DATABASE_URL": server.url(),
+            "DATABASE_URL": EmbeddedPostgres(directory).url(),
             "DJANGO_SETTINGS_MODULE": "taskproject.settings",
             "EXTRA_APPS": "tests.script",
             "SECRET_KEY": "for-faults-only-0123456789-abcdefghij",
@@ -33,4 +32,3 @@ def set_up(directory: Path) -> EmbeddedPostgres:
         }
     )
     django.setup()
-    return server

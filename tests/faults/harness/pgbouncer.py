@@ -15,7 +15,6 @@ from urllib.parse import urlsplit
 
 import psycopg
 
-from taskproject import cluster
 from tasks.supervision.processes import die_with_parent
 from tests.faults.harness.server import Server
 from tests.waiting import wait_until
@@ -61,15 +60,17 @@ def pgbouncer(server: Server, directory: Path) -> Iterator[str]:
     settings = SETTINGS.format(host=f"{host} user=tasks", port=port, log=log)
     file.write_text(settings)
     log.touch()
-    user = cluster.server_user(server.embedded.cluster)
-    if user:
-        os.chown(log, user.uid, user.gid)
+    # PgBouncer refuses root, too.
+    owner = server.embedded.cluster.stat()
+    os.chown(log, owner.st_uid, owner.st_gid)
     process = subprocess.Popen(
         [PROGRAM, "--quiet", str(file)],
         stdin=subprocess.DEVNULL,
         process_group=0,
         preexec_fn=partial(die_with_parent, signal.SIGKILL, parent=os.getpid()),
-        **cluster.as_user(user),
+        user=owner.st_uid,
+        group=owner.st_gid,
+        extra_groups=[] if os.geteuid() == 0 else None,
     )
     url = f"postgresql://tasks@127.0.0.1:{port}{urlsplit(server.url).path}"
     try:

@@ -2,56 +2,47 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
+from collections.abc import Mapping
 from contextlib import suppress
-from functools import partial
+from pathlib import Path
 
 import psutil
 import psycopg
 from django.core.management import call_command
 from django.db import connection
 
-from taskproject import cluster
-from taskproject.embedded import EmbeddedPostgres
-from tasks.supervision.processes import die_with_parent
 from tests.faults.harness import ledger
+from tests.faults.harness.environment import MARK
+from tests.faults.harness.processes import send
+from tests.servers import ServerProcess
+from tests.waiting import wait_until
+from tests.workers import is_running
 
-START_SECONDS = 60.0
 STOP_SECONDS = 30.0
 
 
 class Server:
     """A cluster with a pristine database, of which each row gets a copy."""
 
-    def __init__(self, embedded: EmbeddedPostgres) -> None:
-        self.embedded = embedded
-        self.url = embedded.url()
-        self._process: subprocess.Popen[bytes] | None = None
+    def __init__(self, directory: Path, *, parameters: Mapping[str, str] | None = None) -> None:
+        self._process = ServerProcess(directory, parameters=parameters, unmarked=[MARK])
+        self.embedded = self._process.embedded
+        self.url = self.embedded.url()
 
     @property
     def pid(self) -> int:
         """Return the process id of the postmaster."""
-        assert self._process is not None
         return self._process.pid
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Return what is added to the server's environment at the next start."""
+        return self._process.environment
 
     def start(self) -> None:
         """Start it, with recovery after a crash; return when it accepts connections."""
-        self.embedded.prepare()
-        with self.embedded.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                self.embedded.command(),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                cwd=self.embedded.cluster,
-                env=cluster.ENVIRONMENT,
-                process_group=0,
-                preexec_fn=partial(die_with_parent, signal.SIGQUIT, parent=os.getpid()),
-                **cluster.as_user(cluster.server_user(self.embedded.cluster)),
-            )
-        self.embedded.wait_ready(self._process, timeout=START_SECONDS)
+        self._process.start()
 
     def crash(self) -> None:
         """End it at once, as `pg_ctl stop -m immediate` does: the next start recovers."""
@@ -59,7 +50,6 @@ class Server:
 
     def kill(self) -> None:
         """End it and its sessions with SIGKILL, so that no process can clean up."""
-        assert self._process is not None
         for backend in psutil.Process(self.pid).children():
             with suppress(psutil.NoSuchProcess):
                 backend.kill()
@@ -87,13 +77,11 @@ class Server:
             session.execute(statement)
 
     def _end(self, signum: signal.Signals) -> None:
-        process, self._process = self._process, None
-        if process is None:
-            return
-        process.send_signal(signum)
-        try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGQUIT)
-            process.wait()
-        self.embedded.release()
+        with suppress(FileNotFoundError):
+            pid = self.pid
+            send(pid, signum)
+            try:
+                wait_until(lambda: not is_running(pid), within=STOP_SECONDS, what="server ended")
+            except AssertionError:
+                send(pid, signal.SIGQUIT)
+        self._process.end()

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import psycopg
 
-from taskproject.embedded import EmbeddedPostgres
 from tasks.models import Status
 from tests.faults.harness.callers import Callers, uncompleted
 from tests.faults.harness.ledger import Accepted
@@ -134,7 +133,7 @@ def _volume(directory: Path) -> Iterator[Path]:
 
 @contextmanager
 def _server(volume: Path) -> Iterator[Server]:
-    server = Server(EmbeddedPostgres(volume, parameters={"max_wal_size": "64MB"}))
+    server = Server(volume, parameters={"max_wal_size": "64MB"})
     server.start()
     try:
         yield server

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from django.db import connection
 
-from taskproject import cluster
 from tasks.lifecycle.preparation import prepare
 from tasks.models import Status, Task, Worker
 from tasks.submission import Submission
@@ -125,17 +124,15 @@ def _database_clock(system: System) -> Iterator[Callable[[str], None]]:
         new.rename(clock)
 
     step(RIGHT)
-    previous = dict(cluster.ENVIRONMENT)
     faked = _faked(FAKETIME_TIMESTAMP_FILE=str(clock), FAKETIME_NO_CACHE="1")
     system.server.stop()
-    cluster.ENVIRONMENT.update(faked)
+    system.server.environment.update(faked)
     try:
         system.server.start()
         connection.close()
         yield step
     finally:
-        cluster.ENVIRONMENT.clear()
-        cluster.ENVIRONMENT.update(previous)
+        system.server.environment.clear()
         connection.close()
         system.server.stop()
         system.server.start()
