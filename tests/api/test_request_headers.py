@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+from django.contrib.staticfiles import finders
 
 from tests.api.echo_process import EchoServer
 
@@ -88,3 +91,15 @@ def test_the_process_reports_that_it_responds_under_any_host(server: EchoServer,
     for host in ("10.0.0.7:8000", "elsewhere.example", "[fe80::1]"):
         response = server.get(path, Host=host)
         assert (response.status_code, response.json()) == (200, {"status": "ok"})
+
+
+def test_a_static_file_arrives_whole_and_in_parts(server: EchoServer) -> None:
+    name = "drf_spectacular_sidecar/swagger-ui-dist/swagger-ui-bundle.js"
+    content = Path(str(finders.find(name))).read_bytes()
+    response = server.get(f"/static/{name}")
+    assert response.content == content
+    assert response.headers["Content-Length"] == str(len(content))
+    part = server.get(f"/static/{name}", Range="bytes=5-9")
+    assert (part.status_code, part.content) == (206, content[5:10])
+    unchanged = server.get(f"/static/{name}", **{"If-None-Match": response.headers["ETag"]})
+    assert (unchanged.status_code, unchanged.content) == (304, b"")

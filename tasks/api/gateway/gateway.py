@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -18,18 +19,18 @@ from tasks.api.gateway.environ import wsgi_environ
 from tasks.api.gateway.listeners import end_unread_connections
 from tasks.api.gateway.refusal import Refused
 from tasks.api.gateway.request_body import Receive, RequestBodies
+from tasks.api.gateway.threads import Threads
 from tasks.api.problems import BODY_TOO_LARGE, TOO_MANY_LARGE_BODIES, Problem
 from tasks.api.shapes.health import ALIVE
 
 # Answered here: whatever the threads do, the process responds.
 _LIVE_PATHS = {"/health/live", "/health/live/"}
 _LIVE_HEADERS = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")]
-# A static file is read in such pieces; Django's own are 4 KiB.
-_FILE_BLOCK_BYTES = 1024 * 1024
-
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Site = Callable[[dict[str, Any], Any], Any]
 Headers = list[tuple[bytes, bytes]]
+# Status, headers, and content or the file that has it.
+Answer = tuple[int, Headers, bytes | Path]
 
 
 class Gateway:
@@ -40,7 +41,7 @@ class Gateway:
         self._timeout = timeout
         self._bodies = RequestBodies(timeout=timeout)
         self._is_first = True
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="request")
+        self._threads = Threads[Answer | None](limit=threads)
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -71,9 +72,7 @@ class Gateway:
             """Send a piece of a stream from its thread, no faster than the client takes it."""
             asyncio.run_coroutine_threadsafe(_sent(send, message), loop).result(self._timeout)
 
-        answer = await loop.run_in_executor(
-            self._threads, _respond, self._site, environ, send_piece
-        )
+        answer = await self._threads.run(partial(_respond, self._site, environ, send_piece))
         if answer is not None:
             await _send(send, *answer)
 
@@ -91,9 +90,13 @@ class Gateway:
                     pass
 
 
-async def _send(send: Send, status: int, headers: Headers, content: bytes) -> None:
+async def _send(send: Send, status: int, headers: Headers, content: bytes | Path) -> None:
     await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": content})
+    if isinstance(content, Path):
+        # The server reads it, at the pace of the client.
+        await send({"type": "http.response.pathsend", "path": str(content)})
+    else:
+        await send({"type": "http.response.body", "body": content})
 
 
 async def _sent(send: Send, message: dict[str, Any]) -> None:
@@ -103,7 +106,7 @@ async def _sent(send: Send, message: dict[str, Any]) -> None:
 
 def _respond(
     site: Site, environ: dict[str, Any], send_piece: Callable[[dict[str, Any]], None]
-) -> tuple[int, Headers, bytes] | None:
+) -> Answer | None:
     """Return status, headers and content; send a stream of unknown length here, and return None."""
     response: Any = site(environ, lambda *_: None)
     try:
@@ -114,9 +117,8 @@ def _respond(
         ]
         if not response.streaming:
             return response.status_code, headers, response.content
-        if response.has_header("Content-Length"):
-            response.block_size = _FILE_BLOCK_BYTES
-            return response.status_code, headers, b"".join(response)
+        if file := _path_of_file(response):
+            return response.status_code, headers, file
         send_piece(
             {"type": "http.response.start", "status": response.status_code, "headers": headers}
         )
@@ -127,6 +129,12 @@ def _respond(
     finally:
         # In this thread: it closes the database connections that are too old.
         response.close()
+
+
+def _path_of_file(response: Any) -> Path | None:
+    """Return the path of the file that is the whole content of a response."""
+    name = getattr(getattr(response, "file_to_stream", None), "name", None)
+    return Path(name) if name and response.status_code == 200 else None
 
 
 def _headers(items: Iterable[tuple[str, str]]) -> Headers:
