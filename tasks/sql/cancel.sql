@@ -27,13 +27,12 @@ WITH target AS MATERIALIZED (
 -- callbacks
 gone AS (
     DELETE FROM procrastinate_jobs
-    WHERE id IN (
-        SELECT job.id
-        FROM procrastinate_jobs AS job
-        JOIN cancelled ON cancelled.job_id = job.id
-        WHERE cancelled.status = 'CANCELLED'
-        FOR UPDATE OF job SKIP LOCKED
-    )
+    WHERE id = ANY (ARRAY(
+        SELECT id
+        FROM procrastinate_jobs
+        WHERE id = ANY (ARRAY(SELECT job_id FROM cancelled WHERE status = 'CANCELLED'))
+        FOR UPDATE SKIP LOCKED
+    ))
     RETURNING id
 )
 SELECT

@@ -13,12 +13,12 @@ WITH target AS MATERIALIZED (
     DELETE FROM tasks_task USING target WHERE tasks_task.id = target.id
 ), gone AS (
     DELETE FROM procrastinate_jobs
-    WHERE id IN (
-        SELECT job.id
-        FROM procrastinate_jobs AS job
-        JOIN target ON target.job_id = job.id
-        FOR UPDATE OF job SKIP LOCKED
-    )
+    WHERE id = ANY (ARRAY(
+        SELECT id
+        FROM procrastinate_jobs
+        WHERE id = ANY (ARRAY(SELECT job_id FROM target))
+        FOR UPDATE SKIP LOCKED
+    ))
     RETURNING id
 )
 SELECT
