@@ -13,7 +13,7 @@ from psycopg import sql
 
 from benchmarks.errors import BenchmarkError
 from taskproject.embedded import EmbeddedError
-from tests.servers import running
+from tests.servers import drop_database, running
 
 DURABLE = ("fsync", "synchronous_commit", "full_page_writes")
 
@@ -28,14 +28,14 @@ class Cluster:
     def database(self, name: str, *, template: str = "template1") -> Iterator[str]:
         """Create a database for the block; yield its URL."""
         create = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
-        drop = sql.SQL("DROP DATABASE {} WITH (FORCE)")
         # A checkpoint first, so that no run pays for the writes of the one before.
         self._execute(sql.SQL("CHECKPOINT"))
         self._execute(create.format(sql.Identifier(name), sql.Identifier(template)))
         try:
             yield urlsplit(self.url)._replace(path=f"/{name}").geturl()
         finally:
-            self._execute(drop.format(sql.Identifier(name)))
+            with psycopg.connect(self.url, autocommit=True) as session:
+                drop_database(session, name)
 
     def version(self) -> str:
         """Return the server's version; raises BenchmarkError when it is not durable."""

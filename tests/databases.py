@@ -11,6 +11,7 @@ from django.db import connection
 from psycopg import sql
 
 from tasks.worker.session import connection_parameters
+from tests.servers import drop_database
 
 
 @contextmanager
@@ -36,14 +37,7 @@ def database(name: str, *, template: str = "template1") -> Iterator[None]:
         yield
     finally:
         with open_session("postgres") as session:
-            # FORCE would be refused while autovacuum, which belongs to the superuser, is in it. A
-            # plain DROP ends that, and waits up to 5 s for sessions that are ending.
-            session.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                " WHERE datname = %s AND usename = current_user",
-                [name],
-            )
-            session.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(name)))
+            drop_database(session, name)
 
 
 def open_session(name: str) -> psycopg.Connection[Any]:

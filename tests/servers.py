@@ -8,6 +8,10 @@ import sys
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import sql
 
 from taskproject.embedded import EmbeddedError, EmbeddedPostgres
 
@@ -88,3 +92,17 @@ def running(
         yield server.embedded
     finally:
         server.end()
+
+
+def drop_database(session: psycopg.Connection[Any], name: str) -> None:
+    """Drop a database and end the sessions in it.
+
+    FORCE would be refused while autovacuum, which belongs to the superuser, is in it. A plain DROP
+    ends that, and waits up to 5 s for sessions that are ending.
+    """
+    session.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = %s AND usename = current_user",
+        [name],
+    )
+    session.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(name)))

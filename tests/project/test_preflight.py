@@ -19,6 +19,7 @@ from taskproject.preflight import check_database, check_directory, check_port, c
 from tasks.startup import NotReady
 from tests.databases import database, open_session
 from tests.project.conftest import ROOT
+from tests.servers import drop_database
 
 
 @pytest.fixture
@@ -123,7 +124,7 @@ def test_a_database_with_another_encoding_is_refused(
                 check_database(parameters)
         finally:
             with open_session("postgres") as session:
-                session.execute(f"DROP DATABASE {name} (FORCE)".encode())
+                drop_database(session, name)
 
 
 def test_the_session_settings_that_a_pooler_does_not_pass_on_are_named(

@@ -6,6 +6,7 @@ import signal
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import psutil
 import psycopg
@@ -15,7 +16,7 @@ from django.db import connection
 from tests.faults.harness import ledger
 from tests.faults.harness.environment import MARK
 from tests.faults.harness.processes import send
-from tests.servers import ServerProcess
+from tests.servers import ServerProcess, drop_database
 from tests.waiting import wait_until
 from tests.workers import is_running
 
@@ -64,17 +65,18 @@ class Server:
         call_command("migrate", run_syncdb=True, verbosity=0)
         ledger.create(connection)
         connection.close()
-        self._administer("ALTER DATABASE tasks RENAME TO pristine")
+        with self._administration() as session:
+            session.execute("ALTER DATABASE tasks RENAME TO pristine")
 
     def renew_database(self) -> None:
         """Give the next row a fresh copy of the pristine database."""
         connection.close()
-        self._administer("DROP DATABASE IF EXISTS tasks WITH (FORCE)")
-        self._administer("CREATE DATABASE tasks TEMPLATE pristine")
+        with self._administration() as session:
+            drop_database(session, "tasks")
+            session.execute("CREATE DATABASE tasks TEMPLATE pristine")
 
-    def _administer(self, statement: psycopg.abc.Query) -> None:
-        with psycopg.connect(self.url, dbname="template1", autocommit=True) as session:
-            session.execute(statement)
+    def _administration(self) -> psycopg.Connection[Any]:
+        return psycopg.connect(self.url, dbname="template1", autocommit=True)
 
     def _end(self, signum: signal.Signals) -> None:
         with suppress(FileNotFoundError):
