@@ -16,7 +16,7 @@ LASTING = [
     "set\n  statement_timeout = 1",
     "SELECT 1; SET default_transaction_read_only = on",
     "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY",
-    "SET ROLE pg_monitor",
+    "SET ROLE NONE",
     "RESET ALL",
     "SELECT set_config('search_path', 'nowhere', false)",
     "SELECT pg_advisory_lock(1)",
