@@ -43,7 +43,7 @@ INITDB = [
 ]
 
 
-# Written anew at each start. Others cannot enter the directory of the socket.
+# Written again when its content differs. Others cannot enter the directory of the socket.
 AUTHENTICATION = f"""\
 local all {SUPERUSER} reject
 local all all trust

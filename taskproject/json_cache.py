@@ -1,4 +1,4 @@
-"""Cache in JSON: Django's own pickles, and whoever can write a pickle runs code in its readers."""
+"""Cache in JSON: Django's caches store pickles, whose writers can run code in the readers."""
 
 from __future__ import annotations
 
