@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from pytest_django import Settings
@@ -22,8 +23,8 @@ Input = Callable[[], dict[str, Any]]
 
 
 def _conversations() -> dict[str, Any]:
-    for number in range(30):
-        conversation = Conversation.objects.create(external_id=str(number))
+    for _ in range(30):
+        conversation = Conversation.objects.create(external_id=str(uuid4()))
         Message.objects.create(
             conversation=conversation,
             role=Role.USER,
@@ -35,8 +36,7 @@ def _conversations() -> dict[str, Any]:
 
 def _events() -> dict[str, Any]:
     events = [
-        {"sender": {"id": "7"}, "message": {"mid": str(number), "text": "Hi"}}
-        for number in range(300)
+        {"sender": {"id": "7"}, "message": {"mid": str(uuid4()), "text": "Hi"}} for _ in range(300)
     ]
     return {"payload": {"entry": [{"id": "1", "messaging": events}]}}
 
@@ -56,11 +56,11 @@ class _Watched(Context):
     checks = 0
     longest = 0.0
     cancel_at: int | None = None
-    since: float | None = None
+    since = 0.0
 
     def check(self) -> None:
         now = time.thread_time()
-        self.longest = max(self.longest, now - (self.since or now))
+        self.longest = max(self.longest, now - self.since)
         self.since = now
         self.checks += 1
         if self.checks == self.cancel_at:
@@ -84,13 +84,22 @@ def _fields(context: Context) -> dict[str, Any]:
     }
 
 
+def _longest_share(kind: str) -> float:
+    """Return the longest time without a check as a share of the whole work."""
+    context = _context()
+    input = LONG[kind]()
+    began = context.since = time.thread_time()
+    kinds.get(kind).handler(input, context)
+    assert context.checks >= 10
+    context.check()
+    return context.longest / (context.since - began)
+
+
 @pytest.mark.parametrize("kind", LONG)
 def test_long_work_checks_often_whether_it_should_stop(kind: str, settings: Settings) -> None:
     settings.OPENROUTER_API_KEY = ""
-    context = _context()
-    kinds.get(kind).handler(LONG[kind](), context)
-    assert context.checks >= 10
-    assert context.longest < 0.5
+    # A share holds on a slow machine too. The first run also loads models and lists of words.
+    assert min(_longest_share(kind) for _ in range(2)) < 0.25
 
 
 @pytest.mark.parametrize("kind", LONG)
