@@ -86,7 +86,9 @@ def test_a_stopped_run_writes_no_report(file: Path, tmp_path: Path):
             command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, process_group=0
         )
     try:
-        wait_until(lambda: " examples" in log.read_text() or harness.poll() is not None, within=90)
+        wait_until(
+            lambda: " example(s)," in log.read_text() or harness.poll() is not None, within=90
+        )
         harness.terminate()
         assert harness.wait(60) == 128 + signal.SIGTERM, log.read_text()
     finally:

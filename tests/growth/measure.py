@@ -13,7 +13,7 @@ from tests.growth.texts import SHAPES, Shape
 MOST_GROWTH = 2.3
 # Below this, in seconds, the processor's caches and the collector matter more than the length.
 FLOOR = 0.05
-_FEWEST_TRIES, _MOST_TRIES = 1, 30
+_MOST_TRIES = 30
 # Seconds: quadratic work is reported soon.
 _LONGEST = 5.0
 
@@ -41,13 +41,12 @@ def growth(work: Work, shape: Shape, length: int) -> float:
     least_long = seconds(work, long)
     if least_long <= FLOOR:
         return 0.0
-    least_short = float("inf")
+    least_short = seconds(work, short)
     for number in range(_MOST_TRIES):
+        if least_long <= MOST_GROWTH**2 * least_short or number * least_long > _LONGEST:
+            break
         least_short = min(least_short, seconds(work, short))
         least_long = min(least_long, seconds(work, long))
-        is_linear = least_long <= MOST_GROWTH**2 * least_short
-        if number >= _FEWEST_TRIES and (is_linear or number * least_long > _LONGEST):
-            break
     return math.sqrt(least_long / least_short)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import runpy
 from typing import Any
 from unittest.mock import patch
@@ -18,3 +19,12 @@ def settings_of(environment: dict[str, str]) -> dict[str, Any]:
     whole = {**system, "SECRET_KEY": SECRET_KEY, **environment}
     with patch.dict(os.environ, whole, clear=True):
         return runpy.run_path(str(ROOT / "taskproject" / "settings.py"))
+
+
+def plain(settings: dict[str, Any]) -> dict[str, str]:
+    """Return the settings in a form that can be compared."""
+    return {
+        name: re.sub(" at 0x[0-9a-f]+", "", repr(value))
+        for name, value in settings.items()
+        if name.isupper()
+    }

@@ -14,7 +14,6 @@ from taskproject import settings
 from taskproject.environment import Environment
 from taskproject.misspelt import CONTAINERS, misspelt
 from tests.project.conftest import ROOT
-from tests.project.running import up
 from tests.project.settings_file import settings_of
 
 KNOWN = {*settings.env.types, *CONTAINERS}
@@ -112,11 +111,3 @@ def test_a_process_reports_the_name_once(command: list[str]) -> None:
         timeout=60,
     )
     assert process.stderr.count(SENTENCE) == 1
-
-
-def test_up_reports_the_name_once_for_all_its_processes(open_dir: Path) -> None:
-    with up(open_dir / "data", WORKER_CONCURENCY="2") as running:
-        running.wait_until_started()
-        running.stop()
-        assert running.output.count(SENTENCE) == 1
-        assert running.output.index(SENTENCE) < running.output.index("POST /v1/tasks")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.views.debug import get_default_exception_reporter_filter
 
 from tests.project.conftest import ROOT
-from tests.project.settings_file import SECRET_KEY, settings_of
+from tests.project.settings_file import SECRET_KEY, plain, settings_of
 
 # What is not a value of a type: a type that has no line here fails the tests.
 INVALID = {
@@ -118,15 +117,6 @@ def refusal_of(environment: dict[str, str]) -> str:
     with pytest.raises(ImproperlyConfigured) as refused:
         settings_of(environment)
     return str(refused.value)
-
-
-def plain(settings: dict[str, Any]) -> dict[str, str]:
-    """Return the settings in a form that can be compared."""
-    return {
-        name: re.sub(" at 0x[0-9a-f]+", "", repr(value))
-        for name, value in settings.items()
-        if name.isupper()
-    }
 
 
 @pytest.mark.parametrize(("name", "value"), cases(INVALID))

@@ -7,13 +7,15 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import requests
 
-from tests.project.conftest import ROOT
-from tests.project.running import free_port, up
+from tests.project.conftest import ROOT, open_directory
+from tests.project.running import Up, free_port, up
+from tests.project.test_misspelt_settings import SENTENCE
 from tests.project.waiting import wait_gone
 from tests.waiting import wait_until
 
@@ -107,18 +109,39 @@ def test_up_starts_behind_a_proxy_with_tls_and_calls_no_other_machine(
         assert running.stop() == 0
 
 
-def test_up_says_that_this_machine_needs_no_key(open_dir: Path) -> None:
-    environment = {"API_ALLOW_ANONYMOUS": "", "SECRET_KEY": ""}
-    with up(open_dir / "data", **environment) as running:
+@pytest.fixture(scope="module")
+def newcomer() -> Iterator[Up]:
+    """Return a running `up` without settings, except for a misspelt one, on an ASCII terminal."""
+    environment = {
+        "API_ALLOW_ANONYMOUS": "",
+        "SECRET_KEY": "",
+        "PYTHONIOENCODING": "ascii",
+        "WORKER_CONCURENCY": "2",
+    }
+    with open_directory() as directory, up(directory / "data", **environment) as running:
         running.wait_until_started()
-        assert "(no key is needed from this machine; API_ALLOW_ANONYMOUS=false" in running.output
-        assert running.completes("to be or not to be")
-        url = f"http://127.0.0.1:{running.port}/v1/tasks"
-        forwarded = {"X-Forwarded-For": "203.0.113.1"}
-        refused = requests.post(url, json={"text": "a b"}, headers=forwarded, timeout=10)
-        assert refused.status_code == 401
-        assert http_1_0(running.port, "/api/v1/tasks/").startswith(b"HTTP/1.0 401")
+        yield running
         assert running.stop() == 0
+
+
+def test_up_says_that_this_machine_needs_no_key(newcomer: Up) -> None:
+    assert "(no key is needed from this machine; API_ALLOW_ANONYMOUS=false" in newcomer.output
+    assert newcomer.completes("to be or not to be")
+    url = f"http://127.0.0.1:{newcomer.port}/v1/tasks"
+    forwarded = {"X-Forwarded-For": "203.0.113.1"}
+    refused = requests.post(url, json={"text": "a b"}, headers=forwarded, timeout=10)
+    assert refused.status_code == 401
+    assert http_1_0(newcomer.port, "/api/v1/tasks/").startswith(b"HTTP/1.0 401")
+
+
+def test_up_shows_its_first_task_where_the_output_is_ascii(newcomer: Up) -> None:
+    assert 'A queue is a promise. \\u2026"}' in newcomer.output
+    assert 'COMPLETED {"' in newcomer.output
+
+
+def test_up_reports_a_misspelt_setting_once_for_all_its_processes(newcomer: Up) -> None:
+    assert newcomer.output.count(SENTENCE) == 1
+    assert newcomer.output.index(SENTENCE) < newcomer.output.index("POST /v1/tasks")
 
 
 def http_1_0(port: int, path: str) -> bytes:
@@ -143,14 +166,6 @@ def test_a_welcome_that_cannot_be_shown_stops_nothing(open_dir: Path) -> None:
         running.wait_until_started()
         assert "a part of the welcome failed; everything else runs" in running.output
         wait_until(lambda: running.completes("to be or not to be"), what="it works")
-        assert running.stop() == 0
-
-
-def test_up_shows_its_first_task_where_the_output_is_ascii(open_dir: Path) -> None:
-    with up(open_dir / "data", PYTHONIOENCODING="ascii") as running:
-        running.wait_until_started()
-        assert 'A queue is a promise. \\u2026"}' in running.output
-        assert 'COMPLETED {"' in running.output
         assert running.stop() == 0
 
 

@@ -14,7 +14,7 @@ from tests.lifecycle.machine import TaskLives
 EXAMPLES = 2_000
 QUICK_EXAMPLES = 200
 STEPS = 50
-# Print the progress after this many examples.
+# Print the progress after the first example, and then after this many.
 PROGRESS_EVERY = 20
 
 
@@ -37,8 +37,8 @@ def any_order_of_moves(system: System, dice: Dice) -> Measured:
             nonlocal steps, examples
             steps += self.moves
             examples += 1
-            if examples % PROGRESS_EVERY == 0:
-                print(f"R47   {examples:,} examples, {steps:,} steps", flush=True)
+            if examples == 1 or examples % PROGRESS_EVERY == 0:
+                print(f"R47   {examples:,} example(s), {steps:,} steps", flush=True)
             super().teardown()
 
     options = settings(
