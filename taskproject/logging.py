@@ -30,7 +30,8 @@ class RefusalFilter(logging.Filter):
         """Change the record; return False if the level hides warnings."""
         if not record.name.startswith("django.security."):
             return True
-        record.msg = f"request refused with 400: {record.getMessage()[:200]}"
+        status = getattr(record, "status_code", 400)
+        record.msg = f"request refused with {status}: {record.getMessage()[:200]}"
         record.args, record.exc_info = (), None
         record.levelno, record.levelname = logging.WARNING, "WARNING"
         return logging.getLogger().isEnabledFor(logging.WARNING)

@@ -21,6 +21,10 @@ from tasks.startup import NotReady, check_start
 OLDEST_POSTGRES = 14
 DATABASE_TIMEOUT = 10.0
 DATABASE_POLL = 0.2
+READ_ONLY = (
+    "The database of DATABASE_URL takes no writes: it is a standby, or"
+    " default_transaction_read_only is on."
+)
 _NOT_FOR_LIBPQ = {"context", "cursor_factory", "prepare_threshold", "autocommit"}
 
 
@@ -82,7 +86,11 @@ def check_database(
                 check_version(probe.info.server_version)
                 for sentence in unmet_requirements(probe.cursor(), pooled=pooled):
                     raise NotReady(sentence)
-                return
+                if _takes_writes(probe):
+                    return
+                # It may be a standby that is being promoted.
+                if left < DATABASE_POLL:
+                    raise NotReady(READ_ONLY)
         except psycopg.Error as error:
             if left < DATABASE_POLL or not _may_be_starting(patient):
                 raise NotReady(_why_refused(error, patient)) from None
@@ -96,6 +104,10 @@ def check_version(server_version: int) -> None:
             f"DATABASE_URL points to PostgreSQL {server_version // 10_000}, "
             f"but version {OLDEST_POSTGRES} or newer is needed."
         )
+
+
+def _takes_writes(probe: psycopg.Connection[Any]) -> bool:
+    return probe.execute("SHOW transaction_read_only").fetchone() == ("off",)
 
 
 def _may_be_starting(parameters: dict[str, Any]) -> bool:

@@ -167,7 +167,8 @@ DATABASES: dict[str, dict[str, Any]] = {
         "CONN_HEALTH_CHECKS": True,
     }
 }
-# A network that drops packets is noticed in seconds, not after the kernel's fifteen minutes.
+# A network that drops packets is noticed in seconds, by this side and by the server, not after the
+# kernel's fifteen minutes and two hours.
 DATABASES["default"]["OPTIONS"] = {
     "connect_timeout": 3,
     "keepalives_idle": 5,

@@ -7,12 +7,14 @@ the database keeps a fingerprint of the secrets, and a process with others does 
 from __future__ import annotations
 
 import logging
+import time
 from typing import cast
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connections, transaction
 from django.utils.crypto import pbkdf2
 
+from tasks.error_text import detail_of
 from tasks.models import SecretFingerprint
 from tasks.postgres.base import DatabaseWrapper
 from tasks.postgres.failures import is_outage
@@ -23,6 +25,8 @@ log = logging.getLogger(__name__)
 
 CALLBACKS = "callbacks"
 SESSIONS = "sessions"
+# Seconds between two tries while the database is away.
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0
 # A weak secret must not be found by trying fingerprints; one costs about 50 ms.
 _ITERATIONS = 100_000
 
@@ -31,10 +35,10 @@ class NotReady(Exception):
     """Something outside prevents a start; the message is a sentence with the remedy."""
 
 
-def check_start(*, needs_migrations: bool = True) -> None:
-    """Check database, migrations and secrets. Raises NotReady.
+def check_start(*, needs_migrations: bool = True) -> bool:
+    """Check database, migrations and secrets; return False if the database is away.
 
-    A database that is away is left to the process, which waits for it. Closes its connection.
+    Raises NotReady. Closes its connection.
     """
     try:
         _check_requirements()
@@ -48,9 +52,25 @@ def check_start(*, needs_migrations: bool = True) -> None:
     except (DatabaseError, InterfaceError) as error:
         if not is_outage(error):
             raise
-        log.warning("the database cannot be reached; it is not checked before the start")
+        log.warning(
+            "the database cannot be reached; the start is not checked",
+            extra={"database": _where(), "error": detail_of(error)},
+        )
+        return False
     finally:
         connections.close_all()
+    return True
+
+
+def wait_to_start() -> None:
+    """Check database, migrations and secrets as soon as the database answers. Raises NotReady.
+
+    A worker with another secret would send callbacks that are refused, so it starts only then.
+    """
+    pause = _FIRST_PAUSE
+    while not check_start():
+        time.sleep(pause)
+        pause = min(pause * 2, _LONGEST_PAUSE)
 
 
 def check_secrets() -> None:
@@ -107,6 +127,12 @@ def agrees(name: str, secrets: list[str]) -> bool:
 
 def _fingerprint(secret: str) -> str:
     return pbkdf2(secret, "tasks.startup", _ITERATIONS).hex()
+
+
+def _where() -> str:
+    if settings.EMBEDDED is not None:
+        return "embedded; manage.py up starts it, and DATABASE_URL names another"
+    return "the one in DATABASE_URL"
 
 
 def _check_requirements() -> None:

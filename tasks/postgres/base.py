@@ -60,7 +60,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         """
         params: dict[str, Any] = super().get_connection_params()
         if not self.is_pooled:
-            params["options"] = startup_options(params.get("options"))
+            params["options"] = startup_options(params)
         return {**params, "context": _adapters(self.timezone)}
 
     def prepared_cursor(self) -> CursorWrapper:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 # Our statements, and the values that psycopg reads, depend on these.
@@ -18,6 +19,15 @@ SESSION_SETTINGS = {
 }
 # Django sets the time zone with a query where the session does not have it.
 _STARTUP = {**SESSION_SETTINGS, "TimeZone": "UTC"}
+# libpq's parameters for the client's side of a connection, and the server's names for its own side.
+# Where only the client has them, a machine that vanishes leaves its transactions and locks to the
+# server for two hours. Neither side uses them on a Unix socket.
+_ON_BOTH_SIDES = {
+    "keepalives_idle": "tcp_keepalives_idle",
+    "keepalives_interval": "tcp_keepalives_interval",
+    "keepalives_count": "tcp_keepalives_count",
+    "tcp_user_timeout": "tcp_user_timeout",
+}
 # Values that do as well, by what follows the order of the input or the number of digits.
 _EQUIVALENT = {
     "default_transaction_isolation": {"read uncommitted"},
@@ -26,11 +36,15 @@ _EQUIVALENT = {
 ENCODING = "UTF8"
 
 
-def startup_options(given: str | None) -> str:
-    """Return the `options` of a connection: ours, then those of DATABASE_URL, which win."""
+def startup_options(params: Mapping[str, Any]) -> str:
+    """Return the `options` of a connection: ours, then those of DATABASE_URL, which win.
+
+    `params` are those of the connection for libpq.
+    """
     # libpq reads PGOPTIONS only where a connection has no options.
-    own = given or os.environ.get("PGOPTIONS", "")
-    ours = ((name, value.replace(" ", "\\ ")) for name, value in _STARTUP.items())
+    own = params.get("options") or os.environ.get("PGOPTIONS", "")
+    server = {_ON_BOTH_SIDES[name]: str(params[name]) for name in _ON_BOTH_SIDES if name in params}
+    ours = ((name, value.replace(" ", "\\ ")) for name, value in {**_STARTUP, **server}.items())
     return " ".join([*(f"-c {name}={value}" for name, value in ours), own]).strip()
 
 

@@ -13,8 +13,12 @@ from pathlib import Path
 
 import pytest
 import requests
+from django.conf import settings
+from django.db import connection
 from pytest_django import DjangoDbBlocker
 
+from tasks.models import Worker
+from tasks.startup import CALLBACKS, agrees
 from tests.databases import connected_to, database
 from tests.project.conftest import ROOT
 from tests.project.running import free_port
@@ -23,6 +27,7 @@ from tests.workers import database_url
 
 pytestmark = pytest.mark.xdist_group("starting alone")
 
+SOCKET = ".s.PGSQL.5432"
 EMPTY = f"not_migrated_{os.getpid()}"
 
 
@@ -73,6 +78,52 @@ def test_a_worker_before_the_migration_ends_with_a_sentence(not_migrated: str) -
     assert process.stderr == (
         "CommandError: The database lacks migrations of this version: run manage.py migrate.\n"
     )
+
+
+@contextmanager
+def worker_without_database(directory: Path) -> Iterator[tuple[subprocess.Popen[str], Path]]:
+    """Run a worker whose database is to be found in a directory, with its log."""
+    url = database_url().replace(connection.settings_dict["HOST"], str(directory))
+    log = directory / "log"
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [sys.executable, "manage.py", "worker", "--processes=1"],
+            cwd=ROOT,
+            env={**os.environ, "DATABASE_URL": url},
+            stdout=output,
+            stderr=output,
+            text=True,
+        )
+    try:
+        wait_until(lambda: "the database cannot be reached" in log.read_text(), what="it tries")
+        yield process, log
+    finally:
+        process.terminate()
+        process.wait(30)
+    assert "Traceback" not in log.read_text()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("is_own", [True, False])
+def test_a_worker_that_starts_before_the_database_is_checked_when_that_answers(
+    is_own: bool, tmp_path: Path
+) -> None:
+    agrees(CALLBACKS, settings.CALLBACK_SECRETS if is_own else ["another"])
+    with worker_without_database(tmp_path) as (process, log):
+        (tmp_path / SOCKET).symlink_to(Path(connection.settings_dict["HOST"]) / SOCKET)
+        if is_own:
+            wait_until(Worker.objects.exists, what="it works")
+        else:
+            assert process.wait(40) == 1
+            assert "CommandError: Callbacks are signed with another secret" in log.read_text()
+            assert not Worker.objects.exists()
+
+
+@pytest.mark.django_db
+def test_ctrl_c_ends_a_worker_that_waits_for_the_database(tmp_path: Path) -> None:
+    with worker_without_database(tmp_path) as (process, _):
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 128 + signal.SIGINT
 
 
 def test_a_web_server_before_the_migration_is_not_ready_and_says_so(

@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 from tasks.callbacks import host_limits
 from tasks.checks import SETTINGS
 from tasks.management.filter_option import FilterOption
-from tasks.startup import NotReady, check_start
+from tasks.startup import NotReady, wait_to_start
 from tasks.submission import QUEUE_NAME
 from tasks.supervision.processes import Child
 from tasks.supervision.supervisor import Supervisor
@@ -51,7 +51,7 @@ class Command(BaseCommand):
         if invalid := [name for name in queues if not QUEUE_NAME.fullmatch(name)]:
             raise CommandError(f"{invalid[0]!r} is not a valid queue name.")
         try:
-            check_start()
+            wait_to_start()
         except NotReady as error:
             raise CommandError(str(error)) from error
         host_limits.set_capacity(concurrency)

@@ -136,9 +136,9 @@ class Proxy:
     def _swallow(self) -> None:
         self.open.clear()
         self.swallowing = True
-        _attach_filter(self.listener)
+        drop_packets(self.listener)
         for connection in self.connections:
-            _attach_filter(connection.client_socket())
+            drop_packets(connection.client_socket())
 
     def _heal(self) -> None:
         if self.swallowing:
@@ -262,7 +262,8 @@ def _set_abortive(writer: asyncio.StreamWriter) -> None:
         writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
 
 
-def _attach_filter(endpoint: Any) -> None:
+def drop_packets(endpoint: Any) -> None:
+    """Let a socket receive nothing more, not even acknowledgements, and acknowledge nothing."""
     instruction = ctypes.create_string_buffer(struct.pack("HBBI", BPF_RETURN, 0, 0, 0))
     program = struct.pack("HL", 1, ctypes.addressof(instruction))
     endpoint.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, program)
