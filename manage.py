@@ -9,7 +9,9 @@ import sys
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
+from django.db import DatabaseError, InterfaceError
 
+from taskproject.database_errors import sentence_of
 from taskproject.embedded import EmbeddedError
 from taskproject.root import leave_root
 from taskproject.unprivileged import RootRefused
@@ -21,5 +23,9 @@ if __name__ == "__main__":
         execute_from_command_line(sys.argv)
     except (ImproperlyConfigured, EmbeddedError, RootRefused) as error:
         sys.exit(str(error))
+    except (DatabaseError, InterfaceError) as error:
+        if (sentence := sentence_of(error)) is None:
+            raise
+        sys.exit(sentence)
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)

@@ -85,6 +85,14 @@ class EmbeddedPostgres:
         # Not the TMPDIR of one process: all processes must use the same directory.
         return Path("/tmp", f"tasks-postgres-{name}")  # noqa: S108
 
+    @property
+    def not_running(self) -> str:
+        """Return the sentence for a command that needs the server while it does not run."""
+        return (
+            f"The embedded PostgreSQL of {self.root.parent} does not run: start it with `make run`"
+            " or `manage.py up`, or set DATABASE_URL."
+        )
+
     def connection_settings(self) -> dict[str, str]:
         """Return the entries of Django's DATABASES with the server's address."""
         return {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import socket
 import tempfile
@@ -12,11 +13,12 @@ from typing import Any
 
 import psycopg
 from django.conf import settings
-from psycopg import pq
-from psycopg.conninfo import make_conninfo
 
+from tasks.postgres.ping import is_away
 from tasks.postgres.requirements import unmet_requirements
 from tasks.startup import NotReady, check_start
+
+log = logging.getLogger(__name__)
 
 OLDEST_POSTGRES = 14
 DATABASE_TIMEOUT = 10.0
@@ -25,7 +27,6 @@ READ_ONLY = (
     "The database of DATABASE_URL takes no writes: it is a standby, or"
     " default_transaction_read_only is on."
 )
-_NOT_FOR_LIBPQ = {"context", "cursor_factory", "prepare_threshold", "autocommit"}
 
 
 def check_port(host: str, port: int) -> None:
@@ -50,7 +51,11 @@ def check_web(*, take_over: bool) -> str | None:
         if not take_over:
             check_port(settings.HOST, settings.PORT)
         # `/health/ready` reports missing migrations; traffic comes when they are applied.
-        check_start(needs_migrations=False)
+        if reason := check_start(needs_migrations=False):
+            log.warning(
+                "the database cannot be reached; it is not checked before the start",
+                extra={"error": reason},
+            )
     except NotReady as error:
         return str(error)
     return None
@@ -92,7 +97,7 @@ def check_database(
                 if left < DATABASE_POLL:
                     raise NotReady(READ_ONLY)
         except psycopg.Error as error:
-            if left < DATABASE_POLL or not _may_be_starting(patient):
+            if left < DATABASE_POLL or not is_away(patient):
                 raise NotReady(_why_refused(error, patient)) from None
         time.sleep(DATABASE_POLL)
 
@@ -108,15 +113,6 @@ def check_version(server_version: int) -> None:
 
 def _takes_writes(probe: psycopg.Connection[Any]) -> bool:
     return probe.execute("SHOW transaction_read_only").fetchone() == ("off",)
-
-
-def _may_be_starting(parameters: dict[str, Any]) -> bool:
-    """Return whether a server does not answer, or answers that it takes no connections yet.
-
-    libpq goes by the SQLSTATE of the answer; its words depend on the server's language.
-    """
-    answer = pq.PGconn.ping(_conninfo(parameters))
-    return answer in (pq.Ping.NO_RESPONSE, pq.Ping.REJECT)
 
 
 def _why_refused(error: psycopg.Error, parameters: dict[str, Any]) -> str:
@@ -136,13 +132,6 @@ def _connects(parameters: dict[str, Any]) -> bool:
     except psycopg.Error:
         return False
     return True
-
-
-def _conninfo(parameters: dict[str, Any]) -> bytes:
-    known = {
-        name: value for name, value in parameters.items() if name not in _NOT_FOR_LIBPQ and value
-    }
-    return make_conninfo(**known).encode()
 
 
 def _why_not_bound(error: OSError, host: str, port: int) -> str:

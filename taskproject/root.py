@@ -60,10 +60,7 @@ def hand_over(data_dir: Path, embedded: EmbeddedPostgres | None, *, starts_serve
     stored = [data_dir / "postgres", data_dir]
     user = owner_of(stored)
     if user is None and embedded is not None and not starts_server:
-        raise RootRefused(
-            f"The embedded PostgreSQL of {data_dir} does not run: start it with `make run` or "
-            "`manage.py up`, or set DATABASE_URL."
-        )
+        raise RootRefused(embedded.not_running)
     user = user or system_user()
     static = data_dir / "static"
     static.mkdir(mode=0o755, parents=True, exist_ok=True)

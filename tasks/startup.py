@@ -19,6 +19,7 @@ from tasks.models import SecretFingerprint
 from tasks.postgres.base import DatabaseWrapper
 from tasks.postgres.failures import is_outage
 from tasks.postgres.migrations import MigrationsMissing, require_migrations
+from tasks.postgres.ping import is_away
 from tasks.postgres.requirements import unmet_requirements
 
 log = logging.getLogger(__name__)
@@ -35,8 +36,8 @@ class NotReady(Exception):
     """Something outside prevents a start; the message is a sentence with the remedy."""
 
 
-def check_start(*, needs_migrations: bool = True) -> bool:
-    """Check database, migrations and secrets; return False if the database is away.
+def check_start(*, needs_migrations: bool = True) -> str | None:
+    """Check database, migrations and secrets; return why the database is away, if it is.
 
     Raises NotReady. Closes its connection.
     """
@@ -44,22 +45,18 @@ def check_start(*, needs_migrations: bool = True) -> bool:
         _check_requirements()
         require_migrations()
         check_secrets()
-    except MigrationsMissing:
-        sentence = "The database lacks migrations of this version: run manage.py migrate."
+    except MigrationsMissing as missing:
         if needs_migrations:
-            raise NotReady(sentence) from None
-        log.warning("%s Until then this process is not ready.", sentence)
+            raise NotReady(str(missing)) from None
+        log.warning("%s Until then this process is not ready.", missing)
     except (DatabaseError, InterfaceError) as error:
         if not is_outage(error):
             raise
-        log.warning(
-            "the database cannot be reached; the start is not checked",
-            extra={"database": _where(), "error": detail_of(error)},
-        )
-        return False
+        _check_refusal()
+        return " ".join(detail_of(error).split())
     finally:
         connections.close_all()
-    return True
+    return None
 
 
 def wait_to_start() -> None:
@@ -68,7 +65,11 @@ def wait_to_start() -> None:
     A worker with another secret would send callbacks that are refused, so it starts only then.
     """
     pause = _FIRST_PAUSE
-    while not check_start():
+    while reason := check_start():
+        log.warning(
+            "the database cannot be reached; the worker starts when it answers",
+            extra={"error": reason},
+        )
         time.sleep(pause)
         pause = min(pause * 2, _LONGEST_PAUSE)
 
@@ -129,10 +130,20 @@ def _fingerprint(secret: str) -> str:
     return pbkdf2(secret, "tasks.startup", _ITERATIONS).hex()
 
 
-def _where() -> str:
-    if settings.EMBEDDED is not None:
-        return "embedded; manage.py up starts it, and DATABASE_URL names another"
-    return "the one in DATABASE_URL"
+def _check_refusal() -> None:
+    """Raise NotReady if the server is there and refuses the connection, as for a wrong password.
+
+    A pooler answers although the server behind it may be away.
+    """
+    database = cast(DatabaseWrapper, connections["default"])
+    if database.is_pooled or is_away(database.get_connection_params()):
+        return
+    try:
+        # It may have come back meanwhile.
+        database.ensure_connection()
+    except (DatabaseError, InterfaceError) as error:
+        reason = " ".join(detail_of(error).split())
+        raise NotReady(f"The database refuses the connection: {reason}") from None
 
 
 def _check_requirements() -> None:

@@ -9,7 +9,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 
 class MigrationsMissing(Exception):
-    """The database lacks a migration of this code."""
+    """The database lacks a migration of this code; the message is a sentence with the remedy."""
 
 
 @cache
@@ -17,4 +17,6 @@ def require_migrations() -> None:
     """Raise MigrationsMissing unless all are applied; once they are, the answer is cached."""
     executor = MigrationExecutor(connection)
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-        raise MigrationsMissing
+        raise MigrationsMissing(
+            "The database lacks migrations of this version: run manage.py migrate."
+        )

@@ -16,6 +16,7 @@ SESSION_SETTINGS = {
     "transform_null_equals": "off",
     "extra_float_digits": "1",
     "quote_all_identifiers": "off",
+    "exit_on_error": "off",
 }
 # Django sets the time zone with a query where the session does not have it.
 _STARTUP = {**SESSION_SETTINGS, "TimeZone": "UTC"}
@@ -37,15 +38,19 @@ ENCODING = "UTF8"
 
 
 def startup_options(params: Mapping[str, Any]) -> str:
-    """Return the `options` of a connection: ours, then those of DATABASE_URL, which win.
+    """Return the `options` of a connection; of those of DATABASE_URL, what is needed here wins.
 
     `params` are those of the connection for libpq.
     """
     # libpq reads PGOPTIONS only where a connection has no options.
     own = params.get("options") or os.environ.get("PGOPTIONS", "")
     server = {_ON_BOTH_SIDES[name]: str(params[name]) for name in _ON_BOTH_SIDES if name in params}
-    ours = ((name, value.replace(" ", "\\ ")) for name, value in {**_STARTUP, **server}.items())
-    return " ".join([*(f"-c {name}={value}" for name, value in ours), own]).strip()
+    return " ".join(part for part in (_options(server), own, _options(_STARTUP)) if part)
+
+
+def _options(settings: Mapping[str, str]) -> str:
+    """Return settings as options of a connection, of which the last one for a setting counts."""
+    return " ".join(f"-c {name}=" + value.replace(" ", "\\ ") for name, value in settings.items())
 
 
 def unmet_requirements(cursor: Any, *, pooled: bool) -> list[str]:
@@ -53,13 +58,21 @@ def unmet_requirements(cursor: Any, *, pooled: bool) -> list[str]:
 
     A pooler passes no settings on, so that its sessions have what the owner has set.
     """
-    cursor.execute("SHOW server_encoding")
-    ((encoding,),) = cursor.fetchall()
+    cursor.execute(
+        "SELECT current_setting('server_encoding'), current_schema(),"
+        " current_setting('search_path')"
+    )
+    ((encoding, schema, path),) = cursor.fetchall()
     sentences = []
     if encoding != ENCODING:
         sentences.append(
             f"The encoding of the database in DATABASE_URL is {encoding}, but {ENCODING} is needed:"
             f" create another with CREATE DATABASE … ENCODING '{ENCODING}' TEMPLATE template0."
+        )
+    if schema is None:
+        sentences.append(
+            "The sessions of the database in DATABASE_URL have no schema for their tables: none of"
+            f" search_path={path!r} exists and may be used by this role."
         )
     if pooled and (different := _different_settings(cursor)):
         sentences.append(_remedy(cursor, different))

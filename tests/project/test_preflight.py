@@ -107,6 +107,25 @@ def test_a_server_that_is_starting_is_waited_for_in_any_language() -> None:
         check_database(parameters, timeout=60)
 
 
+@pytest.mark.parametrize(
+    ("setting", "sentence"),
+    [
+        ("search_path = ''", "no schema for their tables: none of search_path="),
+        ("default_transaction_read_only = on", "takes no writes: it is a standby, or"),
+    ],
+)
+def test_a_database_whose_sessions_can_store_nothing_is_refused(
+    setting: str, sentence: str, django_db_blocker: DjangoDbBlocker
+) -> None:
+    name = f"unusable_{os.getpid()}"
+    with django_db_blocker.unblock(), database(name):
+        with open_session("postgres") as session:
+            session.execute(f"ALTER DATABASE {name} SET {setting}".encode())
+        parameters = {**connection.get_connection_params(), "dbname": name}
+        with pytest.raises(NotReady, match=sentence):
+            check_database(parameters, timeout=0.5)
+
+
 @pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
 def test_a_database_with_another_encoding_is_refused(
     encoding: str, django_db_blocker: DjangoDbBlocker

@@ -9,9 +9,10 @@ from typing import Any, cast
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
-from django.db import connection
+from django.db import DatabaseError, connection
 
 from taskproject import web
+from taskproject.database_errors import sentence_of
 from taskproject.embedded import EmbeddedError, EmbeddedPostgres
 from taskproject.preflight import check_database, check_directory, check_port
 from taskproject.unprivileged import current
@@ -80,10 +81,15 @@ def _children() -> list[Child]:
 
 
 def _migrate() -> int:
-    call_command("migrate", interactive=False, verbosity=0)
     try:
+        call_command("migrate", interactive=False, verbosity=0)
         check_secrets()
     except NotReady as error:
         sys.stderr.write(f"{error}\n")
+        return 1
+    except DatabaseError as error:
+        if (sentence := sentence_of(error)) is None:
+            raise
+        sys.stderr.write(f"{sentence}\n")
         return 1
     return 0
