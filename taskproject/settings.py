@@ -52,6 +52,7 @@ DATA_DIR = directory(env, "DATA_DIR", BASE_DIR / ".data")
 SECRET_KEY = secret_key(env, DATA_DIR)
 ALLOWED_HOSTS = allowed_hosts(env, "ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = trusted_origins(env, "CSRF_TRUSTED_ORIGINS")
+CSRF_FAILURE_VIEW = "tasks.pages.errors.form_refused"
 HOST = listening_address(env, "HOST", "127.0.0.1")
 PORT = number(env, "PORT", 8000, low=1, high=65535)
 # How long a request may take to arrive: its headers, and then its body.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.template.loader import render_to_string
 
 from tasks.filter_values import UnusableParameter
@@ -13,3 +14,10 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     detail = str(exception) if isinstance(exception, UnusableParameter) else ""
     # Rendered without the request: its user would be read from the database.
     return HttpResponse(render_to_string("400.html", {"detail": detail}), status=400)
+
+
+def form_refused(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Render the page of a form that Django's CSRF protection refused."""
+    is_elsewhere = "trusted origins" in reason
+    context = {"origin": request.headers.get("Origin", "an address"), "is_elsewhere": is_elsewhere}
+    return render(request, "403_csrf.html", context, status=403)

@@ -99,3 +99,13 @@ def test_a_form_without_a_csrf_token_is_refused(csrf_client):
     assert response.status_code == 403
     assert "The form has expired" in response.content.decode()
     assert not Task.objects.exists()
+
+
+def test_a_form_from_an_address_that_is_not_trusted_is_refused_with_the_setting(csrf_client):
+    origin = "https://tasks.example.com:8443"
+    response = csrf_client.post(ANALYZE, {"text": "one"}, headers={"Origin": origin})
+    assert response.status_code == 403
+    page = response.content.decode()
+    assert f"The form was sent from {origin}, which this site does not know as its own." in page
+    assert "<code>CSRF_TRUSTED_ORIGINS</code>" in page
+    assert "expired" not in page

@@ -89,7 +89,7 @@ def test_a_database_that_is_away_is_reported_in_one_line(command: str) -> None:
 @pytest.mark.django_db
 def test_a_worker_whose_role_does_not_exist_is_refused() -> None:
     url = database_url().replace(str(connection.settings_dict["USER"]), "nosuch", 1)
-    assert 'FATAL:  role "nosuch" does not exist' in run(url, "worker", "--processes=1")
+    assert 'FATAL: role "nosuch" does not exist' in run(url, "worker", "--processes=1")
 
 
 def test_an_embedded_server_that_does_not_run_is_named(

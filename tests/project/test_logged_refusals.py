@@ -14,7 +14,8 @@ import django
 django.setup()
 from django.test import Client
 client = Client(raise_request_exception=False)
-print(client.get(*{arguments!r}, **{options!r}).status_code)
+client.handler.enforce_csrf_checks = True
+print(client.generic(*{arguments!r}, **{options!r}).status_code)
 """
 
 
@@ -31,7 +32,7 @@ def logged(level: str, *arguments: str, **options: str) -> tuple[str, list[dict[
 
 @pytest.mark.parametrize("host", ["evil.test", "x" * 50_000, "evil.test/x"])
 def test_a_wrong_host_is_logged_in_one_short_line(host: str) -> None:
-    status, lines = logged("INFO", "/", HTTP_HOST=host)
+    status, lines = logged("INFO", "GET", "/", HTTP_HOST=host)
     assert status == "400"
     [line] = lines
     assert line["level"] == "warning"
@@ -43,7 +44,14 @@ def test_a_wrong_host_is_logged_in_one_short_line(host: str) -> None:
 
 def test_other_refusals_are_logged_alike_and_hidden_above_warning() -> None:
     query = "&".join(f"x{number}=1" for number in range(1_100))
-    status, lines = logged("INFO", f"/ui/tasks/?{query}", HTTP_HOST="localhost")
+    status, lines = logged("INFO", "GET", f"/ui/tasks/?{query}", HTTP_HOST="localhost")
     assert status == "400"
     assert [line["level"] for line in lines] == ["warning"]
-    assert logged("ERROR", "/", HTTP_HOST="evil.test") == ("400", [])
+    assert logged("ERROR", "GET", "/", HTTP_HOST="evil.test") == ("400", [])
+
+
+def test_a_refused_form_is_logged_with_its_status() -> None:
+    origin = "https://elsewhere.example"
+    status, [line] = logged("INFO", "POST", "/ui/login/", HTTP_HOST="localhost", HTTP_ORIGIN=origin)
+    assert status == "403"
+    assert line["event"].startswith("request refused with 403: Forbidden (Origin checking failed")
