@@ -85,7 +85,8 @@ def check_secrets() -> None:
         raise NotReady(
             "Callbacks are signed with another secret by the other processes on this database, so"
             " their receivers would refuse those of this one: set SECRET_KEY (and CALLBACK_SECRET,"
-            " if set) to the same values on all machines. To change the secret, start them with"
+            " if set) to the same values on all machines; a generated SECRET_KEY is in"
+            " DATA_DIR/secret_key of its machine. To change the secret, start them with"
             " CALLBACK_SECRET=new,old; if the old one is lost or no"
             " receiver has it, run manage.py replace_secret."
         )
