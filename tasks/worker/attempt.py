@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextvars import copy_context
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +14,12 @@ from tasks.kinds import Kind
 from tasks.kinds.context import Context
 from tasks.kinds.exceptions import Interrupted, LostClaim
 from tasks.lifecycle.ending import Claim, Ending, completed, raised
-from tasks.worker.handler_session import close_changed_sessions, watch_sessions
+from tasks.worker.handler_session import (
+    begin_in_transaction,
+    renew_changed_sessions,
+    require_no_open_transaction,
+    watch_sessions,
+)
 
 log = logging.getLogger(__name__)
 
@@ -34,27 +40,32 @@ def attempt(kind: Kind, claim: Claim, context: Context, *, worker: str) -> Endin
     except BaseException as error:  # any error of a handler ends only its own attempt
         return raised(claim, kind, error)
     finally:
-        close_changed_sessions()
+        renew_changed_sessions(claim.id)
 
 
 def _run_handler(kind: Kind, claim: Claim, context: Context) -> dict[str, Any] | None:
-    """Run the handler; an exception of the engine that it raises by itself is an error of its own.
+    """Run the handler; raise RuntimeError when it leaves a transaction open.
 
-    Otherwise the attempt would be released, uncounted, as often as it raises it.
+    An exception of the engine that it raises by itself is an error of its own. Otherwise the
+    attempt would be released, uncounted, as often as it raises it.
     """
     try:
-        return kind.handler(claim.input, context)
+        # In a context of its own: language, time zone and decimal precision end with the attempt.
+        result = copy_context().run(kind.handler, claim.input, context)
     except (Interrupted, LostClaim) as error:
         if isinstance(error, Interrupted) and context.interrupted.is_set():
             raise
         raise RuntimeError(
             f"The handler raised {type(error).__name__}, which only the worker may raise."
         ) from error
+    require_no_open_transaction()
+    return result
 
 
 def _attempt_in_transaction(kind: Kind, claim: Claim, context: Context, *, worker: str) -> Ending:
     """Commit the handler's own writes together with the finish, or neither."""
     with transaction.atomic():
+        begin_in_transaction()
         ending = completed(claim, _run_handler(kind, claim, context), context.follow_ups)
         lifecycle.finish(ending, worker=worker)
     return replace(ending, recorded=True)

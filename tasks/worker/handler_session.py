@@ -1,67 +1,57 @@
-"""The database sessions that a handler uses: what it sets in them ends with its attempt."""
+"""The database sessions that a handler uses: what it leaves in them ends with its attempt."""
 
 from __future__ import annotations
 
-import re
+import logging
 import threading
-from collections.abc import Callable
-from functools import lru_cache
-from typing import Any
+import uuid
 
-from django.db import connections
+from django.db import DEFAULT_DB_ALIAS, connections
 
-# Statements that change a session beyond their transaction. SET LOCAL and its like end with it.
-_LASTING = re.compile(
-    r"(?:^|;)\s*(?:set\s+(?!local\b|transaction\b|constraints\b)|reset\s|listen\s|load\s|prepare\s"
-    r"|declare\s|discard\s)"
-    r"|\bset_config\s*\(|\bpg_(?:try_)?advisory_lock|\bcreate\s+(?:local\s+|global\s+)?temp",
-    re.IGNORECASE,
-)
-# Further in, a statement is data, not code.
-_SEARCHED = 10_000
+from tasks.worker.slot_connection import SlotConnection
+
+log = logging.getLogger(__name__)
 
 
-class _Watch(threading.local):
-    """The connections of one thread whose session was changed, by alias.
-
-    The wrappers stay in place, because adding them for each attempt costs more than a small task.
-    """
+class _Slot(threading.local):
+    """The connections of one thread, to all databases."""
 
     def __init__(self) -> None:
-        self.changed = set[str]()
-        for alias in connections:
-            connections[alias].execute_wrappers.append(self._wrapper(alias))
-
-    def _wrapper(self, alias: str) -> Callable[..., Any]:
-        def execute(run: Callable[..., Any], sql: Any, *rest: Any) -> Any:
-            if isinstance(sql, str) and _is_lasting(sql[:_SEARCHED]):
-                self.changed.add(alias)
-            return run(sql, *rest)
-
-        return execute
+        self.connections = [SlotConnection(alias) for alias in connections]
 
 
-_watch = _Watch()
+_slot = _Slot()
 
 
 def watch_sessions() -> None:
     """Notice from now on what this thread changes in its database sessions."""
-    # The first access in a thread adds the wrappers.
-    _watch.changed.clear()
+    for connection in _slot.connections:
+        connection.begin()
 
 
-def close_changed_sessions() -> None:
-    """Close each connection in which lasting settings of the session were changed.
+def begin_in_transaction() -> None:
+    """Regard the transaction that is open in the default database as the worker's own."""
+    for connection in _slot.connections:
+        if connection.alias == DEFAULT_DB_ALIAS:
+            connection.begin_in_transaction()
 
-    The next attempt in the same thread gets a new one. Statements that bypass Django's cursors are
-    not noticed.
+
+def require_no_open_transaction() -> None:
+    """Raise RuntimeError when the handler left a transaction open, or ended the worker's own."""
+    for connection in _slot.connections:
+        connection.require_no_open_transaction()
+
+
+def renew_changed_sessions(task_id: uuid.UUID) -> None:
+    """Replace each connection that is not as it was: the next attempt gets a new one.
+
+    Costs no query. Not noticed are lasting settings by statements that bypass Django's cursors.
     """
-    if _watch.changed:
-        for alias in _watch.changed:
-            connections[alias].close()
-        _watch.changed.clear()
-
-
-@lru_cache(maxsize=1_000)
-def _is_lasting(sql: str) -> bool:
-    return bool(_LASTING.search(sql))
+    for connection in _slot.connections:
+        if not connection.is_as_new():
+            if connection.has_open_transaction():
+                log.warning(
+                    "the handler left a transaction open; what it wrote there is rolled back",
+                    extra={"task_id": str(task_id), "database": connection.alias},
+                )
+            connection.renew()

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import uuid
+
 import pytest
-from django.db import connection
+from django.db import DataError, connection, connections, transaction
+from psycopg.sql import SQL
 
 import tasks
 from tasks.models import Attempt, Status, Task
-from tasks.worker.handler_session import close_changed_sessions, watch_sessions
+from tasks.worker.handler_session import renew_changed_sessions, watch_sessions
+from tasks.worker.statements import ends_transaction
+from tests.script.models import Effect
 from tests.waiting import wait_until
 from tests.workers import is_idle
 
@@ -23,6 +28,7 @@ LASTING = [
     "CREATE TEMP TABLE tasks_task (id integer)",
     "LISTEN something",
     "PREPARE something AS SELECT 1",
+    SQL("SET statement_timeout = {}").format(1),
 ]
 PASSING = [
     "SET LOCAL statement_timeout = 1000",
@@ -39,8 +45,75 @@ def test_a_connection_is_closed_after_a_lasting_change_only(statement):
     with connection.cursor() as cursor:
         cursor.execute(statement)
         before = connection.connection
-    close_changed_sessions()
+    renew_changed_sessions(uuid.uuid4())
     assert (connection.connection is before) == (statement in PASSING)
+
+
+def _rolls_back():
+    with transaction.atomic(), transaction.atomic():
+        Effect.objects.create(task_id=uuid.uuid4(), attempt=1)
+        transaction.set_rollback(True)
+
+
+def _causes_an_error():
+    with pytest.raises(DataError), transaction.atomic():
+        Effect.objects.create(task_id=uuid.uuid4(), attempt=2**40)
+
+
+def _reads_by_a_server_side_cursor():
+    list(Effect.objects.all().iterator())
+
+
+def _commits_by_hand():
+    connection.set_autocommit(False)
+    Effect.objects.create(task_id=uuid.uuid4(), attempt=1)
+    connection.commit()
+    connection.set_autocommit(True)
+
+
+def _reads_cached_properties():
+    assert connection.pg_version
+    assert connection.data_types
+    transaction.on_commit(_rolls_back)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    "work",
+    [
+        _rolls_back, _causes_an_error, _reads_by_a_server_side_cursor, _commits_by_hand,
+        _reads_cached_properties,
+    ],
+)  # fmt: skip
+def test_ordinary_work_keeps_the_connection(work):
+    connections["default"].close()
+    watch_sessions()
+    connection.ensure_connection()
+    before = connection.connection
+    work()
+    renew_changed_sessions(uuid.uuid4())
+    assert connection.connection is before
+
+
+@pytest.mark.parametrize(
+    ("statement", "is_ending"),
+    [
+        ("commit", True),
+        (" ROLLBACK WORK;", True),
+        ("END TRANSACTION", True),
+        ("abort", True),
+        ("rollback and chain", True),
+        ("PREPARE TRANSACTION 'x'", True),
+        ("ROLLBACK TO SAVEPOINT a", False),
+        ("rollback transaction to a", False),
+        ("RELEASE SAVEPOINT a", False),
+        ("DO $$ BEGIN PERFORM 1; END $$", False),
+        ("SELECT 'commit'", False),
+        ("PREPARE something AS SELECT 1", False),
+    ],
+)
+def test_statements_that_end_a_transaction(statement, is_ending):
+    assert ends_transaction(statement) == is_ending
 
 
 @pytest.mark.django_db(transaction=True)
