@@ -19,7 +19,8 @@ from tasks.worker.statements import ends_transaction, is_lasting
 
 # Further in, a statement is data, not code.
 _SEARCHED = 10_000
-_OPEN = {TransactionStatus.ACTIVE, TransactionStatus.INTRANS, TransactionStatus.INERROR}
+# Compared one by one: the hash of an enumeration's member costs more.
+_NOT_OPEN = (TransactionStatus.IDLE, TransactionStatus.UNKNOWN)
 # What ordinary work changes in Django's wrapper; the next transaction or connection sets it again.
 _WRAPPER_PASSING = {
     "connection", "autocommit", "savepoint_state", "commit_on_exit", "rollback_exc", "close_at",
@@ -45,14 +46,19 @@ class Unchanged:
     def matches(self, subject: Any) -> bool:
         """Return whether only such attributes were changed as ordinary work changes."""
         state = _attributes(subject)
-        if state == self._seen or {**state, **self._passing} == self._seen:
+        if state == self._seen:
             return True
         for name in state.keys() - self._seen.keys():
             if name in self._names or isinstance(
                 getattr(type(subject), name, None), cached_property
             ):
                 self._seen[name] = self._passing[name] = state[name]
-        return {**state, **self._passing} == self._seen
+        if {**state, **self._passing} != self._seen:
+            return False
+        # So that the next comparison, of an attempt that changes nothing more, is the short one.
+        self._passing = {name: state[name] for name in self._passing}
+        self._seen.update(self._passing)
+        return True
 
 
 # Psycopg's connections as they were when Django had opened them.
@@ -93,23 +99,24 @@ class SlotConnection:
 
     def has_open_transaction(self) -> bool:
         """Return whether a transaction is open, or was when the connection was lost."""
-        return self._wrapper.in_atomic_block or self._status() in _OPEN
+        return self._wrapper.in_atomic_block or self._status() not in _NOT_OPEN
 
     def require_no_open_transaction(self) -> None:
         """Raise RuntimeError when a handler left a transaction open, or ended the worker's."""
-        database = f'in the database "{self.alias}"'
         if not self._own_blocks:
-            is_left = self.has_open_transaction()
+            is_left, is_over = self.has_open_transaction(), False
         else:
-            blocks = tuple(self._wrapper.atomic_blocks)
-            is_left = len(blocks) > len(self._own_blocks)
-            is_over = self._has_run and self._status() == TransactionStatus.IDLE
-            if is_over or len(blocks) < len(self._own_blocks):
-                raise RuntimeError(f"The handler ended the transaction of its attempt {database}.")
+            added = len(self._wrapper.atomic_blocks) - len(self._own_blocks)
+            is_left = added > 0
+            is_over = added < 0 or (self._has_run and self._status() == TransactionStatus.IDLE)
+        if is_over:
+            raise RuntimeError(
+                f'The handler ended the transaction of its attempt in the database "{self.alias}".'
+            )
         if is_left:
             raise RuntimeError(
-                f"The handler left a transaction open {database}; what it wrote there is rolled "
-                "back."
+                f'The handler left a transaction open in the database "{self.alias}"; what it '
+                "wrote there is rolled back."
             )
 
     def is_as_new(self) -> bool:

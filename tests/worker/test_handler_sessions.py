@@ -72,7 +72,7 @@ def _commits_by_hand():
 
 
 def _reads_cached_properties():
-    assert connection.pg_version
+    assert connection.timezone_name == "UTC"
     assert connection.data_types
     transaction.on_commit(_rolls_back)
 
