@@ -12,6 +12,7 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 
 from taskproject.misspelt import misspelt
+from tasks.whole_number import Bounds, whole_number
 
 _UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _LONGEST = 1e9
@@ -145,16 +146,15 @@ def choice(env: Environment, name: str, default: str, *, choices: Collection[str
 
 
 def number(
-    env: Environment, name: str, default: int, *, low: int, high: int, also: str | None = None
+    env: Environment, name: str, default: int, *, bounds: Bounds, also: str | None = None
 ) -> int:
-    """Read a whole number between `low` and `high`, under `name` or its other spelling."""
+    """Read a whole number, under `name` or its other spelling."""
     value, source = env.given(name, "number", also=also)
     raw = value.strip() or str(default)
-    if not re.fullmatch(r"-?[0-9]{1,18}", raw) or not low <= int(raw) <= high:
-        raise ImproperlyConfigured(
-            f"{source}={raw!r} is not a whole number between {low} and {high}."
-        )
-    return int(raw)
+    try:
+        return whole_number(raw, bounds)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{source}={error}") from None
 
 
 def seconds(

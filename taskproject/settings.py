@@ -54,7 +54,7 @@ ALLOWED_HOSTS = allowed_hosts(env, "ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = trusted_origins(env, "CSRF_TRUSTED_ORIGINS")
 CSRF_FAILURE_VIEW = "tasks.pages.errors.form_refused"
 HOST = listening_address(env, "HOST", "127.0.0.1")
-PORT = number(env, "PORT", 8000, low=1, high=65535)
+PORT = number(env, "PORT", 8000, bounds=(1, 65535))
 # How long a request may take to arrive: its headers, and then its body.
 REQUEST_TIMEOUT = seconds(env, "REQUEST_TIMEOUT", "20s", low=1)
 
@@ -186,15 +186,24 @@ PROCRASTINATE_ON_APP_READY = "tasks.worker.stock_loop.register"
 
 # Workers. Celery's names in the documents are accepted too.
 CORES = os.cpu_count() or 1
-WORKER_PROCESSES = number(env, "WORKER_PROCESSES", CORES, low=1, high=256)
-WORKER_CONCURRENCY = number(
-    env, "WORKER_CONCURRENCY", 8, low=1, high=1000, also="CELERY_WORKER_CONCURRENCY"
+# The options of `manage.py worker` have the same bounds.
+WORKER_PROCESSES_BOUNDS = (1, 256)
+WORKER_CONCURRENCY_BOUNDS = (1, 1000)
+WORKER_PROCESSES = number(
+    env, "WORKER_PROCESSES", min(CORES, WORKER_PROCESSES_BOUNDS[1]), bounds=WORKER_PROCESSES_BOUNDS
 )
-WORKER_PREFETCH_MULTIPLIER = number(env, "WORKER_PREFETCH_MULTIPLIER", 1, low=1, high=100)
+WORKER_CONCURRENCY = number(
+    env,
+    "WORKER_CONCURRENCY",
+    8,
+    bounds=WORKER_CONCURRENCY_BOUNDS,
+    also="CELERY_WORKER_CONCURRENCY",
+)
+WORKER_PREFETCH_MULTIPLIER = number(env, "WORKER_PREFETCH_MULTIPLIER", 1, bounds=(1, 100))
 WORKER_STOP_GRACE_PERIOD = seconds(env, "WORKER_STOP_GRACE_PERIOD", "30s", low=1)
 # A process that ran so many tasks, or grew so large (KiB), is replaced; 0 for never.
-WORKER_MAX_TASKS_PER_CHILD = number(env, "WORKER_MAX_TASKS_PER_CHILD", 0, low=0, high=10**9)
-WORKER_MAX_MEMORY_PER_CHILD = number(env, "WORKER_MAX_MEMORY_PER_CHILD", 0, low=0, high=10**9)
+WORKER_MAX_TASKS_PER_CHILD = number(env, "WORKER_MAX_TASKS_PER_CHILD", 0, bounds=(0, 10**9))
+WORKER_MAX_MEMORY_PER_CHILD = number(env, "WORKER_MAX_MEMORY_PER_CHILD", 0, bounds=(0, 10**9))
 TASK_SOFT_TIME_LIMIT = seconds(
     env, "TASK_SOFT_TIME_LIMIT", "600", low=1, also="CELERY_TASK_SOFT_TIME_LIMIT"
 )
@@ -204,13 +213,13 @@ if TASK_SOFT_TIME_LIMIT > TASK_TIME_LIMIT:
         f"TASK_SOFT_TIME_LIMIT ({TASK_SOFT_TIME_LIMIT:g} s) must not be longer than "
         f"TASK_TIME_LIMIT ({TASK_TIME_LIMIT:g} s)."
     )
-TASK_MAX_RETRIES = number(env, "TASK_MAX_RETRIES", 3, low=0, high=1000)
+TASK_MAX_RETRIES = number(env, "TASK_MAX_RETRIES", 3, bounds=(0, 1000))
 TASK_RETRY_DELAY = seconds(env, "TASK_RETRY_DELAY", "1", low=0.001)
 # Bytes of JSON; PostgreSQL cannot hold more than 256 MiB in one document.
-RESULT_MAX_BYTES = number(env, "RESULT_MAX_BYTES", 16 * 2**20, low=1_000, high=200 * 2**20)
+RESULT_MAX_BYTES = number(env, "RESULT_MAX_BYTES", 16 * 2**20, bounds=(1_000, 200 * 2**20))
 # Ended tasks are deleted after so many days; 0 for never.
-RETENTION_COMPLETED_DAYS = number(env, "RETENTION_COMPLETED_DAYS", 30, low=0, high=36500)
-RETENTION_FAILED_DAYS = number(env, "RETENTION_FAILED_DAYS", 90, low=0, high=36500)
+RETENTION_COMPLETED_DAYS = number(env, "RETENTION_COMPLETED_DAYS", 30, bounds=(0, 36500))
+RETENTION_FAILED_DAYS = number(env, "RETENTION_FAILED_DAYS", 90, bounds=(0, 36500))
 
 # How long a worker may be silent before its tasks go to other workers; seconds.
 LEASE_SECONDS = 15.0
@@ -226,7 +235,7 @@ OPENROUTER_TIMEOUT = seconds(env, "OPENROUTER_TIMEOUT", "120", low=1)
 
 # So many failures in a row open a circuit; after so many seconds one call tries the service.
 CIRCUIT_BREAKER_FAILURE_THRESHOLD = number(
-    env, "CIRCUIT_BREAKER_FAILURE_THRESHOLD", 5, low=1, high=1000
+    env, "CIRCUIT_BREAKER_FAILURE_THRESHOLD", 5, bounds=(1, 1000)
 )
 CIRCUIT_BREAKER_RECOVERY_TIMEOUT = seconds(env, "CIRCUIT_BREAKER_RECOVERY_TIMEOUT", "60", low=0.1)
 

@@ -134,6 +134,9 @@ class Supervisor:
         tier = waiting[0].child.tier if waiting else self._places[-1].child.tier
         pause = READY_POLL if any(p.pid and p.child.ready for p in waiting) else 3600.0
         for place in self._places:
+            if self._stop_requests:
+                # It came between two forks, of which there may be many.
+                break
             if place.pid is not None or place.done or place.child.tier > tier:
                 continue
             if place.restart_at > now:

@@ -74,6 +74,28 @@ def written(event: str) -> Callable[[], bool]:
     return lambda: JOURNAL.exists() and event in JOURNAL.read_text()
 
 
+def interrupted() -> Supervisor:
+    """Return a supervisor to which a stop request comes while it forks its first child."""
+    os.register_at_fork(after_in_parent=_request_stop)
+    return Supervisor([child(name) for name in ("first", "second", "third")], stop_grace=5)
+
+
+def _request_stop() -> None:
+    write("supervisor", "forked")
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def stopped_before_a_tier() -> Supervisor:
+    """Return a supervisor to which a stop request comes before it starts its second tier."""
+
+    def ready() -> bool:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return True
+
+    first = Child("first", partial(polite, "first"), ready=ready)
+    return Supervisor([first, child("second", tier=1), child("third", tier=1)], stop_grace=5)
+
+
 def child(name: str, *, tier: int = 0, takes: float = 0.0) -> Child:
     return Child(name, partial(polite, name, takes=takes), tier=tier)
 
@@ -133,6 +155,8 @@ SUPERVISORS: dict[str, Callable[[], Supervisor]] = {
         stop_grace=5,
         give_up_after=3,
     ),
+    "interrupted": interrupted,
+    "stopped-before-a-tier": stopped_before_a_tier,
     "hopeless": lambda: Supervisor(
         [
             child("first"),

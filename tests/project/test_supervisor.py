@@ -249,3 +249,15 @@ def test_a_stop_request_at_any_moment_of_the_start_ends_all_processes(supervise:
         begun = supervised.everything()[1:]
         assert supervised.stop() in (0, -signal.SIGTERM)
         assert not any(is_running(process.pid) for process in begun)
+
+
+def test_a_stop_request_between_two_forks_is_obeyed(supervise: Supervise) -> None:
+    supervised = supervise("interrupted")
+    assert supervised.process.wait(10) == 0
+    assert len(supervised.lines("supervisor", "forked")) == 1
+
+
+def test_no_tier_is_started_after_a_stop_request(supervise: Supervise) -> None:
+    supervised = supervise("stopped-before-a-tier")
+    assert supervised.process.wait(10) == 0
+    assert supervised.pids("second") == supervised.pids("third") == []

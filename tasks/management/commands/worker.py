@@ -16,6 +16,7 @@ from tasks.startup import NotReady, wait_to_start
 from tasks.submission import QUEUE_NAME
 from tasks.supervision.processes import Child
 from tasks.supervision.supervisor import Supervisor
+from tasks.whole_number import number_option
 from tasks.worker.process import run_worker
 
 
@@ -26,13 +27,13 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
             "--processes",
-            type=int,
+            type=number_option(settings.WORKER_PROCESSES_BOUNDS),
             default=settings.WORKER_PROCESSES,
             help="number of processes; default: %(default)s",
         )
         parser.add_argument(
             "--concurrency",
-            type=int,
+            type=number_option(settings.WORKER_CONCURRENCY_BOUNDS),
             default=settings.WORKER_CONCURRENCY,
             help="tasks that run at once in each process; default: %(default)s",
         )
@@ -46,8 +47,6 @@ class Command(BaseCommand):
         processes, concurrency = options["processes"], options["concurrency"]
         named = options["queues"]
         queues = [] if named is None else [name.strip() for name in named.split(",")]
-        if processes < 1 or concurrency < 1:
-            raise CommandError("--processes and --concurrency must be at least 1.")
         if invalid := [name for name in queues if not QUEUE_NAME.fullmatch(name)]:
             raise CommandError(f"{invalid[0]!r} is not a valid queue name.")
         try:
