@@ -9,7 +9,9 @@ from django.core.exceptions import ImproperlyConfigured
 
 from taskproject.environment import Environment, words
 
+LOCALHOST = "localhost"
 _NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
+_NUMBER = r"(?:[0-9]+|0[Xx][0-9A-Fa-f]*)"
 _IPV6 = r"\[[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*\]"
 
 
@@ -34,7 +36,11 @@ def _is_origin(text: str, *, host: str = _NAME, rest: str = "", without: str = "
 def listening_address(env: Environment, name: str, default: str) -> str:
     """Read the address or the name of this machine on which the site listens."""
     raw = env.given(name, "listening_address")[0].strip() or default
-    if not _is_address(raw) and not re.fullmatch(_NAME, raw):
+    # An address with a zone cannot be listened to.
+    if _is_address(raw) and "%" not in raw:
+        return str(ip_address(raw))
+    # Systems differ in the address that they see in 1.5 or 0x10; no name ends in a number.
+    if not re.fullmatch(_NAME, raw) or re.fullmatch(rf"(?:.*\.)?{_NUMBER}", raw):
         raise ImproperlyConfigured(
             f"{name}={raw!r} is not the address or name of a machine, such as 127.0.0.1 or ::1."
         )
@@ -51,7 +57,7 @@ def _is_address(text: str) -> bool:
 def is_loopback(host: str) -> bool:
     """Return whether only this machine can reach an address, which may be in brackets."""
     host = host.strip("[]")
-    return ip_address(host).is_loopback if _is_address(host) else host.lower() == "localhost"
+    return ip_address(host).is_loopback if _is_address(host) else host.lower() == LOCALHOST
 
 
 def check_open(host: str, *, debug: bool, anonymous: bool) -> None:

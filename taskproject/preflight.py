@@ -14,6 +14,7 @@ from typing import Any
 import psycopg
 from django.conf import settings
 
+from taskproject.address_settings import LOCALHOST
 from tasks.postgres.ping import is_away
 from tasks.postgres.requirements import unmet_requirements
 from tasks.startup import NotReady, check_start
@@ -29,36 +30,48 @@ READ_ONLY = (
 )
 
 
-def check_port(host: str, port: int) -> None:
-    """Check that the web server can listen. Raises NotReady."""
+def bound_address(host: str) -> str:
+    """Return the address that the web server listens on, for an address or a name.
+
+    Of several, the first of IPv4 is taken. May query a name server. Raises NotReady.
+    """
+    if host.lower() == LOCALHOST:
+        # Whatever the system's table has: what is open to this machine must reach no other.
+        return "127.0.0.1"
     try:
-        family, kind, _, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-    except OSError:
-        raise NotReady(f"HOST={host!r} is not an address of this machine.") from None
-    with socket.socket(family, kind) as probe:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        found = []
+    # The web server does not read the zone of an address.
+    addresses = [(family, str(at[0])) for family, *_, at in found if "%" not in str(at[0])]
+    if not addresses:
+        raise NotReady(f"HOST={host!r} is not a name that has an address.")
+    return min(addresses, key=lambda pair: pair[0] != socket.AF_INET)[1]
+
+
+def check_port(address: str, port: int) -> None:
+    """Check that the web server can listen on an address. Raises NotReady."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(address)
+            probe.bind((address, port))
         except OSError as error:
-            raise NotReady(_why_not_bound(error, host, port)) from None
+            raise NotReady(_why_not_bound(error, address, port)) from None
 
 
-def check_web(*, take_over: bool) -> str | None:
-    """Return why the web server cannot start by itself, if anything prevents it."""
-    try:
-        if not take_over:
-            check_port(settings.HOST, settings.PORT)
-        # `/health/ready` reports missing migrations; traffic comes when they are applied.
-        if reason := check_start(needs_migrations=False):
-            log.warning(
-                "the database cannot be reached; it is not checked before the start",
-                extra={"error": reason},
-            )
-    except NotReady as error:
-        return str(error)
-    return None
+def check_web(*, take_over: bool) -> str:
+    """Check what a web server that starts by itself needs; return its address. Raises NotReady."""
+    address = bound_address(settings.HOST)
+    if not take_over:
+        check_port(address, settings.PORT)
+    # `/health/ready` reports missing migrations; traffic comes when they are applied.
+    if reason := check_start(needs_migrations=False):
+        log.warning(
+            "the database cannot be reached; it is not checked before the start",
+            extra={"error": reason},
+        )
+    return address
 
 
 def check_directory(directory: Path) -> None:
@@ -134,9 +147,13 @@ def _connects(parameters: dict[str, Any]) -> bool:
     return True
 
 
-def _why_not_bound(error: OSError, host: str, port: int) -> str:
+def _why_not_bound(error: OSError, address: str, port: int) -> str:
     if error.errno == errno.EADDRINUSE:
-        return f"Port {port} on {host} is in use: choose another with PORT=…"
+        return f"Port {port} on {address} is in use: choose another with PORT=…"
     if error.errno in (errno.EACCES, errno.EPERM):
         return f"Port {port} cannot be used by this user: choose one above 1023 with PORT=…"
-    return f"The web server cannot listen on HOST={host!r} ({os.strerror(error.errno or 0)})."
+    reason = os.strerror(error.errno or 0)
+    return (
+        f"The web server cannot listen on {address} ({reason}): "
+        "set HOST to an address or the name of this machine, such as 127.0.0.1."
+    )

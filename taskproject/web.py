@@ -30,13 +30,13 @@ LARGEST_HEAD = 64 * 1024
 LONGEST_HEAD = 60_000
 
 
-def command() -> list[str]:
-    """Return the command that serves the site with a process for each core."""
+def command(address: str) -> list[str]:
+    """Return the command that serves the site on an address, with a process for each core."""
     options = {
         "interface": "asginl",
         # Nothing needs HTTP/2 without TLS. With it, idle connections would have no time limit.
         "http": "1",
-        "host": settings.HOST,
+        "host": address,
         "port": settings.PORT,
         "workers": settings.CORES,
         "http1-header-read-timeout": min(LONGEST_HEAD, int(settings.REQUEST_TIMEOUT * 1000)),
@@ -82,16 +82,23 @@ def main() -> None:
     try:
         leave_root(["web"])
         django.setup()
-        # Imported late: it needs the settings.
-        from taskproject.preflight import check_web
-
         for sentence in settings.MISSPELT_SETTINGS:
             logging.getLogger(__name__).warning(sentence)
-        if reason := check_web(take_over=take_over):
-            sys.exit(reason)
+        address = _checked_address(take_over=take_over)
     except (ImproperlyConfigured, EmbeddedError, RootRefused) as error:
         sys.exit(str(error))
-    os.execv(sys.executable, command())  # noqa: S606
+    os.execv(sys.executable, command(address))  # noqa: S606
+
+
+def _checked_address(*, take_over: bool) -> str:
+    # Imported late: they need the settings.
+    from taskproject.preflight import check_web
+    from tasks.startup import NotReady
+
+    try:
+        return check_web(take_over=take_over)
+    except NotReady as error:
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":

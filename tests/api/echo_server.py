@@ -23,4 +23,4 @@ def load() -> Gateway:
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "taskproject.settings")
     settings.CORES = 1
-    os.execv(sys.executable, [*web.command()[:-1], "tests.api.echo_server:load"])
+    os.execv(sys.executable, [*web.command("127.0.0.1")[:-1], "tests.api.echo_server:load"])

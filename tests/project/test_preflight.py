@@ -7,15 +7,23 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.db import connection
 from pytest_django import DjangoDbBlocker
 
-from taskproject.preflight import check_database, check_directory, check_port, check_version
+from taskproject import web
+from taskproject.preflight import (
+    bound_address,
+    check_database,
+    check_directory,
+    check_port,
+    check_version,
+)
 from tasks.startup import NotReady
 from tests.databases import database, open_session
 from tests.project.conftest import ROOT
@@ -44,10 +52,56 @@ def test_a_port_just_left_can_be_used_again(port_in_use: int) -> None:
     check_port("127.0.0.1", port)
 
 
-@pytest.mark.parametrize("host", ["192.0.2.1", "no.such.host.invalid"])
-def test_the_error_for_an_address_of_another_machine_names_the_address(host: str) -> None:
-    with pytest.raises(NotReady, match=f"HOST='{host}'"):
-        check_port(host, 0)
+@pytest.mark.parametrize("address", ["192.0.2.1", "2001:db8::1"])
+def test_the_error_for_an_address_of_another_machine_names_the_address(address: str) -> None:
+    with pytest.raises(NotReady, match=f"cannot listen on {address} "):
+        check_port(address, 0)
+
+
+@pytest.mark.parametrize("host", ["no.such.host.invalid", "a" * 70, "a..b"])
+def test_the_error_for_a_name_without_an_address_names_it(host: str) -> None:
+    with pytest.raises(NotReady, match=f"HOST='{host}' is not a name that has an address"):
+        bound_address(host)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", "::", "::1", "192.0.2.1"])
+def test_an_address_is_the_one_that_is_listened_to(host: str) -> None:
+    assert bound_address(host) == host
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST"])
+def test_localhost_is_this_machine_alone_whatever_the_system_says(
+    host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(socket, "getaddrinfo", resolver("192.0.2.1"))
+    assert bound_address(host) == "127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("addresses", "bound"),
+    [
+        (["2001:db8::1", "192.0.2.1", "192.0.2.2"], "192.0.2.1"),
+        (["fe80::1%eth0", "2001:db8::1", "2001:db8::2"], "2001:db8::1"),
+    ],
+)
+def test_a_name_is_its_first_address_of_ipv4_or_else_of_ipv6(
+    addresses: list[str], bound: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(socket, "getaddrinfo", resolver(*addresses))
+    assert bound_address("machine.example") == bound
+    assert f"--host={bound}" in web.command(bound)
+
+
+def resolver(*addresses: str) -> Callable[..., list[Any]]:
+    """Return a stand-in for the system's table of names."""
+
+    def find(*_: Any, **__: Any) -> list[Any]:
+        return [
+            (socket.AF_INET6 if ":" in address else socket.AF_INET, 1, 6, "", (address, 0))
+            for address in addresses
+        ]
+
+    return find
 
 
 def test_the_error_for_an_unwritable_directory_names_the_directory(tmp_path: Path) -> None:

@@ -29,7 +29,10 @@ INVALID = {
         "$X", "openrouter.ai", "ftp://a.b", "https://", "http://u:hunter2@a.b", "http://a:x",
         "http://a:0", "http://a:65536", "http://a?b", "http://a#b", "http://a b", "http://ä",
     ],
-    "listening_address": ["$X", "[::1]", "a b", "http://localhost", "127.0.0.1:80", "ä", "::g"],
+    "listening_address": [
+        "$X", "[::1]", "a b", "http://localhost", "127.0.0.1:80", "ä", "::g",
+        "0", "0x10", "0X", "1.5", "127.1", "010.1.1.1", "256.1.1.1", "9" * 20, "a.1", "::1%lo",
+    ],
     "allowed_hosts": [
         "$X", "https://a.example", "a.example:443", "*.a.example", "::1", "a b", "ä.example", ",",
     ],
@@ -72,7 +75,10 @@ VALID: dict[str, list[tuple[str, Any]]] = {
     "http_url": [
         ("http://127.0.0.1:8099/v1/", "http://127.0.0.1:8099/v1"), ("http://[::1]/$a",) * 2,
     ],
-    "listening_address": [("127.0.0.2",) * 2, ("::1",) * 2, ("my-host_1.lan",) * 2],
+    "listening_address": [
+        ("127.0.0.2",) * 2, ("::1",) * 2, ("my-host_1.lan",) * 2,
+        ("0:0::0", "::"), ("1and1",) * 2, ("0x-ray",) * 2,
+    ],
     "allowed_hosts": [
         ("*", ["*"]), ("a.example, .b.example,", ["a.example", ".b.example"]),
         ("192.0.2.1,[2001:db8::1]", ["192.0.2.1", "[2001:db8::1]"]),

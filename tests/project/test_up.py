@@ -81,9 +81,12 @@ def test_ctrl_c_during_the_start_leaves_no_process(open_dir: Path, moment: str) 
         assert running.sockets() == []
 
 
-def test_up_submits_its_sample_without_the_api_when_keys_are_required(open_dir: Path) -> None:
-    with up(open_dir / "data", API_ALLOW_ANONYMOUS="false") as running:
+def test_up_on_localhost_submits_its_sample_without_the_api_when_keys_are_required(
+    open_dir: Path,
+) -> None:
+    with up(open_dir / "data", API_ALLOW_ANONYMOUS="false", HOST="localhost") as running:
         running.wait_until_started()
+        assert f"http://localhost:{running.port}/docs" in running.output
         assert 'tasks.submit("text.analyze"' in running.output
         assert 'COMPLETED {"' in running.output
         assert running.stop() == 0
@@ -197,7 +200,11 @@ def test_up_exits_and_prints_the_log_when_the_database_dies_at_each_start(open_d
     [
         (
             {"HOST": "192.0.2.1", "API_ALLOW_ANONYMOUS": "false"},
-            "The web server cannot listen on HOST='192.0.2.1'",
+            "The web server cannot listen on 192.0.2.1 (",
+        ),
+        (
+            {"HOST": "no.such.host.invalid", "API_ALLOW_ANONYMOUS": "false"},
+            "HOST='no.such.host.invalid' is not a name that has an address.",
         ),
         ({"DATABASE_URL": "postgres://a:b@127.0.0.1:1/x"}, "cannot be reached"),
         ({"DATA_DIR": "/dev/null/data"}, "cannot be written"),

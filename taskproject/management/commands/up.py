@@ -14,7 +14,7 @@ from django.db import DatabaseError, connection
 from taskproject import web
 from taskproject.database_errors import sentence_of
 from taskproject.embedded import EmbeddedError, EmbeddedPostgres
-from taskproject.preflight import check_database, check_directory, check_port
+from taskproject.preflight import bound_address, check_database, check_directory, check_port
 from taskproject.unprivileged import current
 from taskproject.welcome import welcome
 from tasks.checks import SETTINGS
@@ -38,7 +38,8 @@ class Command(BaseCommand):
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         server = settings.EMBEDDED
         try:
-            check_port(settings.HOST, settings.PORT)
+            address = bound_address(settings.HOST)
+            check_port(address, settings.PORT)
             check_directory(settings.STATIC_ROOT)
             if server is None:
                 database = cast(DatabaseWrapper, connection)
@@ -49,7 +50,7 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         self.stdout.write(f"Everything runs as user {current().name}.")
         supervisor = Supervisor(
-            [*([server.child()] if server else []), *_children()],
+            [*([server.child()] if server else []), *_children(address)],
             stop_grace=settings.WORKER_STOP_GRACE_PERIOD + MARGIN,
             hurried_grace=HURRIED,
             give_up_after=GIVE_UP_AFTER,
@@ -68,13 +69,13 @@ def _explain(failure: str, server: EmbeddedPostgres | None) -> str:
     return f"Stopped: {failure}. Its last output is above."
 
 
-def _children() -> list[Child]:
+def _children(address: str) -> list[Child]:
     manage = [sys.executable, str(settings.BASE_DIR / "manage.py")]
     # This command has run the checks of the settings.
     options = ["--skip-checks", "--processes", str(settings.WORKER_PROCESSES)]
     return [
         Child("migrate", _migrate, tier=1, once=True),
-        Child("web", exec_command(web.command(), cwd=settings.BASE_DIR), tier=2),
+        Child("web", exec_command(web.command(address), cwd=settings.BASE_DIR), tier=2),
         Child("worker", exec_command([*manage, "worker", *options]), tier=2),
         Child("welcome", welcome, tier=3, once=True),
     ]
