@@ -37,6 +37,7 @@ from taskproject.environment import (
     word,
 )
 from taskproject.extra_apps import apps
+from taskproject.libpq_variables import remove_libpq_variables
 from taskproject.logging import LEVELS, logging_config
 from taskproject.misspelt import CONTAINERS
 from taskproject.secret_settings import api_key, secret_key, signing_secrets, webhook_secret
@@ -160,6 +161,7 @@ TEMPLATES: list[dict[str, Any]] = [
 # a setting: it holds the password.
 database = database_from_url(env, "DATABASE_URL")
 EMBEDDED: EmbeddedPostgres | None = None if database else EmbeddedPostgres(DATA_DIR)
+remove_libpq_variables(embedded=EMBEDDED is not None)
 DATABASES: dict[str, dict[str, Any]] = {
     "default": {
         "ENGINE": "tasks.postgres",
