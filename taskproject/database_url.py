@@ -51,8 +51,8 @@ def _parsed(url: str) -> dict[str, Any]:
     query, pooler = _split_query((match[4] or "").removeprefix("?"))
     try:
         parsed = conninfo_to_dict(f"{match[1]}{match[2]}{match[3]}{query and '?'}{query}")
-    except psycopg.ProgrammingError:
-        # libpq's message quotes what it could not read.
+    except (psycopg.ProgrammingError, UnicodeDecodeError):
+        # libpq's message quotes what it could not read, and Python's the bytes.
         raise ImproperlyConfigured(_INVALID) from None
     hosts, ports = str(parsed.pop("host", "")), str(parsed.pop("port", ""))
     name = parsed.pop("dbname", "")
@@ -73,16 +73,21 @@ def _split_query(query: str) -> tuple[str, bool]:
     """Return the parameters that are libpq's, and whether a pooler is named."""
     known = {option.keyword.decode() for option in pq.Conninfo.get_defaults()} | {"ssl"}
     kept, pooler = [], False
+    names: set[str] = set()
     for parameter in filter(None, query.split("&")):
         key, _, value = parameter.partition("=")
-        if key.upper() == POOLER:
-            pooler = boolean_value(f"{POOLER} in DATABASE_URL", unquote(value))
-        elif unquote(key) not in known and re.fullmatch(r"\w+", key, re.ASCII):
+        name = POOLER if key.upper() == POOLER else unquote(key)
+        if name not in {*known, POOLER} and re.fullmatch(r"\w+", key, re.ASCII):
             raise ImproperlyConfigured(
                 f"DATABASE_URL has a parameter {key} that is neither libpq's nor {POOLER}."
             )
+        if name in names & {*known, POOLER}:
+            raise ImproperlyConfigured(f"DATABASE_URL has the parameter {name} more than once.")
+        if name == POOLER:
+            pooler = boolean_value(f"{POOLER} in DATABASE_URL", unquote(value))
         else:
             kept.append(parameter)
+        names.add(name)
     return "&".join(kept), pooler
 
 

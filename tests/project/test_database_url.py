@@ -93,7 +93,9 @@ def test_another_form_is_refused(url: str) -> None:
     assert refusal_of(url) == INVALID
 
 
-@pytest.mark.parametrize("character", [*"@/?# \t\n", "%", "%zz", "%00", "@@", "/@", "?@", "#@"])
+@pytest.mark.parametrize(
+    "character", [*"@/?# \t\n", "%", "%zz", "%00", "%ff", "%c3", "@@", "/@", "?@", "#@"]
+)
 @pytest.mark.parametrize(
     "template",
     [
@@ -118,6 +120,8 @@ def test_an_unescaped_character_in_a_password_shows_no_piece_of_it(
         "postgres://u:p@h,i:x/d", "postgres://u:p@h ss/d", "postgres://u:p@[::1/d",
         "postgres://u:p@hö/d", "postgres:////dir/d", "postgres://u:p@h/d/e", "postgres://h/d?x y=1",
         "postgres://h/d?sslmode", "postgres://h/d?=1",
+        "postgres://u%ff:p@h/d", "postgres://u:p@h%ff/d", "postgres://u:p@h/d%ff",
+        "postgres://h/d?application_name=%ff", "postgres://h/d?%ff=1",
     ],
 )  # fmt: skip
 def test_a_url_that_can_be_read_in_two_ways_is_refused(url: str) -> None:
@@ -138,6 +142,15 @@ def test_a_url_that_can_be_read_in_two_ways_is_refused(url: str) -> None:
             "DISABLE_SERVER_SIDE_CURSORS=ture",
             "DISABLE_SERVER_SIDE_CURSORS in DATABASE_URL='ture' must be true or false.",
         ),
+        (
+            "DISABLE_SERVER_SIDE_CURSORS=true&disable_server_side_cursors=true",
+            "DATABASE_URL has the parameter DISABLE_SERVER_SIDE_CURSORS more than once.",
+        ),
+        (
+            "sslmode=require&sslmode=disable",
+            "DATABASE_URL has the parameter sslmode more than once.",
+        ),
+        ("user=a&%75ser=a", "DATABASE_URL has the parameter user more than once."),
         ("DISABLE_SERVER_SIDE_CURSORS=", "DISABLE_SERVER_SIDE_CURSORS in DATABASE_URL=''"),
     ],
 )
