@@ -14,9 +14,11 @@ from django.db import DatabaseError, InterfaceError
 from taskproject.database_errors import sentence_of
 from taskproject.embedded import EmbeddedError
 from taskproject.root import leave_root
+from taskproject.standard_streams import open_closed_streams
 from taskproject.unprivileged import RootRefused
 
 if __name__ == "__main__":
+    open_closed_streams()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "taskproject.settings")
     try:
         leave_root(sys.argv[1:])

@@ -16,6 +16,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from taskproject.embedded import EmbeddedError
 from taskproject.root import leave_root
+from taskproject.standard_streams import open_closed_streams
 from taskproject.unprivileged import RootRefused
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ def load() -> Gateway:
 
 def main() -> None:
     """Check what is needed, then become the server; a port in use is shared only on request."""
+    open_closed_streams()
     parser = argparse.ArgumentParser(
         prog="python -m taskproject.web", description="Serve the site."
     )

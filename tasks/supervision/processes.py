@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from signal import Signals
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 from tasks.supervision import watchdog
 from tasks.supervision.watchdog import WatchdogCounter
@@ -74,8 +74,8 @@ def fork(child: Child, *, counter: WatchdogCounter | None = None) -> int:
     `counter` is what the child counts up for its supervisor's watchdog.
     """
     parent = os.getpid()
-    sys.stdout.flush()
-    sys.stderr.flush()
+    # What is left in a buffer would be written by the child too.
+    _flush_outputs()
     # A signal that comes before the child has its own handlers waits until it has.
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     try:
@@ -161,9 +161,28 @@ def _redirect(path: Path, flags: int, *targets: int) -> None:
 
 
 def _leave(code: int) -> NoReturn:
+    try:
+        _flush_outputs()
+    finally:
+        os._exit(code)
+
+
+def _flush_outputs() -> None:
+    """Write out what is buffered; an output that takes nothing loses it, and stops nothing."""
     for stream in (sys.stdout, sys.stderr):
         try:
-            stream.flush()
-        except OSError:  # the reader has ended
-            code = code or 1
-    os._exit(code)
+            if stream is not None:
+                stream.flush()
+        except OSError:  # the disk is full, or the reader has ended
+            _discard_buffer(stream)
+
+
+def _discard_buffer(stream: TextIO) -> None:
+    number = stream.fileno()
+    kept = os.dup(number)
+    try:
+        _redirect(Path(os.devnull), os.O_WRONLY, number)
+        stream.flush()
+    finally:
+        os.dup2(kept, number)
+        os.close(kept)

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Protocol
 
 import psutil
 import pytest
@@ -15,21 +17,28 @@ from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 
-Supervise = Callable[[str], "Supervised"]
+
+class Supervise(Protocol):
+    """A starter of supervisors; `streams` are open files in place of pipes."""
+
+    def __call__(self, name: str, **streams: int) -> Supervised: ...
 
 
 class Supervised:
     """A running supervisor of test children."""
 
-    def __init__(self, name: str, journal: Path) -> None:
+    def __init__(self, name: str, journal: Path, **streams: int) -> None:
+        stdout = streams.get("stdout", subprocess.PIPE)
+        stderr = streams.get("stderr", subprocess.PIPE)
         self.journal = journal
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tests.project.supervised", name, str(journal)],
             cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            env={**os.environ, "PYTHONUNBUFFERED": ""},
             text=True,
             process_group=0,
+            stdout=stdout,
+            stderr=stderr,
         )
 
     def lines(self, name: str, event: str) -> list[list[str]]:
@@ -65,8 +74,8 @@ def supervise(tmp_path: Path) -> Iterator[Supervise]:
     """Return a starter of supervisors of test children, which are ended after the test."""
     started: list[Supervised] = []
 
-    def start(name: str) -> Supervised:
-        started.append(Supervised(name, tmp_path / f"journal-{len(started)}"))
+    def start(name: str, **streams: int) -> Supervised:
+        started.append(Supervised(name, tmp_path / f"journal-{len(started)}", **streams))
         return started[-1]
 
     yield start

@@ -27,7 +27,7 @@ STARTED = "Ctrl-C stops everything"
 class Up:
     """A running `manage.py up`."""
 
-    def __init__(self, data_dir: Path, **environment: str) -> None:
+    def __init__(self, data_dir: Path, *, redirect: str = "", **environment: str) -> None:
         self.port = free_port()
         self.data_dir = data_dir
         self.log = data_dir.parent / f"{data_dir.name}-{self.port}.log"
@@ -41,7 +41,7 @@ class Up:
         }
         with self.log.open("wb") as log:
             self.popen = subprocess.Popen(
-                [sys.executable, "manage.py", "up"],
+                ["/bin/sh", "-c", f'exec "$@" {redirect}', "sh", sys.executable, "manage.py", "up"],
                 cwd=ROOT,
                 env={**os.environ, **settings},
                 stdin=subprocess.DEVNULL,
@@ -129,9 +129,9 @@ class Up:
 
 
 @contextmanager
-def up(data_dir: Path, **environment: str) -> Iterator[Up]:
+def up(data_dir: Path, *, redirect: str = "", **environment: str) -> Iterator[Up]:
     """Run `manage.py up`, and end it afterwards."""
-    running = Up(data_dir, **environment)
+    running = Up(data_dir, redirect=redirect, **environment)
     try:
         yield running
     finally:

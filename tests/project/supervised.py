@@ -52,6 +52,14 @@ def short_lived(name: str, *, code: int, lives: float = 0.0) -> int:
     return code
 
 
+def talking(name: str) -> int:
+    """Leave a text in the buffer of each output."""
+    write(name, "began")
+    sys.stdout.write("no whole line")
+    sys.stderr.write("no whole line")
+    return 0
+
+
 def parent_of_a_stray(name: str) -> int:
     """Start a process that leaves the group and ignores SIGTERM."""
     if os.fork() == 0:
@@ -154,6 +162,13 @@ SUPERVISORS: dict[str, Callable[[], Supervisor]] = {
         ],
         stop_grace=5,
         give_up_after=3,
+    ),
+    "talking": lambda: Supervisor(
+        [
+            Child("once", partial(talking, "once"), once=True),
+            child("last", tier=1),
+        ],
+        stop_grace=5,
     ),
     "interrupted": interrupted,
     "stopped-before-a-tier": stopped_before_a_tier,

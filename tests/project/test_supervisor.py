@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
+from collections.abc import Callable
 from itertools import pairwise
 
 import psutil
 import pytest
 
-from tests.project.conftest import Supervise
+from tests.project.conftest import ROOT, Supervise
 from tests.project.waiting import wait_gone
 from tests.waiting import wait_until
 from tests.workers import is_running
@@ -261,3 +264,49 @@ def test_no_tier_is_started_after_a_stop_request(supervise: Supervise) -> None:
     supervised = supervise("stopped-before-a-tier")
     assert supervised.process.wait(10) == 0
     assert supervised.pids("second") == supervised.pids("third") == []
+
+
+def full() -> int:
+    return os.open("/dev/full", os.O_WRONLY)
+
+
+def without_reader() -> int:
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    return write_end
+
+
+@pytest.mark.parametrize("unusable", [full, without_reader])
+@pytest.mark.parametrize("streams", [["stdout"], ["stderr"], ["stdout", "stderr"]])
+def test_an_output_that_takes_nothing_stops_neither_supervisor_nor_child(
+    supervise: Supervise, unusable: Callable[[], int], streams: list[str]
+) -> None:
+    output = unusable()
+    supervised = supervise("talking", **dict.fromkeys(streams, output))
+    os.close(output)
+    # The first child has left a text in its buffers, and ended with 0.
+    supervised.began("last")
+    assert len(supervised.pids("once")) == 1
+    assert supervised.stop() == 0
+
+
+def test_what_an_output_did_not_take_is_not_written_later() -> None:
+    program = """
+import os, sys
+from tasks.supervision.processes import Child, fork
+usable = os.dup(1)
+os.dup2(os.open("/dev/full", os.O_WRONLY), 1)
+sys.stdout.write("lost ")
+os.waitpid(fork(Child("child", lambda: 0)), 0)
+os.dup2(usable, 1)
+sys.stdout.write("kept")
+"""
+    process = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONUNBUFFERED": ""},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (process.stdout, process.stderr) == ("kept", "")

@@ -172,6 +172,14 @@ def test_a_welcome_that_cannot_be_shown_stops_nothing(open_dir: Path) -> None:
         assert running.stop() == 0
 
 
+@pytest.mark.parametrize("redirect", [">/dev/full", ">&- 2>&- <&-"])
+def test_an_output_that_is_full_or_closed_stops_nothing(open_dir: Path, redirect: str) -> None:
+    with up(open_dir / "data", redirect=redirect) as running:
+        wait_until(lambda: running.completes("to be or not to be"), within=60, what="it works")
+        assert running.stop() == 0
+        assert "Stopped" not in running.output
+
+
 def test_up_exits_when_the_web_server_dies_at_each_start(open_dir: Path) -> None:
     broken = open_dir / "path" / "granian"
     broken.mkdir(parents=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from contextlib import suppress
 from typing import Any, cast
 
 from django.conf import settings
@@ -48,7 +49,9 @@ class Command(BaseCommand):
                 server.prepare()
         except (NotReady, EmbeddedError) as error:
             raise CommandError(str(error)) from error
-        self.stdout.write(f"Everything runs as user {current().name}.")
+        # An output that is full or closed stops nothing.
+        with suppress(OSError):
+            self.stdout.write(f"Everything runs as user {current().name}.")
         supervisor = Supervisor(
             [*([server.child()] if server else []), *_children(address)],
             stop_grace=settings.WORKER_STOP_GRACE_PERIOD + MARGIN,
