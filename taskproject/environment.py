@@ -197,7 +197,7 @@ def directory(env: Environment, name: str, default: Path) -> Path:
     """Read the path of a directory, which need not exist yet."""
     raw = printable(env.given(name, "directory")[0].strip(), name) or str(default)
     try:
-        path = Path(raw).resolve()
+        path = Path(raw).expanduser().resolve()
         usable = path.is_dir() or not path.exists()
     except (OSError, RuntimeError):
         usable = False
@@ -208,7 +208,7 @@ def directory(env: Environment, name: str, default: Path) -> Path:
 
 def file(env: Environment, name: str) -> str:
     """Read the path of a file that can be read, empty for none."""
-    path = printable(env.given(name, "file")[0].strip(), name)
+    path = os.path.expanduser(printable(env.given(name, "file")[0].strip(), name))  # noqa: PTH111
     if path and not (Path(path).is_file() and os.access(path, os.R_OK)):
         raise ImproperlyConfigured(f"{name}={path!r} is not a file that can be read.")
     return path

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from importlib import import_module
+from importlib.machinery import PathFinder
 from importlib.util import find_spec
 
 from django.core.exceptions import ImproperlyConfigured
@@ -22,6 +23,8 @@ def apps(env: Environment, name: str, *, installed: Collection[str]) -> list[str
                 f"{name}: there is no app {entry!r}; the directory that it is in must be that of "
                 "manage.py, or one in PYTHONPATH."
             )
+        if not _has_kinds(entry):
+            raise ImproperlyConfigured(f"{name}: the app {entry!r} has no module kinds.")
     return entries
 
 
@@ -36,6 +39,17 @@ def _is_module(name: str) -> bool:
         if not f"{name}.".startswith(f"{missing}."):
             raise
         return False
+
+
+def _has_kinds(entry: str) -> bool:
+    package = entry
+    if not _is_module(entry):
+        module, _, name = entry.rpartition(".")
+        package = getattr(getattr(import_module(module), name), "name", "")
+    # Without an import of the app: Django is not set up yet.
+    spec = find_spec(package) if package and _is_module(package) else None
+    places = spec.submodule_search_locations if spec else None
+    return places is not None and PathFinder.find_spec(f"{package}.kinds", places) is not None
 
 
 def _is_class(entry: str) -> bool:

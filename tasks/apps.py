@@ -2,8 +2,9 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from django.apps import AppConfig
-from django.utils.module_loading import autodiscover_modules
+from django.apps import AppConfig, apps
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.module_loading import module_has_submodule
 
 
 class TasksConfig(AppConfig):
@@ -17,4 +18,17 @@ class TasksConfig(AppConfig):
         import_module("tasks.callbacks.kind")
         import_module("tasks.checks")
         import_module("tasks.path_converters")
-        autodiscover_modules("kinds")
+        for app in apps.get_app_configs():
+            if module_has_submodule(app.module, "kinds"):
+                _load_kinds(f"{app.name}.kinds")
+
+
+def _load_kinds(module: str) -> None:
+    where = f"The module {module} cannot be loaded; EXTRA_APPS names the apps of your own"
+    try:
+        import_module(module)
+    except ImproperlyConfigured as error:
+        raise ImproperlyConfigured(f"{where}: {error}") from error
+    except Exception as error:
+        error.add_note(f"{where}.")
+        raise

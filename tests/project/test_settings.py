@@ -45,9 +45,11 @@ INVALID = {
         "x", "$X", "changeme", "a" * 40, "abcabcd" * 6, f"django-insecure-{SECRET_KEY}",
         f"Change-me-{SECRET_KEY}", f"x{' ' * 40}", "a1b2c3d4e5f6g7h8i9j0k1l2m3n4o5p",
     ],
-    "directory": ["/dev/null", "a\nb", "/" + "a" * 300],
-    "file": ["/nosuch", "/tmp", "$X", "/dev/null/x", "a\x7f"],
-    "apps": ["nosuch", "$X", "tests.nosuch", "my-app", "tasks", "tests,tests", ".tests", ",",
+    "directory": ["/dev/null", "a\nb", "/" + "a" * 300, "~nosuch/data"],
+    "file": ["/nosuch", "/tmp", "$X", "/dev/null/x", "a\x7f", "~/nosuch", "~nosuch/x"],
+    "apps": ["nosuch", "$X", "tests.nosuch", "my-app", "tasks", ".tests", ",",
+             "tests.script,tests.script", "json", "os", "tests",
+             "django.contrib.sites.apps.SitesConfig",
              "tasks.apps.Nosuch", "tasks.apps.settings", "tests.", "nosuch.apps.Config"],
     "database_from_url": ["$X", "foo", "mysql://u:hunter2@a/b", "postgres://", "postgres://host"],
     "cache_from_url": [
@@ -94,12 +96,14 @@ VALID: dict[str, list[tuple[str, Any]]] = {
         (value, value)
         for value in (f"${SECRET_KEY}", rf"\{SECRET_KEY}\n", f" {SECRET_KEY} ", "é€äöüß☺𝄞" * 4)
     ],
-    "directory": [("/tmp/$X", Path("/tmp/$X")), (r"/tmp/a\b", Path(r"/tmp/a\b"))],
+    "directory": [
+        ("~/x", Path.home() / "x"), ("/tmp/~x", Path("/tmp/~x")),
+        ("/tmp/$X", Path("/tmp/$X")), (r"/tmp/a\b", Path(r"/tmp/a\b")),
+    ],
     "file": [("manage.py", "manage.py")],
     "apps": [
-        ("tests, tests.script", ["tests", "tests.script"]),
-        ("django.contrib.sites.apps.SitesConfig",
-         ["django.contrib.sites.apps.SitesConfig"]),
+        (" tests.script, tests.growth", ["tests.script", "tests.growth"]),
+        ("analysis.apps.AnalysisConfig", ["analysis.apps.AnalysisConfig"]),
     ],
     "database_from_url": [],
     "cache_from_url": [],
@@ -275,3 +279,36 @@ def test_a_command_prints_the_sentence_alone(
     assert process.stdout == ""
     assert process.stderr.startswith(sentence)
     assert process.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "last_line"),
+    [
+        (
+            "1 / 0",
+            "The module shop.kinds cannot be loaded; EXTRA_APPS names the apps of your own.",
+        ),
+        (
+            "from tasks.kinds import kind\nkind('Not A Name')(lambda input, context: None)",
+            "The module shop.kinds cannot be loaded; EXTRA_APPS names the apps of your own: "
+            "Invalid kind name 'Not A Name': use app.verb.",
+        ),
+    ],
+)
+def test_an_error_in_the_kinds_of_an_app_names_the_module_and_the_setting(
+    code: str, last_line: str, tmp_path: Path
+) -> None:
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop" / "__init__.py").touch()
+    (tmp_path / "shop" / "kinds.py").write_text(code)
+    process = subprocess.run(
+        [sys.executable, "manage.py", "check"],
+        cwd=ROOT,
+        env={**os.environ, "EXTRA_APPS": "shop", "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert process.returncode == 1
+    assert process.stderr.splitlines()[-1] == last_line

@@ -90,6 +90,7 @@ def _migrate(system: System) -> None:
     app = system.directory / "later"
     (app / "migrations").mkdir(parents=True)
     (app / "__init__.py").touch()
+    (app / "kinds.py").touch()
     (app / "migrations" / "__init__.py").touch()
     (app / "migrations" / "0001_initial.py").write_text(MIGRATION)
     environment = {

@@ -1,0 +1,1 @@
+"""No kinds: an app of EXTRA_APPS must have this module."""
