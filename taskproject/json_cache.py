@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +11,8 @@ from django.core.cache.backends.base import DEFAULT_TIMEOUT, BaseCache
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection, transaction
 from psycopg import sql
+
+_log = logging.getLogger(__name__)
 
 _BACKENDS = "django.core.cache.backends"
 # Others cannot write to the memory of a process.
@@ -64,11 +67,18 @@ def in_json(cache: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 
 class Serializer:
-    """JSON; a value that is not, such as a pickle of an earlier version, is read as None."""
+    """JSON; a value that is not, such as a pickle of an earlier version, is read as None.
+
+    A library may cache objects, as the console's search does: they are computed again each time.
+    """
 
     def dumps(self, value: object) -> str:
-        """Return the value as ASCII."""
-        return json.dumps(value)
+        """Return the value as ASCII, or None's form for a value that JSON cannot represent."""
+        try:
+            return json.dumps(value)
+        except (TypeError, ValueError, RecursionError) as error:
+            _log.debug("a value is not cached, because JSON cannot represent it: %s", error)
+            return json.dumps(None)
 
     def loads(self, stored: str | bytes) -> Any:
         """Return the value, or None."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from django.core.paginator import InvalidPage
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from tasks.console.strict_list import StrictListAdmin, without_empty_search
@@ -37,3 +38,9 @@ class ConsoleAddressMiddleware:
         if "\0" in request.path_info or "%00" in request.META.get("QUERY_STRING", ""):
             raise UnusableParameter("The address contains a NUL character.")
         return None
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> None:
+        """Raise UnusableParameter for a page that does not exist, as unfold's search has them."""
+        match = request.resolver_match
+        if isinstance(exception, InvalidPage) and match and "admin" in match.app_names:
+            raise UnusableParameter("page: There is no such page.")

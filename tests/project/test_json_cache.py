@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import pickle
 from pathlib import Path
 from typing import Any
@@ -89,6 +90,26 @@ def test_a_pickle_of_an_earlier_version_is_absent_and_not_executed(tmp_path: Pat
 @pytest.mark.parametrize("stored", [b"\x80", b"{", "[" * 100_000, b"\xff\xfe", ""])
 def test_what_is_not_json_is_read_as_absent(stored: str | bytes) -> None:
     assert Serializer().loads(stored) is None
+
+
+CIRCULAR: list[Any] = []
+CIRCULAR.append(CIRCULAR)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "value",
+    [Harmful(Path("x")), [Harmful(Path("x"))], {(1, 2): 1}, b"x", dt.date(2026, 1, 1), CIRCULAR],
+)
+def test_a_value_that_is_not_json_replaces_the_earlier_one_and_is_absent(value: object) -> None:
+    cache.set("key", "earlier")
+    cache.set("key", value)
+    assert (cache.get("key", "absent"), cache.has_key("key")) == ("absent", False)
+    cache.set_many({"one": value, "two": 2})
+    assert cache.get_many(["one", "two"]) == {"two": 2}
+    assert cache.get_or_set("other", value) is value
+    assert Serializer().dumps(value) == "null"
+    assert Serializer().loads("null") is None
 
 
 @pytest.mark.parametrize(
