@@ -15,6 +15,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from tasks.api.permissions import IsOperator
+from tests.routes import filled, patterns
 
 
 class WhoAmI(APIView):
@@ -84,6 +85,50 @@ def test_every_refused_key_gets_the_same_response(client: Client, ada: User) -> 
     assert {response["WWW-Authenticate"] for response in responses} == {'Bearer realm="api"'}
     [body] = {response.content for response in responses}
     assert b"/problems/not-authenticated" in body
+
+
+UNREADABLE = [
+    "t\xe9", "B\xe9arer x", "Token t\xe9", "Bearer\tx", "Bearer\xa0x", "Bearer,x", "Bearer: x",
+    "Bearer=x", '"Bearer x"', "task_0123456789", "Token abc", "Basic eDp5", "Bearer", "Bearer ",
+    "Bearer \tx", "Bearer x y", " ", "Bearer unknown",
+]  # fmt: skip
+
+
+def require_refused(response: Any) -> None:
+    assert (response.status_code, response["WWW-Authenticate"]) == (401, 'Bearer realm="api"')
+    assert response.json()["detail"] == (
+        'The Authorization header must be "Bearer", a space and a valid API key.'
+    )
+
+
+@pytest.mark.parametrize("header", UNREADABLE)
+def test_a_caller_with_an_unreadable_key_is_neither_anonymous_nor_the_user_of_the_session(
+    client: Client, ada: User, settings: Any, header: str
+) -> None:
+    settings.API_ALLOW_ANONYMOUS = True
+    require_refused(client.get("/who", headers={"authorization": header}))
+    client.force_login(ada)
+    require_refused(client.get("/who", headers={"authorization": header}))
+
+
+@pytest.mark.urls("taskproject.urls")
+@pytest.mark.parametrize("header", ["t\xe9", "Basic eDp5"])
+def test_no_route_that_needs_a_caller_ignores_an_unreadable_key(
+    client: Client, settings: Any, header: str
+) -> None:
+    settings.API_ALLOW_ANONYMOUS = True
+    closed = set()
+    for spelling, pattern in patterns():
+        view = getattr(pattern.callback, "cls", None)
+        if view is None or not view.authentication_classes:
+            continue
+        closed.add(filled(spelling))
+        for method in ("GET", "POST", "DELETE"):
+            if hasattr(view, method.lower()):
+                headers = {"authorization": header}
+                require_refused(client.generic(method, filled(spelling), headers=headers))
+    five = {"/v1/tasks", "/process", "/tasks", "/conversations/message", "/api/v1/tasks/"}
+    assert closed >= five | {"/api/v1/tasks/summarize/", "/health/workers"}
 
 
 def test_a_caller_with_a_refused_key_is_not_treated_as_anonymous(
