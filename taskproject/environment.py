@@ -166,8 +166,8 @@ def seconds(
     match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|)", raw)
     if not match or not low <= (duration := float(match[1]) * _UNITS[match[2]]) <= _LONGEST:
         raise ImproperlyConfigured(
-            f"{source}={raw!r} is not a duration of at least {low:g} s and at most {_LONGEST:g} s, "
-            "such as 30, 30s or 5m."
+            f"{source}={raw!r} is not a duration of at least {low:g} s and at most "
+            f"{_LONGEST:,.0f} s, such as 30, 30s or 5m."
         )
     return duration
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import reduce
 from itertools import islice
+from operator import getitem
 from typing import Any
 
 import jsonschema_rs
 
+from tasks import filter_values
 from tasks.errors import FieldError
+from tasks.submission import QUEUE_NAME, QUEUE_RULE
 
 MAX_ERRORS = 20
 # Unknown fields of one object that are named; the rest is counted.
@@ -16,6 +20,12 @@ MAX_NAMES = 10
 # In values and hundreds of characters. The validator makes all errors of a document before it
 # returns the first, and each holds a copy of its part: those of a large document cost seconds.
 _SMALL = 1_000
+# What the patterns of our own schemas mean.
+_MEANINGS = {
+    f"^{QUEUE_NAME.pattern}$": QUEUE_RULE,
+    filter_values.PATTERN: "The value is empty or contains a control character.",
+    r"\S": "The value is empty.",
+}
 
 
 def field_errors(validator: Any, value: Any, *, under: str = "") -> list[FieldError]:
@@ -23,7 +33,7 @@ def field_errors(validator: Any, value: Any, *, under: str = "") -> list[FieldEr
     if validator.is_valid(value):
         return []
     found = _first(validator, value) if _is_large(value) else validator.iter_errors(value)
-    errors = [error for each in islice(found, MAX_ERRORS) for error in _named(each, under)]
+    errors = [error for each in islice(found, MAX_ERRORS) for error in _named(each, value, under)]
     return errors[:MAX_ERRORS]
 
 
@@ -60,8 +70,8 @@ def _is_large(value: Any) -> bool:
     return size > _SMALL
 
 
-def _named(error: Any, under: str) -> list[FieldError]:
-    """Return the fields of a validator's error, each with its message."""
+def _named(error: Any, value: Any, under: str) -> list[FieldError]:
+    """Return the fields of a validator's error in this value, each with its message."""
     path = ".".join(filter(None, [under, *map(str, error.instance_path)]))
     match error.kind.name:
         case "additionalProperties":
@@ -71,5 +81,13 @@ def _named(error: Any, under: str) -> list[FieldError]:
         case "required":
             name = f"{path}.{error.kind.property}".strip(".")
             return [FieldError(name, "This field is required.")]
+        case "falseSchema" if error.schema_path[-1:] == ["additionalProperties"]:
+            # An object that has no fields: the error names the value of one, and not the field.
+            names = reduce(getitem, error.instance_path, value)
+            return unknown_fields(names, message="There is no such field.", under=path)
+        case "pattern":
+            return [FieldError(path, _MEANINGS.get(error.kind.pattern, error.message[:300]))]
+        case "minProperties":
+            return [FieldError(path, f"The object has fewer fields than {error.kind.limit}.")]
         case _:
             return [FieldError(path, error.message[:300])]

@@ -22,6 +22,10 @@ from tasks.postgres.json import NotStorable, to_json
 # 40, because procrastinate notifies on a channel of that name, and PostgreSQL bounds those.
 QUEUE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,39}")
 KEY = re.compile(r"[!-~]{1,255}")
+QUEUE_RULE = (
+    "Use at most 40 characters: letters, digits, dot, underscore, colon or hyphen,"
+    " and first a letter or digit."
+)
 PRIORITY_LIMIT = 1_000_000
 MAX_ATTEMPTS_LIMIT = 1_000
 # Bytes of JSON; a request's body, which holds the input, may have as many.
@@ -111,9 +115,7 @@ def document(value: Any, *, field: str, limit: int) -> bytes:
 def _queue(value: Any) -> str:
     if isinstance(value, str) and QUEUE_NAME.fullmatch(value):
         return value
-    raise ValueError(
-        "Use at most 40 characters: letters, digits, dot, underscore, colon or hyphen."
-    )
+    raise ValueError(QUEUE_RULE)
 
 
 def _whole_number(value: Any, low: int, high: int, mistake: str) -> int:

@@ -107,3 +107,48 @@ def test_a_large_header_or_parameter_is_refused_quickly(
     assert seconds < QUICK
     if response.status_code >= 400:
         assert len(response.content) < 20_000
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "detail"),
+    [
+        (
+            "/health/workers/reset-circuit-breaker",
+            {"name": "openrouter"},
+            "name: There is no such field.",
+        ),
+        ("/api/v1/queues/dlq/purge", {}, 'Give at least one filter, or "all": true.'),
+        ("/api/v1/queues/dlq/retry", {}, 'Give at least one filter, or "all": true.'),
+        (
+            "/api/v1/tasks/",
+            {"kind": "test.script", "queue": " "},
+            "queue: Use at most 40 characters: letters, digits, dot, underscore, colon or hyphen,"
+            " and first a letter or digit.",
+        ),
+        (
+            "/api/v1/queues/.x/pause",
+            None,
+            "name: Use at most 40 characters: letters, digits, dot, underscore, colon or hyphen,"
+            " and first a letter or digit.",
+        ),
+        ("/api/v1/tasks/summarize/", {"content": " "}, "content: The value is empty."),
+        ("/conversations/message", {"message": " "}, "message: The value is empty."),
+        ("/conversations/message", {"message": "a", "x": 1}, "x: There is no such field."),
+    ],
+)
+def test_a_message_states_what_is_expected_in_words(
+    api_for: Any, operator: Any, path: str, body: Any, detail: str
+) -> None:
+    response = post(api_for(operator), path, body)
+    assert (response.status_code, response.json()["detail"]) == (400, detail)
+
+
+def test_a_change_without_a_field_is_named_in_words(api_for: Any, operator: Any) -> None:
+    ops = api_for(operator)
+    new = {"name": "a", "kind": "test.script", "cron": "0 0 * * *"}
+    address = ops.post("/api/v1/schedules/", new, format="json")["Location"]
+    response = ops.patch(address, {}, format="json")
+    assert (response.status_code, response.json()["detail"]) == (
+        400,
+        "The object has fewer fields than 1.",
+    )

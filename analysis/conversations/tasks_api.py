@@ -26,7 +26,7 @@ from analysis.conversations.shapes import (
 from tasks import lifecycle, stats
 from tasks.kinds import all_kinds
 from tasks.models import Status, Task
-from tasks.rest import changeable_task, refusals
+from tasks.rest import changeable_task, query_values, refusals
 
 QUEUES = ("conversations", "webhooks", "analytics")
 MOST_LISTED = 200
@@ -64,10 +64,11 @@ class QueuesView(APIView):
         operation_id="conversations_queues_status",
         summary="Count the tasks of the conversation queues",
         tags=[TAG],
-        responses={200: ConversationQueuesStatusSerializer, **refusals()},
+        responses={200: ConversationQueuesStatusSerializer, **refusals(400)},
     )
     def get(self, request: Request) -> Response:
         """Return how many tasks of all owners are running and waiting."""
+        query_values(request.query_params)
         status = stats.queues_status()
         loads = {name: status.by_queue[name] for name in QUEUES}
         queues = {
@@ -84,10 +85,11 @@ class ActiveView(APIView):
         operation_id="conversations_tasks_active",
         summary="List the running tasks",
         tags=[TAG],
-        responses={200: ActiveTasksSerializer, **refusals()},
+        responses={200: ActiveTasksSerializer, **refusals(400)},
     )
     def get(self, request: Request) -> Response:
         """Return the running tasks of the conversation queues that the caller may see."""
+        query_values(request.query_params)
         visible = Task.objects.visible_to(request.user)
         running = visible.filter(status=Status.PROCESSING, queue__in=QUEUES)
         listed = running.order_by("started_at", "id").defer("input", "result", "error")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.http import HttpResponse
 from django.middleware.csrf import CsrfViewMiddleware
+from rest_framework.exceptions import NotAuthenticated
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
@@ -20,9 +21,16 @@ class MayUseApi(BasePermission):
     """Admit callers with a key or a session, and others where no key is needed."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
-        """Return whether the caller may use the API at all."""
-        is_foreign = not request.user.is_authenticated and _changes_from_foreign_page(request)
-        return may_enter(request.user, request.META) and not is_foreign
+        """Return whether the caller may use the API at all; raise NotAuthenticated for a page."""
+        if not may_enter(request.user, request.META):
+            return False
+        if not request.user.is_authenticated and _changes_from_foreign_page(request):
+            origin = request.headers.get("Origin", "another site")[:200]
+            raise NotAuthenticated(
+                f"A page of {origin!r} needs an API key for this: it is neither of this site nor in"
+                " CSRF_TRUSTED_ORIGINS."
+            )
+        return True
 
 
 class IsOperator(BasePermission):

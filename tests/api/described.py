@@ -47,8 +47,9 @@ def fields(response: Any) -> dict[str, str]:
 
 
 def post(api: APIClient, path: str, body: Any = None) -> Any:
-    """Post JSON."""
-    return api.post(path, orjson.dumps(body).decode(), content_type="application/json")
+    """Post JSON, or no body."""
+    text = "" if body is None else orjson.dumps(body).decode()
+    return api.post(path, text, content_type="application/json")
 
 
 def is_conflict(response: Any, status: str) -> bool:

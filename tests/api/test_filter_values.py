@@ -11,9 +11,9 @@ from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from rest_framework.test import APIClient
 
-from tasks.models import Status, Task
+from tasks.models import Queue, Status, Task
 from tests.api.described import fields, openapi, post
-from tests.factories import make_task
+from tests.factories import make_task, make_worker
 
 pytestmark = pytest.mark.django_db
 
@@ -119,3 +119,40 @@ def test_an_unusable_option_of_retry_failed_retries_nothing(option: str, value: 
 def test_an_empty_name_does_not_make_a_worker_serve_all_queues(value: str) -> None:
     with pytest.raises(CommandError, match="queue"):
         call_command("worker", f"--queues={value}")
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/v1/tasks/requeue-orphaned", "/api/v1/queues/default/pause",
+             "/api/v1/queues/default/resume", "/health/workers/reset-circuit-breaker"],
+)  # fmt: skip
+def test_a_route_that_acts_as_a_whole_refuses_a_choice(api_for, operator, path):
+    orphan = make_task(Status.PROCESSING, worker_id=make_worker(silent_for=60))
+    ops = api_for(operator)
+    refused = [
+        ops.post(f"{path}?queue=a"),
+        ops.post(f"{path}?queue="),
+        ops.post(path, {"queue": "x"}, format="json"),
+        ops.post(path, [], format="json"),
+        ops.post(path, '{"queue": "x"}', content_type="text/plain"),
+    ]
+    assert [response.status_code for response in refused] == [400] * 5
+    assert refused[0].json()["detail"] == "queue: There is no such parameter."
+    assert refused[2].json()["detail"] == "queue: There is no such field."
+    orphan.refresh_from_db()
+    assert orphan.status == Status.PROCESSING
+    assert not Queue.objects.filter(paused=True).exists()
+    assert ops.post(path, {}, format="json").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/api/v1/queues/status", "/api/v1/kinds/", "/health/workers", "/health/workers/diagnostics",
+     "/conversations/tasks/active", "/conversations/tasks/queues/status"],
+)  # fmt: skip
+def test_a_list_without_filters_refuses_parameters(api_for, operator, path):
+    response = api_for(operator).get(f"{path}?queue=x")
+    assert (response.status_code, response.json()["detail"]) == (
+        400,
+        "queue: There is no such parameter.",
+    )
+    assert api_for(operator).get(path).status_code == 200

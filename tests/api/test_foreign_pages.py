@@ -42,10 +42,18 @@ def _trusted(settings):
 )
 @pytest.mark.parametrize("path", ["/api/v1/tasks/", "/v1/tasks", "/api/v1/tasks/requeue-orphaned"])
 def test_a_write_from_a_foreign_page_is_refused(api: APIClient, path, headers, is_foreign):
-    body = {"text": "to be"} if path == "/v1/tasks" else BODY
+    bodies = {"/v1/tasks": {"text": "to be"}, "/api/v1/tasks/": BODY}
+    body = bodies.get(path, {})
     response = api.post(path, body, format="json", headers=headers)
     assert (response.status_code == 401) == is_foreign, response.content
     assert not is_foreign or not Task.objects.exists()
+    if is_foreign:
+        origin = headers.get("Origin", "another site")
+        assert response.json()["detail"] == (
+            f"A page of {origin!r} needs an API key for this: it is neither of this site nor in"
+            " CSRF_TRUSTED_ORIGINS."
+        )
+        assert response["WWW-Authenticate"] == 'Bearer realm="api"'
     assert is_foreign or response.status_code in (200, 202)
 
 

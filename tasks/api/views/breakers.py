@@ -13,11 +13,8 @@ from rest_framework.views import APIView
 from tasks import circuit_breaker
 from tasks.api.permissions import IsOperatorOrOpen
 from tasks.api.problems.openapi import refusals
-from tasks.api.query_values import query_values
-from tasks.api.shapes.body import Body
+from tasks.api.query_values import require_no_choice
 from tasks.api.shapes.health import CircuitBreakersSerializer
-
-_NOTHING = Body({"type": "object", "additionalProperties": False})
 
 
 class ResetView(APIView):
@@ -34,9 +31,7 @@ class ResetView(APIView):
     )
     def post(self, request: Request) -> Response:
         """Close every circuit, so that the services are called again at once."""
-        # One circuit cannot be chosen: a request that names one would reset the others too.
-        query_values(request.query_params)
-        _NOTHING.check(request.data)
+        require_no_choice(request)
         return Response({"reset": circuit_breaker.reset(), "circuit_breakers": breaker_documents()})
 
 

@@ -103,6 +103,10 @@ def _matching(view: APIView) -> TaskQuerySet:
     if isinstance(body, dict):
         if PURGE_ALL in body and len(body) > 1:
             raise InvalidInput([FieldError(PURGE_ALL, "Use it alone, without filters.")])
+        if not body:
+            raise InvalidInput(
+                [FieldError("", f'Give at least one filter, or "{PURGE_ALL}": true.')]
+            )
         if mistakes := mistakes_in(body):
             raise ValidationError(mistakes)
     criteria = dict(FAILURES.check(body))

@@ -14,6 +14,7 @@ from rest_framework.views import APIView
 from tasks import stats
 from tasks.api.permissions import IsOperatorOrOpen
 from tasks.api.problems.openapi import refusals
+from tasks.api.query_values import query_values
 from tasks.api.responses import OpenView
 from tasks.api.shapes.health import (
     ALIVE,
@@ -96,10 +97,11 @@ class WorkersView(APIView):
         operation_id="health_workers",
         summary="List workers and circuit breakers",
         tags=["health"],
-        responses={200: WorkersSerializer, **refusals()},
+        responses={200: WorkersSerializer, **refusals(400)},
     )
     def get(self, request: Request) -> Response:
         """Return all worker processes, including recently dead ones, and all circuit breakers."""
+        query_values(request.query_params)
         workers = [
             {
                 "id": worker.id,
@@ -129,10 +131,11 @@ class DiagnosticsView(APIView):
         operation_id="health_workers_diagnostics",
         summary="Get details for diagnosing the workers",
         tags=["health"],
-        responses={200: DiagnosticsSerializer, **refusals()},
+        responses={200: DiagnosticsSerializer, **refusals(400)},
     )
     def get(self, request: Request) -> Response:
         """Return each worker's memory and tasks, the longest-running tasks, and versions."""
+        query_values(request.query_params)
         return Response(worker_diagnostics())
 
 

@@ -10,6 +10,7 @@ from rest_framework.views import APIView
 
 from tasks import kinds
 from tasks.api.problems.openapi import refusals
+from tasks.api.query_values import query_values
 from tasks.api.shapes.kinds import KindSerializer, KindsSerializer, kind_document
 from tasks.errors import UnknownKind
 
@@ -21,10 +22,11 @@ class KindsView(APIView):
         operation_id="kinds_list",
         summary="List kinds of task",
         tags=["kinds"],
-        responses={200: KindsSerializer, **refusals()},
+        responses={200: KindsSerializer, **refusals(400)},
     )
     def get(self, request: Request) -> Response:
         """Return every kind that can be submitted, sorted by name."""
+        query_values(request.query_params)
         return Response({"kinds": [kind_document(kind) for kind in kinds.all_kinds().values()]})
 
 

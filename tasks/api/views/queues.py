@@ -13,8 +13,9 @@ from rest_framework.views import APIView
 from tasks import lifecycle, stats
 from tasks.api.permissions import IsOperator
 from tasks.api.problems.openapi import refusals
+from tasks.api.query_values import query_values, require_no_choice
 from tasks.api.shapes.queues import QueueSerializer, QueuesStatusSerializer
-from tasks.submission import QUEUE_NAME
+from tasks.submission import QUEUE_NAME, QUEUE_RULE
 
 _NAME = OpenApiParameter(
     "name", {"type": "string", "pattern": f"^{QUEUE_NAME.pattern}$", "maxLength": 40}, "path"
@@ -28,10 +29,11 @@ class QueuesStatusView(APIView):
         operation_id="queues_status",
         summary="Get queue depths and task counts by status",
         tags=["queues"],
-        responses={200: QueuesStatusSerializer, **refusals()},
+        responses={200: QueuesStatusSerializer, **refusals(400)},
     )
     def get(self, request: Request) -> Response:
         """Return the number of tasks by lane, status and queue, over all owners."""
+        query_values(request.query_params)
         queues = stats.queues_status()
         return Response({**queues.document(), "timestamp": queues.now})
 
@@ -51,6 +53,7 @@ class PauseView(APIView):
     )
     def post(self, request: Request, name: str) -> Response:
         """Stop workers from claiming tasks of a queue; running tasks continue."""
+        require_no_choice(request)
         return _switch(name, lifecycle.pause_queue, paused=True)
 
 
@@ -69,12 +72,13 @@ class ResumeView(APIView):
     )
     def post(self, request: Request, name: str) -> Response:
         """Let workers claim tasks of a queue again."""
+        require_no_choice(request)
         return _switch(name, lifecycle.resume_queue, paused=False)
 
 
 def _switch(name: str, verb: Callable[[str], None], *, paused: bool) -> Response:
     # A queue may be paused before its first task.
     if not QUEUE_NAME.fullmatch(name):
-        raise ValidationError({"name": "Invalid queue name."})
+        raise ValidationError({"name": QUEUE_RULE})
     verb(name)
     return Response({"name": name, "paused": paused})

@@ -16,6 +16,7 @@ from tasks import lifecycle
 from tasks.access import may_operate
 from tasks.api.permissions import IsOperatorOrOpen
 from tasks.api.problems.openapi import refusals
+from tasks.api.query_values import require_no_choice
 from tasks.api.responses import accepted
 from tasks.api.shapes.links import path_to
 from tasks.api.shapes.tasks import RequeuedSerializer, TaskSerializer, task_document
@@ -67,10 +68,11 @@ class RequeueOrphanedView(APIView):
         summary="Rescue the tasks of dead workers",
         tags=["tasks"],
         request=None,
-        responses={200: RequeuedSerializer, **refusals()},
+        responses={200: RequeuedSerializer, **refusals(400)},
     )
     def post(self, request: Request) -> Response:
         """Rescue the tasks of dead workers at once; workers do the same every few seconds."""
+        require_no_choice(request)
         return Response({"requeued": lifecycle.rescue()})
 
 
