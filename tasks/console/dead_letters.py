@@ -13,7 +13,7 @@ from tasks.console.actions import DELETE, RETRY, Report, apply
 from tasks.console.confirmation import is_confirmed, page_shown_at
 from tasks.console.permissions import EngineAdmin, is_operator, require_operator
 from tasks.console.task_filters import UNTYPED, error_is
-from tasks.filter_values import require_usable
+from tasks.filter_values import UnusableParameter, require_usable
 from tasks.models import Lane, Task
 from tasks.models.task import TaskQuerySet
 
@@ -30,6 +30,9 @@ def show(admin: EngineAdmin, request: HttpRequest) -> HttpResponse:
     """Show the groups and the newest dead letters."""
     if not admin.has_view_permission(request):
         raise PermissionDenied
+    for name in request.GET:
+        # The screen has no filters: one that is ignored would show too much.
+        raise UnusableParameter(f"{name[:100]}: There is no such filter.")
     failed = Task.objects.visible_to(request.user).in_lane(Lane.DLQ).defer(*UNSEEN)
     context = {
         **admin.admin_site.each_context(request),

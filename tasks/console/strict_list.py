@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, ClassVar
 
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
@@ -10,6 +11,8 @@ from django.contrib.admin.views.main import (
     ALL_VAR,
     ERROR_FLAG,
     IGNORED_PARAMS,
+    IS_FACETS_VAR,
+    ORDER_VAR,
     PAGE_VAR,
     SEARCH_VAR,
 )
@@ -24,6 +27,16 @@ from tasks.filter_values import UnusableParameter, mistakes_in
 _SUFFIXES = ("exact", "isnull", "id__exact")
 # Those that filter nothing.
 _OTHERS = {*IGNORED_PARAMS, PAGE_VAR, ERROR_FLAG}
+# Django's own links to all rows, and to a list whose last column is no longer sorted by.
+_MAY_BE_EMPTY = (ALL_VAR, ORDER_VAR)
+# What Django reads as another value without an error.
+_FORMS = {
+    PAGE_VAR: re.compile(r"[1-9][0-9]{0,8}"),
+    ORDER_VAR: re.compile(r"(-?[1-9][0-9]?(\.-?[1-9][0-9]?)*)?"),
+    IS_FACETS_VAR: re.compile(r"True|1"),
+    ALL_VAR: re.compile(r"1?"),
+}
+_BOOLEAN = re.compile(r"True|False|1|0")
 
 
 class StrictListAdmin(ModelAdmin):
@@ -54,9 +67,22 @@ class StrictListAdmin(ModelAdmin):
             if name not in _OTHERS and not self.lookup_allowed(name, "", request):
                 raise UnusableParameter(f"{name[:100]}: There is no such filter.")
         for name, mistake in mistakes_in(request.GET).items():
-            # Django's own link to all rows has no value.
-            if name != ALL_VAR or request.GET[name]:
+            if name not in _MAY_BE_EMPTY or request.GET[name]:
                 raise UnusableParameter(f"{name[:100]}: {mistake}")
+        for name, value in request.GET.items():
+            if not self._is_usable(name, str(value), request):
+                raise UnusableParameter(f"{name[:100]}: The value is not valid.")
+
+    def _is_usable(self, name: str, value: str, request: HttpRequest) -> bool:
+        if form := _BOOLEAN if name.endswith("__isnull") else _FORMS.get(name):
+            columns = len(self.get_list_display(request)) if name == ORDER_VAR else 0
+            numbers = re.findall(r"[0-9]+", value) if columns else []
+            return bool(form.fullmatch(value)) and all(int(each) <= columns for each in numbers)
+        field = name.removesuffix("__exact")
+        if field != name and field in self.list_filter:
+            choices = self.model._meta.get_field(field).choices
+            return not choices or value in {str(choice) for choice, _ in choices}
+        return True
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """Return the list; raise UnusableParameter for a value that cannot be converted."""

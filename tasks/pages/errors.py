@@ -12,8 +12,9 @@ from tasks.filter_values import UnusableParameter
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Render the page of a 400; it names an unusable parameter, and no other reason."""
     detail = str(exception) if isinstance(exception, UnusableParameter) else ""
-    # Rendered without the request: its user would be read from the database.
-    return HttpResponse(render_to_string("400.html", {"detail": detail}), status=400)
+    # What is refused before the session, such as a wrong Host, has no user: the page shows none.
+    sender = request if hasattr(request, "user") else None
+    return HttpResponse(render_to_string("400.html", {"detail": detail}, sender), status=400)
 
 
 def form_refused(request: HttpRequest, reason: str = "") -> HttpResponse:

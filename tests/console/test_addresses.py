@@ -67,6 +67,8 @@ def test_a_parameter_that_the_database_cannot_take_is_a_bad_request(browser, add
         (f"{TASKS}?owner=no-such-user", 200),
         ("/admin/auth/user/?groups__id__exact=1", 200),
         ("/admin/auth/user/?all=", 200),
+        (f"{TASKS}?o=", 200),
+        (f"{TASKS}?o=1.-2&_facets=True&p=1&status__exact=FAILED", 200),
         ("/admin/auth/user/?is_staff__exact=1&is_active__exact=0&o=-1.2&p=1&e=1", 200),
         ("/admin/admin/logentry/?action_flag__exact=2", 200),
         ("/admin/r/1/1/", 404),
@@ -94,6 +96,17 @@ def test_an_address_of_the_console_itself_is_answered(browser, address, status):
         ("kind=a&kind=b", "kind"),
         ("unknown=1", "unknown"),
         ("statu=FAILED", "statu"),
+        ("status__isnull=x", "status__isnull"),
+        ("status__exact=\U0001f600", "status__exact"),
+        ("status__exact=failed", "status__exact"),
+        ("all=x", "all"),
+        ("p=x", "p"),
+        ("p=0", "p"),
+        ("p=-1", "p"),
+        ("o=x", "o"),
+        ("o=99", "o"),
+        ("o=1.99", "o"),
+        ("_facets=x", "_facets"),
     ],
 )
 def test_an_unusable_filter_is_a_bad_request_that_names_it(browser, query, name):
@@ -104,6 +117,28 @@ def test_an_unusable_filter_is_a_bad_request_that_names_it(browser, query, name)
         assert f"<p>{name}: " in response.content.decode()
     task.refresh_from_db()
     assert task.status == Status.FAILED
+
+
+@pytest.mark.parametrize("model", ["breaker", "queue", "schedule", "worker", "batch"])
+def test_a_page_of_a_list_is_a_small_number(browser, model):
+    assert browser.get(f"/admin/tasks/{model}/?p=1").status_code == 200
+    assert browser.get(f"/admin/tasks/{model}/?p=99999999999").status_code == 400
+
+
+@pytest.mark.parametrize("query", ["kind=", "foo=1", "kind=a&kind=b", "kind=a"])
+def test_the_dead_letters_cannot_be_filtered(browser, query):
+    response = browser.get(f"{TASKS}dead-letters/?{query}")
+    assert response.status_code == 400
+    assert ": There is no such filter.</p>" in response.content.decode()
+
+
+def test_the_page_of_a_refusal_shows_who_is_logged_in(browser):
+    logged_in = browser.get(f"{TASKS}?foo=1").content.decode()
+    assert '<span class="name">root</span>' in logged_in
+    assert "Log in" not in logged_in
+    before_the_session = browser.get("/", headers={"host": "evil.example"})
+    assert before_the_session.status_code == 400
+    assert "Log in" not in before_the_session.content.decode()
 
 
 def test_a_cleared_search_leads_to_the_list_without_a_search(browser):
