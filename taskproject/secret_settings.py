@@ -15,7 +15,13 @@ from taskproject.environment import Environment, words
 _SHORTEST_WEBHOOK_SECRET = 24
 _SHORTEST = 32
 _FEWEST_CHARACTERS = 8
-_WELL_KNOWN = re.compile(r"^django-insecure-|change[-_ ]?(me|this)", re.IGNORECASE)
+# Of three characters each: random texts hardly repeat one. A longer text need not have more.
+_MOST_PIECES = 60
+_WELL_KNOWN = re.compile(
+    r"^django-insecure-|(change|replace)[-_ ]?(me|this)|placeholder|secret[-_ ]?key"
+    r"|(your|my|super|some|the|top)[-_ ]?secret",
+    re.IGNORECASE,
+)
 
 
 def api_key(env: Environment, name: str, *, type: str = "api_key") -> str:
@@ -65,12 +71,19 @@ def _require_strong(secret: str, name: str) -> str:
         len(secret.strip()) < _SHORTEST
         or len(set(secret)) < _FEWEST_CHARACTERS
         or _WELL_KNOWN.search(secret)
+        or _repeats_itself(secret.strip())
     ):
         raise ImproperlyConfigured(
             f"{name} can be guessed: it must be at least {_SHORTEST} random characters, such as "
             "those printed by python3 -c 'import secrets; print(secrets.token_urlsafe(48))'."
         )
     return secret
+
+
+def _repeats_itself(text: str) -> bool:
+    """Return whether more than a third of a text's pieces occurred before in it."""
+    pieces = [text[start : start + 3] for start in range(len(text) - 2)]
+    return len(set(pieces)) < min(len(pieces), _MOST_PIECES) * 2 / 3
 
 
 def _kept_key(data_dir: Path) -> str:

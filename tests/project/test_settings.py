@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import base64
 import os
+import secrets
 import subprocess
 import sys
+import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
+from django.core.management.utils import get_random_secret_key
 from django.views.debug import get_default_exception_reporter_filter
 
+from taskproject.environment import Environment
+from taskproject.secret_settings import secret_key
 from tests.project.conftest import ROOT
 from tests.project.settings_file import SECRET_KEY, plain, settings_of
 
@@ -40,10 +47,13 @@ INVALID = {
         "$X", "a.example", "https://a.example/", "https://u@a.example", "https://a.example:0",
         "ftp://a.example", ",", "https://",
     ],
-    "signing_secrets": ["$X", "changeme", "a" * 40, f"{SECRET_KEY},short", ","],
+    "signing_secrets": ["$X", "changeme", "a" * 40, "abcdefgh" * 4, f"{SECRET_KEY},short", ","],
     "secret_key": [
         "x", "$X", "changeme", "a" * 40, "abcabcd" * 6, f"django-insecure-{SECRET_KEY}",
         f"Change-me-{SECRET_KEY}", f"x{' ' * 40}", "a1b2c3d4e5f6g7h8i9j0k1l2m3n4o5p",
+        "abcdefgh" * 4, "12345678901234567890123456789012", "abcdefghijklmnopqrstuvwxyz" * 2,
+        "your-secret-key-your-secret-key-1234", "0000000000000000000000000001234567",
+        "correct horse battery " * 3, f"{SECRET_KEY}my_secret", f"{SECRET_KEY}-Placeholder",
     ],
     "directory": ["/dev/null", "a\nb", "/" + "a" * 300, "~nosuch/data"],
     "file": ["/nosuch", "/tmp", "$X", "/dev/null/x", "a\x7f", "~/nosuch", "~nosuch/x"],
@@ -94,7 +104,8 @@ VALID: dict[str, list[tuple[str, Any]]] = {
     ],
     "secret_key": [
         (value, value)
-        for value in (f"${SECRET_KEY}", rf"\{SECRET_KEY}\n", f" {SECRET_KEY} ", "é€äöüß☺𝄞" * 4)
+        for value in (f"${SECRET_KEY}", rf"\{SECRET_KEY}\n", f" {SECRET_KEY} ",
+                      "é€äöüß☺𝄞ñžčřþðæøåłŋœ×÷¿¡§¶µ‰αβγδε")
     ],
     "directory": [
         ("~/x", Path.home() / "x"), ("/tmp/~x", Path("/tmp/~x")),
@@ -238,6 +249,24 @@ def test_a_debug_page_does_not_show_what_holds_a_password(name: str) -> None:
     )
     assert "hunter2" not in repr(shown)
     assert repr(page.cleanse_setting("PORT", 8000)) == "8000"
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        get_random_secret_key,
+        lambda: secrets.token_urlsafe(48),
+        lambda: secrets.token_hex(32),
+        lambda: secrets.token_hex(4096),
+        lambda: base64.b64encode(secrets.token_bytes(24)).decode(),
+        lambda: str(uuid.uuid4()),
+        lambda: uuid.uuid4().hex,
+    ],
+)
+def test_what_random_generators_make_is_accepted(tmp_path: Path, make: Callable[[], str]) -> None:
+    for _ in range(200):
+        secret = make()
+        assert secret_key(Environment({"SECRET_KEY": secret}), tmp_path) == secret
 
 
 def test_a_damaged_secret_file_is_refused(tmp_path: Path) -> None:
