@@ -6,12 +6,11 @@ import re
 from typing import Any, ClassVar
 
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.options import IS_FACETS_VAR, IncorrectLookupParameters
 from django.contrib.admin.views.main import (
     ALL_VAR,
     ERROR_FLAG,
     IGNORED_PARAMS,
-    IS_FACETS_VAR,
     ORDER_VAR,
     PAGE_VAR,
     SEARCH_VAR,

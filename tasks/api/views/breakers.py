@@ -11,9 +11,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from tasks import circuit_breaker
+from tasks.api.no_choice import require_no_choice
 from tasks.api.permissions import IsOperatorOrOpen
 from tasks.api.problems.openapi import refusals
-from tasks.api.query_values import require_no_choice
 from tasks.api.shapes.health import CircuitBreakersSerializer
 
 

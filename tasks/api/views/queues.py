@@ -11,9 +11,10 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from tasks import lifecycle, stats
+from tasks.api.no_choice import require_no_choice
 from tasks.api.permissions import IsOperator
 from tasks.api.problems.openapi import refusals
-from tasks.api.query_values import query_values, require_no_choice
+from tasks.api.query_values import query_values
 from tasks.api.shapes.queues import QueueSerializer, QueuesStatusSerializer
 from tasks.submission import QUEUE_NAME, QUEUE_RULE
 

@@ -14,9 +14,9 @@ from rest_framework.views import APIView
 
 from tasks import lifecycle
 from tasks.access import may_operate
+from tasks.api.no_choice import require_no_choice
 from tasks.api.permissions import IsOperatorOrOpen
 from tasks.api.problems.openapi import refusals
-from tasks.api.query_values import require_no_choice
 from tasks.api.responses import accepted
 from tasks.api.shapes.links import path_to
 from tasks.api.shapes.tasks import RequeuedSerializer, TaskSerializer, task_document
