@@ -130,6 +130,8 @@ def test_only_the_fresh_one_of_two_endings_of_a_task_in_a_group_is_written(how):
     assert task.attempts.filter(claim_number=fresh.claim_number).count() == 0
 
 
+# An attempt expects a connection without a transaction, as a slot has it.
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("claimed_again", [True, False], ids=["runs again", "waits again"])
 def test_a_transactional_handler_that_lost_its_claim_leaves_no_effect(claimed_again):
     stale = _claimed("test.effect")

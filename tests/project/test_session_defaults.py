@@ -198,11 +198,3 @@ def test_tasks_submitted_at_once_are_all_accepted(odd: dict[str, str]) -> None:
         ]
 
     assert in_threads(THREADS, submit) == [[202] * SUBMITS] * THREADS
-
-
-@all_together
-def test_options_of_the_url_win(odd: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(connection.settings_dict["OPTIONS"], "options", "-c IntervalStyle=iso_8601")
-    connection.close()
-    assert selected("SHOW IntervalStyle") == "iso_8601"
-    assert selected("SHOW default_transaction_isolation") == "read committed"
