@@ -1,4 +1,4 @@
-"""Cache in JSON: Django's caches store pickles, whose writers can run code in the readers."""
+"""Cache in JSON: Django's caches store pickles, and what can write those can run code here."""
 
 from __future__ import annotations
 

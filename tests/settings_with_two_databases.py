@@ -1,4 +1,4 @@
-"""Settings of a worker whose handlers use a second database, the same under another name."""
+"""Settings with a second database for handlers: the first one under another name."""
 
 from taskproject.settings import *  # noqa: F403
 from taskproject.settings import DATABASES

@@ -22,7 +22,7 @@ class ApiKeyAuthentication(BaseAuthentication):
     def authenticate(self, request: Request) -> tuple[User, AuthToken] | None:
         """Return user and key, or None without the header; raise AuthenticationFailed.
 
-        A caller whose header cannot be read has sent a key, and must not be served as anonymous.
+        A header that cannot be read was meant as a key: the caller is not served as anonymous.
         """
         header = get_authorization_header(request)
         if not header:

@@ -26,7 +26,7 @@ from tasks.filter_values import UnusableParameter, mistakes_in
 _SUFFIXES = ("exact", "isnull", "id__exact")
 # Those that filter nothing.
 _OTHERS = {*IGNORED_PARAMS, PAGE_VAR, ERROR_FLAG}
-# Django's own links to all rows, and to a list whose last column is no longer sorted by.
+# Empty in Django's own links: to all rows, and to a list that no column sorts.
 _MAY_BE_EMPTY = (ALL_VAR, ORDER_VAR)
 # What Django reads as another value without an error.
 _FORMS = {

@@ -82,7 +82,7 @@ def test_a_worker_before_the_migration_ends_with_a_sentence(not_migrated: str) -
 
 @contextmanager
 def worker_without_database(directory: Path) -> Iterator[tuple[subprocess.Popen[str], Path]]:
-    """Run a worker whose database is to be found in a directory, with its log."""
+    """Run a worker that looks for the database's socket in a directory; yield it and its log."""
     url = database_url().replace(connection.settings_dict["HOST"], str(directory))
     log = directory / "log"
     with log.open("w") as output:
