@@ -15,7 +15,6 @@ import psutil
 from django.db import Error, connection
 
 from tasks.lifecycle.preparation import prepare
-from tasks.models import Status, Task
 from tasks.submission import Submission
 from tests.faults.harness.durations import percentile
 from tests.faults.harness.processes import Workers, send
@@ -112,9 +111,10 @@ def soak(system: System, dice: Dice) -> Measured:
         time.sleep(TICK)
     feeder.stop()
     system.wait_until_ended(within=120)
-    # A crash can hide the acceptance of a completed task: only accepted ones may be lost.
-    completed = set(Task.objects.filter(status=Status.COMPLETED).values_list("pk", flat=True))
-    lost = len(set(system.accepted.ids()) - completed)
+    # A crash can hide the acceptance of a completed task: only accepted ones may be lost. Not by
+    # Django's connection, which a fault may have ended.
+    completed = system.queries.rows("SELECT id FROM tasks_task WHERE status = 'COMPLETED'")
+    lost = len(set(system.accepted.ids()) - {task_id for (task_id,) in completed})
     doubled = system.doubled()
     return _measured(samples, lost=lost, doubled=doubled, rate=rate, minutes=minutes, faults=done)
 
