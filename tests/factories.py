@@ -62,8 +62,11 @@ def make_task(status: Status | str = Status.PENDING, **fields: Any) -> Task:
     if status == Status.PROCESSING and "worker_id" not in values:
         values["worker_id"] = make_worker()
     task = Task(status=status, **values)
-    if status in (Status.PENDING, Status.PROCESSING):
+    if status == Status.PENDING:
         task.job_id = _make_job(task)
+    elif status == Status.PROCESSING:
+        # The claim has deleted it.
+        task.job_id = _next_job_id()
     task.save(force_insert=True)
     if status == Status.FAILED:
         make_attempt(task, error={**ERROR, "traceback": "Traceback: requested failure"})
@@ -87,9 +90,8 @@ def _make_job(task: Task) -> int:
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO procrastinate_jobs"
-            " (queue_name, task_name, priority, args, scheduled_at, attempts, status, worker_id)"
-            " VALUES (%s, %s, %s, jsonb_build_object('task_id', %s::text), %s, %s,"
-            " %s::procrastinate_job_status, %s) RETURNING id",
+            " (queue_name, task_name, priority, args, scheduled_at, attempts)"
+            " VALUES (%s, %s, %s, jsonb_build_object('task_id', %s::text), %s, %s) RETURNING id",
             [
                 task.queue,
                 f"task:{task.kind}",
@@ -97,8 +99,12 @@ def _make_job(task: Task) -> int:
                 str(task.id),
                 task.scheduled_at,
                 task.attempt,
-                "doing" if task.status == Status.PROCESSING else "todo",
-                task.worker_id,
             ],
         )
+        return int(cursor.fetchone()[0])
+
+
+def _next_job_id() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT nextval('procrastinate_jobs_id_seq')")
         return int(cursor.fetchone()[0])

@@ -189,7 +189,6 @@ def parameters(endings: Sequence[Ending], *, worker: str) -> dict[str, Any]:
     return {
         "worker": worker,
         "task_ids": [ending.claim.id for ending in endings],
-        "job_ids": [ending.claim.job_id for ending in endings],
         "claim_numbers": [ending.claim.claim_number for ending in endings],
         "statuses": [str(ending.status) for ending in endings],
         "outcomes": [str(ending.outcome) for ending in endings],

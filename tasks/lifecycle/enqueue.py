@@ -17,7 +17,7 @@ from psycopg.errors import SerializationFailure
 from tasks import sql
 from tasks.errors import KeyReused
 from tasks.lifecycle.group_commit import GroupCommit
-from tasks.lifecycle.preparation import prepare, submit_params
+from tasks.lifecycle.preparation import prepare, submit_params, submit_statement
 from tasks.lifecycle.telemetry import emit_submitted
 from tasks.models import Batch, Task
 from tasks.postgres.failures import is_outage
@@ -161,7 +161,7 @@ def insert(new: Sequence[Owned], *, batch_id: uuid.UUID | None = None) -> list[s
     """Write tasks and their jobs; return their rows, none for a repeated request."""
     params = submit_params(new, batch_id=batch_id, commits_at_once=connection.get_autocommit())
     # Planning costs as much as one task, so it is done once; a batch is planned for its size.
-    return sql.run(sql.SUBMIT, params, prepared=len(new) <= FEW)
+    return sql.run(submit_statement(new), params, prepared=len(new) <= FEW)
 
 
 def _insert_group(new: Sequence[Owned]) -> list[sql.Row]:

@@ -1,14 +1,14 @@
-"""Preparation: checked submissions, and the parameters of `submit.sql` for them."""
+"""Preparation: checked submissions, and how `submit.sql` writes them."""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable
-from typing import Any, Unpack
+from typing import Any, LiteralString, Unpack
 
 import orjson
 
-from tasks import kinds
+from tasks import kinds, sql
 from tasks.submission import (
     INPUT_LIMIT,
     Options,
@@ -38,6 +38,12 @@ def prepare(
         registered.validate(orjson.loads(stored))
     chosen = checked_options({name: value for name, value in options.items() if value is not None})
     return Submission(kind=registered.name, input=stored, **registered.defaults | chosen)
+
+
+def submit_statement(new: Iterable[Owned]) -> LiteralString:
+    """Return the statement that writes the submissions and their jobs."""
+    is_keyed = any(owned.submission.idempotency_key is not None for owned in new)
+    return sql.SUBMIT_KEYED if is_keyed else sql.SUBMIT
 
 
 def submit_params(

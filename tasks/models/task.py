@@ -184,7 +184,11 @@ class Task(models.Model):
         ]
         indexes = [
             # Lists of one owner, newest first: API, pages.
-            models.Index(fields=["owner", "-id"], name="task_owner_newest"),
+            models.Index(
+                fields=["owner", "-id"],
+                name="task_owner_newest",
+                condition=Q(owner__isnull=False),
+            ),
             # Batch progress: counts by status.
             models.Index(
                 fields=["batch", "status"],

@@ -45,10 +45,10 @@ def startup_options(params: Mapping[str, Any]) -> str:
     # libpq reads PGOPTIONS only where a connection has no options.
     own = params.get("options") or os.environ.get("PGOPTIONS", "")
     server = {_ON_BOTH_SIDES[name]: str(params[name]) for name in _ON_BOTH_SIDES if name in params}
-    return " ".join(part for part in (_options(server), own, _options(_STARTUP)) if part)
+    return " ".join(part for part in (as_options(server), own, as_options(_STARTUP)) if part)
 
 
-def _options(settings: Mapping[str, str]) -> str:
+def as_options(settings: Mapping[str, str]) -> str:
     """Return settings as options of a connection, of which the last one for a setting counts."""
     return " ".join(f"-c {name}=" + value.replace(" ", "\\ ") for name, value in settings.items())
 

@@ -29,7 +29,14 @@ def _by_queue_lane(name: str) -> LiteralString:
     return _read(name).replace("-- queue_lanes\n", _read("queue_lanes"))
 
 
-SUBMIT = _read("submit")
+def _without_conflicts(statement: LiteralString) -> LiteralString:
+    """Return a statement without its part ON CONFLICT, for rows that repeat no other."""
+    before, rest = statement.split("    ON CONFLICT", 1)
+    return before + rest[rest.index("    RETURNING") :]
+
+
+SUBMIT_KEYED = _read("submit")
+SUBMIT = _without_conflicts(SUBMIT_KEYED)
 CLAIM = _by_queue_lane("claim")
 FINISH = _calling_back("finish", moved="finished")
 CANCEL = _calling_back("cancel", moved="cancelled")

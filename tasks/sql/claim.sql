@@ -1,9 +1,11 @@
 -- claim: PENDING -> PROCESSING
 -- Takes up to `limit` due jobs (those not scheduled, or staged by now: `stage.sql`), and with them
--- their tasks. Guards: no other transaction has locked the job (SKIP LOCKED), its kind is
--- registered in this worker (jobs of other kinds stay), its queue is not paused, and the task still
--- names this job. A job that its task no longer names is a duplicate or left over: it is deleted
--- and nothing runs.
+-- their tasks. Guards: the worker has not lost its lease, no other transaction has locked the job
+-- (SKIP LOCKED), its kind is registered in this worker (jobs of other kinds stay), its queue is not
+-- paused, and the task still names this job.
+-- The job is deleted: while the task is PROCESSING, its own row says all that is known of the claim,
+-- and whoever queues the task again (`finish.sql`, `rescue.sql`) inserts its job again. A job that
+-- its task no longer names is a duplicate or left over: it is deleted too, and nothing runs.
 -- Highest priority first; at equal priority the queues alternate, and in a queue the owners, by
 -- their turns (`submit.sql`). `low_share` of a full claim goes to jobs below the highest priority,
 -- so that very many jobs of that priority cannot starve the others. Of a full claim the retry lane
@@ -11,9 +13,9 @@
 -- many retries cannot starve new work, nor new work the retries.
 -- Each lane of each queue (`queue_lane`) is read through its own range of one index: a queue that
 -- is paused, or not one of this worker's, may hold a million jobs and costs nothing.
--- Tasks are locked in the order of their ids, as in every statement that locks several, so that
--- they cannot deadlock. Attempts are counted here, so that a task that kills its process cannot do
--- so without limit.
+-- Tasks are updated in the order of their ids, as in every statement that locks several, so that
+-- they do not deadlock; locking them first would cost as much again. Attempts are counted here, so
+-- that a task that kills its process cannot do so without limit.
 WITH RECURSIVE
 -- queue_lanes
 open AS MATERIALIZED (
@@ -21,6 +23,7 @@ open AS MATERIALIZED (
     FROM queue_lane
     WHERE (%(queues)s::text[] IS NULL OR queue_name = ANY (%(queues)s::text[]))
         AND queue_name <> ALL (ARRAY(SELECT name FROM tasks_queue WHERE paused))
+        AND EXISTS (SELECT FROM tasks_worker WHERE id = %(worker)s AND state <> 'lost')
 ), first AS MATERIALIZED (
     SELECT open.queue_name, open.tried, job.*
     FROM open
@@ -96,13 +99,6 @@ open AS MATERIALIZED (
         FROM candidate
     ) AS arrays
     CROSS JOIN LATERAL unnest(ids, task_ids) WITH ORDINALITY AS chosen (id, task_id, rank)
-), held AS MATERIALIZED (
-    SELECT task.id, task.job_id, chosen.rank
-    FROM chosen
-    JOIN tasks_task AS task ON task.id = chosen.task_id AND task.job_id = chosen.id
-    WHERE task.status IS NOT DISTINCT FROM 'PENDING'
-    ORDER BY task.id
-    FOR NO KEY UPDATE OF task
 ), claimed AS (
     UPDATE tasks_task AS task
     SET status = 'PROCESSING',
@@ -112,21 +108,16 @@ open AS MATERIALIZED (
         started_at = clock_timestamp(),
         progress = 0,
         progress_message = ''
-    FROM held
-    WHERE task.id = held.id
-        AND task.job_id = held.job_id
+    FROM (SELECT * FROM chosen ORDER BY task_id) AS chosen
+    WHERE task.id = chosen.task_id
+        AND task.job_id = chosen.id
         AND task.status IS NOT DISTINCT FROM 'PENDING'
     RETURNING
         task.id, task.job_id, task.kind, task.owner_id, task.input,
         task.attempt, task.max_attempts, task.lease, task.losses + task.crashes AS deaths,
-        held.rank
+        chosen.rank
 ), taken AS (
-    UPDATE procrastinate_jobs
-    SET status = 'doing', worker_id = %(worker)s
-    WHERE id = ANY (ARRAY(SELECT job_id FROM claimed))
-), stale AS (
-    DELETE FROM procrastinate_jobs
-    WHERE id = ANY (ARRAY(SELECT id FROM candidate EXCEPT SELECT job_id FROM claimed))
+    DELETE FROM procrastinate_jobs WHERE id = ANY (ARRAY(SELECT id FROM candidate))
 )
 SELECT id, job_id, kind, owner_id, input, attempt, max_attempts, lease, deaths
 FROM claimed

@@ -6,10 +6,9 @@
 -- written wins.
 -- The attempt is not counted, because it is unknown whether this task, another one or the machine
 -- ended the worker. The loss is counted, and the next attempt runs in a process of its own, where a
--- death is certain to be caused by this task. The task keeps its job, and so its place in the
--- queue; idle workers are notified here, because procrastinate notifies only of new jobs. Rows that
--- another transaction has locked are left for the next round, so that a rescue never waits for a
--- lock.
+-- death is certain to be caused by this task. The task gets the job back that the claim deleted, in
+-- front of those that wait. Rows that another transaction has locked are left for the next round, so
+-- that a rescue never waits for a lock.
 WITH dead AS MATERIALIZED (
     SELECT id, name
     FROM tasks_worker
@@ -64,19 +63,26 @@ WITH dead AS MATERIALIZED (
         task.id, task.kind, task.queue, task.priority, task.status, task.attempt, task.lease,
         task.job_id, task.started_at, task.error, task.owner_id, task.finished_at,
         task.callback_url,
-        lost.job_id AS lost_job_id, coalesce(lost.worker, '') AS worker
+        coalesce(lost.worker, '') AS worker
 ),
 -- callbacks
-gone AS (
-    DELETE FROM procrastinate_jobs USING rescued
-    WHERE procrastinate_jobs.id = rescued.lost_job_id AND rescued.job_id IS NULL
+turns AS MATERIALIZED (
+    SELECT queue, priority, tasks_first_turn(queue, priority) AS first
+    FROM (
+        SELECT DISTINCT queue, priority FROM rescued WHERE job_id IS NOT NULL AND attempt = 0
+    ) AS queues
 ), enqueued AS (
-    INSERT INTO procrastinate_jobs (id, queue_name, task_name, priority, args, attempts)
-    SELECT job_id, queue, 'task:' || kind, priority, jsonb_build_object('task_id', id), attempt
+    INSERT INTO procrastinate_jobs (
+        id, queue_name, task_name, priority, args, attempts, tasks_owner, tasks_turn
+    )
+    SELECT
+        job_id, queue, 'task:' || kind, priority, jsonb_build_object('task_id', id), attempt,
+        tasks_job_owner(id), CASE attempt WHEN 0 THEN turns.first ELSE 0 END
     FROM rescued
+    LEFT JOIN turns USING (queue, priority)
     WHERE job_id IS NOT NULL
-    ON CONFLICT (id) DO UPDATE
-    SET status = 'todo', worker_id = NULL, scheduled_at = NULL
+    -- A claim by the version before left the job as it was.
+    ON CONFLICT (id) DO UPDATE SET status = 'todo', worker_id = NULL, scheduled_at = NULL
 ), history AS (
     INSERT INTO tasks_attempt (
         task_id, number, lease, worker, started_at, finished_at, outcome, error
@@ -84,7 +90,4 @@ gone AS (
     SELECT id, attempt + 1, lease, worker, started_at, clock_timestamp(), 'lost', error
     FROM rescued
 )
-SELECT
-    id, kind, attempt + 1, status,
-    CASE status WHEN 'PENDING' THEN pg_notify('procrastinate_any_queue_v1', '{}')::text END
-FROM rescued
+SELECT id, kind, attempt + 1, status FROM rescued

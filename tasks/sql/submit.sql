@@ -1,8 +1,9 @@
 -- submit: none -> PENDING
 -- One statement writes the tasks and their jobs, so that neither is ever seen without the other.
--- A repeated request (same owner, same idempotency key) writes nothing and returns no row. It joins
--- the caller's transaction. The job's id is drawn from the sequence here, so that the task can name
--- its job without being written twice.
+-- A repeated request (same owner, same idempotency key) writes nothing and returns no row; without
+-- any key the statement is run without its part ON CONFLICT, which costs each row a second record in
+-- the log. It joins the caller's transaction. The job's id is drawn from the sequence here, so that
+-- the task can name its job without being written twice.
 -- The turn (start-time fair queueing) is the position of a job in its queue and priority: after the
 -- waiting jobs of the same owner, but for a new owner at the current position, so that no owner
 -- waits behind all the jobs of another.

@@ -212,9 +212,7 @@ class Claimer:
             "low_share": _by_chance(limit * LOW_SHARE),
             "task_names": [f"task:{name}" for name in kinds.all_kinds()],
         }
-        # Planned each time, which costs 2 ms: a plan made while few jobs waited, or for
-        # any limit, reads every waiting job.
-        rows = await self._session.rows(sql.CLAIM, params, prepare=False)
+        rows = await self._session.rows(sql.CLAIM, params)
         claims = [claim_of(row) for row in rows]
         self._held.update(claim.key for claim in claims)
         return claims

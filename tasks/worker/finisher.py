@@ -26,7 +26,7 @@ from tasks.lifecycle.ending import (
     parameters,
     unstorable,
 )
-from tasks.lifecycle.preparation import submit_params
+from tasks.lifecycle.preparation import submit_params, submit_statement
 from tasks.lifecycle.telemetry import emit_ended
 from tasks.models import Status
 from tasks.postgres.failures import is_outage, is_outage_or_may_pass, may_pass
@@ -149,7 +149,7 @@ class Finisher:
                 finished = await self._finish(connection, endings)
                 recorded = (ending for ending in endings if ending.claim.key in finished)
                 if new := follow_ups(recorded):
-                    await connection.execute(sql.SUBMIT, submit_params(new))
+                    await connection.execute(submit_statement(new), submit_params(new))
             return finished
 
         return await self._session.run_until_answered(write, is_passing=is_passing)

@@ -13,7 +13,7 @@ from django.conf import settings
 
 from tasks import sql
 from tasks.lifecycle.ending import ClaimKey
-from tasks.worker.session import connection_parameters
+from tasks.worker.session import worker_parameters
 
 log = logging.getLogger(__name__)
 
@@ -86,7 +86,7 @@ class Lease(threading.Thread):
 
     def _renew(self) -> None:
         if self._connection is None:
-            self._connection = psycopg.connect(**connection_parameters(), autocommit=True)
+            self._connection = psycopg.connect(**worker_parameters("lease"), autocommit=True)
         sent_at = time.monotonic()
         params = {"worker": self._worker_id, **self._heartbeat_fields()}
         row = self._connection.execute(sql.HEARTBEAT, params).fetchone()

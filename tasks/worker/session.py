@@ -16,9 +16,22 @@ from psycopg.types.json import set_json_loads
 
 from tasks.postgres.base import DatabaseWrapper
 from tasks.postgres.failures import is_outage, is_outage_or_may_pass
+from tasks.postgres.requirements import as_options
 
 log = logging.getLogger(__name__)
 
+# How the statements of a worker are planned: once for all runs, and row by row through an index.
+# Each looks up few rows of tables that may hold millions, and the statistics of a queue are often
+# those of another hour; a plan by cost would then read, hash or sort all that waits.
+PLANNER = {
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+    "enable_bitmapscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    # Older servers make a plan that uses what is off seem costly enough to be compiled.
+    "jit": "off",
+}
 _FIRST_PAUSE = 0.1
 _MOST_DIGITS = 400
 _LONGEST_PAUSE = 2.0
@@ -34,6 +47,14 @@ def connection_parameters() -> dict[str, Any]:
         params.pop(django_only, None)
     if database.is_pooled:
         params["prepare_threshold"] = None
+    return params
+
+
+def worker_parameters(purpose: str) -> dict[str, Any]:
+    """Return what psycopg needs for a connection of the worker's own statements."""
+    params = {**connection_parameters(), "application_name": f"worker {purpose}"}
+    if not cast(DatabaseWrapper, connections["default"]).is_pooled:
+        params["options"] = f"{params['options']} {as_options(PLANNER)}"
     return params
 
 
@@ -68,13 +89,11 @@ class Session:
         self.purpose = purpose
         self._connection: psycopg.AsyncConnection[Any] | None = None
 
-    async def rows(
-        self, statement: LiteralString, params: dict[str, Any], *, prepare: bool = True
-    ) -> list[Any]:
+    async def rows(self, statement: LiteralString, params: dict[str, Any]) -> list[Any]:
         """Run one statement once; raise psycopg.Error, dropping a broken connection."""
 
         async def run(connection: psycopg.AsyncConnection[Any]) -> list[Any]:
-            cursor = await connection.execute(statement, params, prepare=prepare)
+            cursor = await connection.execute(statement, params, prepare=True)
             return await cursor.fetchall() if cursor.description else []
 
         return await self.run(run)
@@ -130,8 +149,7 @@ class Session:
     async def _open(self) -> psycopg.AsyncConnection[Any]:
         if self._connection is None or self._connection.closed:
             self._connection = await psycopg.AsyncConnection.connect(
-                **{**connection_parameters(), "application_name": f"worker {self.purpose}"},
-                autocommit=True,
+                **worker_parameters(self.purpose), autocommit=True
             )
             set_json_loads(_loads, self._connection)
         return self._connection

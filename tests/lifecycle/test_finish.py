@@ -105,7 +105,7 @@ def test_a_stale_worker_cannot_change_a_newer_attempt(name):
     before = Task.objects.values().get()
     assert finish(ENDINGS[name](stale)) == 0
     assert Task.objects.values().get() == before
-    assert [(job.id, job.status) for job in jobs()] == [(fresh.job_id, "doing")]
+    assert jobs() == []
     assert finish(completed(fresh, {"fresh": True})) == 1
 
 

@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 from django.db import OperationalError, connection
 
+from tasks.worker.session import PLANNER
+
 BIG_TABLES = {"tasks_task", "procrastinate_jobs", "tasks_attempt"}
 EXPLAIN = "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON)"
 # A statement that moves tasks takes less than a tenth of a second, on a busy machine four.
@@ -69,16 +71,14 @@ def guard(plan: Plan, *, rows: int) -> None:
         raise ReadsTooMuch(f"{plan.rows_read:,} rows were read, at most {rows:,} may be:\n{report}")
 
 
-def explain(
-    statement: str,
-    params: Mapping[str, Any],
-    *,
-    plan: Literal["custom", "generic"] = "custom",
-) -> Plan:
+Session = Literal["own", "pooled"]
+
+
+def explain(statement: str, params: Mapping[str, Any], *, session: Session = "own") -> Plan:
     """Run one of the statements in `tasks/sql/`; return its plan. Raises ReadsTooMuch.
 
-    psycopg prepares most of them, so that PostgreSQL may plan them for each run (custom) or once
-    for all (generic).
+    A worker's own sessions have settings for the planner and plan once for all runs; through a
+    pooler they have none, and plan each run.
     """
     names = list(dict.fromkeys(re.findall(r"%\((\w+)\)s", statement)))
     for place, name in enumerate(names, start=1):
@@ -86,7 +86,9 @@ def explain(
     with connection.cursor() as cursor:
         cursor.execute("DEALLOCATE ALL")
         cursor.execute(f"PREPARE explained AS {statement.replace('%%', '%')}")
-        cursor.execute(f"SET LOCAL plan_cache_mode = force_{plan}_plan")
+        settings = PLANNER if session == "own" else {"plan_cache_mode": "force_custom_plan"}
+        for name, value in settings.items():
+            cursor.execute(f"SET LOCAL {name} = {value}")
         cursor.execute(f"SET LOCAL statement_timeout = '{LIMIT_SECONDS}s'")
         values = ", ".join(["%s"] * len(names))
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, get_args
 
 import pytest
 
@@ -11,7 +11,7 @@ from tasks import sql
 from tasks.worker import claimer
 from tests.plans import rows
 from tests.plans.databases import Databases, Moment, Statistics
-from tests.plans.explain import ReadsTooMuch, explain, guard
+from tests.plans.explain import ReadsTooMuch, Session, explain, guard
 from tests.plans.worker import claim_params
 from tests.queue_rows import execute
 
@@ -19,12 +19,12 @@ pytestmark = pytest.mark.xdist_group("plans")
 
 LIMIT = 200
 At = Callable[[Moment], None]
-Planned = Literal["custom", "generic"]
 
 # Each lane is probed, read up to the limit, and for what waits below the highest priority read
-# again, up to the low share. What is chosen is looked up by key three times: to lock the task, to
-# change it and to change the job; a bitmap scan counts its index entries and its rows.
-CLAIM_ROWS = rows.LANES * (LIMIT + int(LIMIT * claimer.LOW_SHARE) + 1) + 3 * 2 * LIMIT
+# again, up to the low share. What is chosen is looked up by key twice: to change the task and to
+# delete the job; a bitmap scan counts its index entries and its rows.
+WORKER_ROW = 1
+CLAIM_ROWS = WORKER_ROW + rows.LANES * (LIMIT + int(LIMIT * claimer.LOW_SHARE) + 1) + 2 * 2 * LIMIT
 # Each lane is probed, and counted up to the limit.
 LANES_ROWS = rows.LANES * (claimer.LANE_LIMIT + 1)
 # What is due, and the next that will be.
@@ -36,61 +36,62 @@ MISLED = pytest.mark.xfail(
     reason="where the planner assumes that next to nothing waits, it reads all that waits through"
     " some other index, and sorts it",
 )
-PLANNED: tuple[Planned, ...] = ("custom", "generic")
 
 
 def cases(*misled: tuple[Moment, Statistics]) -> Any:
-    """Combine the rows of the tables with the statistics of the planner."""
+    """Combine rows, statistics and sessions; `misled` are those that mislead a pooled session."""
     return pytest.mark.parametrize(
-        ("moment", "statistics"),
+        ("moment", "statistics", "session"),
         [
             pytest.param(
                 moment,
                 statistics,
-                id=f"{moment}, statistics {statistics}",
-                marks=[MISLED] if (moment, statistics) in misled else [],
+                session,
+                id=f"{moment}, statistics {statistics}, {session} session",
+                marks=[MISLED] if session == "pooled" and (moment, statistics) in misled else [],
             )
             for moment in Moment
             for statistics in Statistics
+            for session in get_args(Session)
         ],
     )
 
 
-@cases((Moment.WAITING, Statistics.IDLE), (Moment.FINISHED, Statistics.IDLE))
+@cases(*((moment, Statistics.IDLE) for moment in Moment))
 def test_a_claim_reads_only_jobs_that_it_may_take(
-    at: At, seeded: Databases, moment: Moment, statistics: Statistics
+    at: At, seeded: Databases, moment: Moment, statistics: Statistics, session: Session
 ) -> None:
     at(moment)
     params = claim_params(limit=LIMIT)
     seeded.use(statistics)
-    # Claims are never prepared.
-    guard(explain(sql.CLAIM, params), rows=0 if moment == Moment.IDLE else CLAIM_ROWS)
+    guard(
+        explain(sql.CLAIM, params, session=session),
+        rows=WORKER_ROW if moment == Moment.IDLE else CLAIM_ROWS,
+    )
 
 
 def test_a_claim_reads_nothing_of_other_queues(at: At) -> None:
     at(Moment.WAITING)
     plan = explain(sql.CLAIM, claim_params(limit=LIMIT, queues=["callbacks"]))
-    guard(plan, rows=rows.LANES)
+    guard(plan, rows=WORKER_ROW + rows.LANES)
 
 
-@pytest.mark.parametrize("planned", PLANNED)
 @cases((Moment.WAITING, Statistics.IDLE))
 def test_counting_the_lanes_reads_up_to_its_limit(
-    at: At, seeded: Databases, moment: Moment, statistics: Statistics, planned: Planned
+    at: At, seeded: Databases, moment: Moment, statistics: Statistics, session: Session
 ) -> None:
     at(moment)
     seeded.use(statistics)
-    guard(explain(sql.LANES, {"limit": claimer.LANE_LIMIT}, plan=planned), rows=LANES_ROWS)
+    guard(explain(sql.LANES, {"limit": claimer.LANE_LIMIT}, session=session), rows=LANES_ROWS)
 
 
-@pytest.mark.parametrize("planned", PLANNED)
-@cases((Moment.WAITING, Statistics.IDLE), (Moment.FINISHED, Statistics.IDLE))
+@cases((Moment.WAITING, Statistics.IDLE))
 def test_staging_does_not_read_jobs_that_are_scheduled_for_later(
-    at: At, seeded: Databases, moment: Moment, statistics: Statistics, planned: Planned
+    at: At, seeded: Databases, moment: Moment, statistics: Statistics, session: Session
 ) -> None:
     at(moment)
     seeded.use(statistics)
-    guard(explain(sql.STAGE, {"limit": claimer.STAGE_LIMIT}, plan=planned), rows=STAGE_ROWS)
+    guard(explain(sql.STAGE, {"limit": claimer.STAGE_LIMIT}, session=session), rows=STAGE_ROWS)
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ django.setup()
 from tasks import sql  # noqa: E402 needs Django set up
 from tasks.lifecycle.ending import completed, parameters  # noqa: E402
 from tasks.worker import claimer  # noqa: E402
+from tasks.worker.session import worker_parameters  # noqa: E402
 
 WORKER = {"name": "statements", "host": "", "pid": os.getpid(), "queues": [], "concurrency": 1}
 
@@ -28,7 +29,7 @@ WORKER = {"name": "statements", "host": "", "pid": os.getpid(), "queues": [], "c
 def main() -> None:
     """Wait for the gate, work until no task waits, print how many were done and when."""
     batch, gate = int(sys.argv[1]), int(sys.argv[2])
-    with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
+    with psycopg.connect(**worker_parameters("statements"), autocommit=True) as connection:
         set_json_loads(orjson.loads, connection)
         worker = connection.execute(sql.REGISTER, WORKER).fetchone()
         assert worker is not None
