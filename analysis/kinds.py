@@ -21,7 +21,6 @@ kind(
     queue="default",
     soft_time_limit=120,
     time_limit=120,
-    batchable=True,
 )(text.handle)
 
 kind(

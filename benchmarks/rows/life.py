@@ -1,4 +1,4 @@
-"""Whole life of a task (P1, P2): in mini-batches, and one handler per hand-over."""
+"""Whole life of a task (P1, P2): with the slots of the defaults, and with very many."""
 
 from __future__ import annotations
 
@@ -20,11 +20,8 @@ from benchmarks.systems.procrastinate.system import Procrastinate
 from benchmarks.systems.system import System
 
 OURS = Ours()
-ONE_PER_HAND_OVER = Ours(
-    "this project, one per hand-over",
-    tasks=20_000,
-    environment={"BENCHMARK_ONE_PER_HAND_OVER": "1"},
-)
+# As many slots as for handlers that wait: what a hand-over to each of them costs.
+MANY_SLOTS = tuple(Ours(f"this project, 2 × {slots} slots", slots=slots) for slots in (50, 200))
 RABBIT = Celery(RabbitMQ(), tasks=5_000)
 GRAPHILE = Graphile()
 PEERS: tuple[System, ...] = (
@@ -40,7 +37,7 @@ LEAST_TASKS = 100
 
 def measure(bench: Bench) -> list[Row]:
     """Run every system in turns, then the statements alone."""
-    systems = bench.present([OURS, ONE_PER_HAND_OVER, *PEERS])
+    systems = bench.present([OURS, *MANY_SLOTS, *PEERS])
     with bench.templates(systems) as templates:
 
         def once(system: System, share: int = 1) -> Measurement:
@@ -57,10 +54,10 @@ def measure(bench: Bench) -> list[Row]:
         )
         limits = limit.measure(bench, templates[OURS.name])
     figures = {name: figure(name, measured) for name, measured in runs.items()}
-    return [_in_mini_batches(figures, limits), _one_per_hand_over(figures)]
+    return [_with_few_slots(figures, limits), _with_many_slots(figures)]
 
 
-def _in_mini_batches(figures: dict[str, Figure], limits: Sequence[Figure]) -> Row:
+def _with_few_slots(figures: dict[str, Figure], limits: Sequence[Figure]) -> Row:
     ours = figures[OURS.name]
     return Row(
         id="P1",
@@ -72,16 +69,17 @@ def _in_mini_batches(figures: dict[str, Figure], limits: Sequence[Figure]) -> Ro
     )
 
 
-def _one_per_hand_over(figures: dict[str, Figure]) -> Row:
-    ours = figures[ONE_PER_HAND_OVER.name]
+def _with_many_slots(figures: dict[str, Figure]) -> Row:
+    ours = [figures[system.name] for system in MANY_SLOTS]
+    slowest = min(ours, key=lambda figure: figure.median)
     return Row(
         id="P2",
-        title="Whole life of a task, one handler per hand-over",
+        title="Whole life of a task, many slots",
         unit="tasks/s",
-        figures=[ours, *_peers(figures)],
+        figures=[*ours, *_peers(figures)],
         checks=[
-            at_least("tasks/s", ours.median, 4_000, too_short=ours.too_short),
-            *_times(ours, figures, GRAPHILE.name, 1),
+            at_least("tasks/s", slowest.median, 15_000, too_short=slowest.too_short),
+            *_times(slowest, figures, GRAPHILE.name, 2.2),
         ],
     )
 
@@ -111,9 +109,9 @@ def _checks(ours: Figure, figures: dict[str, Figure], limits: Sequence[Figure]) 
     share = ours.median / highest.median
     short = ours.too_short or highest.too_short
     return [
-        at_least("tasks/s", ours.median, 10_000, too_short=ours.too_short),
+        at_least("tasks/s", ours.median, 32_000, too_short=ours.too_short),
         *_times(ours, figures, RABBIT.name, 10),
-        *_times(ours, figures, GRAPHILE.name, 2.5),
+        *_times(ours, figures, GRAPHILE.name, 5),
         at_least("share of the statements' limit", share, 0.6, too_short=short),
     ]
 

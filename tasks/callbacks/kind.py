@@ -50,7 +50,6 @@ class Undelivered(Exception):
     queue="callbacks",
     retry=SCHEDULE,
     # Most are quick: many to one receiver do not hold up the tasks behind them.
-    batchable=True,
     soft_time_limit=25,
     time_limit=30,
 )

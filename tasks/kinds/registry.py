@@ -45,8 +45,6 @@ class Kind:
     isolation: Literal["thread", "process"] = "thread"
     # MiB by which the process may grow, for kinds in processes; None for no limit.
     memory_limit: int | None = None
-    # Waiting tasks of the kind may share one hand-over even when they are not very fast.
-    batchable: bool = False
     # The handler's own database writes commit with the finish, or not at all.
     transactional: bool = False
     # Whether clients see the texts of the handler's unexpected exceptions. Those of FatalError,
@@ -117,7 +115,7 @@ def _mistake_in(new: Kind) -> str | None:
             return f"has an invalid {name}: use a number of seconds above 0."
     if new.memory_limit is not None and not (_is_number(new.memory_limit) and new.memory_limit > 0):
         return "has an invalid memory_limit: use a number of MiB above 0, or None."
-    for name in ("batchable", "transactional", "public_errors"):
+    for name in ("transactional", "public_errors"):
         if not isinstance(getattr(new, name), bool):
             return f"has an invalid {name}: use True or False."
     retry: Any = new.retry

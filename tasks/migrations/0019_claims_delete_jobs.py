@@ -61,8 +61,89 @@ LOCKS = (
 )
 
 
+# As in 0014.
+ANNOUNCE_BEFORE = """
+CREATE OR REPLACE FUNCTION tasks_announce() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (
+        SELECT FROM (
+            SELECT DISTINCT queue_name, task_name, attempts > 0 AS tried, scheduled_at
+            FROM inserted
+            WHERE task_name LIKE 'task:%' AND status = 'todo' AND (
+                scheduled_at IS NULL
+                OR scheduled_at <= statement_timestamp() + interval '1 second'
+            )
+        ) AS come
+        WHERE come.scheduled_at IS NOT NULL
+            OR current_setting('tasks.commits_at_once', true) IS DISTINCT FROM 'true'
+            OR come.task_name IS DISTINCT FROM (
+                SELECT waiting.task_name
+                FROM procrastinate_jobs AS waiting
+                WHERE waiting.status = 'todo' AND waiting.scheduled_at IS NULL
+                    AND waiting.task_name LIKE 'task:%'
+                    AND waiting.queue_name = come.queue_name
+                    AND (waiting.attempts > 0) = come.tried
+                    AND waiting.id <> ALL (SELECT id FROM inserted)
+                ORDER BY waiting.priority DESC, waiting.tasks_turn, waiting.id
+                LIMIT 1
+            )
+    ) THEN
+        PERFORM pg_notify('procrastinate_any_queue_v1', '{"type": "job_inserted", "job_id": 0}');
+    END IF;
+    RETURN NULL;
+END
+$$
+"""
+
+# Also says which queues the jobs are in, unless these are too many for a notification, and whether
+# some are scheduled: a worker that need not look does not.
+ANNOUNCE = """
+CREATE OR REPLACE FUNCTION tasks_announce() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    announced jsonb;
+BEGIN
+    SELECT jsonb_build_object(
+        'type', 'job_inserted', 'job_id', 0,
+        'queues', jsonb_agg(DISTINCT come.queue_name),
+        'scheduled', bool_or(come.scheduled_at IS NOT NULL)
+    )
+    INTO announced
+    FROM (
+        SELECT DISTINCT queue_name, task_name, attempts > 0 AS tried, scheduled_at
+        FROM inserted
+        WHERE task_name LIKE 'task:%' AND status = 'todo' AND (
+            scheduled_at IS NULL
+            OR scheduled_at <= statement_timestamp() + interval '1 second'
+        )
+    ) AS come
+    WHERE come.scheduled_at IS NOT NULL
+        OR current_setting('tasks.commits_at_once', true) IS DISTINCT FROM 'true'
+        OR come.task_name IS DISTINCT FROM (
+            SELECT waiting.task_name
+            FROM procrastinate_jobs AS waiting
+            WHERE waiting.status = 'todo' AND waiting.scheduled_at IS NULL
+                AND waiting.task_name LIKE 'task:%'
+                AND waiting.queue_name = come.queue_name
+                AND (waiting.attempts > 0) = come.tried
+                AND waiting.id <> ALL (SELECT id FROM inserted)
+            ORDER BY waiting.priority DESC, waiting.tasks_turn, waiting.id
+            LIMIT 1
+        )
+    HAVING count(*) > 0;
+    IF announced IS NOT NULL THEN
+        IF octet_length(announced::text) > 7000 THEN
+            announced = announced - 'queues';
+        END IF;
+        PERFORM pg_notify('procrastinate_any_queue_v1', announced::text);
+    END IF;
+    RETURN NULL;
+END
+$$
+"""
+
+
 class Migration(migrations.Migration):
-    """What statements need that delete a job when they claim it; and fewer entries for each job.
+    """What statements need that delete a job when they claim it; and less work for each job.
 
     Workers of the version before go on: their claims leave the jobs, and each version queues again
     what the other had claimed.
@@ -76,6 +157,7 @@ class Migration(migrations.Migration):
     operations = [
         migrations.RunSQL(JOB_OWNER, "DROP FUNCTION tasks_job_owner(uuid)"),
         migrations.RunSQL(FIRST_TURN, "DROP FUNCTION tasks_first_turn(text, integer)"),
+        migrations.RunSQL(ANNOUNCE, ANNOUNCE_BEFORE),
         *(
             migrations.RunSQL(
                 f"DROP INDEX {name}; {definition} AND {condition}",

@@ -1,13 +1,17 @@
-"""Claimer: takes tasks from the queue in batches and hands them out as units."""
+"""Claimer: a thread that takes tasks from the queue in batches, for the slots of its process."""
 
 from __future__ import annotations
 
-import asyncio
 import logging
+import math
+import os
 import random
+import select
+import threading
 import time
-from collections import deque
+import uuid
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import psycopg
@@ -16,10 +20,11 @@ from django.conf import settings
 from tasks import kinds, sql
 from tasks.lanes import RETRY_SHARE, retry_share
 from tasks.lifecycle.ending import Claim, ClaimKey, released
+from tasks.worker import notices
+from tasks.worker.buffer import Buffer
 from tasks.worker.finisher import Finisher
 from tasks.worker.prefetch import Prefetch
-from tasks.worker.session import Session
-from tasks.worker.units import Pace, Unit
+from tasks.worker.session import Pauses, Session, is_pooled
 
 log = logging.getLogger(__name__)
 
@@ -29,209 +34,222 @@ COUNT_LANES_SECONDS = 1.0
 # The share of a full claim for jobs below the highest priority.
 LOW_SHARE = 0.05
 STAGE_LIMIT = 1_000
-# The most seconds between two looks for scheduled jobs that are due.
-STAGE_EVERY = 0.25
 # The fewest seconds between two looks for scheduled jobs that are due.
 SOON = 0.005
-# Seconds after which a claim that came back empty is repeated once: a job that was committed at
-# that moment may not have been announced, because other jobs still waited.
-LOOK_AGAIN = 0.02
+# Seconds after a claim that took all that waited until another look, and from there until the last:
+# a job that was committed in that moment may not have been announced, because others still waited.
+LOOK_AGAIN = (0.005, 0.02)
 # The lanes are counted only so far: a larger number would hardly change the share.
 LANE_LIMIT = 10_000
 
 
 class Claimer:
-    """The buffer between the queue and the slots of one worker process."""
+    """Fills the buffer of one worker process while its slots need claims and jobs may wait."""
 
     def __init__(
         self,
         *,
-        session: Session,
         worker_id: int,
         queues: Sequence[str] | None,
-        slots: int,
-        pace: Pace,
+        first_claim: int,
+        buffer: Buffer,
         finisher: Finisher,
         held: set[ClaimKey],
-        on_due: Callable[[], None],
+        on_cancel: Callable[[uuid.UUID], None],
     ) -> None:
-        self._session = session
+        self._session = Session("claim", on_open=self._listen)
         self._worker_id = worker_id
         self._queues = list(queues) if queues else None
-        self._prefetch = Prefetch(first_claim=slots)
-        self._pace = pace
+        self._prefetch = Prefetch(first_claim=first_claim)
+        self._buffer = buffer
         self._finisher = finisher
         self._held = held
-        self._on_due = on_due
-        self._ahead: asyncio.Task[None] | None = None
-        self._waking: asyncio.TimerHandle | None = None
+        self._on_cancel = on_cancel
+        self._task_names = [f"task:{name}" for name in kinds.all_kinds()]
+        # Another thread writes a byte to wake this one.
+        self._wakes, self._wake_end = os.pipe()
+        for end in (self._wakes, self._wake_end):
+            os.set_blocking(end, False)
+        # Whether jobs may wait that no claim has seen.
+        self._may_wait = True
+        # By the monotonic clock: when to look without a notification, and when for scheduled jobs.
+        self._look_at = math.inf
+        # The pauses before the next looks.
+        self._looks: list[float] = []
         self._stage_at = 0.0
-        self._buffer: deque[Claim] = deque()
         self._claimed_at = 0.0
         self._uncertain = False
-        self._claimed_some = False
+        # Only then lanes compete.
+        self._was_full = False
         self._retry_ratio = RETRY_SHARE
         self._count_lanes_at = 0.0
-        self._notified = False
-        self._closed = False
+        self._closed = threading.Event()
 
-    async def next_unit(self, *, free: int) -> Unit | None:
-        """Return work for one slot, or None when nothing waits.
+    def run(self) -> None:
+        """Claim until stopped: the thread's main loop. Raises what is no error of the database."""
+        pauses = Pauses()
+        while not self._closed.is_set():
+            if not self._is_needed():
+                self._wait()
+                continue
+            try:
+                self._refill()
+                pauses = Pauses()
+            except psycopg.Error as error:
+                # The claim may have been committed although its result was lost.
+                self._uncertain = True
+                log.warning(
+                    "could not claim tasks; trying again", extra={"error": type(error).__name__}
+                )
+                self._closed.wait(pauses.next())
+        self.release()
+        self._session.close()
 
-        Claims when the buffer is empty, or ahead, while the slots run the rest of it.
-        """
-        if self._ahead and (self._ahead.done() or not self._buffer):
-            await self._await_ahead()
-        if not self._buffer and not self._closed:
-            await self._refill(max(free, 1))
-        if self._closed or not self._buffer:
-            return None
-        unit = self._cut()
-        if not self._ahead and self._prefetch.is_due(len(self._buffer)):
-            self._ahead = asyncio.create_task(self._refill(1))
-        return unit
+    def wake(self) -> None:
+        """Look whether slots need claims; called from any thread."""
+        with suppress(BlockingIOError):  # so many bytes wait that it will wake
+            os.write(self._wake_end, b"x")
 
-    def notify(self) -> None:
-        """Note that new jobs may wait."""
-        self._notified = True
-
-    def stop_claiming(self) -> None:
-        """Claim nothing more."""
-        self._closed = True
-
-    async def stop(self) -> None:
+    def stop(self) -> None:
         """Claim nothing more, and release the claims that have not begun."""
-        self.stop_claiming()
-        await self._await_ahead()
-        await self.release()
+        self._closed.set()
+        self._buffer.close()
+        self.wake()
+        self.release()
 
-    async def close(self) -> None:
-        """Close the connection."""
-        if self._waking:
-            self._waking.cancel()
-        await self._session.close()
+    def release(self) -> None:
+        """Release every claim that has not begun."""
+        self._finisher.put([released(claim) for claim in self._buffer.drain()])
 
-    def put_back(self, claims: Sequence[Claim]) -> None:
-        """Put claims that have not begun back at the front of the buffer."""
-        self._buffer.extendleft(reversed(claims))
-
-    async def release(self) -> None:
-        """Release every claim in the buffer."""
-        claims, self._buffer = self._buffer, deque()
-        await self._finisher.finish([released(claim) for claim in claims])
-
-    async def release_overdue(self) -> None:
+    def release_overdue(self) -> None:
         """Release claims that have waited too long behind slower work."""
-        if self._buffer and time.monotonic() - self._claimed_at > BUFFER_LIMIT:
+        if len(self._buffer) and time.monotonic() - self._claimed_at > BUFFER_LIMIT:
             self._prefetch.reset()
-            await self.release()
+            self.release()
 
-    def _cut(self) -> Unit:
-        """Cut a unit from the front of the buffer: tasks of one kind that may share a hand-over."""
-        first = self._buffer.popleft()
-        kind = kinds.get(first.kind)
-        claims = [first]
-        if first.deaths:
-            # A task that may have ended a worker runs alone.
-            return Unit(kind, claims)
-        size = self._pace.unit_size(kind.name, batchable=kind.batchable)
-        while self._buffer and len(claims) < size and _may_share(first, self._buffer[0]):
-            claims.append(self._buffer.popleft())
-        return Unit(kind, claims)
+    def _is_needed(self) -> bool:
+        """Return whether to claim now; otherwise the buffer reports when it runs low."""
+        now = time.monotonic()
+        if now >= self._look_at or now >= self._stage_at:
+            self._may_wait = True
+        return self._buffer.report_low(self._prefetch.low if self._may_wait else None)
 
-    async def _refill(self, least: int) -> None:
-        began = time.monotonic()
-        limit = self._prefetch.size(least=least, now=began, processed=self._finisher.processed)
+    def _wait(self) -> None:
+        """Wait for a notification, for the buffer to run low, or for the next look."""
+        poll = select.poll()
+        poll.register(self._wakes, select.POLLIN)
+        connection = self._session.connection
+        if connection:
+            poll.register(connection.fileno(), select.POLLIN)
+        ready = poll.poll(self._milliseconds_to_wait())
+        for descriptor, _ in ready:
+            if descriptor == self._wakes:
+                os.read(self._wakes, 4096)
+            elif connection:
+                self._receive(connection)
+
+    def _milliseconds_to_wait(self) -> float | None:
+        """Return how long to wait for an event; None where only an event makes a claim needed."""
+        if self._may_wait:
+            return None
+        pause = min(self._look_at, self._stage_at) - time.monotonic()
+        return max(0, math.ceil(pause * 1_000))
+
+    def _receive(self, connection: psycopg.Connection[Any]) -> None:
         try:
-            if self._uncertain:
-                await self._release_unknown()
-            claims = await self._look(limit)
-            # A notification that came during an empty claim has woken no slot.
-            while not claims and self._notified and not self._closed:
-                claims = await self._look(limit)
-        except psycopg.Error as error:
-            # The claim may have been committed although its result was lost.
-            self._uncertain = True
+            for channel, payload in notices.received(connection):
+                self._notice(channel, payload)
+        except psycopg.OperationalError as error:
             log.warning(
-                "could not claim tasks; trying again", extra={"error": type(error).__name__}
+                "lost the connection for claims; opening another",
+                extra={"error": str(error).strip()},
             )
-            return
-        self._claimed_at = time.monotonic()
-        self._prefetch.claimed(
-            self._claimed_at - began,
-            is_full=len(claims) == limit,
-            now=self._claimed_at,
-            processed=self._finisher.processed,
+            self._session.close()
+            # Jobs may have come while nobody listened.
+            self._may_wait = True
+
+    def _listen(self, connection: psycopg.Connection[Any]) -> None:
+        if not is_pooled():
+            connection.add_notify_handler(
+                lambda notify: self._notice(notify.channel, notify.payload)
+            )
+            notices.listen(connection)
+        self._may_wait = True
+
+    def _notice(self, channel: str, payload: str) -> None:
+        said = notices.read(channel, payload)
+        if isinstance(said, notices.JobsInserted):
+            if said.concerns(self._queues):
+                self._may_wait = True
+                if said.is_scheduled:
+                    self._stage_at = 0.0
+        elif said:
+            self._on_cancel(said)
+
+    def _refill(self) -> None:
+        began = time.monotonic()
+        if self._uncertain:
+            self._release_unknown()
+        if began >= self._stage_at:
+            self._stage()
+        # A notification during the claim concerns jobs that the claim may not have seen.
+        self._may_wait = False
+        limit = self._prefetch.size(
+            least=max(self._buffer.free(), 1), now=began, processed=self._finisher.processed
         )
-        self._buffer.extend(claims)
-        if self._claimed_some and not claims:
-            asyncio.get_running_loop().call_later(LOOK_AGAIN, self._on_due)
-        self._claimed_some = bool(claims)
-        if self._closed:
-            await self.release()
+        claims = self._claim(limit)
+        now = self._claimed_at = time.monotonic()
+        is_full = self._was_full = len(claims) == limit
+        self._may_wait |= is_full
+        if claims:
+            self._looks = list(LOOK_AGAIN)
+        self._look_at = now + (self._looks.pop(0) if self._looks else settings.POLL_SECONDS)
+        self._prefetch.claimed(
+            now - began, is_full=is_full, now=now, processed=self._finisher.processed
+        )
+        self._buffer.put(claims)
 
-    async def _look(self, limit: int) -> list[Claim]:
-        notified, self._notified = self._notified, False
-        if notified or time.monotonic() >= self._stage_at:
-            await self._stage()
-        return await self._claim(limit)
-
-    async def _await_ahead(self) -> None:
-        """Await the claim that was sent ahead; raise what it raised."""
-        if ahead := self._ahead:
-            await asyncio.wait({ahead})
-            self._ahead = None
-            ahead.result()
-
-    async def _stage(self) -> None:
-        """Stage scheduled jobs that are due, and set a timer for the next one."""
-        ((due_in,),) = await self._session.rows(sql.STAGE, {"limit": STAGE_LIMIT})
-        wait = STAGE_EVERY if due_in is None else min(max(due_in, SOON), STAGE_EVERY)
+    def _stage(self) -> None:
+        """Stage scheduled jobs that are due, and set the time for the next look."""
+        ((due_in,),) = self._session.rows(sql.STAGE, {"limit": STAGE_LIMIT})
+        # Jobs that are inserted meanwhile are announced when they are due sooner than that.
+        longest = settings.POLL_SECONDS
+        wait = longest if due_in is None else min(max(due_in, SOON), longest)
         self._stage_at = time.monotonic() + wait
-        if self._waking:
-            self._waking.cancel()
-        if due_in is not None and due_in < settings.POLL_SECONDS:
-            loop = asyncio.get_running_loop()
-            self._waking = loop.call_later(max(due_in, SOON), self._on_due)
 
-    async def _retry_share(self, limit: int) -> int:
+    def _retry_share(self, limit: int) -> int:
         """Return how many jobs of a full claim come from the retry lane."""
         now = time.monotonic()
-        if now > self._count_lanes_at:
+        if self._was_full and now > self._count_lanes_at:
             self._count_lanes_at = now + COUNT_LANES_SECONDS
-            ((primary, retry),) = await self._session.rows(sql.LANES, {"limit": LANE_LIMIT})
+            ((primary, retry),) = self._session.rows(sql.LANES, {"limit": LANE_LIMIT})
             self._retry_ratio = retry_share(primary=primary, retry=retry)
         return _by_chance(limit * self._retry_ratio)
 
-    async def _claim(self, limit: int) -> list[Claim]:
+    def _claim(self, limit: int) -> list[Claim]:
         params = {
             "worker": self._worker_id,
             "queues": self._queues,
             "limit": limit,
-            "retry_share": await self._retry_share(limit),
+            "retry_share": self._retry_share(limit),
             "low_share": _by_chance(limit * LOW_SHARE),
-            "task_names": [f"task:{name}" for name in kinds.all_kinds()],
+            "task_names": self._task_names,
         }
-        rows = await self._session.rows(sql.CLAIM, params)
-        claims = [claim_of(row) for row in rows]
+        claims = [claim_of(row) for row in self._session.rows(sql.CLAIM, params)]
         self._held.update(claim.key for claim in claims)
         return claims
 
-    async def _release_unknown(self) -> None:
+    def _release_unknown(self) -> None:
         """Release what a claim took although its result was lost: none of it has begun."""
-        rows = await self._session.rows(sql.HELD, {"worker": self._worker_id})
+        rows = self._session.rows(sql.HELD, {"worker": self._worker_id})
         unknown = [claim for row in rows if (claim := claim_of(row)).key not in self._held]
-        await self._finisher.finish([released(claim) for claim in unknown])
+        self._finisher.put([released(claim) for claim in unknown])
         self._uncertain = False
 
 
 def _by_chance(share: float) -> int:
     """Round by chance, so that a share of less than one slot is kept over time."""
     return int(share + random.random())  # noqa: S311
-
-
-def _may_share(first: Claim, other: Claim) -> bool:
-    return other.kind == first.kind and not other.deaths
 
 
 def claim_of(row: Sequence[Any]) -> Claim:

@@ -1,16 +1,13 @@
-"""Finisher: records endings in groups; those that come while one statement runs share the next."""
+"""Finisher: a thread that records endings in groups; those that come meanwhile share the next."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import logging
-import random
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
@@ -30,7 +27,7 @@ from tasks.lifecycle.preparation import submit_params, submit_statement
 from tasks.lifecycle.telemetry import emit_ended
 from tasks.models import Status
 from tasks.postgres.failures import is_outage, is_outage_or_may_pass, may_pass
-from tasks.worker.session import Session
+from tasks.worker.session import Pauses, Session
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +41,6 @@ WAITING_LIMIT = 1_000
 WAITING_BYTES = 64 * 1024 * 1024
 # How often an ending is written alone that the database refuses for a reason that may pass.
 ALONE_TRIES = 30
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
 
 
 class Unrecordable(Exception):
@@ -61,17 +57,17 @@ class _Alone:
 
     ending: Ending
     at: float = 0.0
-    tries: int = 0
+    pauses: Pauses = field(default_factory=Pauses)
 
 
 class Finisher:
-    """Records the endings of one worker process."""
+    """Records the endings of one worker process; its methods may be called from any thread."""
 
-    def __init__(self, *, session: Session, worker: str, held: set[ClaimKey]) -> None:
-        self._session = session
+    def __init__(self, *, worker: str, held: set[ClaimKey]) -> None:
+        self._session = Session("finish")
         self._worker = worker
         self._held = held
-        self._counting = threading.Lock()
+        self._changed = threading.Condition(threading.Lock())
         self._waiting: deque[Ending] = deque()
         self._large: deque[Ending] = deque()
         self._waiting_bytes = 0
@@ -79,134 +75,103 @@ class Finisher:
         self._alone: list[_Alone] = []
         # By their identity: all endings that are not recorded yet.
         self._unrecorded: dict[int, Ending] = {}
-        self._wake = asyncio.Event()
-        self._written = asyncio.Condition()
+        self._counting = threading.Lock()
+        self._stopped = False
         self.processed = 0
         self.failed = 0
 
-    async def add(self, endings: Sequence[Ending]) -> None:
-        """Add endings to be recorded soon; wait only when too many, or too large ones, wait."""
-        self._put(endings)
-        if len(self._unrecorded) > WAITING_LIMIT or self._waiting_bytes > WAITING_BYTES:
-            await self._until(
-                lambda: (
-                    len(self._unrecorded) <= WAITING_LIMIT and self._waiting_bytes <= WAITING_BYTES
-                )
-            )
-
-    async def finish(self, endings: Sequence[Ending]) -> None:
-        """Record endings; return when committed, or discarded because the claim was lost."""
-        self._put(endings)
-        added = {id(ending) for ending in endings}
-        await self._until(lambda: self._unrecorded.keys().isdisjoint(added))
-
-    async def flush(self) -> None:
-        """Return when all endings are recorded."""
-        await self._until(lambda: not self._unrecorded)
-
-    async def run(self) -> None:
-        """Record what waits, group after group; never returns; raises Unrecordable."""
-        while True:
-            await self._until_due()
-            for group in (self._take_group(), self._take_large()):
-                if group:
-                    await self._record(group)
-                    await self._notify()
-            for alone in [each for each in self._alone if each.at <= time.monotonic()]:
-                self._alone.remove(alone)
-                await self._record_alone(alone)
-                await self._notify()
-
-    def unrecorded(self) -> list[Ending]:
-        """Return the endings that are not recorded yet."""
-        return list(self._unrecorded.values())
-
-    async def close(self) -> None:
-        """Close the connection."""
-        await self._session.close()
-
-    def count(self, endings: Sequence[Ending]) -> None:
-        """Count recorded endings for the worker's row; called from any thread."""
-        with self._counting:
-            self.processed += sum(ending.outcome != RELEASED for ending in endings)
-            self.failed += sum(ending.status == Status.FAILED for ending in endings)
-
-    async def write(
-        self,
-        endings: list[Ending],
-        *,
-        is_passing: Callable[[psycopg.Error], bool] = is_outage_or_may_pass,
-    ) -> set[ClaimKey]:
-        """Write endings, and return those whose claim was not lost.
-
-        Runs until the database answers: the fence makes a second run harmless.
-        """
-
-        async def write(connection: psycopg.AsyncConnection[Any]) -> set[ClaimKey]:
-            if not any(ending.follow_ups for ending in endings):
-                return await self._finish(connection, endings)
-            async with connection.transaction():
-                finished = await self._finish(connection, endings)
-                recorded = (ending for ending in endings if ending.claim.key in finished)
-                if new := follow_ups(recorded):
-                    await connection.execute(submit_statement(new), submit_params(new))
-            return finished
-
-        return await self._session.run_until_answered(write, is_passing=is_passing)
-
-    def _put(self, endings: Sequence[Ending]) -> None:
-        if endings:
+    def put(self, endings: Iterable[Ending]) -> None:
+        """Have endings recorded soon."""
+        with self._changed:
             for ending in endings:
                 size = ending.size
                 (self._waiting if size <= LARGE_BYTES else self._large).append(ending)
                 self._waiting_bytes += size
-            self._unrecorded.update((id(ending), ending) for ending in endings)
-            self._wake.set()
+                self._unrecorded[id(ending)] = ending
+            self._changed.notify_all()
 
-    async def _until(self, condition: Callable[[], bool]) -> None:
-        async with self._written:
-            await self._written.wait_for(condition)
-
-    async def _notify(self) -> None:
-        async with self._written:
-            self._written.notify_all()
-
-    async def _until_due(self) -> None:
-        """Wait for an ending to record."""
-        if not self._alone:
-            await self._wake.wait()
+    def wait_for_room(self) -> None:
+        """Wait while too many, or too large endings are not recorded yet."""
+        if self._has_room():
             return
-        pause = max(0.0, min(alone.at for alone in self._alone) - time.monotonic())
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), pause)
+        with self._changed:
+            self._changed.wait_for(self._has_room)
+
+    def flush(self) -> None:
+        """Return when all endings are recorded."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._unrecorded)
+
+    def run(self) -> None:
+        """Record what waits, group after group, until stopped: the thread's main loop.
+
+        Raises Unrecordable.
+        """
+        while self._wait_until_due():
+            for group in (self._take_group(), self._take_large()):
+                if group:
+                    self._record(group)
+            for alone in [each for each in self._alone if each.at <= time.monotonic()]:
+                self._alone.remove(alone)
+                self._record_alone(alone)
+        self._session.close()
+
+    def stop(self) -> None:
+        """End the thread; what is not recorded yet stays so."""
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
+
+    def unrecorded(self) -> list[Ending]:
+        """Return the endings that are not recorded yet."""
+        with self._changed:
+            return list(self._unrecorded.values())
+
+    def count(self, endings: Sequence[Ending]) -> None:
+        """Count recorded endings for the worker's row."""
+        with self._counting:
+            self.processed += sum(ending.outcome != RELEASED for ending in endings)
+            self.failed += sum(ending.status == Status.FAILED for ending in endings)
+
+    def _has_room(self) -> bool:
+        return len(self._unrecorded) <= WAITING_LIMIT and self._waiting_bytes <= WAITING_BYTES
+
+    def _wait_until_due(self) -> bool:
+        """Wait for an ending to record; return False when the thread must end."""
+        with self._changed:
+            while not (self._waiting or self._large or self._stopped):
+                pause = None
+                if self._alone:
+                    pause = min(alone.at for alone in self._alone) - time.monotonic()
+                    if pause <= 0:
+                        break
+                self._changed.wait(pause)
+            return not self._stopped
 
     def _take_group(self) -> list[Ending]:
         """Take small endings that are written together."""
         group: list[Ending] = []
         size = 0
-        while self._waiting and len(group) < GROUP_LIMIT and size < GROUP_BYTES:
-            ending = self._waiting.popleft()
-            group.append(ending)
-            size += ending.size
-        self._taken(size)
+        with self._changed:
+            while self._waiting and len(group) < GROUP_LIMIT and size < GROUP_BYTES:
+                ending = self._waiting.popleft()
+                group.append(ending)
+                size += ending.size
+            self._waiting_bytes -= size
         return group
 
     def _take_large(self) -> list[Ending]:
-        if not self._large:
-            return []
-        ending = self._large.popleft()
-        self._taken(ending.size)
+        with self._changed:
+            if not self._large:
+                return []
+            ending = self._large.popleft()
+            self._waiting_bytes -= ending.size
         return [ending]
 
-    def _taken(self, size: int) -> None:
-        self._waiting_bytes -= size
-        if not self._waiting and not self._large:
-            self._wake.clear()
-
-    async def _record(self, group: list[Ending]) -> None:
+    def _record(self, group: list[Ending]) -> None:
         """Write a group; an ending that is refused costs only itself."""
         try:
-            finished = await self.write(group, is_passing=is_outage)
+            finished = write(self._session, group, worker=self._worker, is_passing=is_outage)
         except Exception as error:
             log.warning(
                 "the database refused a group of endings; each is written separately",
@@ -216,15 +181,15 @@ class Finisher:
             return
         self._recorded(group, group, finished)
 
-    async def _record_alone(self, alone: _Alone) -> None:
+    def _record_alone(self, alone: _Alone) -> None:
         """Write one ending, or put it off while that may help."""
         ending = alone.ending
         try:
-            written, finished = ending, await self.write([ending], is_passing=is_outage)
+            written = ending
+            finished = write(self._session, [ending], worker=self._worker, is_passing=is_outage)
         except Exception as error:
-            alone.tries += 1
-            if may_pass(error) and alone.tries < ALONE_TRIES:
-                alone.at = time.monotonic() + _pause(alone.tries)
+            if may_pass(error) and alone.pauses.count < ALONE_TRIES:
+                alone.at = time.monotonic() + alone.pauses.next()
                 self._alone.append(alone)
                 return
             log.exception(
@@ -233,7 +198,7 @@ class Finisher:
             )
             written = unstorable(ending, error)
             try:
-                finished = await self.write([written])
+                finished = write(self._session, [written], worker=self._worker)
             except Exception as refusal:
                 raise Unrecordable(ending.claim) from refusal
         self._recorded([ending], [written], finished)
@@ -242,23 +207,45 @@ class Finisher:
         self, endings: list[Ending], written: list[Ending], finished: set[ClaimKey]
     ) -> None:
         """Note that endings were recorded as written, or discarded as their claim was lost."""
-        for ending in endings:
-            del self._unrecorded[id(ending)]
         self._held.difference_update(ending.claim.key for ending in endings)
         recorded = [ending for ending in written if ending.claim.key in finished]
         self.count(recorded)
         for ending in recorded:
             emit_ended(ending)
-
-    async def _finish(
-        self, connection: psycopg.AsyncConnection[Any], endings: list[Ending]
-    ) -> set[ClaimKey]:
-        params = parameters(endings, worker=self._worker)
-        cursor = await connection.execute(sql.FINISH, params, prepare=True)
-        return {(task_id, claim_number) for task_id, claim_number, *_ in await cursor.fetchall()}
+        with self._changed:
+            for ending in endings:
+                del self._unrecorded[id(ending)]
+            self._changed.notify_all()
 
 
-def _pause(tries: int) -> float:
-    """Return the seconds until the next try, with jitter."""
-    longest: float = min(_FIRST_PAUSE * 2.0**tries, _LONGEST_PAUSE)
-    return longest * (0.5 + random.random() / 2)  # noqa: S311
+def write(
+    session: Session,
+    endings: Sequence[Ending],
+    *,
+    worker: str,
+    is_passing: Callable[[psycopg.Error], bool] = is_outage_or_may_pass,
+) -> set[ClaimKey]:
+    """Write endings, and return those whose claim was not lost.
+
+    Runs until the database answers: the fence makes a second run harmless.
+    """
+
+    def run(connection: psycopg.Connection[Any]) -> set[ClaimKey]:
+        if not any(ending.follow_ups for ending in endings):
+            return _finish(connection, endings, worker)
+        with connection.transaction():
+            finished = _finish(connection, endings, worker)
+            recorded = (ending for ending in endings if ending.claim.key in finished)
+            if new := follow_ups(recorded):
+                connection.execute(submit_statement(new), submit_params(new))
+        return finished
+
+    return session.run_until_answered(run, is_passing=is_passing)
+
+
+def _finish(
+    connection: psycopg.Connection[Any], endings: Sequence[Ending], worker: str
+) -> set[ClaimKey]:
+    params = parameters(endings, worker=worker)
+    cursor = connection.execute(sql.FINISH, params, prepare=True)
+    return {(task_id, claim_number) for task_id, claim_number, *_ in cursor.fetchall()}

@@ -16,7 +16,7 @@ from tasks.lifecycle.ending import Ending, crashed, interrupted, raised, timed_o
 from tasks.models import Status
 from tasks.supervision.fork_server import ForkServer, kill_group
 from tasks.worker.child import Done, Progress, Work
-from tasks.worker.units import Running
+from tasks.worker.slot import Running
 
 log = logging.getLogger(__name__)
 

@@ -1,43 +1,59 @@
-"""Notifications: listens to the database. They only save time: polling finds everything too."""
+"""Notifications of the database. They only save time: polling finds everything too."""
 
 from __future__ import annotations
 
-import logging
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import orjson
 import psycopg
 
 from tasks.models.task import parse_task_id
-from tasks.worker.session import Session
-
-log = logging.getLogger(__name__)
 
 # procrastinate's own channel for "a job was inserted", and that of `cancel.sql`.
 JOBS = "procrastinate_any_queue_v1"
 CANCEL = "tasks_cancel"
 
 
-async def listen(
-    *,
-    on_job: Callable[[], Awaitable[None]],
-    on_cancel: Callable[[uuid.UUID], None],
-) -> None:
-    """Call back for every notification, reconnecting when necessary; never returns."""
-    session = Session("listen")
+@dataclass(frozen=True)
+class JobsInserted:
+    """Jobs that may be claimed; `queues` is None where they are not named."""
 
-    async def receive(connection: psycopg.AsyncConnection[Any]) -> None:
-        await connection.execute(f'LISTEN "{JOBS}"')
-        await connection.execute(f'LISTEN "{CANCEL}"')
-        # Jobs may have come while this worker did not listen.
-        await on_job()
-        async for notification in connection.notifies():
-            if notification.channel == CANCEL:
-                if task_id := parse_task_id(notification.payload):
-                    on_cancel(task_id)
-            else:
-                await on_job()
+    queues: frozenset[str] | None
+    # Whether some of them are to be staged first.
+    is_scheduled: bool
 
-    while True:
-        await session.run_until_answered(receive)
+    def concerns(self, queues: Sequence[str] | None) -> bool:
+        """Return whether a worker of these queues, None for all, may claim some of them."""
+        return self.queues is None or queues is None or not self.queues.isdisjoint(queues)
+
+
+def listen(connection: psycopg.Connection[Any]) -> None:
+    """Have the connection receive notifications."""
+    connection.execute(f'LISTEN "{JOBS}"')
+    connection.execute(f'LISTEN "{CANCEL}"')
+
+
+def received(connection: psycopg.Connection[Any]) -> Iterator[tuple[str, str]]:
+    """Yield channel and payload of what an idle connection has received.
+
+    Raises psycopg.OperationalError if the connection is lost.
+    """
+    connection.pgconn.consume_input()
+    while notification := connection.pgconn.notifies():
+        yield notification.relname.decode(), notification.extra.decode(errors="replace")
+
+
+def read(channel: str, payload: str) -> JobsInserted | uuid.UUID | None:
+    """Return what a notification says: jobs, or the task to cancel; None for neither."""
+    if channel == CANCEL:
+        return parse_task_id(payload)
+    try:
+        document = orjson.loads(payload)
+        queues = document.get("queues")
+        is_scheduled = document.get("scheduled") is not False
+    except (orjson.JSONDecodeError, AttributeError):
+        queues, is_scheduled = None, True
+    return JobsInserted(frozenset(queues) if isinstance(queues, list) else None, is_scheduled)

@@ -42,13 +42,15 @@ class Prefetch:
         # The rate shows what the slots can do only while more tasks wait than there are slots.
         self._since = (now, processed) if is_full else None
 
-    def is_due(self, buffered: int) -> bool:
-        """Return whether to claim ahead, with so many tasks left in the buffer."""
+    @property
+    def low(self) -> int:
+        """Return with how many tasks left in the buffer to claim ahead.
+
+        0 when tasks are long: a task claimed ahead would wait for a slot.
+        """
         if self._since is None or self._rate is None:
-            return False
-        used_by_then = min(int(self._rate * self._lead), LARGEST_CLAIM)
-        # 0 when tasks are long: a task claimed ahead would wait for a slot.
-        return used_by_then > 0 and buffered <= used_by_then
+            return 0
+        return min(int(self._rate * self._lead), LARGEST_CLAIM)
 
     @property
     def _lead(self) -> float:

@@ -7,19 +7,21 @@ import logging
 import os
 import signal
 import socket
+import threading
 import time
 import uuid
-from collections.abc import Awaitable, Coroutine, Sequence
+from collections.abc import Awaitable, Sequence
+from functools import partial
 from typing import Any, NoReturn
 
 import psycopg
 from django.conf import settings
 
 from tasks import sql
-from tasks.lifecycle.ending import ClaimKey
+from tasks.lifecycle.ending import Claim, ClaimKey
 from tasks.models import WorkerState
 from tasks.supervision.fork_server import ForkServer
-from tasks.worker import notices
+from tasks.worker.buffer import Buffer
 from tasks.worker.child import run_child
 from tasks.worker.claimer import Claimer
 from tasks.worker.executor import Executor
@@ -27,12 +29,12 @@ from tasks.worker.finisher import Finisher, Unrecordable
 from tasks.worker.isolation import Isolation, is_spent, resident_kib
 from tasks.worker.lease import Lease
 from tasks.worker.release_others import release_others
-from tasks.worker.reporter import report_progress
+from tasks.worker.reporter import Reporter
 from tasks.worker.rescuer import Rescuer
 from tasks.worker.scheduler import Scheduler
 from tasks.worker.session import Session
 from tasks.worker.stock_loop import stock_worker
-from tasks.worker.units import Pace
+from tasks.worker.threads import in_thread
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +45,8 @@ EXIT_LEASE_LOST = 76
 _TICK = 0.25
 # Seconds that interrupted handlers, and threads, have to end before they are abandoned.
 _END_SECONDS = 1.0
+# Seconds to release the other claims of a process that must end.
+_RELEASE_SECONDS = 5.0
 
 
 def run_worker(*, queues: Sequence[str] | None, concurrency: int, grace: float) -> int:
@@ -78,7 +82,8 @@ class WorkerProcess:
         self._state = WorkerState.RUNNING
         self._exit_code = 0
         self._stopping = asyncio.Event()
-        self._due = asyncio.Event()
+        self._slot_wanted = asyncio.Event()
+        self._is_ending = False
         self.name = f"{socket.gethostname()}:{os.getpid()}"
 
     async def run(self) -> int:
@@ -86,45 +91,38 @@ class WorkerProcess:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
-        session = Session("register")
-        if not await self._register(session):
+        if not await self._register():
             return 0
         self._assemble()
-        self._lease.start()
-        self._rescuer.start()
-        self._scheduler.start()
+        threads = (self._lease, self._rescuer, self._scheduler, self._reporter)
+        for thread in threads:
+            thread.start()
+        self._claiming = in_thread("claimer", self._claimer.run)
+        finishing = in_thread("finisher", self._finisher.run)
         try:
-            await self._beside(
-                self._work(), self._finisher.run(), self._tick(), self._report(), self._drain()
-            )
+            await self._beside(self._work(), self._tick(), self._drain(), self._claiming, finishing)
         except Exception as error:
             if isinstance(error, Unrecordable):
-                self._claimer.stop_claiming()
-                await release_others(
-                    error.claim,
-                    worker_id=self.worker_id,
-                    worker=self.name,
-                    unrecorded=self._finisher.unrecorded(),
-                )
+                self._claimer.stop()
+                await self._release_others(error.claim)
             # At once: closing the loop would end the attempts that run, as if they had failed.
             _exit_to_be_replaced()
-        for thread in (self._scheduler, self._rescuer, self._lease):
+        self._finisher.stop()
+        for thread in threads:
             thread.stop()
-            await asyncio.to_thread(thread.join, _END_SECONDS)
-        await self._deregister(session)
-        await self._finisher.close()
-        await self._claimer.close()
+        await in_thread("join", _join, threads)
+        await in_thread("deregister", self._deregister)
         return self._exit_code
 
     def stop(self) -> None:
         """Drain and end."""
         self._stopping.set()
 
-    async def _beside(self, main: Awaitable[None], *loops: Coroutine[Any, Any, None]) -> None:
-        """Await the main work, and run loops beside it; a failure of either ends the process."""
+    async def _beside(self, main: Awaitable[None], *others: Awaitable[None]) -> None:
+        """Await the main work beside others; a failure of any of them ends the process."""
         # The main work first: the stock loop discards a request to stop that came before it began.
         main_task = asyncio.ensure_future(main)
-        tasks = [asyncio.create_task(loop) for loop in loops]
+        tasks = [asyncio.ensure_future(other) for other in others]
         waiting: set[asyncio.Future[None]] = {main_task, *tasks}
         while not main_task.done():
             done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
@@ -137,68 +135,50 @@ class WorkerProcess:
     async def _work(self) -> None:
         """Run the stock loop, then record the endings that are left."""
         await self._stock.run()
-        await self._claimer.stop()
-        await self._finisher.flush()
+        await self._claiming
+        await in_thread("flush", self._finisher.flush)
 
-    async def next_unit(self) -> int | None:
-        """Claim work for one slot."""
-        free = self._concurrency - len(self._executor.units)
-        unit = await self._claimer.next_unit(free=free)
-        if unit is None:
-            return None
-        self._executor.units[unit.job_id] = unit
-        return unit.job_id
+    async def next_slot(self) -> int | None:
+        """Wait until claims wait and every slot is busy; return the number of a new slot."""
+        await self._slot_wanted.wait()
+        self._slot_wanted.clear()
+        return None if self._is_ending else self._executor.add_slot()
 
-    async def run_unit(self, job_id: int) -> None:
-        """Run a unit in its slot."""
-        await self._executor.run(self._executor.units[job_id])
+    async def run_slot(self, number: int) -> None:
+        """Run tasks in a slot."""
+        await self._executor.run(number)
 
-    async def close_unit(self, job_id: int) -> None:
-        """Record how the members of a unit ended, and release the others."""
-        await self._executor.close(self._executor.units[job_id])
-
-    async def listen(self, wake: Any) -> None:
-        """Wake the loop for jobs, and pass cancellations to running handlers."""
-
-        async def on_job() -> None:
-            self._claimer.notify()
-            await wake()
-
-        async def on_due() -> None:
-            while True:
-                await self._due.wait()
-                self._due.clear()
-                await on_job()
-
-        await asyncio.gather(
-            notices.listen(on_job=on_job, on_cancel=self._cancel_requested), on_due()
-        )
+    async def close_slot(self, number: int) -> None:
+        """Remove a slot; end the attempt that still runs in it."""
+        self._executor.close(number)
 
     def _assemble(self) -> None:
-        self._held = held = set[ClaimKey]()
-        pace = Pace()
-        self._finisher = Finisher(session=Session("finish"), worker=self.name, held=held)
+        held = self._held = set[ClaimKey]()
+        loop = asyncio.get_running_loop()
+        self._finisher = Finisher(worker=self.name, held=held)
+        buffer = Buffer(
+            concurrency=self._concurrency,
+            on_low=lambda: self._claimer.wake(),
+            on_short=partial(loop.call_soon_threadsafe, self._slot_wanted.set),
+        )
         self._claimer = Claimer(
-            session=Session("claim"),
             worker_id=self.worker_id,
             queues=self._queues,
-            slots=self._concurrency * settings.WORKER_PREFETCH_MULTIPLIER,
-            pace=pace,
+            first_claim=self._concurrency * settings.WORKER_PREFETCH_MULTIPLIER,
+            buffer=buffer,
             finisher=self._finisher,
             held=held,
-            on_due=self._due.set,
+            on_cancel=self._cancel_requested,
         )
         self._executor = Executor(
             concurrency=self._concurrency,
             worker=self.name,
-            pace=pace,
+            buffer=buffer,
             finisher=self._finisher,
             isolation=Isolation(self._fork_server, worker=self.name),
-            put_back=self._claimer.put_back,
             recycle=self._recycle,
         )
         self._stock = stock_worker(self, concurrency=self._concurrency)
-        loop = asyncio.get_running_loop()
         self._lease = Lease(
             worker_id=self.worker_id,
             heartbeat_fields=self._heartbeat_fields,
@@ -208,17 +188,29 @@ class WorkerProcess:
         )
         self._rescuer = Rescuer()
         self._scheduler = Scheduler()
+        self._reporter = Reporter(self._executor.running)
 
     def _cancel_requested(self, task_id: uuid.UUID) -> None:
         """Look at once which claims should stop, if one of this worker's is for the task.
 
         The notification does not say which claim: since then the task may have been retried.
         """
-        if any(held_id == task_id for held_id, _ in self._held):
+        if any(held_id == task_id for held_id, _ in list(self._held)):
             self._lease.renew_soon()
 
-    async def _register(self, session: Session) -> bool:
+    async def _register(self) -> bool:
         """Register, waiting for the database; return False if a stop is requested first."""
+        registering = in_thread("register", self._registered_id)
+        stopping = asyncio.create_task(self._stopping.wait())
+        waiting: set[asyncio.Future[Any]] = {registering, stopping}
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if not registering.done():
+            return False
+        self.worker_id = registering.result()
+        return True
+
+    def _registered_id(self) -> int:
         params = {
             "name": self.name,
             "host": socket.gethostname(),
@@ -226,34 +218,44 @@ class WorkerProcess:
             "queues": list(self._queues or []),
             "concurrency": self._concurrency,
         }
-        registering = asyncio.create_task(
-            session.run_until_answered(lambda connection: _register(connection, params))
-        )
-        stopping = asyncio.create_task(self._stopping.wait())
-        await asyncio.wait({registering, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
-        if not registering.done():
-            registering.cancel()
-            return False
-        self.worker_id = registering.result()
-        return True
-
-    async def _deregister(self, session: Session) -> None:
+        session = Session("register")
         try:
-            await session.rows(sql.DEREGISTER, {"workers": [self.worker_id]})
+            return session.run_until_answered(lambda connection: _register(connection, params))
+        finally:
+            session.close()
+
+    def _deregister(self) -> None:
+        session = Session("deregister")
+        try:
+            session.rows(sql.DEREGISTER, {"workers": [self.worker_id]})
         except psycopg.Error as error:
             log.warning(
                 "could not deregister worker; its lease will expire",
                 extra={"worker": self.name, "error": type(error).__name__},
             )
-        await session.close()
+        session.close()
+
+    async def _release_others(self, culprit: Claim) -> None:
+        """Release what this process holds besides the claim that ends it, as far as time allows."""
+        releasing = in_thread(
+            "release",
+            partial(
+                release_others,
+                culprit,
+                worker_id=self.worker_id,
+                worker=self.name,
+                unrecorded=self._finisher.unrecorded(),
+            ),
+        )
+        await asyncio.wait({releasing}, timeout=_RELEASE_SECONDS)
 
     async def _tick(self) -> None:
-        """Check at intervals what no event reports: lease, overdue claims, size of the process."""
+        """Check at intervals what no event reports: lease, overdue tasks, size of the process."""
         while True:
             await asyncio.sleep(_TICK)
             self._lease.check()
-            await self._claimer.release_overdue()
+            self._claimer.release_overdue()
+            self._executor.give_up_overdue()
             if self._is_spent():
                 self._recycle()
 
@@ -261,24 +263,22 @@ class WorkerProcess:
         """Return whether this process must be replaced: it has run enough, or grown too large."""
         return is_spent(os.getpid(), tasks=self._finisher.processed)
 
-    async def _report(self) -> None:
-        await report_progress(self._executor.running)
-
     async def _drain(self) -> None:
         """On a stop request, claim nothing more, finish what runs, release what is left."""
         await self._stopping.wait()
         self._state = WorkerState.DRAINING
         deadline = time.monotonic() + self._grace
-        await self._claimer.stop()
+        self._claimer.stop()
         await self._until_idle(deadline)
-        if self._executor.units:
+        if self._executor.slots:
             self._executor.interrupt()
             await self._until_idle(time.monotonic() + _END_SECONDS)
+        self._is_ending = True
+        self._slot_wanted.set()
         self._stock.stop()
 
     async def _until_idle(self, deadline: float) -> None:
-        while self._executor.units and time.monotonic() < deadline:
-            await self._claimer.release()
+        while self._executor.slots and time.monotonic() < deadline:
             await asyncio.sleep(0.02)
 
     def _recycle(self) -> None:
@@ -309,7 +309,12 @@ def _exit_to_be_replaced() -> NoReturn:
     os._exit(1)
 
 
-async def _register(connection: psycopg.AsyncConnection[Any], params: dict[str, Any]) -> int:
-    row = await (await connection.execute(sql.REGISTER, params)).fetchone()
+def _register(connection: psycopg.Connection[Any], params: dict[str, Any]) -> int:
+    row = connection.execute(sql.REGISTER, params).fetchone()
     assert row is not None
     return int(row[0])
+
+
+def _join(threads: Sequence[threading.Thread]) -> None:
+    for thread in threads:
+        thread.join(_END_SECONDS)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Sequence
 from typing import Any
@@ -12,15 +11,13 @@ import psycopg
 from tasks import sql
 from tasks.lifecycle.ending import Claim, Ending, interrupted
 from tasks.worker.claimer import claim_of
-from tasks.worker.finisher import Finisher
+from tasks.worker.finisher import write
 from tasks.worker.session import Session
 
 log = logging.getLogger(__name__)
 
-_SECONDS = 5.0
 
-
-async def release_others(
+def release_others(
     culprit: Claim, *, worker_id: int, worker: str, unrecorded: Sequence[Ending]
 ) -> None:
     """Record or release every claim of a worker but the one that makes its process end.
@@ -29,26 +26,23 @@ async def release_others(
     worker's finisher could not record any more.
     """
     session = Session("release")
-    finisher = Finisher(session=session, worker=worker, held=set())
     endings = {ending.claim.key: ending for ending in unrecorded}
     try:
-        async with asyncio.timeout(_SECONDS):
-            for row in await session.rows(sql.HELD, {"worker": worker_id}):
-                claim = claim_of(row)
-                if claim.key != culprit.key:
-                    ending = endings.get(claim.key) or interrupted(claim)
-                    await _record(finisher, ending)
-    except (psycopg.Error, TimeoutError):
+        for row in session.rows(sql.HELD, {"worker": worker_id}):
+            claim = claim_of(row)
+            if claim.key != culprit.key:
+                _record(session, endings.get(claim.key) or interrupted(claim), worker)
+    except psycopg.Error:
         log.exception(
             "could not release this worker's other tasks; they wait until its lease expires"
         )
-    await session.close()
+    session.close()
 
 
-async def _record(finisher: Finisher, ending: Ending) -> None:
+def _record(session: Session, ending: Ending, worker: str) -> None:
     """Record one ending; what is refused must not keep the claims behind it."""
     facts: dict[str, Any] = {"task_id": str(ending.claim.id)}
     try:
-        await finisher.write([ending])
+        write(session, [ending], worker=worker)
     except psycopg.Error:
         log.exception("could not release a task; it waits until the lease expires", extra=facts)

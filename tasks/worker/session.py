@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 import random
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Callable
 from typing import Any, LiteralString, TypeVar, cast
 
 import orjson
@@ -39,13 +39,17 @@ _LONGEST_PAUSE = 2.0
 Answer = TypeVar("Answer")
 
 
+def is_pooled() -> bool:
+    """Return whether Django's default database is reached through a pooler."""
+    return cast(DatabaseWrapper, connections["default"]).is_pooled
+
+
 def connection_parameters() -> dict[str, Any]:
     """Return what psycopg needs to reach Django's default database."""
-    database = cast(DatabaseWrapper, connections["default"])
-    params = dict(database.get_connection_params())
+    params = dict(connections["default"].get_connection_params())
     for django_only in ("cursor_factory", "context", "prepare_threshold"):
         params.pop(django_only, None)
-    if database.is_pooled:
+    if is_pooled():
         params["prepare_threshold"] = None
     return params
 
@@ -53,7 +57,7 @@ def connection_parameters() -> dict[str, Any]:
 def worker_parameters(purpose: str) -> dict[str, Any]:
     """Return what psycopg needs for a connection of the worker's own statements."""
     params = {**connection_parameters(), "application_name": f"worker {purpose}"}
-    if not cast(DatabaseWrapper, connections["default"]).is_pooled:
+    if not is_pooled():
         params["options"] = f"{params['options']} {as_options(PLANNER)}"
     return params
 
@@ -82,42 +86,40 @@ def _integer(literal: str) -> int | float:
 class Session:
     """One autocommit connection, opened when needed and again whenever it breaks.
 
-    Not for concurrent use: each caller has its own.
+    Not for concurrent use: each thread has its own. `on_open` is called with a new connection.
     """
 
-    def __init__(self, purpose: str) -> None:
+    def __init__(
+        self,
+        purpose: str,
+        *,
+        on_open: Callable[[psycopg.Connection[Any]], None] = lambda connection: None,
+    ) -> None:
         self.purpose = purpose
-        self._connection: psycopg.AsyncConnection[Any] | None = None
+        self._on_open = on_open
+        self.connection: psycopg.Connection[Any] | None = None
 
-    async def rows(self, statement: LiteralString, params: dict[str, Any]) -> list[Any]:
+    def rows(self, statement: LiteralString, params: dict[str, Any]) -> list[Any]:
         """Run one statement once; raise psycopg.Error, dropping a broken connection."""
 
-        async def run(connection: psycopg.AsyncConnection[Any]) -> list[Any]:
-            cursor = await connection.execute(statement, params, prepare=True)
-            return await cursor.fetchall() if cursor.description else []
+        def run(connection: psycopg.Connection[Any]) -> list[Any]:
+            cursor = connection.execute(statement, params, prepare=True)
+            return cursor.fetchall() if cursor.description else []
 
-        return await self.run(run)
+        return self.run(run)
 
-    async def run(
-        self, work: Callable[[psycopg.AsyncConnection[Any]], Awaitable[Answer]]
-    ) -> Answer:
-        """Run work on the connection; raise psycopg.Error, dropping a broken connection.
-
-        Work that is cancelled leaves the connection in an unknown state: it is dropped too.
-        """
+    def run(self, work: Callable[[psycopg.Connection[Any]], Answer]) -> Answer:
+        """Run work on the connection; raise psycopg.Error, dropping a broken connection."""
         try:
-            return await work(await self._open())
-        except asyncio.CancelledError:
-            await self.close()
-            raise
+            return work(self._open())
         except psycopg.Error as error:
             if is_outage(error):
-                await self.close()
+                self.close()
             raise
 
-    async def run_until_answered(
+    def run_until_answered(
         self,
-        work: Callable[[psycopg.AsyncConnection[Any]], Awaitable[Answer]],
+        work: Callable[[psycopg.Connection[Any]], Answer],
         *,
         is_passing: Callable[[psycopg.Error], bool] = is_outage_or_may_pass,
     ) -> Answer:
@@ -125,10 +127,10 @@ class Session:
 
         Raises what is not `is_passing`: no other try would help, or the caller tries again itself.
         """
-        pause = _FIRST_PAUSE
+        pauses = Pauses()
         while True:
             try:
-                return await self.run(work)
+                return self.run(work)
             except psycopg.Error as error:
                 if not is_passing(error):
                     raise
@@ -136,20 +138,30 @@ class Session:
                     "the database cannot be reached; trying again",
                     extra={"purpose": self.purpose, "error": str(error).strip()},
                 )
-            # Jitter, so that the workers do not all reconnect at the same moment.
-            await asyncio.sleep(pause * (0.5 + random.random() / 2))  # noqa: S311
-            pause = min(pause * 2, _LONGEST_PAUSE)
+            time.sleep(pauses.next())
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Close the connection; the next call opens another."""
-        connection, self._connection = self._connection, None
+        connection, self.connection = self.connection, None
         if connection:
-            await connection.close()
+            connection.close()
 
-    async def _open(self) -> psycopg.AsyncConnection[Any]:
-        if self._connection is None or self._connection.closed:
-            self._connection = await psycopg.AsyncConnection.connect(
-                **worker_parameters(self.purpose), autocommit=True
-            )
-            set_json_loads(_loads, self._connection)
-        return self._connection
+    def _open(self) -> psycopg.Connection[Any]:
+        if self.connection is None or self.connection.closed:
+            self.connection = psycopg.connect(**worker_parameters(self.purpose), autocommit=True)
+            set_json_loads(_loads, self.connection)
+            self._on_open(self.connection)
+        return self.connection
+
+
+class Pauses:
+    """The seconds between tries, with jitter, so that workers do not reconnect all at once."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def next(self) -> float:
+        """Return the next pause, twice as long as the one before."""
+        longest: float = min(_FIRST_PAUSE * 2.0**self.count, _LONGEST_PAUSE)
+        self.count += 1
+        return longest * (0.5 + random.random() / 2)  # noqa: S311

@@ -1,26 +1,25 @@
 """Stock loop: procrastinate's own worker, unmodified, runs on our job manager.
 
 Written against procrastinate 3.10.0, pinned exactly. The stock loop calls only `fetch_job`,
-`finish_job`, `register_worker`, `unregister_worker`, `prune_stalled_workers`,
-`update_heartbeat`, `listen_for_jobs` and `list_jobs_to_abort_async`; each is answered here.
-To the stock loop a job stands for a unit, one task or a mini-batch, under a number of our own;
-procrastinate's job rows themselves are read and written in `tasks/sql/`.
+`finish_job`, `register_worker`, `unregister_worker`, `prune_stalled_workers`, `update_heartbeat`
+and `list_jobs_to_abort_async`; each is answered here. To the stock loop a job stands for a slot,
+in which one task after another runs, under a number of our own; procrastinate's job rows
+themselves are read and written in `tasks/sql/`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Protocol, cast
+from typing import Protocol, cast
 
 import procrastinate
-from django.conf import settings
 from procrastinate import jobs, manager
 from procrastinate.connector import BaseAsyncConnector
 from procrastinate.contrib.django import procrastinate_app
 from procrastinate.job_context import JobContext
 from procrastinate.worker import Worker as StockWorker
 
-RUN_UNIT = "tasks.run_unit"
+RUN_SLOT = "tasks.run_slot"
 
 
 class Engine(Protocol):
@@ -28,17 +27,14 @@ class Engine(Protocol):
 
     worker_id: int
 
-    async def next_unit(self) -> int | None:
-        """Return the number of a unit to run, or None when nothing waits."""
+    async def next_slot(self) -> int | None:
+        """Wait until tasks need one more slot; return its number, None when there is none."""
 
-    async def run_unit(self, job_id: int) -> None:
-        """Run the unit."""
+    async def run_slot(self, number: int) -> None:
+        """Run tasks in the slot until none is left for it."""
 
-    async def close_unit(self, job_id: int) -> None:
-        """Record how the members of the unit ended."""
-
-    async def listen(self, wake: Any) -> None:
-        """Await `wake()` whenever jobs may have come; never returns."""
+    async def close_slot(self, number: int) -> None:
+        """End what still runs in the slot."""
 
 
 class TaskJobManager(manager.JobManager):
@@ -49,16 +45,16 @@ class TaskJobManager(manager.JobManager):
         self._engine = engine
 
     async def fetch_job(self, queues: Iterable[str] | None, worker_id: int) -> jobs.Job | None:
-        """Return the job that stands for the next unit."""
-        job_id = await self._engine.next_unit()
-        if job_id is None:
+        """Return the job that stands for the next slot."""
+        number = await self._engine.next_slot()
+        if number is None:
             return None
-        return jobs.Job(id=job_id, queue="", lock=None, queueing_lock=None, task_name=RUN_UNIT)
+        return jobs.Job(id=number, queue="", lock=None, queueing_lock=None, task_name=RUN_SLOT)
 
     async def finish_job(self, job: jobs.Job, status: jobs.Status, delete_job: bool) -> None:
-        """Record the endings of the unit; the job rows go in the same statement."""
+        """End the slot."""
         assert job.id is not None
-        await self._engine.close_unit(job.id)
+        await self._engine.close_slot(job.id)
 
     async def register_worker(self) -> int:
         """Return the id under which the engine registered before the loop began."""
@@ -74,14 +70,6 @@ class TaskJobManager(manager.JobManager):
     async def update_heartbeat(self, worker_id: int) -> None:
         """Leave it to the lease, which is renewed while the worker drains too."""
 
-    async def listen_for_jobs(self, *, on_notification: Any, queues: Any = None) -> None:
-        """Wake the loop whenever jobs may have come."""
-
-        async def wake() -> None:
-            await on_notification(channel="", notification={"type": "job_inserted", "job_id": 0})
-
-        await self._engine.listen(wake)
-
     async def list_jobs_to_abort_async(self, queue: str | None = None) -> Iterable[int]:
         """Return none: tasks are cancelled through their context, not through the job."""
         return []
@@ -90,12 +78,12 @@ class TaskJobManager(manager.JobManager):
 def register(app: procrastinate.App) -> None:
     """Register our only procrastinate task; called when the Django app is ready."""
 
-    async def run_unit(context: JobContext) -> None:
+    async def run_slot(context: JobContext) -> None:
         engine: Engine = context.additional_context["engine"]
         assert context.job.id is not None
-        await engine.run_unit(context.job.id)
+        await engine.run_slot(context.job.id)
 
-    app.task(name=RUN_UNIT, pass_context=True)(run_unit)
+    app.task(name=RUN_SLOT, pass_context=True)(run_slot)
 
 
 def stock_worker(engine: Engine, *, concurrency: int) -> StockWorker:
@@ -105,8 +93,8 @@ def stock_worker(engine: Engine, *, concurrency: int) -> StockWorker:
     return StockWorker(
         app=app,
         concurrency=concurrency,
-        fetch_job_polling_interval=settings.POLL_SECONDS,
         install_signal_handlers=False,
+        listen_notify=False,
         shutdown_graceful_timeout=0.1,
         additional_context={"engine": engine},
     )

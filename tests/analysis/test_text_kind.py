@@ -23,7 +23,6 @@ def context(soft_time_limit: float = 120) -> Context:
 def test_the_kind_is_registered_with_its_limits_and_checks_its_input() -> None:
     kind = kinds.get("text.analyze")
     assert (kind.queue, kind.soft_time_limit, kind.time_limit) == ("default", 120, 120)
-    assert kind.batchable
     kind.validate({"text": "", "language": "de"})
     kind.validate({"text": "é" * 2_000_000})
     for invalid in ({}, {"text": 1}, {"text": "a", "language": "xx"}, {"text": "a", "more": 1},

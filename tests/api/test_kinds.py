@@ -24,7 +24,7 @@ def test_a_kind_is_shown_with_its_input_schema_and_limits(api: APIClient) -> Non
     shown = described(api.get("/api/v1/kinds/text.analyze"))
     assert shown["input_schema"]["required"] == ["text"]
     assert shown["limits"] == {"soft_time_limit": 120, "time_limit": 120}
-    assert (shown["queue"], shown["priority"], shown["batchable"]) == ("default", 0, True)
+    assert (shown["queue"], shown["priority"]) == ("default", 0)
     script = described(api.get("/api/v1/kinds/test.script"))
     assert script["retry"] == {"max_retries": 2, "delay": 0.05, "cap": 600.0}
     assert script["description"] == "Do what the input requests."

@@ -11,6 +11,7 @@ from django.db import transaction
 import tasks
 from tasks import lifecycle
 from tasks.lifecycle.preparation import prepare
+from tasks.worker.notices import JobsInserted, read
 from tests.workers import database_url
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -54,3 +55,40 @@ def test_a_task_is_announced_when_its_time_comes_within_a_second_and_not_when_la
     tasks.submit("test.script", delay=0.5)
     tasks.submit("test.script", delay=0.5)
     assert notices(listener) == 2
+
+
+def test_an_announcement_says_which_queues_to_look_at_and_whether_to_stage(listener):
+    lifecycle.submit_many([prepare("test.script", queue=queue) for queue in ("b", "a", "b")])
+    tasks.submit("test.script", queue="soon", delay=0.5)
+    assert said(listener) == [
+        JobsInserted(frozenset({"a", "b"}), is_scheduled=False),
+        JobsInserted(frozenset({"soon"}), is_scheduled=True),
+    ]
+
+
+def test_an_announcement_of_very_many_queues_names_none(listener):
+    lifecycle.submit_many([prepare("test.script", queue=f"{'q' * 30}{n}") for n in range(300)])
+    assert said(listener) == [JobsInserted(None, is_scheduled=False)]
+
+
+@pytest.mark.parametrize(
+    ("payload", "queues"),
+    [
+        ("{}", None),
+        ("[]", None),
+        ("no JSON", None),
+        ('{"queues": ["a"], "scheduled": true}', {"a"}),
+    ],
+)
+def test_an_announcement_of_another_version_is_for_every_worker(payload, queues):
+    jobs = read("procrastinate_any_queue_v1", payload)
+    assert jobs == JobsInserted(queues and frozenset(queues), is_scheduled=True)
+    assert jobs.concerns(None)
+    assert jobs.concerns(["a", "b"])
+    assert jobs.concerns(["b"]) == (queues is None)
+
+
+def said(listener: psycopg.Connection) -> list[object]:
+    """Return what came since the last look, as a worker reads it."""
+    listener.execute("SELECT 1")
+    return [read(notify.channel, notify.payload) for notify in listener.notifies(timeout=0)]

@@ -86,7 +86,7 @@ def plain_effect(input: dict[str, Any], context: Context) -> dict[str, Any]:
     return {}
 
 
-@kind("test.sum", batchable=True)
+@kind("test.sum")
 def add(input: dict[str, Any], context: Context) -> dict[str, Any]:
     """Add numbers."""
     return {"sum": sum(input["numbers"])}

@@ -1,16 +1,10 @@
 from __future__ import annotations
 
-import os
 import time
 from typing import Any
 
 from benchmarks.work import sum_numbers
 from tasks.kinds import kind
-from tasks.worker.units import Pace
-
-if os.environ.get("BENCHMARK_ONE_PER_HAND_OVER"):
-    # As for kinds with tasks of more than a few milliseconds: each task takes its own slot.
-    Pace.LARGEST_UNIT = 1
 
 
 @kind("benchmark.sum")

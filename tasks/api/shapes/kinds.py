@@ -34,7 +34,6 @@ class KindSerializer(serializers.Serializer[Any]):
     priority = serializers.IntegerField()
     limits = LimitsSerializer()
     retry = RetryPolicySerializer()
-    batchable = serializers.BooleanField()
     transactional = serializers.BooleanField()
 
 
@@ -58,6 +57,5 @@ def kind_document(kind: Kind) -> dict[str, Any]:
             "delay": kind.retry.delay,
             "cap": kind.retry.cap,
         },
-        "batchable": kind.batchable,
         "transactional": kind.transactional,
     }

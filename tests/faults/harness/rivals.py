@@ -45,7 +45,7 @@ class Rivals:
         self.won = 0
 
     def __enter__(self) -> Self:
-        self._worker = make_worker("dead", silent_for=60)
+        self._living = make_worker("living")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -59,7 +59,9 @@ class Rivals:
             for table in ("procrastinate_jobs", "tasks_attempt", "tasks_task"):
                 cursor.execute(f"DELETE FROM {table}")
             lifecycle.submit_many([prepare(KIND) for _ in range(rows)])
-            cursor.execute(sql.CLAIM, self._claim_params())
+            # A rescue ends its lease, and it claims no more.
+            dead = make_worker("dead", silent_for=60)
+            cursor.execute(sql.CLAIM, self._claim_params(dead))
             jobs = {row[0]: row[1] for row in cursor.fetchall()}
         futures = [
             self._pool.submit(self._go, rival, self._dice.sample(list(jobs), rows), jobs)
@@ -115,15 +117,15 @@ class Rivals:
 
     def _claim(self, ids: Ids, jobs: dict[uuid.UUID, int]) -> int:
         self._run(sql.STAGE, {"limit": 1_000})
-        return self._run(sql.CLAIM, self._claim_params())
+        return self._run(sql.CLAIM, self._claim_params(self._living))
 
     def _reconcile(self, ids: Ids, jobs: dict[uuid.UUID, int]) -> int:
         return self._run(sql.RECONCILE, {"limit": 1_000})
 
-    def _claim_params(self) -> dict[str, Any]:
+    def _claim_params(self, worker: int) -> dict[str, Any]:
         names = [f"task:{KIND}"]
         limits = {"limit": 5, "retry_share": 2, "low_share": 1}
-        return {"worker": self._worker, "queues": None, "task_names": names, **limits}
+        return {"worker": worker, "queues": None, "task_names": names, **limits}
 
     def _run(self, statement: LiteralString, params: dict[str, Any]) -> int:
         if not hasattr(self._sessions, "session"):
