@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import logging
-import math
 import os
 import random
-import select
 import threading
 import time
 import uuid
@@ -20,11 +18,12 @@ from django.conf import settings
 from tasks import kinds, sql
 from tasks.lanes import RETRY_SHARE, retry_share
 from tasks.lifecycle.ending import Claim, ClaimKey, released
-from tasks.worker import notices
 from tasks.worker.buffer import Buffer
 from tasks.worker.finisher import Finisher
+from tasks.worker.leader import STAGE_LIMIT
 from tasks.worker.prefetch import Prefetch
-from tasks.worker.session import Pauses, Session, is_pooled
+from tasks.worker.session import Pauses, Session
+from tasks.worker.siblings import Member, Waiter
 
 log = logging.getLogger(__name__)
 
@@ -33,9 +32,6 @@ BUFFER_LIMIT = 1.0
 COUNT_LANES_SECONDS = 1.0
 # The share of a full claim for jobs below the highest priority.
 LOW_SHARE = 0.05
-STAGE_LIMIT = 1_000
-# The fewest seconds between two looks for scheduled jobs that are due.
-SOON = 0.005
 # Seconds after a claim that took all that waited until another look, and from there until the last:
 # a job that was committed in that moment may not have been announced, because others still waited.
 LOOK_AGAIN = (0.005, 0.02)
@@ -55,28 +51,35 @@ class Claimer:
         buffer: Buffer,
         finisher: Finisher,
         held: set[ClaimKey],
+        member: Member,
         on_cancel: Callable[[uuid.UUID], None],
     ) -> None:
-        self._session = Session("claim", on_open=self._listen)
+        self._session = Session("claim")
         self._worker_id = worker_id
         self._queues = list(queues) if queues else None
         self._prefetch = Prefetch(first_claim=first_claim)
         self._buffer = buffer
         self._finisher = finisher
         self._held = held
+        self._member = member
         self._on_cancel = on_cancel
         self._task_names = [f"task:{name}" for name in kinds.all_kinds()]
         # Another thread writes a byte to wake this one.
         self._wakes, self._wake_end = os.pipe()
         for end in (self._wakes, self._wake_end):
             os.set_blocking(end, False)
+        own = [self._wakes, member.cancels_reader]
+        self._busy, self._idle = Waiter(own), Waiter(own, shared=member.jobs_reader)
         # Whether jobs may wait that no claim has seen.
         self._may_wait = True
-        # By the monotonic clock: when to look without a notification, and when for scheduled jobs.
-        self._look_at = math.inf
-        # The pauses before the next looks.
+        # Whether a slot waits, and so an announcement of jobs is for this process too.
+        self._has_room = False
+        # By the monotonic clock: when to look without an announcement.
+        self._look_at = 0.0
+        # The pauses before the looks after that one; after the last comes the poll.
         self._looks: list[float] = []
-        self._stage_at = 0.0
+        # Whether this is a look without an announcement.
+        self._is_looking = False
         self._claimed_at = 0.0
         self._uncertain = False
         # Only then lanes compete.
@@ -129,93 +132,63 @@ class Claimer:
 
     def _is_needed(self) -> bool:
         """Return whether to claim now; otherwise the buffer reports when it runs low."""
-        now = time.monotonic()
-        if now >= self._look_at or now >= self._stage_at:
-            self._may_wait = True
-        return self._buffer.report_low(self._prefetch.low if self._may_wait else None)
+        if not self._may_wait and time.monotonic() >= self._look_at:
+            self._may_wait = self._is_looking = True
+        if self._may_wait:
+            return self._buffer.report_low(self._prefetch.low)
+        self._has_room = self._buffer.report_low(0)
+        return False
 
     def _wait(self) -> None:
-        """Wait for a notification, for the buffer to run low, or for the next look."""
-        poll = select.poll()
-        poll.register(self._wakes, select.POLLIN)
-        connection = self._session.connection
-        if connection:
-            poll.register(connection.fileno(), select.POLLIN)
-        ready = poll.poll(self._milliseconds_to_wait())
-        for descriptor, _ in ready:
-            if descriptor == self._wakes:
-                os.read(self._wakes, 4096)
-            elif connection:
-                self._receive(connection)
-
-    def _milliseconds_to_wait(self) -> float | None:
-        """Return how long to wait for an event; None where only an event makes a claim needed."""
-        if self._may_wait:
-            return None
-        pause = min(self._look_at, self._stage_at) - time.monotonic()
-        return max(0, math.ceil(pause * 1_000))
-
-    def _receive(self, connection: psycopg.Connection[Any]) -> None:
-        try:
-            for channel, payload in notices.received(connection):
-                self._notice(channel, payload)
-        except psycopg.OperationalError as error:
-            log.warning(
-                "lost the connection for claims; opening another",
-                extra={"error": str(error).strip()},
-            )
-            self._session.close()
-            # Jobs may have come while nobody listened.
+        """Wait for an announcement, for the buffer to run low, or for the next look."""
+        waiter, pause = self._busy, None
+        if not self._may_wait:
+            waiter = self._idle if self._has_room else self._busy
+            pause = max(self._look_at - time.monotonic(), 0.0)
+        ready = waiter.wait(pause)
+        if self._wakes in ready:
+            os.read(self._wakes, 4096)
+        if self._member.cancels_reader in ready:
+            for task_id in self._member.take_cancels():
+                self._on_cancel(task_id)
+        if self._member.jobs_reader in ready and self._member.take_jobs():
             self._may_wait = True
 
-    def _listen(self, connection: psycopg.Connection[Any]) -> None:
-        if not is_pooled():
-            connection.add_notify_handler(
-                lambda notify: self._notice(notify.channel, notify.payload)
-            )
-            notices.listen(connection)
-        self._may_wait = True
-
-    def _notice(self, channel: str, payload: str) -> None:
-        said = notices.read(channel, payload)
-        if isinstance(said, notices.JobsInserted):
-            if said.concerns(self._queues):
-                self._may_wait = True
-                if said.is_scheduled:
-                    self._stage_at = 0.0
-        elif said:
-            self._on_cancel(said)
-
     def _refill(self) -> None:
-        began = time.monotonic()
         if self._uncertain:
             self._release_unknown()
-        if began >= self._stage_at:
-            self._stage()
-        # A notification during the claim concerns jobs that the claim may not have seen.
-        self._may_wait = False
+        is_looking, self._is_looking = self._is_looking, False
+        if is_looking and not self._is_job_waiting():
+            self._may_wait = False
+            self._look_later()
+            return
+        began = time.monotonic()
         limit = self._prefetch.size(
             least=max(self._buffer.free(), 1), now=began, processed=self._finisher.processed
         )
         claims = self._claim(limit)
         now = self._claimed_at = time.monotonic()
-        is_full = self._was_full = len(claims) == limit
-        self._may_wait |= is_full
-        if claims:
-            self._looks = list(LOOK_AGAIN)
-        self._look_at = now + (self._looks.pop(0) if self._looks else settings.POLL_SECONDS)
+        self._may_wait = self._was_full = len(claims) == limit
         self._prefetch.claimed(
-            now - began, is_full=is_full, now=now, processed=self._finisher.processed
+            now - began, is_full=self._was_full, now=now, processed=self._finisher.processed
         )
         self._buffer.put(claims)
+        if self._was_full:
+            self._member.pass_on()
+        if claims:
+            self._looks = list(LOOK_AGAIN)
+        self._look_later()
 
-    def _stage(self) -> None:
-        """Stage scheduled jobs that are due, and set the time for the next look."""
-        ((due_in,),) = self._session.rows(sql.STAGE, {"limit": STAGE_LIMIT})
-        # Jobs that are inserted meanwhile are announced when they are due sooner than that.
-        longest = settings.POLL_SECONDS
-        wait = longest if due_in is None else min(max(due_in, SOON), longest)
-        self._stage_at = time.monotonic() + wait
+    def _is_job_waiting(self) -> bool:
+        if not self._looks:
+            # The leader stages when jobs are due; this is for when it cannot.
+            self._session.rows(sql.STAGE, {"limit": STAGE_LIMIT})
+        ((is_waiting,),) = self._session.rows(sql.IS_WAITING, {})
+        return bool(is_waiting)
+
+    def _look_later(self) -> None:
+        pause = self._looks.pop(0) if self._looks else settings.POLL_SECONDS
+        self._look_at = time.monotonic() + pause
 
     def _retry_share(self, limit: int) -> int:
         """Return how many jobs of a full claim come from the retry lane."""

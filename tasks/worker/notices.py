@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,16 +34,6 @@ def listen(connection: psycopg.Connection[Any]) -> None:
     """Have the connection receive notifications."""
     connection.execute(f'LISTEN "{JOBS}"')
     connection.execute(f'LISTEN "{CANCEL}"')
-
-
-def received(connection: psycopg.Connection[Any]) -> Iterator[tuple[str, str]]:
-    """Yield channel and payload of what an idle connection has received.
-
-    Raises psycopg.OperationalError if the connection is lost.
-    """
-    connection.pgconn.consume_input()
-    while notification := connection.pgconn.notifies():
-        yield notification.relname.decode(), notification.extra.decode(errors="replace")
 
 
 def read(channel: str, payload: str) -> JobsInserted | uuid.UUID | None:

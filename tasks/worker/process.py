@@ -7,7 +7,6 @@ import logging
 import os
 import signal
 import socket
-import threading
 import time
 import uuid
 from collections.abc import Awaitable, Sequence
@@ -27,12 +26,12 @@ from tasks.worker.claimer import Claimer
 from tasks.worker.executor import Executor
 from tasks.worker.finisher import Finisher, Unrecordable
 from tasks.worker.isolation import Isolation, is_spent, resident_kib
+from tasks.worker.leader import Leader
 from tasks.worker.lease import Lease
 from tasks.worker.release_others import release_others
 from tasks.worker.reporter import Reporter
-from tasks.worker.rescuer import Rescuer
-from tasks.worker.scheduler import Scheduler
 from tasks.worker.session import Session
+from tasks.worker.siblings import Member
 from tasks.worker.stock_loop import stock_worker
 from tasks.worker.threads import in_thread
 
@@ -49,13 +48,19 @@ _END_SECONDS = 1.0
 _RELEASE_SECONDS = 5.0
 
 
-def run_worker(*, queues: Sequence[str] | None, concurrency: int, grace: float) -> int:
+def run_worker(
+    *, queues: Sequence[str] | None, concurrency: int, grace: float, member: Member
+) -> int:
     """Run one worker process until it must stop; return its exit code."""
     # Before any thread starts: afterwards forking is not safe.
     fork_server = ForkServer(run_child)
     try:
         process = WorkerProcess(
-            queues=queues, concurrency=concurrency, grace=grace, fork_server=fork_server
+            queues=queues,
+            concurrency=concurrency,
+            grace=grace,
+            member=member,
+            fork_server=fork_server,
         )
         return asyncio.run(process.run())
     except Exception:
@@ -73,9 +78,11 @@ class WorkerProcess:
         queues: Sequence[str] | None,
         concurrency: int,
         grace: float,
+        member: Member,
         fork_server: ForkServer,
     ) -> None:
         self._queues = queues
+        self._member = member
         self._fork_server = fork_server
         self._concurrency = concurrency
         self._grace = grace
@@ -94,8 +101,7 @@ class WorkerProcess:
         if not await self._register():
             return 0
         self._assemble()
-        threads = (self._lease, self._rescuer, self._scheduler, self._reporter)
-        for thread in threads:
+        for thread in (self._lease, self._leader, self._reporter):
             thread.start()
         self._claiming = in_thread("claimer", self._claimer.run)
         finishing = in_thread("finisher", self._finisher.run)
@@ -108,9 +114,9 @@ class WorkerProcess:
             # At once: closing the loop would end the attempts that run, as if they had failed.
             _exit_to_be_replaced()
         self._finisher.stop()
-        for thread in threads:
+        for thread in (self._lease, self._leader, self._reporter):
             thread.stop()
-        await in_thread("join", _join, threads)
+        await in_thread("join", self._lease.join, _END_SECONDS)
         await in_thread("deregister", self._deregister)
         return self._exit_code
 
@@ -168,6 +174,7 @@ class WorkerProcess:
             buffer=buffer,
             finisher=self._finisher,
             held=held,
+            member=self._member,
             on_cancel=self._cancel_requested,
         )
         self._executor = Executor(
@@ -186,8 +193,7 @@ class WorkerProcess:
             on_cancel=lambda claims: loop.call_soon_threadsafe(self._executor.cancel, claims),
             on_lost=self._abandon,
         )
-        self._rescuer = Rescuer()
-        self._scheduler = Scheduler()
+        self._leader = Leader(self._member, queues=self._queues)
         self._reporter = Reporter(self._executor.running)
 
     def _cancel_requested(self, task_id: uuid.UUID) -> None:
@@ -313,8 +319,3 @@ def _register(connection: psycopg.Connection[Any], params: dict[str, Any]) -> in
     row = connection.execute(sql.REGISTER, params).fetchone()
     assert row is not None
     return int(row[0])
-
-
-def _join(threads: Sequence[threading.Thread]) -> None:
-    for thread in threads:
-        thread.join(_END_SECONDS)

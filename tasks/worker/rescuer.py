@@ -1,4 +1,4 @@
-"""Rescuer: a thread in every worker process; one of them at a time does the work."""
+"""Rescuer: a thread in the leader of each supervisor; one of them at a time does the work."""
 
 from __future__ import annotations
 

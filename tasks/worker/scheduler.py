@@ -1,4 +1,4 @@
-"""Scheduler: a thread in every worker process that runs the schedules that are due."""
+"""Scheduler: a thread in the leader of each supervisor that runs the schedules that are due."""
 
 from __future__ import annotations
 

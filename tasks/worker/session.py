@@ -86,18 +86,12 @@ def _integer(literal: str) -> int | float:
 class Session:
     """One autocommit connection, opened when needed and again whenever it breaks.
 
-    Not for concurrent use: each thread has its own. `on_open` is called with a new connection.
+    Not for concurrent use: each thread has its own.
     """
 
-    def __init__(
-        self,
-        purpose: str,
-        *,
-        on_open: Callable[[psycopg.Connection[Any]], None] = lambda connection: None,
-    ) -> None:
+    def __init__(self, purpose: str) -> None:
         self.purpose = purpose
-        self._on_open = on_open
-        self.connection: psycopg.Connection[Any] | None = None
+        self._connection: psycopg.Connection[Any] | None = None
 
     def rows(self, statement: LiteralString, params: dict[str, Any]) -> list[Any]:
         """Run one statement once; raise psycopg.Error, dropping a broken connection."""
@@ -142,16 +136,15 @@ class Session:
 
     def close(self) -> None:
         """Close the connection; the next call opens another."""
-        connection, self.connection = self.connection, None
+        connection, self._connection = self._connection, None
         if connection:
             connection.close()
 
     def _open(self) -> psycopg.Connection[Any]:
-        if self.connection is None or self.connection.closed:
-            self.connection = psycopg.connect(**worker_parameters(self.purpose), autocommit=True)
-            set_json_loads(_loads, self.connection)
-            self._on_open(self.connection)
-        return self.connection
+        if self._connection is None or self._connection.closed:
+            self._connection = psycopg.connect(**worker_parameters(self.purpose), autocommit=True)
+            set_json_loads(_loads, self._connection)
+        return self._connection
 
 
 class Pauses:

@@ -18,6 +18,7 @@ from tasks.supervision.processes import Child
 from tasks.supervision.supervisor import Supervisor
 from tasks.whole_number import number_option
 from tasks.worker.process import run_worker
+from tasks.worker.siblings import Siblings
 
 
 class Command(BaseCommand):
@@ -60,10 +61,16 @@ class Command(BaseCommand):
             concurrency=concurrency,
             grace=settings.WORKER_STOP_GRACE_PERIOD,
         )
+        siblings = Siblings(processes)
         limit = settings.LEASE_SECONDS
         children = [
-            Child(f"worker-{number}", run, watchdog_timeout=limit, leaves_nothing=True)
-            for number in range(1, processes + 1)
+            Child(
+                f"worker-{number + 1}",
+                partial(run, member=siblings.member(number)),
+                watchdog_timeout=limit,
+                leaves_nothing=True,
+            )
+            for number in range(processes)
         ]
         supervisor = Supervisor(children, stop_grace=settings.WORKER_STOP_GRACE_PERIOD + 5)
         if supervisor.run():

@@ -1,0 +1,196 @@
+"""What worker processes of one supervisor share: who is woken, who is told, and who leads."""
+
+from __future__ import annotations
+
+import os
+import signal
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from django.db import connection
+
+import tasks
+from tasks import lifecycle
+from tasks.lifecycle.preparation import prepare
+from tasks.models import Status, Task
+from tasks.worker.siblings import Siblings, Waiter
+from tests.waiting import wait_until
+from tests.workers import WorkerCommand, is_idle
+
+WITHOUT_POLLING = {"DJANGO_SETTINGS_MODULE": "tests.settings_without_polling"}
+
+
+@contextmanager
+def forked(count: int, work: Callable[[int], object]) -> Iterator[list[int]]:
+    """Run a function in forked processes, with their numbers; yield their process ids."""
+    pids = []
+    for number in range(count):
+        pid = os.fork()
+        if pid == 0:
+            try:
+                work(number)
+            finally:
+                os._exit(0)
+        pids.append(pid)
+    try:
+        yield pids
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+
+
+def test_an_announcement_wakes_one_process_and_leaves_nothing_for_the_others() -> None:
+    siblings = Siblings(3)
+    said, say = os.pipe()
+    os.set_blocking(said, False)
+
+    def wait(number: int) -> None:
+        member = siblings.member(number)
+        waiter = Waiter([member.cancels_reader], shared=member.jobs_reader)
+        os.write(say, b"w")
+        while True:
+            if member.jobs_reader in waiter.wait(None):
+                os.write(say, b"t" if member.take_jobs() else b"v")
+
+    with forked(3, wait):
+        heard = _read_until(said, b"www")
+        for _ in range(20):
+            siblings.member(0).announce_jobs()
+            heard += _read_until(said, b"t")
+    # None was woken in vain.
+    assert sorted(heard) == sorted(b"www" + b"t" * 20)
+
+
+def _read_until(reader: int, expected: bytes) -> bytes:
+    read = b""
+
+    def has_come() -> bool:
+        nonlocal read
+        try:
+            read += os.read(reader, 100)
+        except BlockingIOError:
+            return False
+        return len(read) >= len(expected)
+
+    wait_until(has_come, what=f"{expected!r} has come")
+    return read
+
+
+def test_what_is_announced_while_none_waits_is_kept_for_the_first_that_does() -> None:
+    siblings = Siblings(2)
+    for _ in range(2):
+        siblings.member(0).announce_jobs()
+    assert siblings.member(1).take_jobs()
+    assert not siblings.member(0).take_jobs()
+
+
+def test_one_announcement_at_a_time_is_passed_on() -> None:
+    siblings = Siblings(2)
+    first, second = siblings.member(0), siblings.member(1)
+    for _ in range(3):
+        first.pass_on()
+    assert second.take_jobs()
+    assert not second.take_jobs()
+
+
+def test_more_announcements_than_a_pipe_holds_block_nobody() -> None:
+    siblings = Siblings(2)
+    first, second = siblings.member(0), siblings.member(1)
+    ids = [uuid.uuid4() for _ in range(10_000)]
+    for task_id in ids:
+        first.announce_jobs()
+        first.announce_cancel(task_id)
+    assert second.take_jobs()
+    told = list(second.take_cancels())
+    assert told == ids[: len(told)]
+    assert told
+
+
+def test_every_process_is_told_of_a_task_to_cancel() -> None:
+    siblings = Siblings(3)
+    task_id = uuid.uuid4()
+    siblings.member(1).announce_cancel(task_id)
+    for number in range(3):
+        assert list(siblings.member(number).take_cancels()) == [task_id]
+        assert list(siblings.member(number).take_cancels()) == []
+
+
+def test_one_process_leads_until_it_ends() -> None:
+    siblings = Siblings(2)
+    said, say = os.pipe()
+    os.set_blocking(said, False)
+
+    def lead(number: int) -> None:
+        siblings.member(number).lead()
+        os.write(say, str(number).encode())
+        signal.pause()
+
+    with forked(2, lead) as pids:
+        (leader,) = _read_until(said, b"0")
+        os.kill(pids[int(chr(leader))], signal.SIGKILL)
+        (next_leader,) = _read_until(said, b"0")
+    assert {leader, next_leader} == set(b"01")
+
+
+def _leader(command: WorkerCommand) -> int:
+    """Return the process id of the leader, which holds the lock of the siblings."""
+
+    def holders() -> set[int]:
+        # "1: POSIX ADVISORY WRITE 4711 …"; those that wait for a lock have "->" before POSIX.
+        locks = [line.split() for line in Path("/proc/locks").read_text().splitlines()]
+        return {int(lock[4]) for lock in locks if lock[1] == "POSIX"} & set(command.pids())
+
+    (leader,) = wait_until(holders, what="a leader")
+    return leader
+
+
+def _count(query: str) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND " + query
+        )
+        return int(cursor.fetchone()[0])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_another_process_leads_when_the_leader_was_killed(worker: Callable[..., WorkerCommand]):
+    command = worker(processes=2, **WITHOUT_POLLING)
+    wait_until(lambda: _count("application_name = 'worker listen'") == 1, what="one listens")
+    for _ in range(3):
+        leader = _leader(command)
+        os.kill(leader, signal.SIGKILL)
+        wait_until(lambda leader=leader: leader not in command.pids(), what="it is gone")
+        # Nobody polls: whoever takes these was told of them.
+        lifecycle.submit_many([prepare("test.script") for _ in range(10)])
+        tasks.submit("test.script", delay=0.3)
+        wait_until(lambda: command.must_run() and is_idle(), what="all have ended")
+    assert _count("application_name = 'worker listen'") == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_tasks_in_every_process_hear_of_their_cancel(worker, tmp_path):
+    worker(processes=2, concurrency=2, **WITHOUT_POLLING)
+    for _ in range(4):
+        tasks.submit("test.script", {"do": "wait for file", "file": str(tmp_path / "never")})
+    running = Task.objects.filter(status=Status.PROCESSING)
+    wait_until(lambda: running.count() == 4, what="all run")
+    assert len(set(running.values_list("worker_id", flat=True))) == 2
+    for task in running:
+        lifecycle.cancel(task)
+    wait_until(is_idle, within=3, what="all have ended")
+    assert set(Task.objects.values_list("status", flat=True)) == {Status.CANCELLED}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_idle_workers_have_few_connections(worker):
+    before = _count("backend_type = 'client backend'")
+    worker(processes=4)
+    tasks.submit("test.script")
+    wait_until(is_idle, what="it has ended")
+    # Claim and lease of each; of the leader also listening, rescuing and schedules; one finish.
+    most = before + 4 * 2 + 3 + 1
+    wait_until(lambda: _count("backend_type = 'client backend'") <= most, what="few connections")
