@@ -187,7 +187,7 @@ def test_in_an_outage_the_circuit_opens_and_no_task_is_lost(
     tasks = [submit("text.summarize", {"content": f"text {number}"}) for number in range(30)]
     worker(concurrency=10, CIRCUIT_BREAKER_RECOVERY_TIMEOUT="1", **provider.environment())
     wait_until(lambda: Breaker.objects.filter(open_until__isnull=False).exists(), what="open")
-    # Ten calls were running when the fifth failed, after four that had; then there is one at a time.
+    # Four had failed and ten were running when the fifth failed; from then on it is one at a time.
     wait_until(lambda: Breaker.objects.get(name="openrouter").fence >= 4, what="retried")
     assert len(provider.calls) <= 10 + 4 + Breaker.objects.get(name="openrouter").fence
     provider.behaviour = "ok"

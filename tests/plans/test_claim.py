@@ -9,6 +9,7 @@ import pytest
 
 from tasks import sql
 from tasks.worker import claimer
+from tasks.worker.leader import STAGE_LIMIT
 from tests.plans import rows
 from tests.plans.databases import Databases, Moment, Statistics
 from tests.plans.explain import ReadsTooMuch, Session, explain, guard
@@ -91,7 +92,7 @@ def test_staging_does_not_read_jobs_that_are_scheduled_for_later(
 ) -> None:
     at(moment)
     seeded.use(statistics)
-    guard(explain(sql.STAGE, {"limit": claimer.STAGE_LIMIT}, session=session), rows=STAGE_ROWS)
+    guard(explain(sql.STAGE, {"limit": STAGE_LIMIT}, session=session), rows=STAGE_ROWS)
 
 
 @pytest.mark.parametrize(
@@ -102,7 +103,7 @@ def test_staging_does_not_read_jobs_that_are_scheduled_for_later(
             sql.LANES, {"limit": claimer.LANE_LIMIT}, "tasks_waiting", LANES_ROWS, id="lanes"
         ),
         pytest.param(
-            sql.STAGE, {"limit": claimer.STAGE_LIMIT}, "tasks_scheduled", STAGE_ROWS, id="stage"
+            sql.STAGE, {"limit": STAGE_LIMIT}, "tasks_scheduled", STAGE_ROWS, id="stage"
         ),
     ],
 )
