@@ -25,6 +25,17 @@ def cpu_seconds() -> float:
     return total
 
 
+def database_cpu_seconds() -> float:
+    """Return the CPU time of PostgreSQL's processes, ended ones included."""
+    total = 0.0
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            if process.name() == DATABASE:
+                times = process.cpu_times()
+                total += times.user + times.system + times.children_user + times.children_system
+    return total
+
+
 def memory_mib() -> float:
     """Return the memory of every process that the benchmark started, except PostgreSQL's.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from benchmarks.bench import Bench
 from benchmarks.results import Row
-from benchmarks.rows import backlog, curves, life, mixed, pickup, reading, submitting
+from benchmarks.rows import backlog, curves, fleet, life, mixed, pickup, reading, submitting
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,7 @@ GROUPS = (
     Group(("P5",), pickup.measure),
     Group(("P6", "P8", "P9"), backlog.measure),
     Group(("P10",), mixed.measure),
+    Group(("P11",), fleet.measure),
     Group(("C1", "C2", "C3"), curves.measure),
 )
 IDS = tuple(id for group in GROUPS for id in group.ids)

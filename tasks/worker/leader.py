@@ -26,18 +26,17 @@ STAGE_LIMIT = 1_000
 SOON = 0.005
 
 
-class Leader(threading.Thread):
+class Leader:
     """Waits to lead, then listens to the database, stages jobs, and runs rescuer and scheduler."""
 
     def __init__(self, member: Member, *, queues: Sequence[str] | None) -> None:
-        super().__init__(name="leader", daemon=True)
         self._member = member
         self._queues = queues
         self._stopped = threading.Event()
         self._others: list[Rescuer | Scheduler] = []
 
     def run(self) -> None:
-        """Lead from the moment in which no other process does until this one ends."""
+        """Lead from the moment in which no other process does: the thread's main loop."""
         self._member.lead()
         if self._stopped.is_set():
             return

@@ -101,12 +101,15 @@ class WorkerProcess:
         if not await self._register():
             return 0
         self._assemble()
-        for thread in (self._lease, self._leader, self._reporter):
+        for thread in (self._lease, self._reporter):
             thread.start()
         self._claiming = in_thread("claimer", self._claimer.run)
         finishing = in_thread("finisher", self._finisher.run)
+        leading = in_thread("leader", self._leader.run)
         try:
-            await self._beside(self._work(), self._tick(), self._drain(), self._claiming, finishing)
+            await self._beside(
+                self._work(), self._tick(), self._drain(), self._claiming, finishing, leading
+            )
         except Exception as error:
             if isinstance(error, Unrecordable):
                 self._claimer.stop()
@@ -114,8 +117,8 @@ class WorkerProcess:
             # At once: closing the loop would end the attempts that run, as if they had failed.
             _exit_to_be_replaced()
         self._finisher.stop()
-        for thread in (self._lease, self._leader, self._reporter):
-            thread.stop()
+        for part in (self._lease, self._leader, self._reporter):
+            part.stop()
         await in_thread("join", self._lease.join, _END_SECONDS)
         await in_thread("deregister", self._deregister)
         return self._exit_code

@@ -25,7 +25,7 @@ class Ours:
     ) -> None:
         self.name = name
         self.tasks = tasks
-        self._processes = processes
+        self.processes = processes
         self._queue = queue
         self._slots = slots
         self._environment = {**(environment or {}), **({"BENCHMARK_QUEUE": queue} if queue else {})}
@@ -57,6 +57,6 @@ class Ours:
 
     def work(self) -> Sequence[str]:
         """Return the command of the worker processes under their supervisor."""
-        argv = [sys.executable, "manage.py", "worker", "--processes", str(self._processes)]
+        argv = [sys.executable, "manage.py", "worker", "--processes", str(self.processes)]
         argv += ["--queues", self._queue] if self._queue else []
         return [*argv, "--concurrency", str(self._slots)] if self._slots else argv

@@ -19,6 +19,7 @@ CHUNK = 5_000
 OTHERS = 100
 EVERY = 0.05
 LARGEST_FACTOR = 2.0
+ALLOWANCE = 0.020
 # From the submit to the first start.
 WAITS = """
     SELECT extract(epoch FROM min(claim.at) - task.created_at)::float
@@ -34,7 +35,7 @@ WAITS = """
     "R45",
     title="50,000 tasks of one owner; 50,000 of a high priority",
     promise="other owners make progress",
-    target="p95 of the others' wait ≤ 2 × idle",
+    target="p95 of the others' wait ≤ 2 × idle + 20 ms",
     limit=900,
 )
 def floods(system: System, dice: Dice) -> Measured:
@@ -51,7 +52,7 @@ def floods(system: System, dice: Dice) -> Measured:
     return Measured(
         f"p95 of the wait {idle * 1000:.0f} ms idle, {behind:.1f} s behind {size:,} tasks of one "
         f"owner, {beneath:.1f} s under {size:,} of priority 10",
-        met=max(behind, beneath) <= LARGEST_FACTOR * idle,
+        met=max(behind, beneath) <= LARGEST_FACTOR * idle + ALLOWANCE,
     )
 
 
