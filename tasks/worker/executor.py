@@ -123,10 +123,10 @@ class Executor:
                     # The slot was given up, and the attempt with it.
                     return
                 # The ending comes first: until then the attempt counts as running.
-                if ending and ending.recorded:
-                    self._finisher.count([ending])
-                elif ending:
+                if ending and not ending.recorded:
                     self._finisher.put([ending])
+                else:
+                    self._finisher.settle(claim, ending)
                 slot.current = None
             self._finisher.wait_for_room()
         close_old_connections()

@@ -90,6 +90,12 @@ class Finisher:
                 self._unrecorded[id(ending)] = ending
             self._changed.notify_all()
 
+    def settle(self, claim: Claim, ending: Ending | None) -> None:
+        """Note an ending that its attempt has recorded itself; None for a claim that was lost."""
+        self._held.discard(claim.key)
+        if ending:
+            self._count([ending])
+
     def wait_for_room(self) -> None:
         """Wait while too many, or too large endings are not recorded yet."""
         if self._has_room():
@@ -127,7 +133,7 @@ class Finisher:
         with self._changed:
             return list(self._unrecorded.values())
 
-    def count(self, endings: Sequence[Ending]) -> None:
+    def _count(self, endings: Sequence[Ending]) -> None:
         """Count recorded endings for the worker's row."""
         with self._counting:
             self.processed += sum(ending.outcome != RELEASED for ending in endings)
@@ -209,7 +215,7 @@ class Finisher:
         """Note that endings were recorded as written, or discarded as their claim was lost."""
         self._held.difference_update(ending.claim.key for ending in endings)
         recorded = [ending for ending in written if ending.claim.key in finished]
-        self.count(recorded)
+        self._count(recorded)
         for ending in recorded:
             emit_ended(ending)
         with self._changed:

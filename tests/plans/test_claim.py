@@ -102,9 +102,7 @@ def test_staging_does_not_read_jobs_that_are_scheduled_for_later(
         pytest.param(
             sql.LANES, {"limit": claimer.LANE_LIMIT}, "tasks_waiting", LANES_ROWS, id="lanes"
         ),
-        pytest.param(
-            sql.STAGE, {"limit": STAGE_LIMIT}, "tasks_scheduled", STAGE_ROWS, id="stage"
-        ),
+        pytest.param(sql.STAGE, {"limit": STAGE_LIMIT}, "tasks_scheduled", STAGE_ROWS, id="stage"),
     ],
 )
 def test_the_guard_fails_when_an_index_is_missing(

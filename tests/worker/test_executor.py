@@ -1,0 +1,69 @@
+"""The executor: what the worker still holds after attempts of every kind of ending."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+import tasks
+from tasks import kinds
+from tasks.lifecycle.ending import Claim, ClaimKey
+from tasks.models import Status, Task
+from tasks.supervision.fork_server import ForkServer
+from tasks.worker.buffer import Buffer
+from tasks.worker.child import run_child
+from tasks.worker.executor import Executor
+from tasks.worker.finisher import Finisher
+from tasks.worker.isolation import Isolation
+from tasks.worker.threads import in_thread
+from tests.factories import make_worker
+from tests.lifecycle.claiming import claim
+from tests.queue_rows import execute
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+async def _run(claims: Sequence[Claim], held: set[ClaimKey]) -> None:
+    """Run the claims in one slot, and record their endings."""
+    finisher = Finisher(worker="test:1", held=held)
+    buffer = Buffer(concurrency=1, on_low=lambda: None, on_short=lambda: None)
+    executor = Executor(
+        concurrency=1,
+        worker="test:1",
+        buffer=buffer,
+        finisher=finisher,
+        isolation=Isolation(ForkServer(run_child), worker="test:1"),
+        recycle=lambda: None,
+    )
+    number = executor.add_slot()
+    finishing = in_thread("finisher", finisher.run)
+    running = asyncio.create_task(executor.run(number))
+    buffer.put(claims)
+    while len(buffer) or executor.running():
+        await asyncio.sleep(0.01)
+    buffer.close()
+    await running
+    executor.close(number)
+    await in_thread("flush", finisher.flush)
+    finisher.stop()
+    await finishing
+
+
+@pytest.mark.parametrize("kind", ["test.script", "test.effect"])
+def test_nothing_is_held_after_attempts_have_ended_or_lost_their_claim(kind):
+    assert kinds.get(kind).transactional == (kind == "test.effect")
+    for _ in range(6):
+        tasks.submit(kind)
+    claims = claim(make_worker())
+    execute("UPDATE tasks_task SET lease = lease + 1 WHERE id = %s", [claims[1].id])
+    held = {held.key for held in claims}
+    asyncio.run(_run(claims, held))
+    # The thread of the slot keeps its connection as long as its process lives.
+    execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    assert held == set()
+    assert Task.objects.filter(status=Status.COMPLETED).count() == 5
