@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from django.db import close_old_connections
+from django.db import close_old_connections, connections
 
 from tasks import kinds
 from tasks.kinds.context import Context
@@ -129,7 +129,7 @@ class Executor:
                     self._finisher.settle(claim, ending)
                 slot.current = None
             self._finisher.wait_for_room()
-        close_old_connections()
+        connections.close_all()
 
     def _running(self, claim: Claim, now: float) -> Running:
         kind = kinds.get(claim.kind)

@@ -60,10 +60,5 @@ def test_nothing_is_held_after_attempts_have_ended_or_lost_their_claim(kind):
     execute("UPDATE tasks_task SET lease = lease + 1 WHERE id = %s", [claims[1].id])
     held = {held.key for held in claims}
     asyncio.run(_run(claims, held))
-    # The thread of the slot keeps its connection as long as its process lives.
-    execute(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-    )
     assert held == set()
     assert Task.objects.filter(status=Status.COMPLETED).count() == 5
