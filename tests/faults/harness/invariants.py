@@ -85,10 +85,10 @@ AT_THE_END: dict[str, LiteralString] = {
             worker.id IS NULL OR worker.heartbeat_at < clock_timestamp() - interval '30 s'
         )
     """,
-    "I5 a job that no living task names, or a living task without its job": """
+    "I5 a job that no waiting task names, or a waiting task without its job": """
         SELECT count(*) FROM procrastinate_jobs AS job
         FULL JOIN (
-            SELECT job_id FROM tasks_task WHERE job_id IS NOT NULL
+            SELECT job_id FROM tasks_task WHERE status = 'PENDING'
         ) AS task ON task.job_id = job.id
         WHERE job.id IS NULL OR task.job_id IS NULL
     """,

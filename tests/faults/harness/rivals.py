@@ -16,6 +16,8 @@ from django.db import connection
 from tasks import lifecycle, sql
 from tasks.lifecycle.ending import Claim, completed, interrupted, parameters
 from tasks.lifecycle.preparation import prepare
+from tasks.postgres.requirements import as_options
+from tasks.worker.session import PLANNER
 from tests.factories import make_worker
 
 LEASE = 15.0
@@ -24,6 +26,7 @@ KIND = "test.script"
 FIRST = 1
 
 Ids = Sequence[uuid.UUID]
+_OF_A_WORKER = (sql.CLAIM, sql.STAGE, sql.FINISH)
 
 
 class Rivals:
@@ -128,10 +131,13 @@ class Rivals:
         return {"worker": worker, "queues": None, "task_names": names, **limits}
 
     def _run(self, statement: LiteralString, params: dict[str, Any]) -> int:
-        if not hasattr(self._sessions, "session"):
-            self._sessions.session = psycopg.connect(self._url, autocommit=True)
-            self._opened.append(self._sessions.session)
-        cursor = self._sessions.session.execute(statement, params)
+        # The worker's statements run in sessions with its settings, those of the verbs without.
+        options = as_options(PLANNER) if statement in _OF_A_WORKER else ""
+        sessions = self._sessions.__dict__
+        if options not in sessions:
+            sessions[options] = psycopg.connect(self._url, autocommit=True, options=options)
+            self._opened.append(sessions[options])
+        cursor = sessions[options].execute(statement, params)
         return len(cursor.fetchall()) if cursor.description else 0
 
 
