@@ -4,8 +4,8 @@
 -- (SKIP LOCKED), its kind is registered in this worker (jobs of other kinds stay), its queue is not
 -- paused, and the task still names this job.
 -- The job is deleted: while the task is PROCESSING, its own row says all that is known of the claim,
--- and whoever queues the task again (`finish.sql`, `rescue.sql`) inserts its job again. A job that
--- its task no longer names is a duplicate or left over: it is deleted too, and nothing runs.
+-- and a statement that queues the task again (`finish.sql`, `rescue.sql`) inserts its job again. A
+-- job that its task no longer names is a duplicate or left over: it is deleted too, and nothing runs.
 -- Highest priority first; at equal priority the queues alternate, and in a queue the owners, by
 -- their turns (`submit.sql`). `low_share` of a full claim goes to jobs below the highest priority,
 -- so that very many jobs of that priority cannot starve the others. Of a full claim the retry lane
