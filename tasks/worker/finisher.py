@@ -231,7 +231,7 @@ def write(
     worker: str,
     is_passing: Callable[[psycopg.Error], bool] = is_outage_or_may_pass,
 ) -> set[ClaimKey]:
-    """Write endings, and return those whose claim was not lost.
+    """Write endings; return the claims that were not lost.
 
     Runs until the database answers: the fence makes a second run harmless.
     """

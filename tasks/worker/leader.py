@@ -59,7 +59,7 @@ class Leader:
             notices.listen(connection)
         while not self._stopped.is_set():
             until = time.monotonic() + self._stage(connection)
-            # Jobs are due, or may have come while nobody listened.
+            # Jobs may be due, and some may have been inserted while no process listened.
             self._member.announce_jobs()
             while (pause := until - time.monotonic()) > 0:
                 if self._receive(connection, pause):
@@ -77,10 +77,10 @@ class Leader:
         """Pass on the next notifications; return whether a job may be due before the next look."""
         is_sooner = False
         for notify in connection.notifies(timeout=seconds, stop_after=1):
-            said = notices.read(notify.channel, notify.payload)
-            if isinstance(said, uuid.UUID):
-                self._member.announce_cancel(said)
-            elif said and said.concerns(self._queues):
+            notice = notices.read(notify.channel, notify.payload)
+            if isinstance(notice, uuid.UUID):
+                self._member.announce_cancel(notice)
+            elif notice and notice.concerns(self._queues):
                 self._member.announce_jobs()
-                is_sooner |= said.is_scheduled
+                is_sooner |= notice.is_scheduled
         return is_sooner

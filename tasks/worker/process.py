@@ -89,7 +89,7 @@ class WorkerProcess:
         self._state = WorkerState.RUNNING
         self._exit_code = 0
         self._stopping = asyncio.Event()
-        self._slot_wanted = asyncio.Event()
+        self._slot_needed = asyncio.Event()
         self._is_ending = False
         self.name = f"{socket.gethostname()}:{os.getpid()}"
 
@@ -149,8 +149,8 @@ class WorkerProcess:
 
     async def next_slot(self) -> int | None:
         """Wait until claims wait and every slot is busy; return the number of a new slot."""
-        await self._slot_wanted.wait()
-        self._slot_wanted.clear()
+        await self._slot_needed.wait()
+        self._slot_needed.clear()
         return None if self._is_ending else self._executor.add_slot()
 
     async def run_slot(self, number: int) -> None:
@@ -168,7 +168,7 @@ class WorkerProcess:
         buffer = Buffer(
             concurrency=self._concurrency,
             on_low=lambda: self._claimer.wake(),
-            on_short=partial(loop.call_soon_threadsafe, self._slot_wanted.set),
+            on_short=partial(loop.call_soon_threadsafe, self._slot_needed.set),
         )
         self._claimer = Claimer(
             worker_id=self.worker_id,
@@ -283,7 +283,7 @@ class WorkerProcess:
             self._executor.interrupt()
             await self._until_idle(time.monotonic() + _END_SECONDS)
         self._is_ending = True
-        self._slot_wanted.set()
+        self._slot_needed.set()
         self._stock.stop()
 
     async def _until_idle(self, deadline: float) -> None:

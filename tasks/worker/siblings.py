@@ -1,8 +1,8 @@
 """Siblings: what the worker processes of one supervisor share.
 
 One of them listens to the database for all, so that a submit wakes one process and not every one:
-each process that PostgreSQL must notify costs it as much as a small statement. The others are told
-through pipes, which the supervisor makes before it starts them.
+each process that PostgreSQL must notify costs it as much as a small statement. It informs the
+others through pipes, which the supervisor makes before it starts them.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Siblings:
     def __init__(self, count: int) -> None:
         # Jobs that may wait: read by one process that has a free slot, whichever it is.
         self._jobs = _pipe()
-        # Tasks to cancel: told to each process.
+        # Tasks to cancel: every process gets each of them.
         self._cancels = [_pipe() for _ in range(count)]
         self._lock = _nameless_file()
 
@@ -101,7 +101,7 @@ class Waiter:
 
 
 def _nameless_file() -> int:
-    """Return a descriptor of a file that nobody else can open."""
+    """Create a file that no other program can open; return its descriptor."""
     if sys.platform == "linux":
         return os.memfd_create("leader")
     descriptor, path = tempfile.mkstemp()

@@ -22,7 +22,7 @@ def in_thread(name: str, function: Callable[..., Result], *args: Any) -> asyncio
     def run() -> None:
         try:
             result = function(*args)
-        except BaseException as error:  # it belongs to whoever awaits the future
+        except BaseException as error:  # raised where the future is awaited
             _call(loop, _fail, future, error)
         else:
             _call(loop, _end, future, result)
@@ -32,7 +32,7 @@ def in_thread(name: str, function: Callable[..., Result], *args: Any) -> asyncio
 
 
 def _call(loop: asyncio.AbstractEventLoop, function: Callable[..., None], *args: Any) -> None:
-    with suppress(RuntimeError):  # the loop is closed: nobody waits
+    with suppress(RuntimeError):  # the loop is closed, so nothing awaits the future
         loop.call_soon_threadsafe(function, *args)
 
 

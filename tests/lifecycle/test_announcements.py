@@ -60,7 +60,7 @@ def test_a_task_is_announced_when_its_time_comes_within_a_second_and_not_when_la
 def test_an_announcement_says_which_queues_to_look_at_and_whether_to_stage(listener):
     lifecycle.submit_many([prepare("test.script", queue=queue) for queue in ("b", "a", "b")])
     tasks.submit("test.script", queue="soon", delay=0.5)
-    assert said(listener) == [
+    assert announced(listener) == [
         JobsInserted(frozenset({"a", "b"}), is_scheduled=False),
         JobsInserted(frozenset({"soon"}), is_scheduled=True),
     ]
@@ -68,7 +68,7 @@ def test_an_announcement_says_which_queues_to_look_at_and_whether_to_stage(liste
 
 def test_an_announcement_of_very_many_queues_names_none(listener):
     lifecycle.submit_many([prepare("test.script", queue=f"{'q' * 30}{n}") for n in range(300)])
-    assert said(listener) == [JobsInserted(None, is_scheduled=False)]
+    assert announced(listener) == [JobsInserted(None, is_scheduled=False)]
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_an_announcement_of_another_version_is_for_every_worker(payload, queues)
     assert jobs.concerns(["b"]) == (queues is None)
 
 
-def said(listener: psycopg.Connection) -> list[object]:
+def announced(listener: psycopg.Connection) -> list[object]:
     """Return what came since the last look, as a worker reads it."""
     listener.execute("SELECT 1")
     return [read(notify.channel, notify.payload) for notify in listener.notifies(timeout=0)]

@@ -1,4 +1,4 @@
-"""What worker processes of one supervisor share: who is woken, who is told, and who leads."""
+"""Worker processes of one supervisor: which is woken, what each gets, and which leads."""
 
 from __future__ import annotations
 
@@ -45,24 +45,24 @@ def forked(count: int, work: Callable[[int], object]) -> Iterator[list[int]]:
 
 def test_an_announcement_wakes_one_process_and_leaves_nothing_for_the_others() -> None:
     siblings = Siblings(3)
-    said, say = os.pipe()
-    os.set_blocking(said, False)
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)
 
     def wait(number: int) -> None:
         member = siblings.member(number)
         waiter = Waiter([member.cancels_reader], shared=member.jobs_reader)
-        os.write(say, b"w")
+        os.write(writer, b"w")
         while True:
             if member.jobs_reader in waiter.wait(None):
-                os.write(say, b"t" if member.take_jobs() else b"v")
+                os.write(writer, b"t" if member.take_jobs() else b"v")
 
     with forked(3, wait):
-        heard = _read_until(said, b"www")
+        reports = _read_until(reader, b"www")
         for _ in range(20):
             siblings.member(0).announce_jobs()
-            heard += _read_until(said, b"t")
+            reports += _read_until(reader, b"t")
     # None was woken in vain.
-    assert sorted(heard) == sorted(b"www" + b"t" * 20)
+    assert sorted(reports) == sorted(b"www" + b"t" * 20)
 
 
 def _read_until(reader: int, expected: bytes) -> bytes:
@@ -105,9 +105,9 @@ def test_more_announcements_than_a_pipe_holds_block_nobody() -> None:
         first.announce_jobs()
         first.announce_cancel(task_id)
     assert second.take_jobs()
-    told = list(second.take_cancels())
-    assert told == ids[: len(told)]
-    assert told
+    announced = list(second.take_cancels())
+    assert announced == ids[: len(announced)]
+    assert announced
 
 
 def test_every_process_is_told_of_a_task_to_cancel() -> None:
@@ -121,18 +121,18 @@ def test_every_process_is_told_of_a_task_to_cancel() -> None:
 
 def test_one_process_leads_until_it_ends() -> None:
     siblings = Siblings(2)
-    said, say = os.pipe()
-    os.set_blocking(said, False)
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)
 
     def lead(number: int) -> None:
         siblings.member(number).lead()
-        os.write(say, str(number).encode())
+        os.write(writer, str(number).encode())
         signal.pause()
 
     with forked(2, lead) as pids:
-        (leader,) = _read_until(said, b"0")
+        (leader,) = _read_until(reader, b"0")
         os.kill(pids[int(chr(leader))], signal.SIGKILL)
-        (next_leader,) = _read_until(said, b"0")
+        (next_leader,) = _read_until(reader, b"0")
     assert {leader, next_leader} == set(b"01")
 
 
@@ -164,7 +164,7 @@ def test_another_process_leads_when_the_leader_was_killed(worker: Callable[..., 
         leader = _leader(command)
         os.kill(leader, signal.SIGKILL)
         wait_until(lambda leader=leader: leader not in command.pids(), what="it is gone")
-        # Nobody polls: whoever takes these was told of them.
+        # No process polls: these are claimed because they were announced.
         lifecycle.submit_many([prepare("test.script") for _ in range(10)])
         tasks.submit("test.script", delay=0.3)
         wait_until(lambda: command.must_run() and is_idle(), what="all have ended")
