@@ -8,6 +8,9 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 LOCK := $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --custom-compile-command "make lock"
 LOCKS := .
+# Some of the benchmark's peers need Python 3.12 or later.
+NEWER_PYTHON ?= $(shell for p in python3.12 python3.13 python3.14 $$HOME/.pyenv/versions/3.1[2-9]*/bin/python; \
+	do $$p -c '' 2>/dev/null && echo $$p && break; done)
 
 # Production settings, for checks that start no server.
 CHECK := SECRET_KEY=for-checks-that-start-nothing-and-keep-nothing-0123456789 \
@@ -65,8 +68,12 @@ $(VENV)/installed-dev: requirements-dev.lock requirements.lock | $(BIN)/python
 	@$(PIP) -r $<
 	@touch $@ $(VENV)/installed
 
-$(VENV)/installed-benchmark: benchmarks/requirements.txt benchmarks/systems/graphile/package.json $(VENV)/installed
+$(VENV)/installed-benchmark: benchmarks/requirements.txt benchmarks/requirements-3.12.txt \
+		benchmarks/systems/graphile/package.json $(VENV)/installed
 	@$(PIP) -r $<
 	@cp benchmarks/systems/graphile/package.json $(VENV)/package.json
 	@if command -v npm >/dev/null; then npm install --silent --prefix $(VENV); fi
+	@if [ -n "$(NEWER_PYTHON)" ]; then \
+		$(NEWER_PYTHON) -m venv $(VENV)/newer-python && \
+		$(VENV)/newer-python/bin/python -m pip install --quiet -r benchmarks/requirements-3.12.txt; fi
 	@touch $@

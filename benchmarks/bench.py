@@ -15,7 +15,7 @@ from benchmarks.systems.system import Site, System
 
 SCHEMA_SECONDS = 120.0
 
-Measured = TypeVar("Measured", System, Site)
+Measured = TypeVar("Measured", bound=System | Site)
 
 
 @dataclass

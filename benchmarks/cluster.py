@@ -15,6 +15,8 @@ from benchmarks.errors import BenchmarkError
 from taskproject.embedded import EmbeddedError
 from tests.servers import drop_database, running
 
+# Enough for 64 worker processes of a peer that opens ten in each.
+PARAMETERS = {"max_connections": "1000"}
 DURABLE = ("fsync", "synchronous_commit", "full_page_writes")
 
 
@@ -55,7 +57,7 @@ class Cluster:
 def running_cluster(directory: Path) -> Iterator[Cluster]:
     """Run a server during the block; raises BenchmarkError where none can run."""
     try:
-        with running(directory) as server:
+        with running(directory, parameters=PARAMETERS) as server:
             yield Cluster(url=server.url())
     except EmbeddedError as error:
         raise BenchmarkError(str(error)) from error

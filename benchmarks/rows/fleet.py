@@ -9,6 +9,7 @@ from statistics import median
 from typing import Any, LiteralString
 
 import psycopg
+from psycopg import sql
 
 from benchmarks.bench import Bench
 from benchmarks.children import run, running, wait_until
@@ -16,17 +17,24 @@ from benchmarks.comparison import take_turns
 from benchmarks.resources import database_cpu_seconds
 from benchmarks.results import Check, Figure, Row, at_most, percentile
 from benchmarks.submitting import PACE
+from benchmarks.systems.oban.system import Oban
 from benchmarks.systems.ours.system import Ours
 
-FLEETS = tuple(Ours(f"{count} worker processes", processes=count) for count in (12, 64))
-# The most of a core that PostgreSQL may use at the pace.
+Fleet = Ours | Oban
+
+# By the number of processes: the most of a core that PostgreSQL may use at the pace.
 MOST_BUSY = {12: 15, 64: 25}
+OURS = {count: Ours(f"{count} worker processes", processes=count) for count in MOST_BUSY}
+# With the default slots of this project.
+PEERS = {
+    count: Oban(f"oban-py, {count} processes", processes=count, slots=8) for count in MOST_BUSY
+}
 IDLE_SECONDS = 15.0
 PACED_SECONDS = 20.0
 START_SECONDS = 180.0
 # After the start, until what happens only once is over.
 SETTLE_SECONDS = 5.0
-REGISTERED = "SELECT count(*) FROM tasks_worker"
+REGISTERED: LiteralString = "SELECT count(*) FROM {}"
 CONNECTIONS = """
     SELECT count(*) FROM pg_stat_activity
     WHERE datname = current_database() AND pid <> pg_backend_pid()
@@ -45,18 +53,19 @@ class Load:
 
 def measure(bench: Bench) -> list[Row]:
     """Run fleets of idle workers in turns."""
-    with bench.templates(FLEETS) as templates:
+    every: list[Fleet] = [*OURS.values(), *PEERS.values()]
+    fleets = bench.present(every)
+    with bench.templates(fleets) as templates:
         results = take_turns(
             bench,
-            list(FLEETS),
+            fleets,
             lambda fleet: _load(bench, fleet, templates[fleet.name]),
             show=lambda load: f"idle {load.idle:.1f} %, at the pace {load.busy:.1f} % of a core",
             name=lambda fleet: fleet.name,
         )
     checks: list[Check] = []
-    for fleet in FLEETS:
+    for count, fleet in OURS.items():
         loads = results[fleet.name]
-        count = fleet.processes
         checks += [
             at_most(f"{count} processes, idle", median(load.idle for load in loads), 5, "%"),
             at_most(
@@ -72,6 +81,9 @@ def measure(bench: Bench) -> list[Row]:
                 3,
             ),
         ]
+        if peer := results.get(PEERS[count].name):
+            share = median(load.busy for load in loads) / median(load.busy for load in peer)
+            checks.append(at_most(f"{count} processes, at the pace, times oban-py", share, 1))
     return [
         Row(
             id="P11",
@@ -84,15 +96,16 @@ def measure(bench: Bench) -> list[Row]:
     ]
 
 
-def _load(bench: Bench, fleet: Ours, template: str) -> Load:
+def _load(bench: Bench, fleet: Fleet, template: str) -> Load:
     with bench.fresh(fleet, template) as (environment, scratch):
         log = scratch / "workers.log"
+        registered = sql.SQL(REGISTERED).format(sql.Identifier(fleet.registered))
         with (
             psycopg.connect(environment["DATABASE_URL"], autocommit=True) as connection,
             running(fleet.work(), environment=environment, log=log) as workers,
         ):
             wait_until(
-                lambda: _number(connection, REGISTERED) == fleet.processes,
+                lambda: _number(connection, registered) == fleet.processes,
                 child=workers,
                 log=log,
                 limit=START_SECONDS,
@@ -134,7 +147,7 @@ def _p95(loads: list[Load]) -> float:
     return median(percentile(load.delays, 0.95) for load in loads)
 
 
-def _number(connection: psycopg.Connection[Any], query: LiteralString) -> int:
+def _number(connection: psycopg.Connection[Any], query: LiteralString | sql.Composed) -> int:
     row = connection.execute(query).fetchone()
     assert row is not None
     return int(row[0])

@@ -10,10 +10,12 @@ from benchmarks.bench import Bench
 from benchmarks.comparison import take_turns
 from benchmarks.life import live
 from benchmarks.measurement import Measurement
-from benchmarks.results import JUDGED_FROM, Check, Figure, Row, at_least
+from benchmarks.results import JUDGED_FROM, Check, Figure, Row, at_least, at_most
 from benchmarks.systems.brokers import RabbitMQ, Redis
 from benchmarks.systems.celery.system import Celery
+from benchmarks.systems.django_ox.system import DjangoOx
 from benchmarks.systems.graphile.system import Graphile
+from benchmarks.systems.oban.system import Oban
 from benchmarks.systems.ours.system import Ours
 from benchmarks.systems.pgqueuer.system import PgQueuer
 from benchmarks.systems.procrastinate.system import Procrastinate
@@ -24,12 +26,16 @@ OURS = Ours()
 MANY_SLOTS = tuple(Ours(f"this project, 2 × {slots} slots", slots=slots) for slots in (50, 200))
 RABBIT = Celery(RabbitMQ(), tasks=5_000)
 GRAPHILE = Graphile()
+OBAN, OBAN_50 = (Oban(f"oban-py, 2 × {slots} slots", slots=slots) for slots in (200, 50))
 PEERS: tuple[System, ...] = (
     Procrastinate(),
     Celery(Redis(), tasks=5_000),
     RABBIT,
     PgQueuer(),
+    DjangoOx(),
     GRAPHILE,
+    OBAN,
+    OBAN_50,
 )
 WARM_UP_SHARE = 10
 LEAST_TASKS = 100
@@ -80,6 +86,7 @@ def _with_many_slots(figures: dict[str, Figure]) -> Row:
         checks=[
             at_least("tasks/s", slowest.median, 15_000, too_short=slowest.too_short),
             *_times(slowest, figures, GRAPHILE.name, 2.2),
+            *_times(slowest, figures, OBAN.name, 1.1),
         ],
     )
 
@@ -112,6 +119,8 @@ def _checks(ours: Figure, figures: dict[str, Figure], limits: Sequence[Figure]) 
         at_least("tasks/s", ours.median, 32_000, too_short=ours.too_short),
         *_times(ours, figures, RABBIT.name, 10),
         *_times(ours, figures, GRAPHILE.name, 5),
+        *_times(ours, figures, OBAN.name, 2),
+        at_most("WAL", ours.more["WAL bytes per task"], 2_000, "bytes per task"),
         at_least("share of the statements' limit", share, 0.6, too_short=short),
     ]
 

@@ -12,6 +12,7 @@ class Ours:
     """This project: Postgres alone."""
 
     table = "tasks_task"
+    registered = "tasks_worker"
 
     def __init__(
         self,
