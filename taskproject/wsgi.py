@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import os
 
-from django.core.wsgi import get_wsgi_application
+import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "taskproject.settings")
-application = get_wsgi_application()
+django.setup(set_prefix=False)
+
+from tasks.api.site import Site  # noqa: E402 needs Django set up
+
+application = Site()

@@ -66,7 +66,7 @@ class ApiMiddleware:
 
         DRF would look for a CSRF token in an array, and read a missing boolean as false.
         """
-        if _is_api(view) and is_form_media_type(request.META.get("CONTENT_TYPE", "")):
+        if is_api(view) and is_form_media_type(request.META.get("CONTENT_TYPE", "")):
             del request.META["CONTENT_TYPE"]
 
 
@@ -118,10 +118,11 @@ def answers_json(request: HttpRequest) -> bool:
     except Resolver404:
         accepted = request.headers.get("Accept", "")
         return request.path_info.startswith("/api/") or "text/html" not in accepted
-    return _is_api(view)
+    return is_api(view)
 
 
-def _is_api(view: Any) -> bool:
+def is_api(view: Any) -> bool:
+    """Return whether a view belongs to the API, and not to the pages."""
     return issubclass(getattr(view, "cls", object), APIView)
 
 
