@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 # Each may wait for a task on behalf of a client, and holds a connection to the database.
 THREADS = 16
+# A thread that computes gives way to others after so many seconds: the event loop is one of them,
+# and each request crosses it several times.
+SWITCH_INTERVAL = 0.001
 # Seconds that requests have to end when it stops; longer ones only wait for a task.
 STOP_TIMEOUT = 10
 # Bytes of a request's line and headers, and the most milliseconds that the server grants them.
@@ -65,6 +68,7 @@ def load() -> Gateway:
     # What is loaded now stays: the collector need not scan it every few requests.
     gc.collect()
     gc.freeze()
+    sys.setswitchinterval(SWITCH_INTERVAL)
     return Gateway(application, threads=THREADS, timeout=settings.REQUEST_TIMEOUT)
 
 

@@ -1,7 +1,7 @@
 -- heartbeat: no change of status; renews a lease that no rescue has ended
 -- An ended lease stays ended: other workers have its tasks already. No clock decides it, so that
--- setting one forward ends no lease. Also returns which of the worker's claims should stop: a
--- notification of a cancel only makes the next renewal come at once.
+-- setting one forward ends no lease. Also returns the worker's claims, and which of them should stop:
+-- a notification of a cancel only makes the next renewal come at once.
 WITH renewed AS (
     UPDATE tasks_worker
     SET heartbeat_at = clock_timestamp(),
@@ -18,8 +18,8 @@ WITH renewed AS (
 )
 SELECT
     EXISTS (SELECT FROM renewed) AS held,
-    coalesce(array_agg(task.id) FILTER (WHERE task.id IS NOT NULL), '{}') AS to_cancel,
-    coalesce(array_agg(task.lease) FILTER (WHERE task.id IS NOT NULL), '{}') AS claim_numbers
+    array_agg(task.id) AS task_ids,
+    array_agg(task.lease) AS claim_numbers,
+    array_agg(task.cancel_requested) AS to_cancel
 FROM (SELECT) AS once
-LEFT JOIN tasks_task AS task
-    ON task.status = 'PROCESSING' AND task.worker_id = %(worker)s AND task.cancel_requested
+LEFT JOIN tasks_task AS task ON task.status = 'PROCESSING' AND task.worker_id = %(worker)s

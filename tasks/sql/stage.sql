@@ -12,25 +12,35 @@ WITH due AS MATERIALIZED (
     ORDER BY scheduled_at
     LIMIT %(limit)s
     FOR UPDATE SKIP LOCKED
-), turns AS MATERIALIZED (
+), placed AS (
     SELECT
-        queue_name, priority, tasks_owner,
-        tasks_last_turn(queue_name, priority, tasks_owner) AS last
-    FROM (SELECT DISTINCT queue_name, priority, tasks_owner FROM due) AS owners
-), numbered AS (
-    SELECT
-        id,
-        last + row_number() OVER (
+        id, queue_name, priority, tasks_owner,
+        row_number() OVER (
             PARTITION BY queue_name, priority, tasks_owner ORDER BY scheduled_at, id
-        ) AS turn
+        ) AS place
     FROM due
-    JOIN turns USING (queue_name, priority, tasks_owner)
+), numbered AS MATERIALIZED (
+    SELECT array_agg(id) AS ids, array_agg(turn) AS turns
+    FROM (
+        SELECT
+            id,
+            -- Looked up once for each owner.
+            place + max(
+                CASE place WHEN 1 THEN tasks_last_turn(queue_name, priority, tasks_owner) END
+            ) OVER (PARTITION BY queue_name, priority, tasks_owner) AS turn
+        FROM placed
+    ) AS turns
 ), staged AS (
+    -- Through arrays, so that no plan can read every job for each that is due: one that was made
+    -- while the table was empty would.
     UPDATE procrastinate_jobs AS job
     SET scheduled_at = NULL,
-        tasks_turn = CASE job.attempts WHEN 0 THEN numbered.turn ELSE 0 END
+        tasks_turn = CASE job.attempts
+            WHEN 0 THEN numbered.turns[array_position(numbered.ids, job.id)]
+            ELSE 0
+        END
     FROM numbered
-    WHERE job.id = numbered.id
+    WHERE job.id = ANY (ARRAY(SELECT id FROM due))
 )
 SELECT CASE (SELECT count(*) FROM due)
     WHEN %(limit)s THEN 0.0

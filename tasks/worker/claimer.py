@@ -47,7 +47,6 @@ class Claimer:
         *,
         worker_id: int,
         queues: Sequence[str] | None,
-        first_claim: int,
         buffer: Buffer,
         finisher: Finisher,
         held: set[ClaimKey],
@@ -57,7 +56,7 @@ class Claimer:
         self._session = Session("claim")
         self._worker_id = worker_id
         self._queues = list(queues) if queues else None
-        self._prefetch = Prefetch(first_claim=first_claim)
+        self._prefetch = Prefetch(multiplier=settings.WORKER_PREFETCH_MULTIPLIER)
         self._buffer = buffer
         self._finisher = finisher
         self._held = held
@@ -81,7 +80,8 @@ class Claimer:
         # Whether this is a look without an announcement.
         self._is_looking = False
         self._claimed_at = 0.0
-        self._uncertain = False
+        # Whether the database may have claims of this worker that it does not know of.
+        self._is_uncertain = False
         # Only then lanes compete.
         self._was_full = False
         self._retry_ratio = RETRY_SHARE
@@ -92,15 +92,18 @@ class Claimer:
         """Claim until stopped: the thread's main loop. Raises what is no error of the database."""
         pauses = Pauses()
         while not self._closed.is_set():
-            if not self._is_needed():
+            if not self._is_uncertain and not self._is_needed():
                 self._wait()
                 continue
             try:
-                self._refill()
+                if self._is_uncertain:
+                    self._release_unknown()
+                else:
+                    self._refill()
                 pauses = Pauses()
             except psycopg.Error as error:
                 # The claim may have been committed although its result was lost.
-                self._uncertain = True
+                self._is_uncertain = True
                 log.warning(
                     "could not claim tasks; trying again", extra={"error": type(error).__name__}
                 )
@@ -112,6 +115,15 @@ class Claimer:
         """Look whether slots need claims; called from any thread."""
         with suppress(BlockingIOError):  # so many bytes wait that it will wake
             os.write(self._wake_end, b"x")
+
+    def compare(self, claims: set[ClaimKey]) -> None:
+        """Compare with the claims in the database, in the lease's thread; look closer if in doubt.
+
+        A claim whose connection broke may be committed much later, when what it waited for is done.
+        """
+        if not claims <= self._held:
+            self._is_uncertain = True
+            self.wake()
 
     def stop(self) -> None:
         """Claim nothing more, and release the claims that have not begun."""
@@ -155,8 +167,6 @@ class Claimer:
             self._may_wait = True
 
     def _refill(self) -> None:
-        if self._uncertain:
-            self._release_unknown()
         is_looking, self._is_looking = self._is_looking, False
         if is_looking and not self._is_job_waiting():
             self._may_wait = False
@@ -217,7 +227,7 @@ class Claimer:
         rows = self._session.rows(sql.HELD, {"worker": self._worker_id})
         unknown = [claim for row in rows if (claim := claim_of(row)).key not in self._held]
         self._finisher.put([released(claim) for claim in unknown])
-        self._uncertain = False
+        self._is_uncertain = False
 
 
 def _by_chance(share: float) -> int:

@@ -24,7 +24,8 @@ class Lease(threading.Thread):
     """Renews a worker's lease on a connection of its own, also while the worker drains.
 
     Calls `on_lost` when the lease was not renewed for two thirds of its length, or a rescue has
-    ended it: other workers may take the tasks, so this process must stop working on them.
+    ended it: other workers may take the tasks, so this process must stop working on them. Passes
+    on which claims the worker has in the database, and which of them should stop.
     """
 
     def __init__(
@@ -32,12 +33,14 @@ class Lease(threading.Thread):
         *,
         worker_id: int,
         heartbeat_fields: Callable[[], dict[str, Any]],
+        on_claims: Callable[[set[ClaimKey]], object],
         on_cancel: Callable[[set[ClaimKey]], object],
         on_lost: Callable[[str], None],
     ) -> None:
         super().__init__(name="lease", daemon=True)
         self._worker_id = worker_id
         self._heartbeat_fields = heartbeat_fields
+        self._on_claims = on_claims
         self._on_cancel = on_cancel
         self._on_lost = on_lost
         self._stopped = threading.Event()
@@ -90,13 +93,16 @@ class Lease(threading.Thread):
         sent_at = time.monotonic()
         params = {"worker": self._worker_id, **self._heartbeat_fields()}
         row = self._connection.execute(sql.HEARTBEAT, params).fetchone()
-        is_held, task_ids, claim_numbers = row or (False, [], [])
+        is_held, task_ids, claim_numbers, to_cancel = row or (False, [], [], [])
         if not is_held:
             self._on_lost("a rescue has ended it")
             return
         # The lease counts from before the statement, so that a slow one does not lengthen it.
         self._renewed_at = sent_at
-        self._on_cancel(set(zip(task_ids, claim_numbers, strict=True)))
+        # Without a task there is one row of nulls.
+        claims = [key for key in zip(task_ids, claim_numbers, strict=True) if key[0]]
+        self._on_claims(set(claims))
+        self._on_cancel({key for key, cancel in zip(claims, to_cancel, strict=False) if cancel})
 
     def _disconnect(self) -> None:
         connection, self._connection = self._connection, None

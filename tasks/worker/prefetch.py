@@ -19,8 +19,8 @@ class Prefetch:
     `now` is in seconds of a monotonic clock; `processed` counts the tasks that have ended.
     """
 
-    def __init__(self, *, first_claim: int) -> None:
-        self._first_claim = first_claim
+    def __init__(self, *, multiplier: int) -> None:
+        self._multiplier = multiplier
         self._claim_seconds = LEAST_LEAD
         self.reset()
 
@@ -30,10 +30,10 @@ class Prefetch:
         self._since: tuple[float, int] | None = None
 
     def size(self, *, least: int, now: float, processed: int) -> int:
-        """Return how many tasks to claim."""
+        """Return how many tasks to claim; `least` is the number of free slots, at least 1."""
         self._measure(now, processed)
         if self._rate is None:
-            return max(least, self._first_claim)
+            return least * self._multiplier
         return max(least, min(int(self._rate * 2 * self._lead), LARGEST_CLAIM))
 
     def claimed(self, seconds: float, *, is_full: bool, now: float, processed: int) -> None:

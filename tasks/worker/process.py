@@ -14,7 +14,6 @@ from functools import partial
 from typing import Any, NoReturn
 
 import psycopg
-from django.conf import settings
 
 from tasks import sql
 from tasks.lifecycle.ending import Claim, ClaimKey
@@ -173,7 +172,6 @@ class WorkerProcess:
         self._claimer = Claimer(
             worker_id=self.worker_id,
             queues=self._queues,
-            first_claim=self._concurrency * settings.WORKER_PREFETCH_MULTIPLIER,
             buffer=buffer,
             finisher=self._finisher,
             held=held,
@@ -192,6 +190,7 @@ class WorkerProcess:
         self._lease = Lease(
             worker_id=self.worker_id,
             heartbeat_fields=self._heartbeat_fields,
+            on_claims=self._claimer.compare,
             # The event loop's thread alone changes the executor's state.
             on_cancel=lambda claims: loop.call_soon_threadsafe(self._executor.cancel, claims),
             on_lost=self._abandon,

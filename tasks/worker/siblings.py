@@ -91,13 +91,19 @@ class Waiter:
             self._waiter, self._unit, exclusive = select.poll(), 1_000, 0
         for descriptor in own:
             self._waiter.register(descriptor, select.POLLIN)
+        self._shared, self._shared_events = shared, select.POLLIN | exclusive
         if shared is not None:
-            self._waiter.register(shared, select.POLLIN | exclusive)
+            self._waiter.register(shared, self._shared_events)
 
     def wait(self, seconds: float | None) -> set[int]:
         """Return the descriptors that can be read, none after the time."""
         pause = None if seconds is None else seconds * self._unit
-        return {descriptor for descriptor, _ in self._waiter.poll(pause)}
+        ready = {descriptor for descriptor, _ in self._waiter.poll(pause)}
+        if self._shared in ready:
+            # The kernel wakes the one that registered first: this one goes to the end.
+            self._waiter.unregister(self._shared)
+            self._waiter.register(self._shared, self._shared_events)
+        return ready
 
 
 def _nameless_file() -> int:

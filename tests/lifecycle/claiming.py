@@ -76,5 +76,6 @@ def heartbeat(worker_id: int) -> tuple[bool, list[ClaimKey]]:
             "state": "running", "running": 0, "processed": 0, "failed": 0, "memory_kib": 50_000,
         }  # fmt: skip
         cursor.execute(sql.HEARTBEAT, {"worker": worker_id, **vitals})
-        held, task_ids, claim_numbers = cursor.fetchone()
-        return held, list(zip(task_ids, claim_numbers, strict=True))
+        held, *arrays = cursor.fetchone()
+        rows = zip(*arrays, strict=True)
+        return held, [(task_id, number) for task_id, number, to_cancel in rows if to_cancel]

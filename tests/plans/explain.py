@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -39,15 +39,19 @@ class Plan:
 
     scans: list[Scan]
     blocks: int
+    # Rows that its nodes returned, those of results that were kept and read again included.
+    returned: int
 
     @classmethod
     def of(cls, answer: list[dict[str, Any]]) -> Plan:
         """Read the answer of EXPLAIN."""
         (plan,) = answer
-        nodes = [node for node in _nodes(plan["Plan"]) if node["Node Type"].endswith("Scan")]
+        every = list(_nodes(plan["Plan"]))
+        nodes = [node for node in every if node["Node Type"].endswith("Scan")]
         return cls(
             scans=[_scan(node) for node in nodes if {"Relation Name", "Index Name"} & {*node}],
             blocks=plan["Plan"]["Shared Hit Blocks"] + plan["Plan"]["Shared Read Blocks"],
+            returned=round(sum(node["Actual Rows"] * node["Actual Loops"] for node in every)),
         )
 
     @property
@@ -80,9 +84,15 @@ def explain(statement: str, params: Mapping[str, Any], *, session: Session = "ow
     A worker's own sessions have settings for the planner and plan once for all runs; through a
     pooler they have none, and plan each run.
     """
+    return prepared(statement, session=session)(params)
+
+
+def prepared(statement: str, *, session: Session = "own") -> Callable[[Mapping[str, Any]], Plan]:
+    """Prepare one of the statements in `tasks/sql/`; return a function that runs it."""
     names = list(dict.fromkeys(re.findall(r"%\((\w+)\)s", statement)))
     for place, name in enumerate(names, start=1):
         statement = statement.replace(f"%({name})s", f"${place}")
+    values = ", ".join(["%s"] * len(names))
     with connection.cursor() as cursor:
         cursor.execute("DEALLOCATE ALL")
         cursor.execute(f"PREPARE explained AS {statement.replace('%%', '%')}")
@@ -90,14 +100,18 @@ def explain(statement: str, params: Mapping[str, Any], *, session: Session = "ow
         for name, value in settings.items():
             cursor.execute(f"SET LOCAL {name} = {value}")
         cursor.execute(f"SET LOCAL statement_timeout = '{LIMIT_SECONDS}s'")
-        values = ", ".join(["%s"] * len(names))
-        try:
-            cursor.execute(
-                f"{EXPLAIN} EXECUTE explained ({values})", [params[name] for name in names]
-            )
-        except OperationalError as error:
-            raise ReadsTooMuch(f"It takes longer than {LIMIT_SECONDS} s.") from error
-        return Plan.of(cursor.fetchone()[0])
+
+    def run(params: Mapping[str, Any]) -> Plan:
+        with connection.cursor() as cursor:
+            try:
+                cursor.execute(
+                    f"{EXPLAIN} EXECUTE explained ({values})", [params[name] for name in names]
+                )
+            except OperationalError as error:
+                raise ReadsTooMuch(f"It takes longer than {LIMIT_SECONDS} s.") from error
+            return Plan.of(cursor.fetchone()[0])
+
+    return run
 
 
 @contextmanager

@@ -9,7 +9,7 @@ CLAIM_SECONDS = 0.02
 
 def worked(*, per_second: float, claims: int = 20, least: int = 1) -> tuple[Prefetch, int]:
     """Return a prefetch after some full claims, and the size of the next."""
-    prefetch, now, processed = Prefetch(first_claim=4), 100.0, 0
+    prefetch, now, processed = Prefetch(multiplier=4), 100.0, 0
     for _ in range(claims):
         size = prefetch.size(least=least, now=now, processed=processed)
         prefetch.claimed(CLAIM_SECONDS, is_full=True, now=now, processed=processed)
@@ -18,10 +18,10 @@ def worked(*, per_second: float, claims: int = 20, least: int = 1) -> tuple[Pref
     return prefetch, prefetch.size(least=least, now=now, processed=processed)
 
 
-def test_the_first_claim_has_the_configured_size_or_that_of_the_free_slots() -> None:
-    prefetch = Prefetch(first_claim=4)
+def test_before_anything_is_measured_each_free_slot_gets_the_configured_number() -> None:
+    prefetch = Prefetch(multiplier=4)
     assert prefetch.size(least=1, now=0, processed=0) == 4
-    assert prefetch.size(least=8, now=0, processed=0) == 8
+    assert prefetch.size(least=8, now=0, processed=0) == 32
 
 
 def test_fast_tasks_are_claimed_by_the_hundred_and_ahead() -> None:
@@ -49,7 +49,7 @@ def test_nothing_is_claimed_ahead_when_nothing_more_waits() -> None:
 
 
 def test_a_slow_database_makes_claims_larger_up_to_a_bound() -> None:
-    prefetch = Prefetch(first_claim=4)
+    prefetch = Prefetch(multiplier=4)
     now = 0.0
     for count in range(20):
         prefetch.size(least=1, now=now, processed=count * 1_000)

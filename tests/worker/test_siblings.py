@@ -65,6 +65,28 @@ def test_an_announcement_wakes_one_process_and_leaves_nothing_for_the_others() -
     assert sorted(reports) == sorted(b"www" + b"t" * 20)
 
 
+def test_announcements_wake_the_processes_in_turn() -> None:
+    siblings = Siblings(3)
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)
+
+    def wait(number: int) -> None:
+        member = siblings.member(number)
+        waiter = Waiter([member.cancels_reader], shared=member.jobs_reader)
+        os.write(writer, b"w")
+        while True:
+            if member.jobs_reader in waiter.wait(None) and member.take_jobs():
+                os.write(writer, str(number).encode())
+
+    with forked(3, wait):
+        _read_until(reader, b"www")
+        woken = b""
+        for _ in range(21):
+            siblings.member(0).announce_jobs()
+            woken += _read_until(reader, b"0")
+    assert {number: woken.count(number) for number in b"012"} == dict.fromkeys(b"012", 7)
+
+
 def _read_until(reader: int, expected: bytes) -> bytes:
     read = b""
 
