@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from django.db import migrations, models
 
+from tasks.postgres.table_locks import LockTables
+
 # In whose turns the job of a task comes: those of its owner, or of the receiver of a callback.
 JOB_OWNER = """
 CREATE FUNCTION tasks_job_owner(task uuid) RETURNS bigint
@@ -155,6 +157,7 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        LockTables("tasks_task", "procrastinate_jobs"),
         migrations.RunSQL(JOB_OWNER, "DROP FUNCTION tasks_job_owner(uuid)"),
         migrations.RunSQL(FIRST_TURN, "DROP FUNCTION tasks_first_turn(text, integer)"),
         migrations.RunSQL(ANNOUNCE, ANNOUNCE_BEFORE),
@@ -181,4 +184,5 @@ class Migration(migrations.Migration):
                 condition=models.Q(owner__isnull=False),
             ),
         ),
+        LockTables("tasks_task", "procrastinate_jobs"),
     ]
