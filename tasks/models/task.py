@@ -186,7 +186,7 @@ class Task(models.Model):
             # Lists of one owner, newest first: API, pages.
             models.Index(
                 fields=["owner", "-id"],
-                name="task_owner_newest",
+                name="task_owned_newest",
                 condition=Q(owner__isnull=False),
             ),
             # Batch progress: counts by status.

@@ -46,6 +46,6 @@ def test_the_guard_fails_when_the_key_is_missing(at: At) -> None:
     execute("SET CONSTRAINTS ALL IMMEDIATE")
     execute("ALTER TABLE tasks_task DROP CONSTRAINT tasks_task_pkey CASCADE")
     # PostgreSQL 18 would skip through the owners.
-    execute("DROP INDEX task_owner_newest")
+    execute("DROP INDEX task_owned_newest")
     with pytest.raises(ReadsTooMuch):
         guard(explain(sql.FINISH, params), rows=BOUND)

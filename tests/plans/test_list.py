@@ -118,7 +118,7 @@ def test_the_lists_of_console_and_pages_count_nothing(at: At, moment: Moment, pa
 @pytest.mark.parametrize(
     ("user", "path", "index", "bound"),
     [
-        ("few", TASKS, "task_owner_newest", PAGE),
+        ("few", TASKS, "task_owned_newest", PAGE),
         ("operator", f"{TASKS}?status=COMPLETED", "task_completed_newest", PAGE),
         ("operator", f"{TASKS}?status=CANCELLED", "task_undone_newest", PAGE),
         ("operator", f"{TASKS}?lane=retry", "task_retried_newest", PAGE),
