@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-LARGEST_CLAIM = 500
+# Larger claims cost hardly less for each task, and what comes meanwhile waits longer behind them.
+LARGEST_CLAIM = 200
 # Seconds for which the buffer should last when the next claim is sent: as long as a claim takes,
 # within these bounds.
 LEAST_LEAD = 0.01
 LARGEST_LEAD = 0.3
 # A claim sometimes takes longer than the one before it: this factor longer is allowed for.
 MARGIN = 1.5
+# A claim takes what is used up in so many leads: with one, the next would be sent at once.
+AHEAD = 1.25
 # The weight of the newest measurement.
 NEWEST = 0.5
 
@@ -34,7 +37,7 @@ class Prefetch:
         self._measure(now, processed)
         if self._rate is None:
             return least * self._multiplier
-        return max(least, min(int(self._rate * 2 * self._lead), LARGEST_CLAIM))
+        return max(least, min(int(self._rate * AHEAD * self._lead), LARGEST_CLAIM))
 
     def claimed(self, seconds: float, *, is_full: bool, now: float, processed: int) -> None:
         """Note the result of a claim: how long it took, and whether more tasks wait."""

@@ -50,8 +50,8 @@ def floods(system: System, dice: Dice) -> Measured:
     _flood(system, tenant, size, priority=10)
     beneath = _p95(system, _others(system, other))
     return Measured(
-        f"p95 of the wait {idle * 1000:.0f} ms idle, {behind:.1f} s behind {size:,} tasks of one "
-        f"owner, {beneath:.1f} s under {size:,} of priority 10",
+        f"p95 of the wait {idle * 1000:.0f} ms idle, {behind * 1000:.0f} ms behind {size:,} tasks "
+        f"of one owner, {beneath * 1000:.0f} ms under {size:,} of priority 10",
         met=max(behind, beneath) <= LARGEST_FACTOR * idle + ALLOWANCE,
     )
 

@@ -37,8 +37,7 @@ LARGEST_SECOND = """
     "R42",
     title="2,000 tasks fail at once",
     promise="jitter and cap spread the retries",
-    target="in any second ≤ 5 % of the retries after a pause, or the share 1 s ÷ pause that its jitter"
-    " allows",
+    target="in any second ≤ 5 % of a pause's retries, or what its jitter allows: 1 s ÷ pause",
     limit=300,
 )
 def a_mass_failure(system: System, dice: Dice) -> Measured:
