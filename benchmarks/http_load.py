@@ -46,13 +46,19 @@ def missing() -> str | None:
 
 
 def load(
-    url: str, scratch: Path, *, seconds: float, body: str | None = None, etag: str | None = None
+    url: str,
+    scratch: Path,
+    *,
+    seconds: float,
+    body: str | None = None,
+    etag: str | None = None,
+    connections: int = CONNECTIONS,
 ) -> Load:
-    """Send requests over 16 connections; raises BenchmarkError for a refusal."""
+    """Send requests over so many connections; raises BenchmarkError for a refusal."""
     environment = {"BENCHMARK_METHOD": "POST" if body else "GET"}
     environment |= {"BENCHMARK_BODY": body} if body else {}
     environment |= {"BENCHMARK_ETAG": etag} if etag else {}
-    argv = ["wrk", f"-t{THREADS}", f"-c{CONNECTIONS}", f"-d{max(round(seconds), 1)}s"]
+    argv = ["wrk", f"-t{THREADS}", f"-c{connections}", f"-d{max(round(seconds), 1)}s"]
     argv += ["--timeout", "10s", "-s", str(SCRIPT), url]
     output = run(argv, environment=environment, log=scratch / "wrk.log", limit=seconds + 60)
     result = Load(**json.loads(output))

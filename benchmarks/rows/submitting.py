@@ -103,10 +103,10 @@ def _figure(name: str, loads: list[Load]) -> Figure:
 
 def _checks(figures: dict[str, Figure]) -> list[Check]:
     ours = figures[OURS.name]
-    targets = ((DURABLE, 2), (FLEETING, 1))
+    targets = ((DURABLE, 1.8), (FLEETING, 1))
     peers = [(peer, target) for peer, target in targets if peer.name in figures]
     return [
-        at_least("requests/s", ours.median, 2_000),
+        at_least("requests/s", ours.median, 2_500),
         *(
             at_least(f"times {peer.name}", ours.median / figures[peer.name].median, target)
             for peer, target in peers

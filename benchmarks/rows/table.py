@@ -7,7 +7,18 @@ from dataclasses import dataclass
 
 from benchmarks.bench import Bench
 from benchmarks.results import Row
-from benchmarks.rows import backlog, curves, fleet, life, mixed, pickup, reading, submitting
+from benchmarks.rows import (
+    backlog,
+    crowd,
+    curves,
+    fleet,
+    life,
+    mixed,
+    pickup,
+    reading,
+    retention,
+    submitting,
+)
 
 
 @dataclass(frozen=True)
@@ -21,11 +32,13 @@ class Group:
 GROUPS = (
     Group(("P1", "P2"), life.measure),
     Group(("P3",), submitting.measure),
+    Group(("P3b",), crowd.measure),
     Group(("P4", "P7"), reading.measure),
     Group(("P5",), pickup.measure),
     Group(("P6", "P8", "P9"), backlog.measure),
     Group(("P10",), mixed.measure),
     Group(("P11",), fleet.measure),
+    Group(("P12",), retention.measure),
     Group(("C1", "C2", "C3"), curves.measure),
 )
 IDS = tuple(id for group in GROUPS for id in group.ids)
