@@ -6,16 +6,12 @@ import asyncio
 import logging
 import os
 import signal
-import socket
 import time
 import uuid
 from collections.abc import Awaitable, Sequence
 from functools import partial
 from typing import Any, NoReturn
 
-import psycopg
-
-from tasks import sql
 from tasks.lifecycle.ending import Claim, ClaimKey
 from tasks.models import WorkerState
 from tasks.supervision.fork_server import ForkServer
@@ -27,9 +23,9 @@ from tasks.worker.finisher import Finisher, Unrecordable
 from tasks.worker.isolation import Isolation, is_spent, resident_kib
 from tasks.worker.leader import Leader
 from tasks.worker.lease import Lease
+from tasks.worker.registration import deregister, register, worker_name
 from tasks.worker.release_others import release_others
 from tasks.worker.reporter import Reporter
-from tasks.worker.session import Session
 from tasks.worker.siblings import Member
 from tasks.worker.stock_loop import stock_worker
 from tasks.worker.threads import in_thread
@@ -90,7 +86,7 @@ class WorkerProcess:
         self._stopping = asyncio.Event()
         self._slot_needed = asyncio.Event()
         self._is_ending = False
-        self.name = f"{socket.gethostname()}:{os.getpid()}"
+        self.name = worker_name()
 
     async def run(self) -> int:
         """Work until a stop is requested, then drain and deregister."""
@@ -119,7 +115,7 @@ class WorkerProcess:
         for part in (self._lease, self._leader, self._reporter):
             part.stop()
         await in_thread("join", self._lease.join, _END_SECONDS)
-        await in_thread("deregister", self._deregister)
+        await in_thread("deregister", deregister, self.worker_id, self.name)
         return self._exit_code
 
     def stop(self) -> None:
@@ -208,7 +204,10 @@ class WorkerProcess:
 
     async def _register(self) -> bool:
         """Register, waiting for the database; return False if a stop is requested first."""
-        registering = in_thread("register", self._registered_id)
+        registering = in_thread(
+            "register",
+            partial(register, self.name, queues=self._queues or [], concurrency=self._concurrency),
+        )
         stopping = asyncio.create_task(self._stopping.wait())
         waiting: set[asyncio.Future[Any]] = {registering, stopping}
         await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
@@ -217,31 +216,6 @@ class WorkerProcess:
             return False
         self.worker_id = registering.result()
         return True
-
-    def _registered_id(self) -> int:
-        params = {
-            "name": self.name,
-            "host": socket.gethostname(),
-            "pid": os.getpid(),
-            "queues": list(self._queues or []),
-            "concurrency": self._concurrency,
-        }
-        session = Session("register")
-        try:
-            return session.run_until_answered(lambda connection: _register(connection, params))
-        finally:
-            session.close()
-
-    def _deregister(self) -> None:
-        session = Session("deregister")
-        try:
-            session.rows(sql.DEREGISTER, {"workers": [self.worker_id]})
-        except psycopg.Error as error:
-            log.warning(
-                "could not deregister worker; its lease will expire",
-                extra={"worker": self.name, "error": type(error).__name__},
-            )
-        session.close()
 
     async def _release_others(self, culprit: Claim) -> None:
         """Release what this process holds besides the claim that ends it, as far as time allows."""
@@ -315,9 +289,3 @@ def _exit_to_be_replaced() -> NoReturn:
     """Exit after a defect of ours: a process without its loop does no work."""
     log.critical("worker process failed; it exits and is replaced", exc_info=True)
     os._exit(1)
-
-
-def _register(connection: psycopg.Connection[Any], params: dict[str, Any]) -> int:
-    row = connection.execute(sql.REGISTER, params).fetchone()
-    assert row is not None
-    return int(row[0])
