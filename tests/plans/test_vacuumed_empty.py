@@ -34,7 +34,7 @@ def empty(django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
             call_command("migrate", verbosity=0)
         with open_session(name) as session:
             for table in TABLES:
-                session.execute(f"VACUUM ANALYZE {table}")  # type: ignore[arg-type]
+                session.execute(f"VACUUM ANALYZE {table}")
         yield name
 
 
