@@ -119,7 +119,7 @@ class Claimer:
     def compare(self, claims: set[ClaimKey]) -> None:
         """Compare with the claims in the database, in the lease's thread; look closer if in doubt.
 
-        A claim whose connection broke may be committed much later, when what it waited for is done.
+        A claim may be committed long after its connection broke, when what it waited for is done.
         """
         if not claims <= self._held:
             self._is_uncertain = True

@@ -27,7 +27,7 @@ LIMIT = 500
 
 @pytest.fixture(scope="module")
 def empty(django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
-    """Return a database whose statistics say that each table has no row."""
+    """Return a database with the statistics of tables without a row."""
     name = f"plans_empty_{os.getpid()}"
     with django_db_blocker.unblock(), database(name):
         with connected_to(name):
