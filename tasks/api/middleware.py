@@ -55,6 +55,7 @@ class ApiMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         """Turn error pages into problem documents."""
         response = self._get_response(request)
+        _break_cycles(response)
         if response.status_code >= 400 and _is_page(response) and answers_json(request):
             return _as_problem(response, instance=request.path)
         return response
@@ -87,6 +88,9 @@ class HostMiddleware(CommonMiddleware):
 class PolicyMiddleware(CSPMiddleware):
     """django-csp's policy for pages; all other responses may load nothing."""
 
+    def process_request(self, request: HttpRequest) -> None:
+        """Make no nonce: no page has scripts or styles of its own text."""
+
     def process_response(
         self, request: HttpRequest, response: HttpResponseBase
     ) -> HttpResponseBase:
@@ -95,6 +99,18 @@ class PolicyMiddleware(CSPMiddleware):
             return super().process_response(request, response)
         response.headers.setdefault(HEADER, "default-src 'none'; frame-ancestors 'none'")
         return response
+
+
+def _break_cycles(response: HttpResponseBase) -> None:
+    """Let view, request and response of a rendered answer refer to each other no longer.
+
+    Otherwise the garbage collector, which stops every thread, has to find them.
+    """
+    context = vars(response).pop("renderer_context", None)
+    if context is not None:
+        context["request"].parser_context = None
+        # Django's view refers to its own method.
+        vars(context["view"]).pop("head", None)
 
 
 def _is_page(response: HttpResponseBase) -> bool:

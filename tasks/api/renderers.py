@@ -10,6 +10,15 @@ import orjson
 from rest_framework.renderers import BaseRenderer
 from rest_framework.utils.encoders import JSONEncoder
 
+
+class _Encoder(JSONEncoder):
+    def default(self, obj: Any) -> Any:
+        """Return the JSON value that stands for an object."""
+        if isinstance(obj, orjson.Fragment):
+            return json.loads(orjson.dumps(obj))
+        return super().default(obj)
+
+
 _encode_other = JSONEncoder().default
 
 
@@ -34,5 +43,5 @@ class OrjsonRenderer(BaseRenderer):
         except orjson.JSONEncodeError:
             # orjson cannot write integers beyond 64 bits and keys that are not text.
             return json.dumps(
-                data, cls=JSONEncoder, ensure_ascii=False, separators=(",", ":")
+                data, cls=_Encoder, ensure_ascii=False, separators=(",", ":")
             ).encode()

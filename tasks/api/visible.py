@@ -14,9 +14,11 @@ from tasks.models import Task
 from tasks.stats.task_by_id import task_by_id
 
 
-def visible_task(view: APIView, task_id: uuid.UUID, *, only: Sequence[str] = ()) -> Task:
+def visible_task(
+    view: APIView, task_id: uuid.UUID, *, only: Sequence[str] = (), to_render: bool = False
+) -> Task:
     """Return a task; raise Http404 if there is none or the caller may not see it."""
-    task = task_by_id(task_id, user=view.request.user, only=only)
+    task = task_by_id(task_id, user=view.request.user, only=only, to_render=to_render)
     if task is None:
         raise Http404
     return task

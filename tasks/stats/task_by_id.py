@@ -8,17 +8,24 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
+import orjson
 from django.db.models import JSONField
 
 from tasks.access import Caller, visible_scope
 from tasks.models import Task
 from tasks.postgres.base import prepared_cursor
 
+# These may have megabytes: to parse and write them again would hold up every other thread.
+_LARGE = ("input", "result")
 
-def task_by_id(task_id: uuid.UUID, *, user: Caller, only: Sequence[str] = ()) -> Task | None:
+
+def task_by_id(
+    task_id: uuid.UUID, *, user: Caller, only: Sequence[str] = (), to_render: bool = False
+) -> Task | None:
     """Return a task if the user may see it, with all its columns or only some.
 
-    The same as an ORM query, but the statement is built once and not for each request.
+    The same as an ORM query, but the statement is built once and not for each request. `to_render`
+    leaves input and result as the database's JSON, which only the JSON renderer can use.
     """
     statement, names, json_columns = _statement(tuple(only))
     sees_all, owner = visible_scope(user)
@@ -30,7 +37,8 @@ def task_by_id(task_id: uuid.UUID, *, user: Caller, only: Sequence[str] = ()) ->
     row = list(values)
     for index in json_columns:
         if row[index] is not None:
-            row[index] = json.loads(row[index])
+            load = orjson.Fragment if to_render and names[index] in _LARGE else json.loads
+            row[index] = load(row[index])
     return Task.from_db("default", names, row)
 
 

@@ -10,7 +10,7 @@ from tasks.lifecycle.ending import Claim
 
 
 class Buffer:
-    """Hands claims to slots, in the order in which they were claimed.
+    """Hands claims to slots, in the order in which they were claimed, but fairly between owners.
 
     From any thread, `on_low` is called when the claimer should look for more, once after each
     `report_low`; and `on_short` when claims wait and every slot is busy, once for each new slot.
@@ -53,9 +53,21 @@ class Buffer:
             return claim
 
     def put(self, claims: Sequence[Claim]) -> None:
-        """Add claims at the end."""
+        """Add claims at the end; those of owners who have none here, between those of others.
+
+        Otherwise the first task of an owner would wait behind all that were claimed before it.
+        Each second place is left to those, so that they advance too.
+        """
         with self._changed:
-            self._claims.extend(claims)
+            owners = {claim.owner_id for claim in self._claims}
+            first = deque(claim for claim in claims if claim.owner_id not in owners)
+            if first:
+                before, self._claims = self._claims, deque()
+                while first and before:
+                    self._claims.append(first.popleft())
+                    self._claims.append(before.popleft())
+                self._claims.extend(first or before)
+            self._claims.extend(claim for claim in claims if claim.owner_id in owners)
             if claims:
                 self._wake_slot()
 

@@ -7,6 +7,7 @@ import uuid
 from decimal import Decimal
 from typing import Any
 
+import orjson
 import pytest
 from django.utils.translation import gettext_lazy
 
@@ -25,6 +26,7 @@ NOON = dt.datetime(2026, 1, 2, 12, 0, tzinfo=dt.UTC)
         (Decimal("1.25"), "1.25"),
         (gettext_lazy("Yes"), '"Yes"'),
         ({"a": [1, 2.5, None, "ü"]}, '{"a":[1,2.5,null,"ü"]}'),
+        ({"stored": orjson.Fragment('{"a": [1]}')}, '{"stored":{"a": [1]}}'),
         (None, ""),
     ],
 )
@@ -37,6 +39,7 @@ def test_values_are_rendered_in_the_documented_form(value: Any, written: str) ->
     [
         ({"fibonacci": 2**200, "text": "ü"}, f'{{"fibonacci":{2**200},"text":"ü"}}'),
         ({3: "three"}, '{"3":"three"}'),
+        ({3: orjson.Fragment('{"a": [1e2, "ü"]}')}, '{"3":{"a":[100.0,"ü"]}}'),
     ],
 )
 def test_values_that_orjson_cannot_write_are_rendered(value: Any, written: str) -> None:

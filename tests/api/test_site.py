@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 from typing import Any
 
@@ -77,3 +78,22 @@ def test_pages_have_the_complete_handler(site):
     assert "csrftoken" in call(site, "GET", "/ui/login/").cookies
     assert call(site, "GET", "/admin/").status_code == 302
     assert call(site, "GET", "/").status_code == 200
+
+
+def test_frequent_calls_leave_nothing_to_the_garbage_collector(site, settings):
+    settings.API_ALLOW_ANONYMOUS = True
+    task = b'{"kind": "test.script", "input": {"do": "return"}}'
+    submitted = call(site, "POST", "/api/v1/tasks/", task)["Location"]
+    etag = call(site, "GET", submitted)["ETag"]
+    for method, path, body, headers, status in (
+        ("POST", "/api/v1/tasks/", task, {}, 202),
+        ("GET", submitted, b"", {}, 200),
+        ("GET", submitted, b"", {"HTTP_IF_NONE_MATCH": etag}, 304),
+    ):
+        gc.collect()
+        gc.disable()
+        try:
+            assert call(site, method, path, body, **headers).status_code == status
+            assert gc.collect() == 0, (method, status)
+        finally:
+            gc.enable()

@@ -56,11 +56,11 @@ def watched() -> Iterator[Watched]:
     watched.end()
 
 
-def claims(count: int) -> list[Claim]:
+def claims(count: int, owner_id: int | None = None) -> list[Claim]:
     return [
         Claim(
-            id=uuid.uuid4(), job_id=number, kind="test.script", owner_id=None, input={}, attempt=1,
-            max_attempts=1, claim_number=1,
+            id=uuid.uuid4(), job_id=number, kind="test.script", owner_id=owner_id, input={},
+            attempt=1, max_attempts=1, claim_number=1,
         )
         for number in range(count)
     ]  # fmt: skip
@@ -73,6 +73,19 @@ def test_slots_take_claims_in_order_and_wait_for_more(watched: Watched) -> None:
     wait_until(lambda: watched.taken == [first, second], what="both are taken")
     watched.buffer.put([third])
     wait_until(lambda: watched.taken == [first, second, third], what="the third is taken")
+
+
+def test_owners_who_had_no_claim_share_the_places_with_those_who_had(watched: Watched) -> None:
+    flood, more = claims(4, owner_id=1), claims(2, owner_id=1)
+    second, third = claims(2, owner_id=2), claims(1, owner_id=3)
+    watched.buffer.put(flood)
+    watched.buffer.put([more[0], *second, *third, more[1]])
+    assert watched.buffer.drain() == [
+        second[0], flood[0], second[1], flood[1], third[0], flood[2], flood[3], *more,
+    ]  # fmt: skip
+    watched.buffer.put(flood[:1])
+    watched.buffer.put(second + third)
+    assert watched.buffer.drain() == [second[0], flood[0], second[1], third[0]]
 
 
 def test_one_more_slot_is_wanted_while_claims_wait_and_every_slot_is_busy(watched: Watched) -> None:

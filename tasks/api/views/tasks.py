@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
 
-from django.http import HttpResponse
 from django.utils.cache import get_conditional_response
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import status
@@ -111,7 +109,7 @@ class TaskView(APIView):
             **refusals(404),
         },
     )
-    def get(self, request: Request, task_id: uuid.UUID) -> HttpResponse:
+    def get(self, request: Request, task_id: uuid.UUID) -> Response:
         """Return all details of a task, or 304 if it is unchanged since the given `ETag`."""
         seconds = self._wait(request, task_id) if "HTTP_PREFER" in request.META else None
         response = self._response(request, task_id)
@@ -128,26 +126,24 @@ class TaskView(APIView):
         waited = task.is_terminal or long_poll.until_ended(task_id, seconds=seconds)
         return seconds if waited else None
 
-    def _response(self, request: Request, task_id: uuid.UUID) -> HttpResponse:
+    def _response(self, request: Request, task_id: uuid.UUID) -> Response:
         if "HTTP_IF_NONE_MATCH" in request.META:
             not_modified = self._not_modified(request, task_id)
             if not_modified is not None:
                 return not_modified
-        task = visible_task(self, task_id)
+        task = visible_task(self, task_id, to_render=True)
         operator = task.error is not None and may_operate(request.user)
         response = Response(task_document(task, with_tracebacks=operator))
         return self._with_etag(response, task)
 
-    def _not_modified(self, request: Request, task_id: uuid.UUID) -> HttpResponse | None:
+    def _not_modified(self, request: Request, task_id: uuid.UUID) -> Response | None:
         # Large columns are not read for a caller that has them.
         task = visible_task(self, task_id, only=("id", *CHANGING))
-        response = self._with_etag(HttpResponse(), task)
-        conditional: Any = get_conditional_response(
-            request._request, etag=response["ETag"], response=response
-        )
-        return None if conditional is response else conditional
+        response = self._with_etag(Response(status=status.HTTP_304_NOT_MODIFIED), task)
+        is_modified = get_conditional_response(request._request, etag=response["ETag"]) is None
+        return None if is_modified else response
 
-    def _with_etag(self, response: HttpResponse, task: Task) -> HttpResponse:
+    def _with_etag(self, response: Response, task: Task) -> Response:
         response["ETag"] = task_etag(task, with_tracebacks=may_operate(self.request.user))
         response["Cache-Control"] = "private, no-cache"
         if not task.is_terminal:
