@@ -179,9 +179,7 @@ class Claimer:
         claims = self._claim(limit)
         now = self._claimed_at = time.monotonic()
         self._may_wait = self._was_full = len(claims) == limit
-        self._prefetch.claimed(
-            now - began, is_full=self._was_full, now=now, processed=self._finisher.processed
-        )
+        self._prefetch.claimed(now - began, is_full=self._was_full)
         self._buffer.put(claims)
         if self._was_full:
             self._member.pass_on()

@@ -25,6 +25,8 @@ class Prefetch:
     def __init__(self, *, multiplier: int) -> None:
         self._multiplier = multiplier
         self._claim_seconds = LEAST_LEAD
+        # When the claim began, and how many tasks had ended by then.
+        self._began = (0.0, 0)
         self.reset()
 
     def reset(self) -> None:
@@ -35,15 +37,17 @@ class Prefetch:
     def size(self, *, least: int, now: float, processed: int) -> int:
         """Return how many tasks to claim; `least` is the number of free slots, at least 1."""
         self._measure(now, processed)
+        self._began = (now, processed)
         if self._rate is None:
             return least * self._multiplier
         return max(least, min(int(self._rate * AHEAD * self._lead), LARGEST_CLAIM))
 
-    def claimed(self, seconds: float, *, is_full: bool, now: float, processed: int) -> None:
+    def claimed(self, seconds: float, *, is_full: bool) -> None:
         """Note the result of a claim: how long it took, and whether more tasks wait."""
         self._claim_seconds += (seconds - self._claim_seconds) * NEWEST
-        # The rate shows what the slots can do only while more tasks wait than there are slots.
-        self._since = (now, processed) if is_full else None
+        # The rate shows what the slots can do only while more tasks wait than there are slots. It
+        # includes the claim, with which the slots compete: else it would be too high.
+        self._since = self._began if is_full else None
 
     @property
     def low(self) -> int:

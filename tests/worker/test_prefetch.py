@@ -12,7 +12,7 @@ def worked(*, per_second: float, claims: int = 20, least: int = 1) -> tuple[Pref
     prefetch, now, processed = Prefetch(multiplier=4), 100.0, 0
     for _ in range(claims):
         size = prefetch.size(least=least, now=now, processed=processed)
-        prefetch.claimed(CLAIM_SECONDS, is_full=True, now=now, processed=processed)
+        prefetch.claimed(CLAIM_SECONDS, is_full=True)
         now += max(size / per_second, CLAIM_SECONDS)
         processed = int(now * per_second)
     return prefetch, prefetch.size(least=least, now=now, processed=processed)
@@ -45,7 +45,7 @@ def test_slow_tasks_are_claimed_one_for_each_free_slot_and_never_ahead() -> None
 
 def test_nothing_is_claimed_ahead_when_nothing_more_waits() -> None:
     prefetch, _ = worked(per_second=20_000)
-    prefetch.claimed(CLAIM_SECONDS, is_full=False, now=200.0, processed=0)
+    prefetch.claimed(CLAIM_SECONDS, is_full=False)
     assert prefetch.low == 0
 
 
@@ -54,7 +54,7 @@ def test_a_slow_database_makes_claims_larger_up_to_a_bound() -> None:
     now = 0.0
     for count in range(20):
         prefetch.size(least=1, now=now, processed=count * 1_000)
-        prefetch.claimed(60.0, is_full=True, now=now, processed=count * 1_000)
+        prefetch.claimed(60.0, is_full=True)
         now += 10.0
     assert prefetch.size(least=1, now=now, processed=20_000) == 37
 
