@@ -1,4 +1,4 @@
-"""DATABASE_URL: a PostgreSQL URI, read by libpq's own rules."""
+"""DATABASE_URL and DATABASE_DIRECT_URL: PostgreSQL URIs, read by libpq's own rules."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from taskproject.environment import Environment, boolean_value
 POOLER = "DISABLE_SERVER_SIDE_CURSORS"
 # The URI holds a password, no part of which may get into the sentence.
 _INVALID = (
-    "DATABASE_URL is not of the form postgres://user:password@host:5432/database, where each of "
+    "{name} is not of the form postgres://user:password@host:5432/database, where each of "
     "the characters @ / ? # % and space in a user or password is percent-encoded (@ is %40)."
 )
 # libpq does not look at these before it connects, and psycopg fails on some of them.
@@ -40,36 +40,36 @@ _CHOICES = {
 def database_from_url(env: Environment, name: str) -> dict[str, Any]:
     """Read the URI of a PostgreSQL database as Django's settings, empty for none."""
     url = env.given(name, "database_from_url")[0].strip()
-    return _parsed(url) if url else {}
+    return _parsed(url, name) if url else {}
 
 
-def _parsed(url: str) -> dict[str, Any]:
+def _parsed(url: str, setting: str) -> dict[str, Any]:
     match = re.fullmatch(r"(postgres(?:ql)?://)([^/?#\s]*)((?:/[^/?#@\s]*)?)(\?[^#@\s]*)?", url)
     # Of two "@", the first may end a host, and what follows it be the rest of a password.
     if not match or match[2].count("@") > 1:
-        raise ImproperlyConfigured(_INVALID)
-    query, pooler = _split_query((match[4] or "").removeprefix("?"))
+        raise ImproperlyConfigured(_INVALID.format(name=setting))
+    query, pooler = _split_query((match[4] or "").removeprefix("?"), setting)
     try:
         parsed = conninfo_to_dict(f"{match[1]}{match[2]}{match[3]}{query and '?'}{query}")
     except (psycopg.ProgrammingError, UnicodeDecodeError):
         # libpq's message quotes what it could not read, and Python's the bytes.
-        raise ImproperlyConfigured(_INVALID) from None
+        raise ImproperlyConfigured(_INVALID.format(name=setting)) from None
     hosts, ports = str(parsed.pop("host", "")), str(parsed.pop("port", ""))
     name = parsed.pop("dbname", "")
     if not (name and all(map(_is_host, hosts.split(","))) and all(map(_is_port, ports.split(",")))):
-        raise ImproperlyConfigured(_INVALID)
+        raise ImproperlyConfigured(_INVALID.format(name=setting))
     settings = {
         "NAME": name,
         "USER": parsed.pop("user", ""),
         "PASSWORD": parsed.pop("password", ""),
         "HOST": hosts,
         "PORT": ports,
-        "OPTIONS": {key: _option(key, str(value)) for key, value in parsed.items()},
+        "OPTIONS": {key: _option(key, str(value), setting) for key, value in parsed.items()},
     }
     return {**settings, POOLER: pooler}
 
 
-def _split_query(query: str) -> tuple[str, bool]:
+def _split_query(query: str, setting: str) -> tuple[str, bool]:
     """Return the parameters that are libpq's, and whether a pooler is named."""
     known = {option.keyword.decode() for option in pq.Conninfo.get_defaults()} | {"ssl"}
     kept, pooler = [], False
@@ -79,12 +79,12 @@ def _split_query(query: str) -> tuple[str, bool]:
         name = POOLER if key.upper() == POOLER else unquote(key)
         if name not in {*known, POOLER} and re.fullmatch(r"\w+", key, re.ASCII):
             raise ImproperlyConfigured(
-                f"DATABASE_URL has a parameter {key} that is neither libpq's nor {POOLER}."
+                f"{setting} has a parameter {key} that is neither libpq's nor {POOLER}."
             )
         if name in names & {*known, POOLER}:
-            raise ImproperlyConfigured(f"DATABASE_URL has the parameter {name} more than once.")
+            raise ImproperlyConfigured(f"{setting} has the parameter {name} more than once.")
         if name == POOLER:
-            pooler = boolean_value(f"{POOLER} in DATABASE_URL", unquote(value))
+            pooler = boolean_value(f"{POOLER} in {setting}", unquote(value))
         else:
             kept.append(parameter)
         names.add(name)
@@ -106,13 +106,11 @@ def _is_port(port: str) -> bool:
     return not port or bool(re.fullmatch(r"[0-9]{1,5}", port) and 0 < int(port) < 65536)
 
 
-def _option(key: str, value: str) -> str | int:
+def _option(key: str, value: str, setting: str) -> str | int:
     if key in _NUMBERS:
         if not re.fullmatch(r"[0-9]{1,9}", value):
-            raise ImproperlyConfigured(f"{key} in DATABASE_URL must be a whole number.")
+            raise ImproperlyConfigured(f"{key} in {setting} must be a whole number.")
         return int(value)
     if key in _CHOICES and value not in _CHOICES[key]:
-        raise ImproperlyConfigured(
-            f"{key} in DATABASE_URL must be one of {', '.join(_CHOICES[key])}."
-        )
+        raise ImproperlyConfigured(f"{key} in {setting} must be one of {', '.join(_CHOICES[key])}.")
     return value

@@ -23,7 +23,7 @@ from taskproject.address_settings import (
     trusted_origins,
 )
 from taskproject.cache_url import cache_from_url
-from taskproject.database_url import database_from_url
+from taskproject.database_url import POOLER, database_from_url
 from taskproject.embedded import EmbeddedPostgres
 from taskproject.environment import (
     Environment,
@@ -170,16 +170,24 @@ DATABASES: dict[str, dict[str, Any]] = {
         "CONN_HEALTH_CHECKS": True,
     }
 }
+# The same database without the pooler, which passes on no notifications; empty for none.
+DIRECT_DATABASE = database_from_url(env, "DATABASE_DIRECT_URL")
+if DIRECT_DATABASE and not database.get(POOLER):
+    raise ImproperlyConfigured(
+        "DATABASE_DIRECT_URL is set, but DATABASE_URL has no pooler"
+        f" (?{POOLER}=true): it leads to the database itself."
+    )
 # A network that drops packets is noticed in seconds, by this side and by the server, not after the
 # kernel's fifteen minutes and two hours.
-DATABASES["default"]["OPTIONS"] = {
-    "connect_timeout": 3,
-    "keepalives_idle": 5,
-    "keepalives_interval": 2,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 10_000,
-    **DATABASES["default"].get("OPTIONS", {}),
-}
+for each in filter(None, (DATABASES["default"], DIRECT_DATABASE)):
+    each["OPTIONS"] = {
+        "connect_timeout": 3,
+        "keepalives_idle": 5,
+        "keepalives_interval": 2,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 10_000,
+        **each.get("OPTIONS", {}),
+    }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # `tasks.worker.stock_loop` registers our job manager; procrastinate tasks are not autodiscovered.

@@ -16,12 +16,14 @@ from tasks import sql
 from tasks.worker import notices
 from tasks.worker.rescuer import Rescuer
 from tasks.worker.scheduler import Scheduler
-from tasks.worker.session import Session, is_pooled
+from tasks.worker.session import Session, can_listen
 from tasks.worker.siblings import Member
 
 log = logging.getLogger(__name__)
 
 STAGE_LIMIT = 1_000
+# Seconds within which a notification arrives.
+_COMPARE_SECONDS = 5.0
 # The fewest seconds between two looks for scheduled jobs that are due.
 SOON = 0.005
 
@@ -34,6 +36,9 @@ class Leader:
         self._queues = queues
         self._stopped = threading.Event()
         self._others: list[Rescuer | Scheduler] = []
+        self._session = Session("listen", direct=True)
+        # What changes the database goes where all else does, also if the direct URL is wrong.
+        self._stage_session = Session("stage") if settings.DIRECT_DATABASE else self._session
 
     def run(self) -> None:
         """Lead from the moment in which no other process does: the thread's main loop."""
@@ -43,9 +48,8 @@ class Leader:
         self._others = [Rescuer(), Scheduler()]
         for thread in self._others:
             thread.start()
-        session = Session("listen")
         while not self._stopped.is_set():
-            session.run_until_answered(self._listen)
+            self._session.run_until_answered(self._listen)
 
     def stop(self) -> None:
         """Stop what it does for others; it leads until the process ends."""
@@ -55,20 +59,33 @@ class Leader:
 
     def _listen(self, connection: psycopg.Connection[Any]) -> None:
         """Tell the processes of jobs that have come or are due, until stopped."""
-        if not is_pooled():
+        if can_listen():
             notices.listen(connection)
+        if settings.DIRECT_DATABASE:
+            self._compare_databases(connection)
         while not self._stopped.is_set():
-            until = time.monotonic() + self._stage(connection)
+            until = time.monotonic() + self._stage()
             # Jobs may be due, and some may have been inserted while no process listened.
             self._member.announce_jobs()
             while (pause := until - time.monotonic()) > 0:
                 if self._receive(connection, pause):
                     break
 
-    def _stage(self, connection: psycopg.Connection[Any]) -> float:
+    def _compare_databases(self, connection: psycopg.Connection[Any]) -> None:
+        """Log an error if notifications of the database that has the jobs do not arrive."""
+        no_task = str(uuid.uuid4())
+        self._stage_session.rows(notices.SEND, {"channel": notices.CANCEL, "payload": no_task})
+        received = connection.notifies(timeout=_COMPARE_SECONDS)
+        if not any(notify.payload == no_task for notify in received):
+            log.error(
+                "no notification of the database in DATABASE_URL arrives through"
+                " DATABASE_DIRECT_URL; tasks start up to a second late while workers are idle"
+            )
+
+    def _stage(self) -> float:
         """Stage scheduled jobs that are due; return the seconds until the next look."""
-        row = connection.execute(sql.STAGE, {"limit": STAGE_LIMIT}, prepare=True).fetchone()
-        due_in = row and row[0]
+        rows = self._stage_session.rows(sql.STAGE, {"limit": STAGE_LIMIT})
+        due_in = rows[0][0] if rows else None
         # Jobs that are inserted meanwhile are announced when they are due sooner than that.
         longest: float = settings.POLL_SECONDS
         return longest if due_in is None else min(max(due_in, SOON), longest)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, LiteralString
 
 import orjson
 import psycopg
@@ -15,6 +15,7 @@ from tasks.models.task import parse_task_id
 # procrastinate's own channel for "a job was inserted", and that of `cancel.sql`.
 JOBS = "procrastinate_any_queue_v1"
 CANCEL = "tasks_cancel"
+SEND: LiteralString = "SELECT pg_notify(%(channel)s, %(payload)s)"
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from typing import Any, LiteralString, TypeVar, cast
 
 import orjson
 import psycopg
+from django.conf import settings
 from django.db import connections
 from psycopg.types.json import set_json_loads
 
@@ -39,26 +40,41 @@ _LONGEST_PAUSE = 2.0
 Answer = TypeVar("Answer")
 
 
-def is_pooled() -> bool:
-    """Return whether Django's default database is reached through a pooler."""
-    return cast(DatabaseWrapper, connections["default"]).is_pooled
+def can_listen() -> bool:
+    """Return whether notifications arrive: not through a pooler."""
+    return not _database(direct=True).is_pooled
 
 
 def connection_parameters() -> dict[str, Any]:
     """Return what psycopg needs to reach Django's default database."""
-    params = dict(connections["default"].get_connection_params())
-    for django_only in ("cursor_factory", "context", "prepare_threshold"):
-        params.pop(django_only, None)
-    if is_pooled():
-        params["prepare_threshold"] = None
+    return _parameters(_database(direct=False))
+
+
+def worker_parameters(purpose: str, *, direct: bool = False) -> dict[str, Any]:
+    """Return what psycopg needs for a connection of the worker's own statements.
+
+    `direct` is for what a pooler does not pass on.
+    """
+    database = _database(direct=direct)
+    params = {**_parameters(database), "application_name": f"worker {purpose}"}
+    if not database.is_pooled:
+        params["options"] = f"{params['options']} {as_options(PLANNER)}"
     return params
 
 
-def worker_parameters(purpose: str) -> dict[str, Any]:
-    """Return what psycopg needs for a connection of the worker's own statements."""
-    params = {**connection_parameters(), "application_name": f"worker {purpose}"}
-    if not is_pooled():
-        params["options"] = f"{params['options']} {as_options(PLANNER)}"
+def _database(*, direct: bool) -> DatabaseWrapper:
+    database = cast(DatabaseWrapper, connections["default"])
+    if direct and settings.DIRECT_DATABASE:
+        return DatabaseWrapper({**database.settings_dict, **settings.DIRECT_DATABASE})
+    return database
+
+
+def _parameters(database: DatabaseWrapper) -> dict[str, Any]:
+    params = dict(database.get_connection_params())
+    for django_only in ("cursor_factory", "context", "prepare_threshold"):
+        params.pop(django_only, None)
+    if database.is_pooled:
+        params["prepare_threshold"] = None
     return params
 
 
@@ -89,8 +105,9 @@ class Session:
     Not for concurrent use: each thread has its own.
     """
 
-    def __init__(self, purpose: str) -> None:
+    def __init__(self, purpose: str, *, direct: bool = False) -> None:
         self.purpose = purpose
+        self._direct = direct
         self._connection: psycopg.Connection[Any] | None = None
 
     def rows(self, statement: LiteralString, params: dict[str, Any]) -> list[Any]:
@@ -142,7 +159,9 @@ class Session:
 
     def _open(self) -> psycopg.Connection[Any]:
         if self._connection is None or self._connection.closed:
-            self._connection = psycopg.connect(**worker_parameters(self.purpose), autocommit=True)
+            self._connection = psycopg.connect(
+                **worker_parameters(self.purpose, direct=self._direct), autocommit=True
+            )
             set_json_loads(_loads, self._connection)
         return self._connection
 

@@ -34,7 +34,10 @@ def test_a_task_of_every_status_is_shown(api: APIClient, status: str) -> None:
 
 
 def test_input_and_result_are_shown_as_they_were_stored(api: APIClient) -> None:
-    value = {"ü\n": [2**200, 1.5, -0.25, None, True, {"deep": [[]]}], "a": "\ud7ff\U0001f600"}
+    value: dict[str, Any] = {
+        "ü\n": [2**200, 1.5, -0.25, None, True, {"deep": [[]]}],
+        "a": "\ud7ff\U0001f600",
+    }
     task = make_task(Status.COMPLETED, input=value, result=[value, 2**64])
     shown = described(api.get(path(task)))
     assert shown["input"] == value

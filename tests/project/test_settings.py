@@ -290,6 +290,10 @@ COMMANDS = {
         ({"LOG_LEVEL": "chatty"}, "LOG_LEVEL='chatty' must be one of DEBUG, INFO,"),
         ({"EXTRA_APPS": "nosuch"}, "EXTRA_APPS: there is no app 'nosuch';"),
         ({"DATABASE_URL": "$X"}, "DATABASE_URL is not of the form postgres://"),
+        (
+            {"DATABASE_URL": "postgres://u@h/d", "DATABASE_DIRECT_URL": "postgres://u@h/d"},
+            "DATABASE_DIRECT_URL is set, but DATABASE_URL has no pooler",
+        ),
     ],
 )
 def test_a_command_prints_the_sentence_alone(

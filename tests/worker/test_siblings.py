@@ -18,7 +18,7 @@ from tasks.lifecycle.preparation import prepare
 from tasks.models import Status, Task
 from tasks.worker.siblings import Siblings, Waiter
 from tests.waiting import wait_until
-from tests.workers import WorkerCommand, is_idle
+from tests.workers import WorkerCommand, database_url, is_idle
 
 WITHOUT_POLLING = {"DJANGO_SETTINGS_MODULE": "tests.settings_without_polling"}
 
@@ -191,6 +191,35 @@ def test_another_process_leads_when_the_leader_was_killed(worker: Callable[..., 
         tasks.submit("test.script", delay=0.3)
         wait_until(lambda: command.must_run() and is_idle(), what="all have ended")
     assert _count("application_name = 'worker listen'") == 1
+
+
+POOLED = "&disable_server_side_cursors=true"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_workers_behind_a_pooler_are_notified_through_a_direct_connection(worker):
+    url = database_url()
+    worker(processes=2, DATABASE_URL=url + POOLED, DATABASE_DIRECT_URL=url, **WITHOUT_POLLING)
+    wait_until(lambda: _count("application_name = 'worker listen'") == 1, what="one listens")
+    for _ in range(3):
+        # No process polls: these are claimed because they were announced.
+        tasks.submit("test.script")
+        tasks.submit("test.script", delay=0.3)
+        wait_until(is_idle, what="all have ended")
+    # Staging goes through the pooler.
+    assert _count("application_name = 'worker stage'") == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_direct_url_of_another_database_is_reported_and_tasks_are_looked_for(worker):
+    url = database_url()
+    other = url.replace(f"/{connection.settings_dict['NAME']}?", "/postgres?")
+    command = worker(DATABASE_URL=url + POOLED, DATABASE_DIRECT_URL=other)
+    report = "no notification of the database in DATABASE_URL arrives through DATABASE_DIRECT_URL"
+    wait_until(lambda: report in command.output(), what="the report")
+    tasks.submit("test.script")
+    tasks.submit("test.script", delay=0.3)
+    wait_until(is_idle, what="all have ended")
 
 
 @pytest.mark.django_db(transaction=True)
