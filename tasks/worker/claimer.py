@@ -179,7 +179,8 @@ class Claimer:
         claims = self._claim(limit)
         now = self._claimed_at = time.monotonic()
         self._may_wait = self._was_full = len(claims) == limit
-        self._prefetch.claimed(now - began, is_full=self._was_full)
+        owners = len({claim.owner_id for claim in claims})
+        self._prefetch.claimed(now - began, is_full=self._was_full, owners=owners)
         self._buffer.put(claims)
         if self._was_full:
             self._member.pass_on()

@@ -9,9 +9,14 @@ LARGEST_CLAIM = 200
 LEAST_LEAD = 0.01
 LARGEST_LEAD = 0.3
 # A claim sometimes takes longer than the one before it: this factor longer is allowed for.
-MARGIN = 1.5
+MARGIN = 1.2
 # A claim takes what is used up in so many leads: with one, the next would be sent at once.
-AHEAD = 1.25
+AHEAD = 1.1
+# Seconds of work in a claim, at least: smaller claims cost more for each task.
+LEAST_WORK = 0.03
+# Seconds for which claims may be smaller after one with tasks of several owners: an owner with few
+# tasks waits behind the claims of one with many.
+COMPETING = 1.0
 # The weight of the newest measurement.
 NEWEST = 0.5
 
@@ -25,6 +30,7 @@ class Prefetch:
     def __init__(self, *, multiplier: int) -> None:
         self._multiplier = multiplier
         self._claim_seconds = LEAST_LEAD
+        self._competing_until = 0.0
         # When the claim began, and how many tasks had ended by then.
         self._began = (0.0, 0)
         self.reset()
@@ -40,10 +46,15 @@ class Prefetch:
         self._began = (now, processed)
         if self._rate is None:
             return least * self._multiplier
-        return max(least, min(int(self._rate * AHEAD * self._lead), LARGEST_CLAIM))
+        work = AHEAD * self._lead
+        if now > self._competing_until:
+            work = max(work, LEAST_WORK)
+        return max(least, min(int(self._rate * work), LARGEST_CLAIM))
 
-    def claimed(self, seconds: float, *, is_full: bool) -> None:
-        """Note the result of a claim: how long it took, and whether more tasks wait."""
+    def claimed(self, seconds: float, *, is_full: bool, owners: int = 1) -> None:
+        """Note the result of a claim: how long it took, whether more tasks wait, whose it took."""
+        if owners > 1:
+            self._competing_until = self._began[0] + COMPETING
         self._claim_seconds += (seconds - self._claim_seconds) * NEWEST
         # The rate shows what the slots can do only while more tasks wait than there are slots. It
         # includes the claim, with which the slots compete: else it would be too high.

@@ -7,12 +7,14 @@ from tasks.worker.prefetch import LARGEST_CLAIM, Prefetch
 CLAIM_SECONDS = 0.02
 
 
-def worked(*, per_second: float, claims: int = 20, least: int = 1) -> tuple[Prefetch, int]:
+def worked(
+    *, per_second: float, claims: int = 20, least: int = 1, owners: int = 1
+) -> tuple[Prefetch, int]:
     """Return a prefetch after some full claims, and the size of the next."""
     prefetch, now, processed = Prefetch(multiplier=4), 100.0, 0
     for _ in range(claims):
         size = prefetch.size(least=least, now=now, processed=processed)
-        prefetch.claimed(CLAIM_SECONDS, is_full=True)
+        prefetch.claimed(CLAIM_SECONDS, is_full=True, owners=owners)
         now += max(size / per_second, CLAIM_SECONDS)
         processed = int(now * per_second)
     return prefetch, prefetch.size(least=least, now=now, processed=processed)
@@ -32,9 +34,20 @@ def test_fast_tasks_are_claimed_by_the_hundred_and_ahead() -> None:
 
 def test_a_claim_holds_what_is_used_up_while_the_next_is_under_way() -> None:
     prefetch, size = worked(per_second=1_000)
-    # 0.02 s, half as much again, and a quarter of that.
-    assert 30 <= size <= 45
-    assert 25 <= prefetch.low < 36
+    # At least 0.03 s of work.
+    assert 28 <= size <= 36
+    # 0.02 s, and a fifth as much again.
+    assert 20 <= prefetch.low < 30
+
+
+def test_claims_are_smaller_while_owners_compete() -> None:
+    alone, size = worked(per_second=5_000)
+    assert 145 <= size <= 155
+    competing, size = worked(per_second=5_000, owners=2)
+    assert 125 <= size <= 140
+    # A second later they no longer compete.
+    for prefetch in (alone, competing):
+        assert 145 <= prefetch.size(least=1, now=200.0, processed=200 * 5_000) <= 155
 
 
 def test_slow_tasks_are_claimed_one_for_each_free_slot_and_never_ahead() -> None:
@@ -56,7 +69,7 @@ def test_a_slow_database_makes_claims_larger_up_to_a_bound() -> None:
         prefetch.size(least=1, now=now, processed=count * 1_000)
         prefetch.claimed(60.0, is_full=True)
         now += 10.0
-    assert prefetch.size(least=1, now=now, processed=20_000) == 37
+    assert prefetch.size(least=1, now=now, processed=20_000) == 33
 
 
 def test_a_reset_discards_the_measured_rate() -> None:
