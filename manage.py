@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 
+from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
 from django.db import DatabaseError, InterfaceError
@@ -23,6 +24,10 @@ if __name__ == "__main__":
     try:
         leave_root(sys.argv[1:])
         execute_from_command_line(sys.argv)
+        if apps.ready:
+            from tasks.metrics.flusher import flush
+
+            flush()
     except (ImproperlyConfigured, EmbeddedError, RootRefused) as error:
         sys.exit(str(error))
     except (DatabaseError, InterfaceError) as error:

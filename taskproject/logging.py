@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 import structlog
 
+from tasks.correlation import add_log_fields
 from tasks.error_text import cleaned
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
@@ -44,10 +45,10 @@ def _dumps(event: Any, **kwargs: Any) -> str:
 def logging_config(*, level: str, json: bool) -> dict[str, Any]:
     """Return Django's LOGGING with structlog's renderer on standard error."""
     shared: list[Any] = [
-        structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.ExtraAdder(),
+        add_log_fields,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
         _clean,

@@ -44,6 +44,8 @@ from taskproject.secret_settings import api_key, secret_key, signing_secrets, we
 from tasks.console.theme import UNFOLD as CONSOLE_THEME
 from tasks.pages.policy import CONTENT_SECURITY_POLICY as PAGES_POLICY
 
+VERSION = "1.0.0"
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 env = Environment.completed_by(BASE_DIR / ".env")
@@ -56,6 +58,8 @@ CSRF_TRUSTED_ORIGINS = trusted_origins(env, "CSRF_TRUSTED_ORIGINS")
 CSRF_FAILURE_VIEW = "tasks.pages.errors.form_refused"
 HOST = listening_address(env, "HOST", "127.0.0.1")
 PORT = number(env, "PORT", 8000, bounds=(1, 65535))
+# Who has it may read /metrics; empty: no token does.
+METRICS_TOKEN = api_key(env, "METRICS_TOKEN")
 # How long a request may take to arrive: its headers, and then its body.
 REQUEST_TIMEOUT = seconds(env, "REQUEST_TIMEOUT", "20s", low=1)
 
@@ -118,6 +122,7 @@ EXTRA_APPS = apps(env, "EXTRA_APPS", installed=INSTALLED_APPS)
 INSTALLED_APPS += EXTRA_APPS
 
 MIDDLEWARE = [
+    "tasks.api.request_log.RequestLogMiddleware",
     "tasks.api.answer_headers.AnswerHeadersMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -276,6 +281,10 @@ ANALYSIS_SIMULATED_DELAY = seconds_range(env, "ANALYSIS_SIMULATED_DELAY", "0", h
 
 LOG_LEVEL = choice(env, "LOG_LEVEL", "INFO", choices=LEVELS)
 LOG_JSON = boolean(env, "LOG_JSON", default=not sys.stderr.isatty())
+# 0 for no warning.
+SLOW_STATEMENT = seconds(env, "SLOW_STATEMENT", "1s", low=0)
+SLOW_TASK = seconds(env, "SLOW_TASK", "0", low=0)
+ACCESS_LOG = boolean(env, "ACCESS_LOG", default=False)
 LOGGING = logging_config(level=LOG_LEVEL, json=LOG_JSON)
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
@@ -321,7 +330,7 @@ REST_KNOX = {"AUTH_HEADER_PREFIX": "Bearer", "TOKEN_TTL": None, "TOKEN_PREFIX": 
 SPECTACULAR_SETTINGS: dict[str, Any] = {
     "TITLE": "Tasks",
     "DESCRIPTION": "Long-running work behind an HTTP API, on nothing but PostgreSQL.",
-    "VERSION": "1.0.0",
+    "VERSION": VERSION,
     "OAS_VERSION": "3.1.1",
     # Relative: the server that serves the document.
     "SERVERS": [{"url": "/"}],

@@ -64,7 +64,9 @@ def load() -> Gateway:
     # Imported late: it is the import that loads the site.
     from taskproject.wsgi import application
     from tasks.api.gateway import Gateway
+    from tasks.metrics.flusher import Flusher
 
+    Flusher().start()
     # What is loaded now stays: the collector need not scan it every few requests.
     gc.collect()
     gc.freeze()

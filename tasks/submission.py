@@ -15,6 +15,7 @@ import orjson
 from uuid_utils.compat import uuid7
 
 from tasks.callback_address import mistake_in
+from tasks.correlation import Cause, current_cause
 from tasks.delays import DELAY_LIMIT, Delay, seconds
 from tasks.errors import FieldError, InvalidInput
 from tasks.postgres.json import NotStorable, to_json
@@ -67,6 +68,7 @@ class Submission:
     callback_url: str = ""
     idempotency_key: str | None = None
     id: uuid.UUID = field(default_factory=uuid7)
+    cause: Cause = field(default_factory=current_cause)
 
     def fingerprint(self) -> str:
         """Return a digest that is the same for a repeated request and differs for others."""
@@ -75,6 +77,8 @@ class Submission:
         # The documents as values: the order of their names makes no difference.
         documents = {"input": orjson.loads(self.input), "metadata": orjson.loads(self.metadata)}
         request = {**vars(self), **documents, "id": None}
+        # A repeated request is another cause of the same task.
+        del request["cause"]
         canonical = orjson.dumps(request, option=orjson.OPT_SORT_KEYS)
         return hashlib.sha256(canonical).hexdigest()
 
@@ -84,7 +88,9 @@ class Submission:
             "input": orjson.Fragment(self.input),
             "metadata": orjson.Fragment(self.metadata),
         }
-        return {**vars(self), **documents, "fingerprint": self.fingerprint()}
+        row = {**vars(self), **documents, "fingerprint": self.fingerprint()}
+        del row["cause"]
+        return {**row, **self.cause._asdict()}
 
 
 def checked_options(options: Mapping[str, Any]) -> dict[str, Any]:

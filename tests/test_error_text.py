@@ -115,6 +115,6 @@ def _kind(*, public_errors: bool = True) -> Kind:
 
 def _claim() -> Claim:
     return Claim(
-        id=uuid4(), job_id=1, kind="test.script", owner_id=None, input={}, attempt=1,
-        max_attempts=3, claim_number=1,
+        id=uuid4(), job_id=1, kind="test.script", queue="default", owner_id=None, input={},
+        attempt=1, max_attempts=3, claim_number=1,
     )  # fmt: skip

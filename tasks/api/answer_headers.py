@@ -15,7 +15,7 @@ class AnswerHeadersMiddleware:
     """Set Cache-Control and Permissions-Policy where the view, or what failed, set none.
 
     An answer depends on who asked: no shared cache may store it, and no other one without asking
-    again. Must be the outermost middleware, so that it sees refusals and redirects too.
+    again. Must be an outer middleware, so that it sees refusals and redirects too.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:

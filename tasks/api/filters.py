@@ -73,6 +73,7 @@ class TaskFilters(StrictFilterSet):
     queue = django_filters.CharFilter(max_length=128)
     lane = django_filters.ChoiceFilter(choices=Lane.choices, method="in_lane")
     batch = django_filters.UUIDFilter()
+    request_id = django_filters.CharFilter(max_length=128)
     created_after = moments("created_at", "gte")
     created_before = moments("created_at", "lt")
 

@@ -18,3 +18,10 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):
     def get_security_definition(self, auto_schema: AutoSchema) -> Any:
         """Return the scheme's OpenAPI object."""
         return build_bearer_security_scheme_object("Authorization", "Bearer")
+
+
+class MetricsTokenScheme(ApiKeyScheme):
+    """Describe METRICS_TOKEN, in place of which an API key is taken too."""
+
+    target_class = "tasks.api.views.metrics.ScraperAuthentication"
+    name = "metricsToken"

@@ -15,6 +15,7 @@ from tasks.callbacks.post import Answer, NoAnswer, post
 from tasks.callbacks.postpone import postpone_callbacks
 from tasks.callbacks.retry_schedule import MAX_ATTEMPTS, PAUSES, SCHEDULE
 from tasks.callbacks.signing import secrets_of, signed_headers
+from tasks.correlation import current_cause
 from tasks.kinds import Cancel, Context, FatalError, Retry, Snooze, kind
 from tasks.models import Task
 from tasks.models.task import TERMINAL
@@ -96,6 +97,9 @@ def _send(receiver: Receiver, body: str, context: Context) -> Answer:
         now=timezone.now(),
     )
     headers = {"Content-Type": "application/json", "User-Agent": "tasks-callbacks", **signed}
+    if (cause := current_cause()).request_id:
+        headers["X-Request-ID"] = cause.request_id
+        headers["traceparent"] = cause.next_traceparent()
     try:
         with host_slot(receiver.authority, is_last_try=context.attempt >= MAX_ATTEMPTS):
             return post(receiver, body=body.encode(), headers=headers)

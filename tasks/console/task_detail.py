@@ -88,6 +88,8 @@ def facts(task: Task) -> list[tuple[str, Any]]:
         ("Lost claims", task.losses),
         ("Crashes", task.crashes),
         ("Job", task.job_id or formatting.DASH),
+        ("Request", task.request_id or formatting.DASH),
+        ("Trace", task.cause.trace_id or formatting.DASH),
     ]
 
 

@@ -6,7 +6,7 @@ import uuid
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
@@ -62,7 +62,7 @@ class TaskAdmin(EngineAdmin):
     paginator = InfinitePaginator
     ordering = ("-id",)
     search_fields = ("id",)
-    search_help_text = "Complete task ID"
+    search_help_text = "Complete ID of a task, or of the request that caused it"
     linked_lookups = ("worker_id",)
     actions = ("retry_selected", "cancel_selected", "delete_selected")
 
@@ -73,11 +73,14 @@ class TaskAdmin(EngineAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Task], search_term: str
     ) -> tuple[QuerySet[Task], bool]:
-        """Find a task by its complete ID, with or without hyphens."""
-        if not search_term.strip():
+        """Find a task by its ID, with or without hyphens, or all tasks of a request by its ID."""
+        term = search_term.strip()
+        if not term:
             return queryset, False
-        pk = parse_task_id(search_term.strip())
-        return (queryset.filter(pk=pk) if pk else queryset.none()), False
+        matches = Q(request_id=term)
+        if pk := parse_task_id(term):
+            matches |= Q(pk=pk)
+        return queryset.filter(matches), False
 
     def get_urls(self) -> list[URLPattern]:
         """Add the routes of a task's actions, the overview's live parts and the dead letters."""

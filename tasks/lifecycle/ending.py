@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 from django.conf import settings
 
+from tasks.correlation import Cause
 from tasks.delays import checked_seconds
 from tasks.error_text import detail_of, name_of, traceback_of
 from tasks.kinds import Kind
@@ -52,6 +53,7 @@ class Claim:
     id: uuid.UUID
     job_id: int
     kind: str
+    queue: str
     owner_id: int | None
     input: dict[str, Any]
     attempt: int
@@ -59,13 +61,32 @@ class Claim:
     claim_number: int
     # How often a process died while it ran the task: the worker's or the task's own.
     deaths: int = 0
+    # Seconds from when the task was due to the claim.
+    waited: float = 0.0
+    # The request that caused the task.
+    request_id: str = ""
+    traceparent: str = ""
 
     @property
     def key(self) -> ClaimKey:
         return self.id, self.claim_number
 
+    @property
+    def cause(self) -> Cause:
+        return Cause(self.request_id, self.traceparent)
 
-@dataclass(frozen=True, kw_only=True)
+    def log_fields(self) -> dict[str, Any]:
+        """Return what each log line of the attempt says."""
+        return {
+            "task_id": str(self.id),
+            "kind": self.kind,
+            "queue": self.queue,
+            "attempt": self.attempt,
+            **self.cause.log_fields(),
+        }
+
+
+@dataclass(kw_only=True)
 class Ending:
     """The end of one attempt; result, error and traceback are JSON, `delay` is in seconds."""
 
@@ -80,6 +101,9 @@ class Ending:
     follow_ups: tuple[Submission, ...] = ()
     # Whether the handler's own transaction has written it already.
     recorded: bool = False
+    # For the log: the error's text, also where clients do not see it; seconds that it ran.
+    detail: str = ""
+    ran: float = 0.0
 
     @property
     def size(self) -> int:
@@ -146,6 +170,7 @@ def unexplained(claim: Claim) -> Ending:
         outcome=Outcome.FAILED,
         error=_error_json(error),
         delay=0.0 if is_last else _UNEXPLAINED_PAUSE,
+        detail=str(error),
     )
 
 
@@ -181,6 +206,8 @@ def unstorable(ending: Ending, error: Exception) -> Ending:
         status=Status.FAILED,
         outcome=Outcome.FAILED,
         error=_error_json(refused),
+        detail=str(refused),
+        ran=ending.ran,
     )
 
 
@@ -238,6 +265,7 @@ def _fails(
         outcome=outcome,
         error=_error_json(error, is_public=is_public),
         delay=0.0 if fatal else delay,
+        detail=detail_of(error),
     )
 
 

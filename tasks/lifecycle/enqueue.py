@@ -67,6 +67,8 @@ def _new_task(
         input={} if input is None else input,
         metadata=orjson.loads(submission.metadata),
         callback_url=submission.callback_url,
+        request_id=submission.cause.request_id,
+        traceparent=submission.cause.traceparent,
         max_attempts=submission.max_attempts,
         job_id=job_id,
         created_at=created_at,

@@ -1,19 +1,36 @@
-"""Telemetry: one log line per transition; nothing else logs transitions."""
+"""Telemetry: one log line and one count per transition; nothing else logs or counts them."""
 
 from __future__ import annotations
 
 import logging
 import uuid
+from typing import Any
 
-from tasks.lifecycle.ending import Ending
+import orjson
+from django.conf import settings
+
+from tasks.counts import ATTEMPTS, ENDED, MOVED, RAN, SUBMITTED, WAITED, counts
+from tasks.lifecycle.ending import RELEASED, Ending
+from tasks.lifecycle.labels import kind_label, queue_label
 from tasks.models import Status
+from tasks.models.task import TERMINAL
 from tasks.submission import Submission
 
 _log = logging.getLogger("tasks.transition")
 
+# Of an error's text. All of it stands in the task's history.
+_LONGEST_DETAIL = 300
+
 
 def emit(transition: str, *, task_id: uuid.UUID, kind: str, attempt: int, status: str) -> None:
-    """Log a transition: ids and names only, never input or result."""
+    """Log and count a transition: ids and names only, never input or result."""
+    counts.add(MOVED, kind_label(kind), transition)
+    _log_transition(transition, task_id=task_id, kind=kind, attempt=attempt, status=status)
+
+
+def _log_transition(
+    transition: str, *, task_id: uuid.UUID, kind: str, attempt: int, status: str
+) -> None:
     if _log.isEnabledFor(logging.INFO):
         _log.info(
             "task %s",
@@ -23,8 +40,9 @@ def emit(transition: str, *, task_id: uuid.UUID, kind: str, attempt: int, status
 
 
 def emit_submitted(submission: Submission) -> None:
-    """Log that a task was submitted."""
-    emit(
+    """Log and count that a task was submitted."""
+    counts.add(SUBMITTED, queue_label(submission.queue), kind_label(submission.kind))
+    _log_transition(
         "submitted",
         task_id=submission.id,
         kind=submission.kind,
@@ -33,14 +51,63 @@ def emit_submitted(submission: Submission) -> None:
     )
 
 
-def emit_ended(ending: Ending) -> None:
-    """Log that an attempt ended, and its follow-ups."""
-    emit(
-        str(ending.outcome),
-        task_id=ending.claim.id,
-        kind=ending.claim.kind,
-        attempt=ending.claim.attempt,
-        status=ending.status,
-    )
+def emit_ended(ending: Ending, *, worker: str) -> None:
+    """Log and count that an attempt ended, and its follow-ups: a failed task as an error."""
+    _count(ending)
+    level = _level(ending)
+    if _log.isEnabledFor(level):
+        _log.log(level, _event(ending), extra=_fields(ending, worker))
     for follow_up in ending.follow_ups:
         emit_submitted(follow_up)
+
+
+def _count(ending: Ending) -> None:
+    labels = queue_label(ending.claim.queue), kind_label(ending.claim.kind)
+    counts.add(ATTEMPTS, *labels, ending.outcome)
+    if ending.outcome == RELEASED:
+        return
+    counts.observe(WAITED, *labels, seconds=ending.claim.waited)
+    counts.observe(RAN, *labels, seconds=ending.ran)
+    if ending.status in TERMINAL:
+        counts.add(ENDED, *labels, ending.status)
+
+
+def _level(ending: Ending) -> int:
+    if ending.status == Status.FAILED:
+        return logging.ERROR
+    return logging.WARNING if _has_failed(ending) or _is_slow(ending) else logging.INFO
+
+
+def _has_failed(ending: Ending) -> bool:
+    return ending.error is not None and ending.status != Status.CANCELLED
+
+
+def _is_slow(ending: Ending) -> bool:
+    return 0 < settings.SLOW_TASK <= ending.ran
+
+
+def _event(ending: Ending) -> str:
+    if ending.status == Status.FAILED:
+        return "task failed"
+    if _has_failed(ending):
+        return "attempt failed; the task is tried again"
+    if _is_slow(ending):
+        return f"task {ending.outcome}; the attempt took longer than SLOW_TASK"
+    return f"task {ending.outcome}"
+
+
+def _fields(ending: Ending, worker: str) -> dict[str, Any]:
+    fields = {
+        **ending.claim.log_fields(),
+        "status": ending.status,
+        "outcome": ending.outcome,
+        "worker": worker,
+        "waited_seconds": round(ending.claim.waited, 3),
+        "ran_seconds": round(ending.ran, 3),
+    }
+    if ending.error and _has_failed(ending):
+        fields["error_type"] = orjson.loads(ending.error)["type"]
+        fields["error"] = ending.detail[:_LONGEST_DETAIL]
+    if ending.delay:
+        fields["delay_seconds"] = round(ending.delay, 3)
+    return fields

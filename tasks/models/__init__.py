@@ -6,6 +6,7 @@ from tasks.models.attempt import Attempt, Outcome
 from tasks.models.batch import Batch
 from tasks.models.breaker import Breaker
 from tasks.models.cached_count import CachedCount
+from tasks.models.metric_sum import MetricSum
 from tasks.models.queue import Queue
 from tasks.models.schedule import Schedule
 from tasks.models.secret_fingerprint import SecretFingerprint
@@ -18,6 +19,7 @@ __all__ = [
     "Breaker",
     "CachedCount",
     "Lane",
+    "MetricSum",
     "Outcome",
     "Queue",
     "Schedule",

@@ -13,6 +13,7 @@ from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 from uuid_utils.compat import uuid7
 
+from tasks.correlation import Cause
 from tasks.models.owned import OwnedQuerySet
 
 
@@ -136,6 +137,10 @@ class Task(models.Model):
     # version keep inserting.
     callback_url = models.CharField(max_length=2048, blank=True, default="", db_default="")
 
+    # The request that caused the task, as it named itself or was named; empty for none.
+    request_id = models.CharField(max_length=128, blank=True, default="", db_default="")
+    traceparent = models.CharField(max_length=55, blank=True, default="", db_default="")
+
     created_at = models.DateTimeField(default=timezone.now)
     scheduled_at = models.DateTimeField(null=True, blank=True)
     started_at = models.DateTimeField(null=True, blank=True)
@@ -189,6 +194,8 @@ class Task(models.Model):
                 name="task_owned_newest",
                 condition=Q(owner__isnull=False),
             ),
+            # The tasks that a request has caused: console, API.
+            models.Index(fields=["request_id"], name="task_request", condition=~Q(request_id="")),
             # Batch progress: counts by status.
             models.Index(
                 fields=["batch", "status"],
@@ -242,6 +249,10 @@ class Task(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.id}"
+
+    @property
+    def cause(self) -> Cause:
+        return Cause(self.request_id, self.traceparent)
 
     @property
     def is_terminal(self) -> bool:

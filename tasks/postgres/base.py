@@ -16,6 +16,7 @@ from psycopg.adapt import AdaptersMap
 from psycopg.types.datetime import DateLoader, TimestampLoader
 
 from tasks.postgres.requirements import startup_options
+from tasks.postgres.slow import watch
 
 
 class PreparedCursor(psycopg.Cursor[Any]):
@@ -44,6 +45,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
     """A connection that notices without a query that the server has ended it."""
 
     ops_class = DatabaseOperations
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.execute_wrappers.append(watch)
 
     @property
     def is_pooled(self) -> bool:

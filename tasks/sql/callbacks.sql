@@ -7,7 +7,7 @@
 notification AS MATERIALIZED (
     SELECT
         tasks_uuid7() AS id, nextval('procrastinate_jobs_id_seq') AS job_id, owner_id,
-        tasks_receiver(owner_id, callback_url) AS receiver,
+        tasks_receiver(owner_id, callback_url) AS receiver, request_id, traceparent,
         jsonb_build_object('task_id', id, 'status', status, 'ended_at', finished_at) AS input
     FROM moved
     WHERE callback_url <> '' AND status IN ('COMPLETED', 'FAILED', 'CANCELLED')
@@ -15,11 +15,12 @@ notification AS MATERIALIZED (
     INSERT INTO tasks_task (
         id, owner_id, kind, queue, priority, status, input, metadata, attempt, max_attempts, lease,
         losses, crashes, progress, progress_message, cancel_requested, callback_url, created_at,
-        job_id
+        job_id, request_id, traceparent
     )
     SELECT
         id, owner_id, 'callback.deliver', 'callbacks', 0, 'PENDING', input, '{}'::jsonb, 0, 10, 0,
-        0, 0, 0, '', false, '', clock_timestamp(), job_id
+        0, 0, 0, '', false, '', clock_timestamp(), job_id, request_id,
+        traceparent
     FROM notification
 ), callback_turns AS MATERIALIZED (
     SELECT receiver, tasks_last_turn('callbacks', 0, receiver) AS last

@@ -22,7 +22,7 @@ WITH target AS MATERIALIZED (
     WHERE task.id = target.id
     RETURNING
         task.id, task.kind, task.attempt, task.status, task.owner_id, task.finished_at,
-        task.callback_url, target.job_id
+        task.callback_url, task.request_id, task.traceparent, target.job_id
 ),
 -- callbacks
 gone AS (

@@ -113,12 +113,17 @@ open AS MATERIALIZED (
         AND task.job_id = chosen.id
         AND task.status IS NOT DISTINCT FROM 'PENDING'
     RETURNING
-        task.id, task.job_id, task.kind, task.owner_id, task.input,
+        task.id, task.job_id, task.kind, task.queue, task.owner_id, task.input,
         task.attempt, task.max_attempts, task.lease, task.losses + task.crashes AS deaths,
+        extract(epoch FROM task.started_at - coalesce(task.scheduled_at, task.created_at))::float8
+            AS waited,
+        task.request_id, task.traceparent,
         chosen.rank
 ), taken AS (
     DELETE FROM procrastinate_jobs WHERE id = ANY (ARRAY(SELECT id FROM candidate))
 )
-SELECT id, job_id, kind, owner_id, input, attempt, max_attempts, lease, deaths
+SELECT
+    id, job_id, kind, queue, owner_id, input, attempt, max_attempts, lease, deaths, waited,
+    request_id, traceparent
 FROM claimed
 ORDER BY rank

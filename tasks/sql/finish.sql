@@ -51,7 +51,7 @@ WITH ended AS (
     RETURNING
         task.id, task.kind, task.queue, task.priority, task.status, task.attempt, task.lease,
         task.job_id, task.scheduled_at, task.started_at, task.error, task.owner_id,
-        task.finished_at, task.callback_url,
+        task.finished_at, task.callback_url, task.request_id, task.traceparent,
         ended.outcome, ended.traceback, ended.refund
 ),
 -- callbacks

@@ -62,7 +62,7 @@ WITH dead AS MATERIALIZED (
     RETURNING
         task.id, task.kind, task.queue, task.priority, task.status, task.attempt, task.lease,
         task.job_id, task.started_at, task.error, task.owner_id, task.finished_at,
-        task.callback_url,
+        task.callback_url, task.request_id, task.traceparent,
         coalesce(lost.worker, '') AS worker
 ),
 -- callbacks

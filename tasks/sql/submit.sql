@@ -11,7 +11,8 @@ WITH submitted AS (
     INSERT INTO tasks_task (
         id, owner_id, batch_id, kind, queue, priority, status, input, metadata,
         attempt, max_attempts, lease, losses, crashes, progress, progress_message, cancel_requested,
-        created_at, scheduled_at, callback_url, idempotency_key, fingerprint, job_id
+        created_at, scheduled_at, callback_url, idempotency_key, fingerprint, request_id, traceparent,
+        job_id
     )
     SELECT
         new.id, new.owner_id, %(batch)s::uuid, new.kind, new.queue, new.priority, 'PENDING',
@@ -19,12 +20,12 @@ WITH submitted AS (
         0, new.max_attempts, 0, 0, 0, 0, '', false,
         statement_timestamp(),
         coalesce(new.scheduled_at, statement_timestamp() + new.delay * interval '1 second'),
-        new.callback_url, new.idempotency_key, new.fingerprint,
+        new.callback_url, new.idempotency_key, new.fingerprint, new.request_id, new.traceparent,
         nextval('procrastinate_jobs_id_seq')
     FROM jsonb_to_recordset(%(new)s::jsonb) AS new (
         id uuid, owner_id bigint, kind text, queue text, priority integer, input jsonb,
         metadata jsonb, max_attempts integer, delay double precision, scheduled_at timestamptz,
-        callback_url text, idempotency_key text, fingerprint text
+        callback_url text, idempotency_key text, fingerprint text, request_id text, traceparent text
     )
     ON CONFLICT (coalesce(owner_id, 0), idempotency_key) WHERE idempotency_key IS NOT NULL
     DO NOTHING

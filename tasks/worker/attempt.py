@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from contextvars import copy_context
 from dataclasses import replace
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from django.db import transaction
 
 from tasks import lifecycle
+from tasks.correlation import running
 from tasks.kinds import Kind
 from tasks.kinds.context import Context
 from tasks.kinds.exceptions import Interrupted, LostClaim
@@ -20,12 +22,21 @@ from tasks.worker.handler_session import (
     require_no_open_transaction,
     watch_sessions,
 )
+from tasks.worker.output import end_lines
 
 log = logging.getLogger(__name__)
 
 
 def attempt(kind: Kind, claim: Claim, context: Context, *, worker: str) -> Ending | None:
     """Run the handler; return None when the claim was lost and there is nothing to record."""
+    with running(claim):
+        try:
+            return _attempt(kind, claim, context, worker=worker)
+        finally:
+            end_lines()
+
+
+def _attempt(kind: Kind, claim: Claim, context: Context, *, worker: str) -> Ending | None:
     watch_sessions()
     try:
         if kind.transactional:
@@ -64,8 +75,10 @@ def _run_handler(kind: Kind, claim: Claim, context: Context) -> dict[str, Any] |
 
 def _attempt_in_transaction(kind: Kind, claim: Claim, context: Context, *, worker: str) -> Ending:
     """Commit the handler's own writes together with the finish, or neither."""
+    began = time.monotonic()
     with transaction.atomic():
         begin_in_transaction()
         ending = completed(claim, _run_handler(kind, claim, context), context.follow_ups)
+        ending.ran = time.monotonic() - began
         lifecycle.finish(ending, worker=worker)
     return replace(ending, recorded=True)

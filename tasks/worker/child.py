@@ -15,6 +15,7 @@ from typing import NoReturn
 from django.db import close_old_connections
 
 from tasks import kinds
+from tasks.counts import Sums, counts
 from tasks.kinds.context import Context
 from tasks.kinds.exceptions import SoftTimeLimitExceeded
 from tasks.lifecycle.ending import Claim, Ending
@@ -45,6 +46,8 @@ class Done:
     """The attempt is over; there is no ending when the claim was lost."""
 
     ending: Ending | None
+    # What was counted in the child.
+    sums: Sums
 
 
 class ChildContext(Context):
@@ -66,7 +69,7 @@ def run_child(channel_socket: socket.socket) -> int:
             work: Work = channel.recv()
         except EOFError:
             return 0
-        channel.send(Done(_run(work, channel)))
+        channel.send(Done(_run(work, channel), counts.take()))
 
 
 def _run(work: Work, channel: Connection) -> Ending | None:

@@ -16,6 +16,7 @@ import psycopg
 from django.conf import settings
 
 from tasks import kinds, sql
+from tasks.counts import CLAIMED, counts
 from tasks.lanes import RETRY_SHARE, retry_share
 from tasks.lifecycle.ending import Claim, ClaimKey, released
 from tasks.worker.buffer import Buffer
@@ -178,6 +179,7 @@ class Claimer:
         )
         claims = self._claim(limit)
         now = self._claimed_at = time.monotonic()
+        counts.observe(CLAIMED, seconds=now - began)
         self._may_wait = self._was_full = len(claims) == limit
         owners = len({claim.owner_id for claim in claims})
         self._prefetch.claimed(now - began, is_full=self._was_full, owners=owners)
@@ -236,15 +238,22 @@ def _by_chance(share: float) -> int:
 
 def claim_of(row: Sequence[Any]) -> Claim:
     """Return the claim in a row of `claim.sql` or `held.sql`."""
-    task_id, job_id, kind, owner_id, task_input, attempt, max_attempts, claim_number, deaths = row
+    (
+        task_id, job_id, kind, queue, owner_id, task_input, attempt, max_attempts, claim_number,
+        deaths, waited, request_id, traceparent,
+    ) = row  # fmt: skip
     return Claim(
         id=task_id,
         job_id=job_id,
         kind=kind,
+        queue=queue,
         owner_id=owner_id,
         input=task_input,
         attempt=attempt,
         max_attempts=max_attempts,
         claim_number=claim_number,
         deaths=deaths,
+        waited=waited,
+        request_id=request_id,
+        traceparent=traceparent,
     )

@@ -118,6 +118,8 @@ class Executor:
                 close_old_connections()
             slot.current = running = self._running(claim, now)
             ending = self._attempt(running)
+            if ending:
+                ending.ran = time.monotonic() - running.began
             with slot.lock:
                 if slot.current is not running:
                     # The slot was given up, and the attempt with it.

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from django.conf import settings
 
+from tasks.counts import counts
 from tasks.kinds.exceptions import CANCELLED_ON_REQUEST, Cancel
 from tasks.lifecycle.ending import Ending, crashed, interrupted, raised, timed_out
 from tasks.models import Status
@@ -127,7 +128,8 @@ class Isolation:
                 match child.channel.recv():
                     case Progress(percent, message):
                         running.context.report(percent, message)
-                    case Done(ending):
+                    case Done(ending, sums):
+                        counts.add_all(sums)
                         return ending
             if ending := _reason_to_kill(running):
                 raise _Killed(ending)

@@ -13,6 +13,7 @@ from django.conf import settings
 
 from tasks import sql
 from tasks.lifecycle.ending import ClaimKey
+from tasks.metrics.store import add_counts
 from tasks.worker.session import worker_parameters
 
 log = logging.getLogger(__name__)
@@ -54,6 +55,7 @@ class Lease(threading.Thread):
         while not self._is_stopped_after(pause):
             try:
                 self._renew()
+                self._add_counts()
                 pause = settings.HEARTBEAT_SECONDS
             except psycopg.Error as error:
                 log.warning(
@@ -62,6 +64,7 @@ class Lease(threading.Thread):
                 self._disconnect()
                 pause = _RETRY_SECONDS
                 self.check()
+        self._add_counts()
         self._disconnect()
 
     def check(self) -> None:
@@ -103,6 +106,20 @@ class Lease(threading.Thread):
         claims = [key for key in zip(task_ids, claim_numbers, strict=True) if key[0]]
         self._on_claims(set(claims))
         self._on_cancel({key for key, cancel in zip(claims, to_cancel, strict=False) if cancel})
+
+    def _add_counts(self) -> None:
+        """Add what this process has counted, unless that would take long; a loss costs no lease."""
+        if self._connection is None:
+            return
+        try:
+            with self._connection.transaction():
+                self._connection.execute("SET LOCAL lock_timeout = '500ms'")
+                add_counts(self._connection)
+        except psycopg.Error as error:
+            log.warning(
+                "could not store metrics; the next renewal of the lease stores them too",
+                extra={"error": type(error).__name__},
+            )
 
     def _disconnect(self) -> None:
         connection, self._connection = self._connection, None

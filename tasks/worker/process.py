@@ -23,6 +23,7 @@ from tasks.worker.finisher import Finisher, Unrecordable
 from tasks.worker.isolation import Isolation, is_spent, resident_kib
 from tasks.worker.leader import Leader
 from tasks.worker.lease import Lease
+from tasks.worker.output import capture_output
 from tasks.worker.registration import deregister, register, worker_name
 from tasks.worker.release_others import release_others
 from tasks.worker.reporter import Reporter
@@ -47,6 +48,7 @@ def run_worker(
     *, queues: Sequence[str] | None, concurrency: int, grace: float, member: Member
 ) -> int:
     """Run one worker process until it must stop; return its exit code."""
+    capture_output()
     # Before any thread starts: afterwards forking is not safe.
     fork_server = ForkServer(run_child)
     try:

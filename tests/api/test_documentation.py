@@ -37,7 +37,7 @@ def test_each_route_is_documented_once_in_its_specified_spelling() -> None:
         "/api/v1/queues/status", "/api/v1/queues/dlq", "/api/v1/queues/dlq/retry",
         "/api/v1/queues/dlq/purge", "/api/v1/queues/{name}/pause",
         "/api/v1/queues/{name}/resume", "/api/v1/kinds/", "/api/v1/kinds/{name}",
-        "/health", "/health/live", "/health/ready", "/health/workers",
+        "/metrics", "/health", "/health/live", "/health/ready", "/health/workers",
         "/health/workers/reset-circuit-breaker", "/health/workers/diagnostics",
         "/api/v1/tasks/summarize/",
         "/v1/tasks", "/v1/tasks/{task_id}",

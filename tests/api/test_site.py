@@ -44,6 +44,7 @@ def call(handler: Any, method: str, path: str, body: bytes = b"", **more: str) -
         "CONTENT_TYPE": "application/json",
         "CONTENT_LENGTH": str(len(body)),
         "HTTP_HOST": "localhost:8000",
+        "HTTP_X_REQUEST_ID": "r-1",
         "wsgi.input": io.BytesIO(body),
         "wsgi.url_scheme": "http",
         **more,

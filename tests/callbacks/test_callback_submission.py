@@ -11,9 +11,11 @@ from django.db import transaction
 import tasks
 from tasks import kinds, lifecycle
 from tasks.callbacks.retry_schedule import MAX_ATTEMPTS
+from tasks.correlation import running
 from tasks.kinds.exceptions import Cancel, FatalError, Snooze
 from tasks.lifecycle.ending import Claim, completed, raised, released, timed_out
 from tasks.models import Status, Task
+from tests.causes import CAUSE, Caused
 from tests.factories import make_task, make_worker
 from tests.lifecycle.claiming import claim, finish
 from tests.queue_rows import execute, job_of, jobs
@@ -54,6 +56,13 @@ def test_a_completed_task_submits_its_callback(user: Any) -> None:
     assert (job, job.task_id, job.queue) == (job_of(callback), str(callback.id), "callbacks")
     (next_claim,) = claim(make_worker())
     assert (next_claim.id, next_claim.kind) == (callback.id, "callback.deliver")
+
+
+def test_a_callback_has_the_cause_of_its_task() -> None:
+    with running(Caused()):
+        finish(completed(claimed(), {}))
+        lifecycle.cancel(tasks.submit("test.script", callback_url=URL))
+    assert {callback.cause for callback in callbacks()} == {CAUSE}
 
 
 def test_the_id_of_a_callback_is_ordered_by_time() -> None:

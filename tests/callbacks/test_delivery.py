@@ -20,9 +20,11 @@ from tasks.callbacks import host_limits, post
 from tasks.callbacks.kind import Undelivered, deliver
 from tasks.callbacks.retry_schedule import MAX_ATTEMPTS, PAUSES, SCHEDULE
 from tasks.callbacks.signing import secrets_of
+from tasks.correlation import running
 from tasks.kinds import Cancel, FatalError, Retry, Snooze
 from tasks.models import Status, Task
 from tests.callbacks.receiver import Receiver
+from tests.causes import CAUSE, Caused
 from tests.factories import make_context, make_task
 from tests.waiting import wait_until
 
@@ -63,6 +65,20 @@ def test_a_message_is_small_and_signed_and_carries_its_id(receiver: Receiver, us
             "links": {"self": f"/api/v1/tasks/{task.id}"},
         },
     }
+
+
+def test_a_message_goes_on_with_the_trace_of_the_request_that_caused_the_task(
+    receiver: Receiver,
+) -> None:
+    task = ended(receiver)
+    send(task)
+    with running(Caused()):
+        send(task)
+    without, with_cause = (request.headers for request in receiver.received)
+    assert "traceparent" not in without
+    assert with_cause["x-request-id"] == "r-1"
+    assert with_cause["traceparent"].startswith(f"00-{CAUSE.trace_id}-")
+    assert with_cause["traceparent"] != CAUSE.traceparent
 
 
 def test_a_large_result_is_left_out_of_the_message(receiver: Receiver) -> None:

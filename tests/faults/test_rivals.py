@@ -32,8 +32,8 @@ def test_a_cancellation_that_waited_for_an_interruption_cancels_the_task():
     execute(sql.CLAIM, {**params, "task_names": ["task:test.script"]})
     task.refresh_from_db()
     claim = Claim(
-        id=task.id, job_id=task.job_id or 0, kind=task.kind, owner_id=None, input={},
-        attempt=1, max_attempts=4, claim_number=task.claim_number,
+        id=task.id, job_id=task.job_id or 0, kind=task.kind, queue=task.queue, owner_id=None,
+        input={}, attempt=1, max_attempts=4, claim_number=task.claim_number,
     )  # fmt: skip
 
     def cancel() -> int:

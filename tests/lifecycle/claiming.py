@@ -37,13 +37,17 @@ def claim(
                 id=row[0],
                 job_id=row[1],
                 kind=row[2],
-                owner_id=row[3],
+                queue=row[3],
+                owner_id=row[4],
                 # Django leaves JSON to its fields.
-                input=json.loads(row[4]),
-                attempt=row[5],
-                max_attempts=row[6],
-                claim_number=row[7],
-                deaths=row[8],
+                input=json.loads(row[5]),
+                attempt=row[6],
+                max_attempts=row[7],
+                claim_number=row[8],
+                deaths=row[9],
+                waited=row[10],
+                request_id=row[11],
+                traceparent=row[12],
             )
             for row in cursor.fetchall()
         ]

@@ -59,8 +59,8 @@ def watched() -> Iterator[Watched]:
 def claims(count: int, owner_id: int | None = None) -> list[Claim]:
     return [
         Claim(
-            id=uuid.uuid4(), job_id=number, kind="test.script", owner_id=owner_id, input={},
-            attempt=1, max_attempts=1, claim_number=1,
+            id=uuid.uuid4(), job_id=number, kind="test.script", queue="default", owner_id=owner_id,
+            input={}, attempt=1, max_attempts=1, claim_number=1,
         )
         for number in range(count)
     ]  # fmt: skip

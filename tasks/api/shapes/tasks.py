@@ -96,6 +96,9 @@ class TaskSummarySerializer(serializers.Serializer[Any]):
         allow_null=True, help_text="URL that is notified when the task has ended."
     )
     batch_id = serializers.UUIDField(allow_null=True)
+    request_id = serializers.CharField(
+        allow_null=True, help_text="`X-Request-ID` of the request that caused the task."
+    )
     metadata = serializers.DictField()
     links = TaskLinksSerializer()
 
@@ -165,6 +168,7 @@ def task_summary(task: Task) -> dict[str, Any]:
         "cancel_requested": task.cancel_requested,
         "callback_url": task.callback_url or None,
         "batch_id": task.batch_id,
+        "request_id": task.request_id or None,
         "metadata": task.metadata,
         "links": _links(task),
     }

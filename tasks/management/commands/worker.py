@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from argparse import ArgumentParser
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.db import connection
 
+from tasks import kinds
 from tasks.callbacks import host_limits
 from tasks.checks import SETTINGS
 from tasks.management.filter_option import FilterOption
+from tasks.models import Queue, Status, Task
 from tasks.startup import NotReady, wait_to_start
 from tasks.submission import QUEUE_NAME
 from tasks.supervision.processes import Child
@@ -19,6 +24,8 @@ from tasks.supervision.supervisor import Supervisor
 from tasks.whole_number import number_option
 from tasks.worker.process import run_worker
 from tasks.worker.siblings import Siblings
+
+log = logging.getLogger(__name__)
 
 
 class Command(BaseCommand):
@@ -54,6 +61,7 @@ class Command(BaseCommand):
             wait_to_start()
         except NotReady as error:
             raise CommandError(str(error)) from error
+        _warn_of_unused(queues)
         host_limits.set_capacity(concurrency)
         run = partial(
             run_worker,
@@ -72,6 +80,39 @@ class Command(BaseCommand):
             )
             for number in range(processes)
         ]
+        log.info(
+            "worker starts",
+            extra={
+                "version": settings.VERSION,
+                "processes": processes,
+                "slots": concurrency,
+                "queues": queues or "all",
+                "kinds": sorted(kinds.all_kinds()),
+                "database": _database(),
+            },
+        )
         supervisor = Supervisor(children, stop_grace=settings.WORKER_STOP_GRACE_PERIOD + 5)
         if supervisor.run():
             raise CommandError(supervisor.failure or "")
+
+
+def _warn_of_unused(queues: Sequence[str]) -> None:
+    """Warn of queues that seem misspelt: no kind has them, no switch, and no task waits in them."""
+    of_kinds = {kind.queue for kind in kinds.all_kinds().values()}
+    for name in queues:
+        if not (
+            name in of_kinds
+            or Queue.objects.filter(name=name).exists()
+            or Task.objects.filter(status=Status.PENDING, queue=name).exists()
+        ):
+            log.warning(
+                "no kind has this queue and no task waits in it; the worker may never get one",
+                extra={"queue": name, "queues_of_kinds": sorted(of_kinds)},
+            )
+    connection.close()
+
+
+def _database() -> str:
+    """Return where the database is, without the user's password."""
+    database = connection.settings_dict
+    return f"{database['HOST'] or 'localhost'}:{database['PORT'] or 5432}/{database['NAME']}"

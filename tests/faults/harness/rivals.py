@@ -148,6 +148,6 @@ def in_words(counts: Counter[str]) -> str:
 
 def _claim(task_id: uuid.UUID, job_id: int) -> Claim:
     return Claim(
-        id=task_id, job_id=job_id, kind=KIND, owner_id=None, input={}, attempt=1, max_attempts=4,
-        claim_number=FIRST,
+        id=task_id, job_id=job_id, kind=KIND, queue="default", owner_id=None, input={},
+        attempt=1, max_attempts=4, claim_number=FIRST,
     )  # fmt: skip

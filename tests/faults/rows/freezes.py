@@ -137,6 +137,7 @@ def _claim(task: Task) -> Claim:
         id=task.pk,
         job_id=task.job_id,
         kind=task.kind,
+        queue=task.queue,
         owner_id=None,
         input=task.input,
         attempt=task.attempt,

@@ -1,0 +1,1 @@
+"""Metrics: what has been counted and what is so now, for Prometheus."""
