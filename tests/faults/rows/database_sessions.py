@@ -21,10 +21,11 @@ from tests.waiting import wait_until
 POLL_LIMIT = 2.0
 LISTEN_LIMIT = 5.0
 RECOVERY_LIMIT = 10.0
-# All sessions but the harness's own.
+# All sessions of clients but the harness's own.
 SESSIONS = """
     SELECT pid, application_name = 'web' FROM pg_stat_activity
     WHERE datname = current_database() AND application_name <> 'faults'
+        AND backend_type = 'client backend'
     ORDER BY pid
 """
 LISTENERS = "SELECT pid FROM pg_stat_activity WHERE application_name = 'worker listen'"
