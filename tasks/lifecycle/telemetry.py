@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import uuid
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -62,14 +63,26 @@ def emit_ended(ending: Ending, *, worker: str) -> None:
 
 
 def _count(ending: Ending) -> None:
-    labels = queue_label(ending.claim.queue), kind_label(ending.claim.kind)
-    counts.add(ATTEMPTS, *labels, ending.outcome)
-    if ending.outcome == RELEASED:
+    claim = ending.claim
+    # As plain texts: an enumeration's hash is computed in Python, for every task that ends.
+    outcome, status = str.__str__(ending.outcome), str.__str__(ending.status)
+    attempts, queue_and_kind, ended = _labels(claim.queue, claim.kind, outcome, status)
+    counts.add(ATTEMPTS, *attempts)
+    if outcome == RELEASED:
         return
-    counts.observe(WAITED, *labels, seconds=ending.claim.waited)
-    counts.observe(RAN, *labels, seconds=ending.ran)
-    if ending.status in TERMINAL:
-        counts.add(ENDED, *labels, ending.status)
+    counts.observe(WAITED, *queue_and_kind, seconds=claim.waited)
+    counts.observe(RAN, *queue_and_kind, seconds=ending.ran)
+    if ended:
+        counts.add(ENDED, *ended)
+
+
+@lru_cache(maxsize=10_000)
+def _labels(
+    queue: str, kind: str, outcome: str, status: str
+) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """Return the labels of an attempt, of its durations, and of the task's end, if it ended."""
+    both = queue_label(queue), kind_label(kind)
+    return (*both, outcome), both, (*both, status) if status in TERMINAL else ()
 
 
 def _level(ending: Ending) -> int:

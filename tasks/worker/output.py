@@ -50,6 +50,10 @@ class LogStream(io.TextIOBase):
             self._log(line)
         return len(text)
 
+    def has_rest(self) -> bool:
+        """Return whether the thread has written a line without its end."""
+        return bool(getattr(self._thread, "rest", ""))
+
     def flush(self) -> None:
         """Log what is kept, as a line of its own."""
         rest, self._thread.rest = getattr(self._thread, "rest", ""), ""
@@ -76,5 +80,5 @@ def capture_output() -> None:
 def end_lines() -> None:
     """Log what the thread's attempt has printed without an end of line."""
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, LogStream):
+        if isinstance(stream, LogStream) and stream.has_rest():
             stream.flush()
