@@ -12,7 +12,7 @@ from tasks import stats
 from tasks.models import Breaker, Schedule, Worker
 from tasks.stats.queues import QueuesStatus, queues_status
 
-# The tables whose rows change with each task.
+# The tables in which rows change with each task.
 _BUSY = ("tasks_task", "tasks_attempt", "procrastinate_jobs", "tasks_worker", "tasks_metricsum")
 # Of schedules, those that are due first.
 _MOST_SCHEDULES = 200
