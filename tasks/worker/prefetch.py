@@ -52,7 +52,7 @@ class Prefetch:
         return max(least, min(int(self._rate * work), LARGEST_CLAIM))
 
     def claimed(self, seconds: float, *, is_full: bool, owners: int = 1) -> None:
-        """Note the result of a claim: how long it took, whether more tasks wait, how many owners."""
+        """Note a claim: how long it took, whether more tasks wait, how many owners they have."""
         if owners > 1:
             self._competing_until = self._began[0] + COMPETING
         self._claim_seconds += (seconds - self._claim_seconds) * NEWEST
