@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_left
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 _WAITS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1_800, 7_200)
@@ -96,16 +97,16 @@ class Counts:
             else:
                 sums[0] += by
 
-    def observe(self, family: Family, *labels: str, seconds: float) -> None:
-        """Count a duration."""
+    def observe(self, family: Family, *labels: str, seconds: Iterable[float]) -> None:
+        """Count durations."""
         key = (family.name, labels)
-        bucket = bisect_left(family.buckets, seconds)
         with self._lock:
             sums = self._sums.get(key)
             if sums is None:
                 sums = self._sums[key] = [0.0] * (len(family.buckets) + 2)
-            sums[bucket] += 1
-            sums[-1] += seconds
+            for duration in seconds:
+                sums[bisect_left(family.buckets, duration)] += 1
+                sums[-1] += duration
 
     def take(self) -> Sums:
         """Return the sums and begin again at nothing."""

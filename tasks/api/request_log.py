@@ -61,7 +61,7 @@ def _count(request: HttpRequest, response: HttpResponseBase, seconds: float) -> 
     match = request.resolver_match
     method = request.method if match and request.method in _METHODS else OTHER
     route = match.route if match else OTHER
-    counts.observe(REQUESTS, str(method), route, str(response.status_code), seconds=seconds)
+    counts.observe(REQUESTS, str(method), route, str(response.status_code), seconds=[seconds])
 
 
 def _log(request: HttpRequest, response: HttpResponseBase, seconds: float) -> None:

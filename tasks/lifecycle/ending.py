@@ -7,7 +7,7 @@ import re
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from django.conf import settings
@@ -46,9 +46,8 @@ RELEASED = "released"
 ClaimKey = tuple[uuid.UUID, int]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Claim:
-    """A task that this worker may run, as `claim.sql` returned it."""
+class Claim(NamedTuple):
+    """A task that this worker may run, in the order of a row of `claim.sql` and `held.sql`."""
 
     id: uuid.UUID
     job_id: int

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import uuid
-from functools import lru_cache
+from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -52,37 +53,40 @@ def emit_submitted(submission: Submission) -> None:
     )
 
 
-def emit_ended(ending: Ending, *, worker: str) -> None:
-    """Log and count that an attempt ended, and its follow-ups: a failed task as an error."""
-    _count(ending)
-    level = _level(ending)
-    if _log.isEnabledFor(level):
-        _log.log(level, _event(ending), extra=_fields(ending, worker))
-    for follow_up in ending.follow_ups:
-        emit_submitted(follow_up)
+def emit_ended(endings: Sequence[Ending], *, worker: str) -> None:
+    """Log and count that attempts ended, and their follow-ups: a failed task as an error."""
+    alike = defaultdict(list)
+    for ending in endings:
+        claim = ending.claim
+        # Compared by a plain text: an enumeration's hash is computed in Python.
+        alike[claim.queue, claim.kind, str(ending.outcome), str(ending.status)].append(ending)
+        for follow_up in ending.follow_ups:
+            emit_submitted(follow_up)
+    for group in alike.values():
+        _count(group)
+        _log_group(group, worker)
 
 
-def _count(ending: Ending) -> None:
-    claim = ending.claim
-    # As plain texts: an enumeration's hash is computed in Python, for every task that ends.
-    outcome, status = str.__str__(ending.outcome), str.__str__(ending.status)
-    attempts, queue_and_kind, ended = _labels(claim.queue, claim.kind, outcome, status)
-    counts.add(ATTEMPTS, *attempts)
+def _count(group: Sequence[Ending]) -> None:
+    """Count endings that are alike, all at once: the finish of each task waits for this."""
+    claim, outcome, status = group[0].claim, str(group[0].outcome), group[0].status
+    queue_and_kind = queue_label(claim.queue), kind_label(claim.kind)
+    counts.add(ATTEMPTS, *queue_and_kind, outcome, by=len(group))
     if outcome == RELEASED:
         return
-    counts.observe(WAITED, *queue_and_kind, seconds=claim.waited)
-    counts.observe(RAN, *queue_and_kind, seconds=ending.ran)
-    if ended:
-        counts.add(ENDED, *ended)
+    counts.observe(WAITED, *queue_and_kind, seconds=[ending.claim.waited for ending in group])
+    counts.observe(RAN, *queue_and_kind, seconds=[ending.ran for ending in group])
+    if status in TERMINAL:
+        counts.add(ENDED, *queue_and_kind, str(status), by=len(group))
 
 
-@lru_cache(maxsize=10_000)
-def _labels(
-    queue: str, kind: str, outcome: str, status: str
-) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
-    """Return the labels of an attempt, of its durations, and of the task's end, if it ended."""
-    both = queue_label(queue), kind_label(kind)
-    return (*both, outcome), both, (*both, status) if status in TERMINAL else ()
+def _log_group(group: Sequence[Ending], worker: str) -> None:
+    if not (settings.SLOW_TASK or _log.isEnabledFor(_level(group[0]))):
+        return
+    for ending in group:
+        level = _level(ending)
+        if _log.isEnabledFor(level):
+            _log.log(level, _event(ending), extra=_fields(ending, worker))
 
 
 def _level(ending: Ending) -> int:

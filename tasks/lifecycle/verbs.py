@@ -53,7 +53,7 @@ def finish(ending: Ending, *, worker: str) -> None:
         raise LostClaim
     if new := follow_ups([ending]):
         insert(new)
-    transaction.on_commit(partial(emit_ended, ending, worker=worker))
+    transaction.on_commit(partial(emit_ended, [ending], worker=worker))
 
 
 def cancel(task: Task) -> Task:

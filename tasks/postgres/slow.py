@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
@@ -16,25 +15,21 @@ log = logging.getLogger(__name__)
 _LONGEST = 300
 
 
-@contextmanager
-def warn_if_slow(statement: str) -> Iterator[None]:
-    """Log a statement that takes too long, without its parameters, which may be secret."""
+def watch(execute: Callable[..., Any], statement: Any, *others: Any, **options: Any) -> Any:
+    """Execute a statement; log it if it takes too long, without its parameters: perhaps secrets.
+
+    Also a wrapper of Django's `execute`.
+    """
     began = time.monotonic()
     try:
-        yield
+        return execute(statement, *others, **options)
     finally:
         seconds = time.monotonic() - began
         if 0 < settings.SLOW_STATEMENT <= seconds:
             log.warning(
                 "a statement took longer than SLOW_STATEMENT",
-                extra={"statement": _name(statement), "seconds": round(seconds, 3)},
+                extra={"statement": _name(str(statement)), "seconds": round(seconds, 3)},
             )
-
-
-def watch(execute: Callable[..., Any], statement: Any, *others: Any) -> Any:
-    """Run a statement of Django's, and log it if it is slow: a wrapper of `execute`."""
-    with warn_if_slow(str(statement)):
-        return execute(statement, *others)
 
 
 def _name(statement: str) -> str:

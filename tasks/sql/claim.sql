@@ -115,8 +115,7 @@ open AS MATERIALIZED (
     RETURNING
         task.id, task.job_id, task.kind, task.queue, task.owner_id, task.input,
         task.attempt, task.max_attempts, task.lease, task.losses + task.crashes AS deaths,
-        extract(epoch FROM task.started_at - coalesce(task.scheduled_at, task.created_at))::float8
-            AS waited,
+        date_part('epoch', task.started_at - coalesce(task.scheduled_at, task.created_at)) AS waited,
         task.request_id, task.traceparent,
         chosen.rank
 ), taken AS (

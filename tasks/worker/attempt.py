@@ -11,7 +11,7 @@ from typing import Any
 from django.db import transaction
 
 from tasks import lifecycle
-from tasks.correlation import begin, end
+from tasks.correlation import running
 from tasks.kinds import Kind
 from tasks.kinds.context import Context
 from tasks.kinds.exceptions import Interrupted, LostClaim
@@ -29,12 +29,11 @@ log = logging.getLogger(__name__)
 
 def attempt(kind: Kind, claim: Claim, context: Context, *, worker: str) -> Ending | None:
     """Run the handler; return None when the claim was lost and there is nothing to record."""
-    token = begin(claim)
-    try:
-        return _attempt(kind, claim, context, worker=worker)
-    finally:
-        end_lines()
-        end(token)
+    with running(claim):
+        try:
+            return _attempt(kind, claim, context, worker=worker)
+        finally:
+            end_lines()
 
 
 def _attempt(kind: Kind, claim: Claim, context: Context, *, worker: str) -> Ending | None:

@@ -10,7 +10,6 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any
 
 import psycopg
 from django.conf import settings
@@ -179,7 +178,7 @@ class Claimer:
         )
         claims = self._claim(limit)
         now = self._claimed_at = time.monotonic()
-        counts.observe(CLAIMED, seconds=now - began)
+        counts.observe(CLAIMED, seconds=[now - began])
         self._may_wait = self._was_full = len(claims) == limit
         owners = len({claim.owner_id for claim in claims})
         self._prefetch.claimed(now - began, is_full=self._was_full, owners=owners)
@@ -219,14 +218,14 @@ class Claimer:
             "low_share": _by_chance(limit * LOW_SHARE),
             "task_names": self._task_names,
         }
-        claims = [claim_of(row) for row in self._session.rows(sql.CLAIM, params)]
+        claims = [Claim(*row) for row in self._session.rows(sql.CLAIM, params)]
         self._held.update(claim.key for claim in claims)
         return claims
 
     def _release_unknown(self) -> None:
         """Release what a claim took although its result was lost: none of it has begun."""
         rows = self._session.rows(sql.HELD, {"worker": self._worker_id})
-        unknown = [claim for row in rows if (claim := claim_of(row)).key not in self._held]
+        unknown = [claim for row in rows if (claim := Claim(*row)).key not in self._held]
         self._finisher.put([released(claim) for claim in unknown])
         self._is_uncertain = False
 
@@ -234,26 +233,3 @@ class Claimer:
 def _by_chance(share: float) -> int:
     """Round by chance, so that a share of less than one slot is kept over time."""
     return int(share + random.random())  # noqa: S311
-
-
-def claim_of(row: Sequence[Any]) -> Claim:
-    """Return the claim in a row of `claim.sql` or `held.sql`."""
-    (
-        task_id, job_id, kind, queue, owner_id, task_input, attempt, max_attempts, claim_number,
-        deaths, waited, request_id, traceparent,
-    ) = row  # fmt: skip
-    return Claim(
-        id=task_id,
-        job_id=job_id,
-        kind=kind,
-        queue=queue,
-        owner_id=owner_id,
-        input=task_input,
-        attempt=attempt,
-        max_attempts=max_attempts,
-        claim_number=claim_number,
-        deaths=deaths,
-        waited=waited,
-        request_id=request_id,
-        traceparent=traceparent,
-    )

@@ -27,7 +27,7 @@ from tasks.lifecycle.preparation import submit_params, submit_statement
 from tasks.lifecycle.telemetry import emit_ended
 from tasks.models import Status
 from tasks.postgres.failures import is_outage, is_outage_or_may_pass, may_pass
-from tasks.postgres.slow import warn_if_slow
+from tasks.postgres.slow import watch
 from tasks.worker.session import Pauses, Session
 
 log = logging.getLogger(__name__)
@@ -217,8 +217,7 @@ class Finisher:
         self._held.difference_update(ending.claim.key for ending in endings)
         recorded = [ending for ending in written if ending.claim.key in finished]
         self._count(recorded)
-        for ending in recorded:
-            emit_ended(ending, worker=self._worker)
+        emit_ended(recorded, worker=self._worker)
         with self._changed:
             for ending in endings:
                 del self._unrecorded[id(ending)]
@@ -254,6 +253,5 @@ def _finish(
     connection: psycopg.Connection[Any], endings: Sequence[Ending], worker: str
 ) -> set[ClaimKey]:
     params = parameters(endings, worker=worker)
-    with warn_if_slow(sql.FINISH):
-        cursor = connection.execute(sql.FINISH, params, prepare=True)
+    cursor = watch(connection.execute, sql.FINISH, params, prepare=True)
     return {(task_id, claim_number) for task_id, claim_number, *_ in cursor.fetchall()}

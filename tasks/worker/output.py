@@ -21,7 +21,8 @@ class LogStream(io.TextIOBase):
         self._name = name
         self._stream = stream
         # Each thread runs another task, and its lines are its own.
-        self._thread = threading.local()
+        self._rests: dict[int, str] = {}
+        self._logging: set[int] = set()
 
     @property
     def buffer(self) -> io.BufferedIOBase:
@@ -38,36 +39,35 @@ class LogStream(io.TextIOBase):
 
     def write(self, text: str) -> int:
         """Log the lines that are complete; keep the rest."""
-        if getattr(self._thread, "is_logging", False):
+        thread = threading.get_ident()
+        if thread in self._logging:
             # The log itself has failed and reports that.
             return self._stream.write(text)
-        *lines, rest = (getattr(self._thread, "rest", "") + text).split("\n")
+        *lines, rest = (self._rests.pop(thread, "") + text).split("\n")
         while len(rest) > LONGEST:
             lines.append(rest[:LONGEST])
             rest = rest[LONGEST:]
-        self._thread.rest = rest
+        if rest:
+            self._rests[thread] = rest
         for line in lines:
             self._log(line)
         return len(text)
 
-    def has_rest(self) -> bool:
-        """Return whether the thread has written a line without its end."""
-        return bool(getattr(self._thread, "rest", ""))
-
     def flush(self) -> None:
-        """Log what is kept, as a line of its own."""
-        rest, self._thread.rest = getattr(self._thread, "rest", ""), ""
-        self._log(rest)
+        """Log what is kept of the thread's, as a line of its own."""
+        if self._rests:
+            self._log(self._rests.pop(threading.get_ident(), ""))
 
     def _log(self, line: str) -> None:
         if not line.strip():
             return
-        self._thread.is_logging = True
+        thread = threading.get_ident()
+        self._logging.add(thread)
         try:
             for start in range(0, len(line), LONGEST):
                 log.info("%s", line[start : start + LONGEST], extra={"stream": self._name})
         finally:
-            self._thread.is_logging = False
+            self._logging.discard(thread)
 
 
 def capture_output() -> None:
@@ -80,5 +80,5 @@ def capture_output() -> None:
 def end_lines() -> None:
     """Log what the thread's attempt has printed without an end of line."""
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, LogStream) and stream.has_rest():
+        if isinstance(stream, LogStream):
             stream.flush()

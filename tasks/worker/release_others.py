@@ -10,7 +10,6 @@ import psycopg
 
 from tasks import sql
 from tasks.lifecycle.ending import Claim, Ending, interrupted
-from tasks.worker.claimer import claim_of
 from tasks.worker.finisher import write
 from tasks.worker.session import Session
 
@@ -29,7 +28,7 @@ def release_others(
     endings = {ending.claim.key: ending for ending in unrecorded}
     try:
         for row in session.rows(sql.HELD, {"worker": worker_id}):
-            claim = claim_of(row)
+            claim = Claim(*row)
             if claim.key != culprit.key:
                 _record(session, endings.get(claim.key) or interrupted(claim), worker)
     except psycopg.Error:

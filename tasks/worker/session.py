@@ -18,7 +18,7 @@ from psycopg.types.json import set_json_loads
 from tasks.postgres.base import DatabaseWrapper
 from tasks.postgres.failures import is_outage, is_outage_or_may_pass
 from tasks.postgres.requirements import as_options
-from tasks.postgres.slow import warn_if_slow
+from tasks.postgres.slow import watch
 
 log = logging.getLogger(__name__)
 
@@ -115,8 +115,7 @@ class Session:
         """Run one statement once; raise psycopg.Error, dropping a broken connection."""
 
         def run(connection: psycopg.Connection[Any]) -> list[Any]:
-            with warn_if_slow(statement):
-                cursor = connection.execute(statement, params, prepare=True)
+            cursor = watch(connection.execute, statement, params, prepare=True)
             return cursor.fetchall() if cursor.description else []
 
         return self.run(run)

@@ -57,7 +57,7 @@ def samples(client: APIClient) -> dict[tuple[str, tuple[str, ...]], float]:
 def test_counts_of_processes_are_summed(api: APIClient) -> None:
     for by in (1, 2):
         counts.add(ATTEMPTS, "q", "k", "failed", by=by)
-        counts.observe(RAN, "q", "k", seconds=0.02)
+        counts.observe(RAN, "q", "k", seconds=[0.02])
         flush()
     shown = samples(api)
     assert shown["tasks_attempts_total", ("k", "failed", "q")] == 3

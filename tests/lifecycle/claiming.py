@@ -33,22 +33,8 @@ def claim(
         }
         cursor.execute(sql.CLAIM, params)
         return [
-            Claim(
-                id=row[0],
-                job_id=row[1],
-                kind=row[2],
-                queue=row[3],
-                owner_id=row[4],
-                # Django leaves JSON to its fields.
-                input=json.loads(row[5]),
-                attempt=row[6],
-                max_attempts=row[7],
-                claim_number=row[8],
-                deaths=row[9],
-                waited=row[10],
-                request_id=row[11],
-                traceparent=row[12],
-            )
+            # Django leaves JSON to its fields.
+            Claim(*row)._replace(input=json.loads(row[5]))
             for row in cursor.fetchall()
         ]
 

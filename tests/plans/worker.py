@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import Any
 
 from django.db import connection
@@ -30,8 +29,7 @@ def claim(*, limit: int) -> list[Claim]:
     """Claim tasks."""
     with connection.cursor() as cursor:
         cursor.execute(sql.CLAIM, claim_params(limit=limit))
-        names = [field.name for field in fields(Claim)]
-        return [Claim(**dict(zip(names, row, strict=True))) for row in cursor.fetchall()]
+        return [Claim(*row) for row in cursor.fetchall()]
 
 
 def endings(claims: list[Claim]) -> list[Ending]:

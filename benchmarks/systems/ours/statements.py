@@ -19,8 +19,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "taskproject.settings")
 django.setup()
 
 from tasks import sql  # noqa: E402 needs Django set up
-from tasks.lifecycle.ending import completed, parameters  # noqa: E402
-from tasks.worker import claimer  # noqa: E402
+from tasks.lifecycle.ending import Claim, completed, parameters  # noqa: E402
 from tasks.worker.session import worker_parameters  # noqa: E402
 
 WORKER = {"name": "statements", "host": "", "pid": os.getpid(), "queues": [], "concurrency": 1}
@@ -51,7 +50,7 @@ def main() -> None:
 def _round(connection: psycopg.Connection[Any], params: dict[str, Any]) -> int:
     """Claim a batch and finish it; return its size."""
     rows = connection.execute(sql.CLAIM, params, prepare=True).fetchall()
-    claims = [claimer.claim_of(row) for row in rows]
+    claims = [Claim(*row) for row in rows]
     if not claims:
         return 0
     endings = [completed(claim, sum_numbers(claim.input, 0.0)) for claim in claims]
