@@ -183,13 +183,14 @@ def test_google_gets_200_for_everything_it_has_signed(
     [b"[" * 10_000_000, b"[]," * 3_000_000, b'{"message": {"data": "' + b"A" * 9_000_000 + b'"}}'],
     ids=["deep", "many values", "long"],
 )
-def test_a_large_unsigned_body_is_refused_within_a_second(
+def test_a_large_unsigned_body_costs_less_than_a_second(
     api: APIClient, platforms: Fake, platform: str, body: bytes
 ) -> None:
-    began = time.monotonic()
+    # The processor's time: others may use the machine meanwhile.
+    began = time.thread_time()
     event = events.SignedEvent(platform, body, {"Content-Type": "application/json"})
     assert send(api, event).status_code == 401
-    assert time.monotonic() - began < 1
+    assert time.thread_time() - began < 1
 
 
 @pytest.mark.django_db
