@@ -66,6 +66,15 @@ class EchoServer:
         connections = self._serving().net_connections(kind="tcp")
         return {each.raddr.port for each in connections if each.status == "ESTABLISHED"}
 
+    def unsent(self, port: int) -> int:
+        """Return the bytes that the kernel holds for the client with this port."""
+        ends = f"0100007F:{self.port:04X}", f"0100007F:{port:04X}"
+        for line in Path("/proc/net/tcp").read_text().splitlines():
+            _, here, there, _, queues, *_ = line.split()
+            if (here, there) == ends:
+                return int(queues.partition(":")[0], 16)
+        return 0
+
     def _serving(self) -> psutil.Process:
         [serving] = psutil.Process(self.process.pid).children()
         return serving

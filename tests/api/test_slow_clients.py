@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from taskproject.web import THREADS
+from tasks.api.gateway.listeners import SEND_BUFFER
 from tests.api.echo import LARGE_BYTES
 from tests.api.echo_process import REQUEST_TIMEOUT, EchoServer, answer
 from tests.waiting import wait_until
@@ -83,6 +84,20 @@ def test_an_answer_that_is_not_read_ends_its_connection_in_time(server: EchoServ
         ports = {connection.getsockname()[1] for connection in connections}
         wait_until(lambda: not ports & server.peers(), what="the server has closed them all")
     assert len(server.get("/large").content) == LARGE_BYTES
+
+
+def test_the_kernel_takes_only_so_much_of_an_answer_that_is_not_read(server: EchoServer) -> None:
+    with server.open(b"GET /large HTTP/1.1\r\n" + HOST + b"\r\n") as connection:
+        port = connection.getsockname()[1]
+        wait_until(lambda: server.unsent(port) > 0, what="the client takes no more")
+        # Others are answered meanwhile, so the server has had the time to send more.
+        for _ in range(10):
+            assert server.get("/meta").status_code == 200
+        assert 0 < server.unsent(port) <= 2 * SEND_BUFFER
+        received = b""
+        while len(received) < LARGE_BYTES and (part := connection.recv(1_000_000)):
+            received += part
+    assert received.count(b"x") >= LARGE_BYTES
 
 
 def test_health_is_answered_while_every_thread_is_busy(server: EchoServer, tmp_path: Path) -> None:

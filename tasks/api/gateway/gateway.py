@@ -16,7 +16,7 @@ from typing import Any
 import orjson
 
 from tasks.api.gateway.environ import wsgi_environ
-from tasks.api.gateway.listeners import end_unread_connections
+from tasks.api.gateway.listeners import limit_unread_answers
 from tasks.api.gateway.refusal import Refused
 from tasks.api.gateway.request_body import Receive, RequestBodies
 from tasks.api.gateway.threads import Threads
@@ -47,7 +47,7 @@ class Gateway:
         """Serve one request."""
         if self._is_first:
             self._is_first = False
-            end_unread_connections(after=self._timeout)
+            limit_unread_answers(seconds=self._timeout)
         if scope["path"] in _LIVE_PATHS and scope["method"] in ("GET", "HEAD"):
             await _send(send, 200, _LIVE_HEADERS, orjson.dumps(ALIVE))
             return

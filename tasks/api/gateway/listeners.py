@@ -7,14 +7,17 @@ import socket
 from pathlib import Path
 
 _OPEN_FILES = Path("/proc/self/fd")
+# Bytes of an answer that the kernel takes before the client reads them; it uses up to twice as
+# many. Without a limit it takes megabytes for each client that reads nothing, all at once.
+SEND_BUFFER = 128 * 1024
 
 
-def end_unread_connections(*, after: float) -> None:
-    """Make the kernel end a connection whose peer takes no bytes of an answer for so many seconds.
+def limit_unread_answers(*, seconds: float) -> None:
+    """Limit what the kernel holds of an answer, and how long it waits until the peer takes a byte.
 
-    The server has no limit for this (RFC 5482 describes the option). Connections inherit it from
-    their listener, which the server opens itself, so it is found among the open files. Only Linux
-    has both.
+    The server has no limit for either (RFC 5482 describes the second option). Connections inherit
+    both from their listener, which the server opens itself, so it is found among the open files.
+    Only Linux has all of this.
     """
     if not hasattr(socket, "TCP_USER_TIMEOUT") or not _OPEN_FILES.is_dir():
         return
@@ -25,5 +28,6 @@ def end_unread_connections(*, after: float) -> None:
             continue  # not a socket, or the descriptor of this listing
         with opened:
             if opened.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-                milliseconds = int(after * 1000)
+                milliseconds = int(seconds * 1000)
                 opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
+                opened.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
