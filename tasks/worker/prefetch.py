@@ -14,9 +14,12 @@ MARGIN = 1.2
 AHEAD = 1.1
 # Seconds of work in a claim, at least: smaller claims cost more for each task.
 LEAST_WORK = 0.03
-# Seconds for which claims may be smaller after one with tasks of several owners: an owner with few
+# Seconds for which claims are smaller after one with tasks of several owners: an owner with few
 # tasks waits behind the claims of one with many.
 COMPETING = 1.0
+# Seconds of work in such a claim, at most. Where the machine is fully used a claim takes longer the
+# larger it is, and would then be larger still. Slots that wait a moment cost nothing there.
+COMPETING_WORK = 0.02
 # The weight of the newest measurement.
 NEWEST = 0.5
 
@@ -47,8 +50,8 @@ class Prefetch:
         if self._rate is None:
             return least * self._multiplier
         work = AHEAD * self._lead
-        if now > self._competing_until:
-            work = max(work, LEAST_WORK)
+        is_competing = now <= self._competing_until
+        work = min(work, COMPETING_WORK) if is_competing else max(work, LEAST_WORK)
         return max(least, min(int(self._rate * work), LARGEST_CLAIM))
 
     def claimed(self, seconds: float, *, is_full: bool, owners: int = 1) -> None:
