@@ -174,6 +174,7 @@ class Hog:
         ended = self._system.queries.rows(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE datname = current_database() AND application_name <> 'faults'"
+            " AND backend_type = 'client backend'"
         )
         self._take()
         return len(ended)
