@@ -24,6 +24,7 @@ from taskproject.address_settings import (
 )
 from taskproject.cache_url import cache_from_url
 from taskproject.database_url import POOLER, database_from_url
+from taskproject.email_url import email_address, email_from_url
 from taskproject.embedded import EmbeddedPostgres
 from taskproject.environment import (
     Environment,
@@ -261,6 +262,14 @@ CACHES = {"default": cache_from_url(env, "CACHE_URL", "dbcache://tasks_cache?max
 # private ones are allowed.
 CALLBACK_SECRETS = signing_secrets(env, "CALLBACK_SECRET") or [SECRET_KEY]
 CALLBACK_ALLOW_PRIVATE = boolean(env, "CALLBACK_ALLOW_PRIVATE", default=False)
+
+# The mail server for messages about alerts; without one, rules have no e-mail addresses.
+email = email_from_url(env, "EMAIL_URL")
+EMAIL_HOST, EMAIL_PORT = email["EMAIL_HOST"], email["EMAIL_PORT"]
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = email["EMAIL_HOST_USER"], email["EMAIL_HOST_PASSWORD"]
+EMAIL_USE_TLS, EMAIL_USE_SSL = email["EMAIL_USE_TLS"], email["EMAIL_USE_SSL"]
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = email_address(env, "EMAIL_FROM", "tasks@localhost")
 
 # The platforms on which conversations are held. Requests of one that is not set up are refused.
 FACEBOOK_APP_SECRET = api_key(env, "FACEBOOK_APP_SECRET")

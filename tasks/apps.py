@@ -14,8 +14,9 @@ class TasksConfig(AppConfig):
     verbose_name = "Work"
 
     def ready(self) -> None:
-        """Register the engine's own kind, checks and path converter, and every app's kinds."""
+        """Register the engine's own kinds, checks and path converter, and every app's kinds."""
         import_module("tasks.callbacks.kind")
+        import_module("tasks.alerts.kind")
         import_module("tasks.checks")
         import_module("tasks.path_converters")
         for app in apps.get_app_configs():

@@ -62,6 +62,13 @@ class ScheduleGone(TaskError):
         super().__init__("The schedule has been deleted.")
 
 
+class AlertGone(TaskError):
+    """The alert or the rule was deleted meanwhile."""
+
+    def __init__(self) -> None:
+        super().__init__("It has been deleted.")
+
+
 class WrongStatus(TaskError):
     """The status of the task does not allow the verb."""
 

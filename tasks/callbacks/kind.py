@@ -6,24 +6,18 @@ import datetime as dt
 import random
 from typing import Any
 
-from django.utils import timezone
-
 from tasks.callback_address import Receiver, Refused
-from tasks.callbacks.host_limits import HostBusy, HostDown, host_slot, should_postpone
+from tasks.callbacks.host_limits import HostBusy, HostDown, should_postpone
 from tasks.callbacks.message import message
-from tasks.callbacks.post import Answer, NoAnswer, post
 from tasks.callbacks.postpone import postpone_callbacks
-from tasks.callbacks.retry_schedule import MAX_ATTEMPTS, PAUSES, SCHEDULE
-from tasks.callbacks.signing import secrets_of, signed_headers
-from tasks.correlation import current_cause
-from tasks.kinds import Cancel, Context, FatalError, Retry, Snooze, kind
+from tasks.callbacks.retry_schedule import SCHEDULE
+from tasks.callbacks.signed_post import Undelivered, judged, send
+from tasks.callbacks.signing import secrets_of
+from tasks.kinds import Cancel, Context, FatalError, Snooze, kind
 from tasks.models import Task
 from tasks.models.task import TERMINAL
-from tasks.retry_after import retry_after_seconds
 
-GONE = 410
-# Statuses with which a receiver may send Retry-After.
-BUSY = (429, 503)
+KIND = "callback.deliver"
 # How long callbacks to a receiver that is down are postponed; to a busy one, up to twice as long.
 # Seconds.
 PAUSE = 30.0
@@ -41,12 +35,8 @@ INPUT = {
 }
 
 
-class Undelivered(Exception):
-    """The receiver did not accept the message; it is sent again by the retry schedule."""
-
-
 @kind(
-    "callback.deliver",
+    KIND,
     input=INPUT,
     queue="callbacks",
     retry=SCHEDULE,
@@ -64,7 +54,13 @@ def deliver(input: dict[str, Any], context: Context) -> dict[str, Any]:
             status=input.get("status", task.status),
             ended_at=input.get("ended_at") or _iso(task.finished_at),
         )
-        answer = _send(receiver, body, context)
+        answer = send(
+            receiver,
+            body,
+            context,
+            secrets=secrets_of(context.owner_id),
+            sender="tasks-callbacks",
+        )
     except Refused as refused:
         raise FatalError(str(refused)) from None
     except HostBusy:
@@ -78,7 +74,7 @@ def deliver(input: dict[str, Any], context: Context) -> dict[str, Any]:
         raise Undelivered(
             "Not sent: the receiver has just failed to answer other callbacks."
         ) from None
-    return _judged(answer, context.attempt)
+    return judged(answer, context.attempt)
 
 
 def _task(task_id: str, *, owner_id: int | None) -> Task:
@@ -87,24 +83,6 @@ def _task(task_id: str, *, owner_id: int | None) -> Task:
     if (task := tasks.first()) is None:
         raise Cancel("The task has been deleted or has no callback URL.")
     return task
-
-
-def _send(receiver: Receiver, body: str, context: Context) -> Answer:
-    signed = signed_headers(
-        message_id=str(context.task_id),
-        body=body,
-        secrets=secrets_of(context.owner_id),
-        now=timezone.now(),
-    )
-    headers = {"Content-Type": "application/json", "User-Agent": "tasks-callbacks", **signed}
-    if (cause := current_cause()).request_id:
-        headers["X-Request-ID"] = cause.request_id
-        headers["traceparent"] = cause.next_traceparent()
-    try:
-        with host_slot(receiver.authority, is_last_try=context.attempt >= MAX_ATTEMPTS):
-            return post(receiver, body=body.encode(), headers=headers)
-    except NoAnswer as error:
-        raise Undelivered(str(error)) from None
 
 
 def _postpone(
@@ -120,19 +98,6 @@ def _postpone(
             spread=spread,
             include_earlier=include_earlier,
         )
-
-
-def _judged(answer: Answer, attempt: int) -> dict[str, Any]:
-    """Return the result if the message was accepted; raise otherwise."""
-    if 200 <= answer.status < 300:
-        return {"status_code": answer.status}
-    reason = f"The receiver answered {answer.status}."
-    if answer.status == GONE:
-        raise Cancel(f"{reason} It accepts no more callbacks.")
-    pause = retry_after_seconds(answer.retry_after or "", now=timezone.now())
-    if answer.status in BUSY and pause is not None:
-        raise Retry(max(min(pause, PAUSES[-1]), SCHEDULE.next_delay(attempt)), reason)
-    raise Undelivered(reason)
 
 
 def _iso(moment: dt.datetime | None) -> str | None:

@@ -22,6 +22,12 @@ def secrets_of(owner_id: int | None) -> list[str]:
     return [_derived(secret, owner) for secret in settings.CALLBACK_SECRETS]
 
 
+def alert_secrets() -> list[str]:
+    """Return the secrets that messages about alerts are signed with, the current one first."""
+    # No owner has this id; the secrets of receivers depend on it.
+    return [_derived(secret, "alerts") for secret in settings.CALLBACK_SECRETS]
+
+
 def signed_headers(
     *, message_id: str, body: str, secrets: Sequence[str], now: dt.datetime
 ) -> dict[str, str]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from django.db import connection
+from django.db.models import Count
 from django.db.models.functions import Now
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from tasks import stats
-from tasks.models import Breaker, Schedule, Worker
+from tasks.models import Alert, AlertRule, Breaker, Schedule, Worker
+from tasks.stats.database import database_figures
 from tasks.stats.queues import QueuesStatus, queues_status
 
 # The tables in which rows change with each task.
@@ -25,17 +27,6 @@ _TABLES = """
     WHERE relid = ANY (
         SELECT to_regclass(name) FROM unnest(%(names)s::text[]) AS name
     )
-"""
-# `greatest` ignores nulls. The oldest xmin keeps vacuum from removing what is newer and dead.
-_DATABASE = """
-    SELECT
-        pg_database_size(current_database()),
-        current_setting('max_connections')::int,
-        coalesce(max(extract(epoch FROM clock_timestamp() - xact_start))
-            FILTER (WHERE backend_type = 'client backend'), 0)::float8,
-        coalesce(max(age(backend_xmin)), 0)
-    FROM pg_stat_activity
-    WHERE datname = current_database()
 """
 _CONNECTIONS = """
     SELECT
@@ -58,6 +49,7 @@ def gauges() -> Iterator[Metric]:
     yield from _queues(queues_status())
     yield from _workers()
     yield from _services()
+    yield from _alerts()
     yield from _database()
 
 
@@ -113,14 +105,21 @@ def _services() -> Iterator[Metric]:
     yield from (circuits, late)
 
 
+def _alerts() -> Iterator[Metric]:
+    alerts = _gauge("tasks_alerts_open", "Alerts that are open, by rule.", "rule")
+    open_alerts = dict(Alert.objects.open().order_by().values_list("rule").annotate(n=Count("*")))
+    for pk, name in AlertRule.objects.values_list("pk", "name"):
+        alerts.add_metric([name], open_alerts.get(pk, 0))
+    yield alerts
+
+
 def _database() -> Iterator[Metric]:
     with connection.cursor() as cursor:
         cursor.execute(_TABLES, {"names": list(_BUSY)})
         tables = cursor.fetchall()
-        cursor.execute(_DATABASE)
-        size, most, oldest, xmin = cursor.fetchone()
         cursor.execute(_CONNECTIONS)
         sessions = cursor.fetchall()
+    figures = database_figures()
     live = _gauge("tasks_table_live_rows", "Rows of a table, estimated.", "table")
     dead = _gauge("tasks_table_dead_rows", "Dead rows of a table, estimated.", "table")
     vacuumed = _gauge(
@@ -142,13 +141,21 @@ def _database() -> Iterator[Metric]:
         connections.add_metric([purpose, state], count)
     yield from (live, dead, vacuumed, heap, indexes, connections)
     for name, help, value in (
-        ("tasks_database_bytes", "Size of the database.", size),
-        ("tasks_database_max_connections", "Connections that the server admits.", most),
-        ("tasks_oldest_transaction_seconds", "Age of the oldest open transaction.", oldest),
+        ("tasks_database_bytes", "Size of the database.", figures.bytes),
+        (
+            "tasks_database_max_connections",
+            "Connections that the server admits.",
+            figures.max_connections,
+        ),
+        (
+            "tasks_oldest_transaction_seconds",
+            "Age of the oldest open transaction.",
+            figures.oldest_transaction_seconds,
+        ),
         (
             "tasks_oldest_xmin_transactions",
             "How many transactions ago the oldest snapshot in use was taken.",
-            xmin,
+            figures.oldest_xmin_transactions,
         ),
     ):
         gauge = _gauge(name, help)

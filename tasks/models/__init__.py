@@ -1,7 +1,8 @@
-"""Models: tasks, their attempts and batches, queues, workers, breakers, schedules, counts."""
+"""Models: tasks, attempts, batches, queues, workers, breakers, schedules, alerts, counts."""
 
 from __future__ import annotations
 
+from tasks.models.alert import Alert, AlertRule, Condition
 from tasks.models.attempt import Attempt, Outcome
 from tasks.models.batch import Batch
 from tasks.models.breaker import Breaker
@@ -14,10 +15,13 @@ from tasks.models.task import Lane, Status, Task
 from tasks.models.worker import Worker, WorkerState
 
 __all__ = [
+    "Alert",
+    "AlertRule",
     "Attempt",
     "Batch",
     "Breaker",
     "CachedCount",
+    "Condition",
     "Lane",
     "MetricSum",
     "Outcome",

@@ -17,8 +17,9 @@ from uuid_utils.compat import uuid7
 
 from tasks.callback_address import Receiver as Addressee
 from tasks.callbacks import host_limits, post
-from tasks.callbacks.kind import Undelivered, deliver
+from tasks.callbacks.kind import deliver
 from tasks.callbacks.retry_schedule import MAX_ATTEMPTS, PAUSES, SCHEDULE
+from tasks.callbacks.signed_post import Undelivered
 from tasks.callbacks.signing import secrets_of
 from tasks.correlation import running
 from tasks.kinds import Cancel, FatalError, Retry, Snooze

@@ -14,8 +14,9 @@ from django.utils import timezone
 
 from tasks import lifecycle, sql
 from tasks.callbacks import host_limits, postpone
-from tasks.callbacks.kind import Undelivered, deliver
+from tasks.callbacks.kind import deliver
 from tasks.callbacks.post import NoAnswer
+from tasks.callbacks.signed_post import Undelivered
 from tasks.kinds import Snooze
 from tasks.lifecycle.ending import completed
 from tasks.lifecycle.preparation import prepare

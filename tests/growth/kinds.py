@@ -40,6 +40,8 @@ GROWING: Mapping[str, tuple[Input, int]] = {
 # Their input is an id or a number of days or hours.
 FIXED = frozenset(
     {
+        "alert.mail",
+        "alert.webhook",
         "analytics.conversations",
         "analytics.performance",
         "callback.deliver",

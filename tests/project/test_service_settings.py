@@ -7,6 +7,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from taskproject.address_settings import http_url
 from taskproject.cache_url import cache_from_url
+from taskproject.email_url import email_from_url
 from taskproject.environment import Environment
 from taskproject.secret_settings import api_key, webhook_secret
 
@@ -65,3 +66,19 @@ def test_a_secret_of_standard_webhooks_may_be_missing() -> None:
     secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
     env = Environment({"A_SECRET": secret})
     assert (webhook_secret(env, "A_SECRET"), webhook_secret(env, "ANOTHER")) == (secret, "")
+
+
+@pytest.mark.parametrize(
+    ("url", "server"),
+    [
+        ("smtp://mail", ("mail", 25, "", "", False, False)),
+        ("smtp+tls://u:p@mail.example.com", ("mail.example.com", 587, "u", "p", True, False)),
+        ("smtps://u%40a:p%3A%2F@mail:1465", ("mail", 1465, "u@a", "p:/", False, True)),
+        ("smtp://[::1]:2525", ("::1", 2525, "", "", False, False)),
+        ("", ("", 25, "", "", False, False)),
+    ],
+)
+def test_a_mail_server_is_read_from_its_url(url: str, server: tuple[object, ...]) -> None:
+    read = email_from_url(Environment({"A_MAIL": url}), "A_MAIL")
+    names = ("HOST", "PORT", "HOST_USER", "HOST_PASSWORD", "USE_TLS", "USE_SSL")
+    assert tuple(read[f"EMAIL_{name}"] for name in names) == server

@@ -62,6 +62,11 @@ INVALID = {
              "django.contrib.sites.apps.SitesConfig",
              "tasks.apps.Nosuch", "tasks.apps.settings", "tests.", "nosuch.apps.Config"],
     "database_from_url": ["$X", "foo", "mysql://u:hunter2@a/b", "postgres://", "postgres://host"],
+    "email_from_url": [
+        "$X", "mail.example.com", "ftp://a", "smtp://", "smtp://u:hunter2@", "smtp://a:x", "smtp://ä",
+        "smtp://a:0x", "smtp://a/b", "smtp://a?b=c", "smtp://a b", "smtp://u:a%0Ab@c", "smtp://a:99999",
+    ],
+    "email_address": ["$X", "tasks", "@example.com", "a b@example.com", "Tasks <a@example.com>"],
     "cache_from_url": [
         "$X", "nonsense", "foo://user:hunter2@x", "dbcache://", "dbcache://a b", "dbcache://a/b",
         "dbcache://a?max_entries=many", "dbcache://a?max_entry=5", "dbcache://a?timeout=5s",
@@ -69,7 +74,7 @@ INVALID = {
 }  # fmt: skip
 SECRETS = {
     "api_key", "webhook_secret", "signing_secrets", "secret_key", "http_url", "cache_from_url",
-    "database_from_url",
+    "database_from_url", "email_from_url",
 }  # fmt: skip
 # The values of a type as they are given, and as they are read.
 VALID: dict[str, list[tuple[str, Any]]] = {
@@ -118,6 +123,8 @@ VALID: dict[str, list[tuple[str, Any]]] = {
     ],
     "database_from_url": [],
     "cache_from_url": [],
+    "email_from_url": [],
+    "email_address": [("tasks@example.com",) * 2],
 }  # fmt: skip
 
 TYPES: dict[str, str] = settings_of({})["env"].types
@@ -125,7 +132,8 @@ TYPES: dict[str, str] = settings_of({})["env"].types
 
 def setting_of(name: str) -> str:
     """Return the setting that a name of the environment makes."""
-    return {"CALLBACK_SECRET": "CALLBACK_SECRETS"}.get(name, name.removeprefix("CELERY_"))
+    renamed = {"CALLBACK_SECRET": "CALLBACK_SECRETS", "EMAIL_FROM": "DEFAULT_FROM_EMAIL"}
+    return renamed.get(name, name.removeprefix("CELERY_"))
 
 
 def cases(table: dict[str, list[Any]]) -> list[tuple[str, Any]]:

@@ -22,6 +22,7 @@ from rest_framework.views import set_rollback
 from tasks.api.parsers import RefusedBody
 from tasks.api.problems import Problem, types
 from tasks.errors import (
+    AlertGone,
     FieldError,
     InvalidInput,
     KeyReused,
@@ -114,6 +115,7 @@ def _api_exception(error: APIException) -> Problem:
 @problem_of.register(Http404)
 @problem_of.register(TaskGone)
 @problem_of.register(ScheduleGone)
+@problem_of.register(AlertGone)
 def _not_found(error: Exception) -> Problem:
     return Problem(type=types.NOT_FOUND, detail="Not found.")
 
