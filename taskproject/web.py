@@ -65,8 +65,10 @@ def load() -> Gateway:
     from taskproject.wsgi import application
     from tasks.api.gateway import Gateway
     from tasks.metrics.flusher import Flusher
+    from tasks.worker.alert_watcher import TAKE_OVER, AlertWatcher
 
     Flusher().start()
+    AlertWatcher(older_than=TAKE_OVER).start()
     # What is loaded now stays: the collector need not scan it every few requests.
     gc.collect()
     gc.freeze()

@@ -14,6 +14,7 @@ from django.conf import settings
 
 from tasks import sql
 from tasks.worker import notices
+from tasks.worker.alert_watcher import AlertWatcher
 from tasks.worker.rescuer import Rescuer
 from tasks.worker.scheduler import Scheduler
 from tasks.worker.session import Session, can_listen
@@ -29,13 +30,13 @@ SOON = 0.005
 
 
 class Leader:
-    """Waits to lead, then listens to the database, stages jobs, and runs rescuer and scheduler."""
+    """Waits to lead, then listens to the database, stages jobs, and runs the threads below."""
 
     def __init__(self, member: Member, *, queues: Sequence[str] | None) -> None:
         self._member = member
         self._queues = queues
         self._stopped = threading.Event()
-        self._others: list[Rescuer | Scheduler] = []
+        self._others: list[Rescuer | Scheduler | AlertWatcher] = []
         self._session = Session("listen", direct=True)
         # What changes the database goes where all else does, also if the direct URL is wrong.
         self._stage_session = Session("stage") if settings.DIRECT_DATABASE else self._session
@@ -45,7 +46,7 @@ class Leader:
         self._member.lead()
         if self._stopped.is_set():
             return
-        self._others = [Rescuer(), Scheduler()]
+        self._others = [Rescuer(), Scheduler(), AlertWatcher()]
         for thread in self._others:
             thread.start()
         while not self._stopped.is_set():

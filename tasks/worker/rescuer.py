@@ -13,7 +13,7 @@ from contextlib import suppress
 from django.conf import settings
 from django.db import Error, connection
 
-from tasks import lifecycle
+from tasks import alerts, lifecycle
 from tasks.models import Worker
 
 log = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ class HeartbeatObserver:
 
 
 class Rescuer(threading.Thread):
-    """Rescues the tasks of dead workers every few seconds, and prunes old tasks every hour."""
+    """Rescues tasks of dead workers every few seconds; prunes old tasks and alerts every hour."""
 
     def __init__(self) -> None:
         super().__init__(name="rescuer", daemon=True)
@@ -107,3 +107,4 @@ class Rescuer(threading.Thread):
         if began >= self._prune_at:
             self._prune_at = began + PRUNE_SECONDS
             lifecycle.prune()
+            alerts.prune()
