@@ -348,6 +348,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "ENUM_NAME_OVERRIDES": {
         "TaskStatus": "tasks.models.Status",
         "TaskLane": "tasks.models.Lane",
+        "AlertCondition": "tasks.models.Condition",
         "AttemptOutcome": "tasks.models.Outcome",
         "WorkerState": "tasks.stats.Liveness",
         "CeleryState": "analysis.celery_states.CELERY_STATES",

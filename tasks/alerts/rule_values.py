@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Set
 
 from django.conf import settings
@@ -68,9 +67,7 @@ def _in_threshold(rule: AlertRule, definition: Definition) -> Iterator[FieldErro
             yield FieldError("threshold", f"The condition {rule.condition} has no threshold.")
     elif rule.threshold is None:
         yield FieldError("threshold", f"A number is needed ({definition.unit}).")
-    elif not (
-        math.isfinite(rule.threshold) and definition.low <= rule.threshold <= definition.high
-    ):
+    elif not definition.low <= rule.threshold <= definition.high:
         yield FieldError(
             "threshold",
             f"Must be {definition.low:,} to {definition.high:,} ({definition.unit}).",

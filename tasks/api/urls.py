@@ -5,6 +5,8 @@ from __future__ import annotations
 from tasks.api import openapi  # noqa: F401 its import registers the scheme of the API keys
 from tasks.api.routes import route
 from tasks.api.views import (
+    alert_rules,
+    alerts,
     batches,
     breakers,
     callbacks,
@@ -46,6 +48,18 @@ urlpatterns = [
     *route("api/v1/schedules/<anycase_uuid:schedule_id>/enable", schedules.EnableView.as_view()),
     *route("api/v1/schedules/<anycase_uuid:schedule_id>/disable", schedules.DisableView.as_view()),
     *route("api/v1/schedules/<anycase_uuid:schedule_id>/run", schedules.RunView.as_view()),
+    *route("api/v1/alerts/", alerts.AlertsView.as_view()),
+    *route("api/v1/alerts/secrets", alerts.AlertSecretsView.as_view()),
+    *route("api/v1/alerts/rules/", alert_rules.RulesView.as_view()),
+    *route(
+        "api/v1/alerts/rules/<anycase_uuid:rule_id>",
+        alert_rules.RuleView.as_view(),
+        name="alert_rule",
+    ),
+    *route("api/v1/alerts/rules/<anycase_uuid:rule_id>/mute", alert_rules.MuteView.as_view()),
+    *route("api/v1/alerts/rules/<anycase_uuid:rule_id>/unmute", alert_rules.UnmuteView.as_view()),
+    *route("api/v1/alerts/<anycase_uuid:alert_id>", alerts.AlertView.as_view(), name="alert"),
+    *route("api/v1/alerts/<anycase_uuid:alert_id>/acknowledge", alerts.AcknowledgeView.as_view()),
     *route("api/v1/callbacks/secrets", callbacks.CallbackSecretsView.as_view()),
     *route("metrics", metrics.MetricsView.as_view()),
     *route("health", health.HealthView.as_view()),
