@@ -10,6 +10,8 @@ from django.db.models import Model
 from knox.models import AuthToken
 
 from tasks.console.accounts import GroupAdmin, UserAdmin
+from tasks.console.alert_rules import AlertRuleAdmin
+from tasks.console.alerts import AlertAdmin
 from tasks.console.api_keys import ApiKeyAdmin
 from tasks.console.audit_log import AuditLogAdmin
 from tasks.console.batches import BatchAdmin
@@ -18,7 +20,7 @@ from tasks.console.queues import QueueAdmin
 from tasks.console.schedules import ScheduleAdmin
 from tasks.console.task_list import TaskAdmin
 from tasks.console.workers import WorkerAdmin
-from tasks.models import Batch, Breaker, Queue, Schedule, Task, Worker
+from tasks.models import Alert, AlertRule, Batch, Breaker, Queue, Schedule, Task, Worker
 
 # Procrastinate's own screens would let users who may only view cancel and retry jobs.
 stock: list[type[Model]] = [
@@ -35,6 +37,8 @@ admin.site.register(Queue, QueueAdmin)
 admin.site.register(Schedule, ScheduleAdmin)
 admin.site.register(Worker, WorkerAdmin)
 admin.site.register(Breaker, BreakerAdmin)
+admin.site.register(Alert, AlertAdmin)
+admin.site.register(AlertRule, AlertRuleAdmin)
 admin.site.register(AuthToken, ApiKeyAdmin)
 admin.site.register(User, UserAdmin)
 admin.site.register(Group, GroupAdmin)

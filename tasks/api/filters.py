@@ -1,13 +1,14 @@
-"""Filters of the task lists."""
+"""Filters of lists."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import django_filters
 from django import forms
+from django.db.models import QuerySet
 from django.http import QueryDict
 from django_filters.fields import IsoDateTimeField
 from django_filters.filterset import FilterSet
@@ -18,6 +19,8 @@ from tasks.api.pagination import PAGING
 from tasks.api.query_values import query_values
 from tasks.models import Lane, Status, Task
 from tasks.models.task import TaskQuerySet
+
+Rows = TypeVar("Rows", bound=QuerySet[Any])
 
 
 class MomentField(IsoDateTimeField):
@@ -48,20 +51,20 @@ class StrictFilterSet(FilterSet):
     base_filters: ClassVar[dict[str, django_filters.Filter]]
 
     @classmethod
-    def apply_query(cls, query: QueryDict, tasks: TaskQuerySet) -> TaskQuerySet:
-        """Return the tasks that match a query; raise an error naming each invalid parameter."""
-        return cls.apply(query_values(query, names={*cls.base_filters, *PAGING}), tasks)
+    def apply_query(cls, query: QueryDict, rows: Rows) -> Rows:
+        """Return the rows that match a query; raise an error naming each invalid parameter."""
+        return cls.apply(query_values(query, names={*cls.base_filters, *PAGING}), rows)
 
     @classmethod
-    def apply(cls, values: Mapping[str, Any], tasks: TaskQuerySet) -> TaskQuerySet:
-        """Return the matching tasks; raise ValidationError naming each invalid value.
+    def apply(cls, values: Mapping[str, Any], rows: Rows) -> Rows:
+        """Return the matching rows; raise ValidationError naming each invalid value.
 
         Empty values are ignored: the caller has refused them.
         """
-        filters = cls(data=values, queryset=tasks)
+        filters = cls(data=values, queryset=rows)
         if errors := filters.errors:
             raise ValidationError(errors)
-        filtered: TaskQuerySet = filters.qs
+        filtered: Rows = filters.qs
         return filtered
 
 

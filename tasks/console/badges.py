@@ -37,6 +37,9 @@ COLOURS = {
     "circuit closed": "good",
     "circuit half-open": "warning",
     "circuit open": "bad",
+    "alert open": "bad",
+    "alert closed": "quiet",
+    "muted": "warning",
 }
 
 

@@ -15,8 +15,11 @@ from tasks import formatting, stats
 from tasks.console import badges
 from tasks.console.chart import bars
 from tasks.console.permissions import is_viewer
-from tasks.models import Lane
+from tasks.models import Alert, Lane
 from tasks.stats.last_hour import last_hour
+
+# Of the open alerts, the newest are named.
+MOST_ALERTS = 5
 
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
@@ -50,6 +53,7 @@ def _now() -> dict[str, Any]:
     alive = [worker for worker in workers if worker.liveness != stats.Liveness.DEAD]
     return {
         "status": status,
+        **_alerts(),
         "counted": formatting.relative_time(status.now),
         "oldest": formatting.duration(status.oldest_age),
         "alive": len(alive),
@@ -64,6 +68,11 @@ def _now() -> dict[str, Any]:
             for worker in workers
         ],
     }
+
+
+def _alerts() -> dict[str, Any]:
+    alerts = list(Alert.objects.open()[: MOST_ALERTS + 1])
+    return {"alerts": alerts[:MOST_ALERTS], "has_more_alerts": len(alerts) > MOST_ALERTS}
 
 
 def _hour() -> dict[str, Any]:

@@ -87,6 +87,8 @@ UNFOLD: dict[str, Any] = {
                     _item("Schedules", "schedule", "tasks_schedule_changelist", VIEWERS),
                     _item("Workers", "memory", "tasks_worker_changelist", VIEWERS),
                     _item("Circuit breakers", "electric_bolt", "tasks_breaker_changelist", VIEWERS),
+                    _item("Alerts", "notifications", "tasks_alert_changelist", VIEWERS),
+                    _item("Alert rules", "rule", "tasks_alertrule_changelist", VIEWERS),
                 ],
             },
             {

@@ -20,6 +20,8 @@ SCREENS = (
     "admin:tasks_worker_changelist",
     "admin:tasks_breaker_changelist",
     "admin:tasks_schedule_changelist",
+    "admin:tasks_alert_changelist",
+    "admin:tasks_alertrule_changelist",
 )
 
 
