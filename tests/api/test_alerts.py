@@ -241,7 +241,7 @@ def test_the_open_alerts_are_a_metric(ops: APIClient, incident: Alert, settings:
 
 
 def test_a_new_installation_has_rules_without_receivers(db: None) -> None:
-    migration = import_module("tasks.migrations.0028_alerts")
+    migration = import_module("tasks.migrations.0024_alerts")
     migration.make_rules(apps, SimpleNamespace(connection=connection))
     rules = AlertRule.objects.all()
     assert {"no_worker", "backlog", "task_failed"} <= {rule.condition for rule in rules}
