@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import sys
+from multiprocessing.util import Finalize
 from typing import TYPE_CHECKING
 
 import django
@@ -64,11 +65,15 @@ def load() -> Gateway:
     # Imported late: it is the import that loads the site.
     from taskproject.wsgi import application
     from tasks.api.gateway import Gateway
-    from tasks.metrics.flusher import Flusher
+    from tasks.metrics.flusher import Flusher, flush
+    from tasks.postgres.application_name import set_application_name
     from tasks.worker.alert_watcher import TAKE_OVER, AlertWatcher
 
+    set_application_name("web")
     Flusher().start()
     AlertWatcher(older_than=TAKE_OVER).start()
+    # The server's processes end without Python's own exit functions.
+    Finalize(None, flush, exitpriority=0)
     # What is loaded now stays: the collector need not scan it every few requests.
     gc.collect()
     gc.freeze()

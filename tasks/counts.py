@@ -29,20 +29,30 @@ SUBMITTED = Family(
     help="Tasks that were submitted.",
     labels=("queue", "kind"),
 )
+STARTED = Family(
+    name="tasks_started",
+    help="Attempts that workers began.",
+    labels=("queue", "kind"),
+)
 ATTEMPTS = Family(
     name="tasks_attempts",
     help="Attempts that workers ended, by outcome; a released one had not begun.",
     labels=("queue", "kind", "outcome"),
 )
+RETRIED = Family(
+    name="tasks_retried",
+    help="Failed attempts after which the task is tried again.",
+    labels=("queue", "kind"),
+)
 ENDED = Family(
     name="tasks_ended",
-    help="Tasks that attempts ended, by status.",
+    help="Tasks that ended, by status.",
     labels=("queue", "kind", "status"),
 )
 MOVED = Family(
     name="tasks_moved",
     help="Tasks that were cancelled, retried, deleted or rescued, not by an attempt.",
-    labels=("kind", "transition"),
+    labels=("queue", "kind", "transition"),
 )
 WAITED = Family(
     name="tasks_wait_seconds",
@@ -62,6 +72,21 @@ CLAIMED = Family(
     labels=(),
     buckets=_CALLS,
 )
+LEASES_LOST = Family(
+    name="tasks_leases_lost",
+    help="Workers that stopped renewing their lease, by which a rescue ended it.",
+    labels=(),
+)
+CHILDREN_ENDED = Family(
+    name="tasks_children_ended",
+    help="Child processes that workers ended or that died, by reason.",
+    labels=("reason",),
+)
+CALLBACKS = Family(
+    name="tasks_callbacks",
+    help="Tries to deliver a callback, by result.",
+    labels=("result",),
+)
 REQUESTS = Family(
     name="tasks_http_request_seconds",
     help="How long requests took, by route and status of the answer.",
@@ -70,7 +95,21 @@ REQUESTS = Family(
 )
 FAMILIES = {
     family.name: family
-    for family in (SUBMITTED, ATTEMPTS, ENDED, MOVED, WAITED, RAN, CLAIMED, REQUESTS)
+    for family in (
+        SUBMITTED,
+        STARTED,
+        ATTEMPTS,
+        RETRIED,
+        ENDED,
+        MOVED,
+        WAITED,
+        RAN,
+        CLAIMED,
+        LEASES_LOST,
+        CHILDREN_ENDED,
+        CALLBACKS,
+        REQUESTS,
+    )
 }
 
 # Stands for values that would be too many.

@@ -48,16 +48,17 @@ def size(rule: AlertRule, readings: Readings) -> Iterator[Finding]:
 
 
 def xmin(rule: AlertRule, readings: Readings) -> Iterator[Finding]:
-    """Yield how many transactions ago the oldest snapshot in use was taken."""
+    """Yield how many transactions ago the oldest snapshot in use was taken, and what holds it."""
     figures = readings.database
-    yield Finding(
-        subject=figures.name,
-        value=figures.oldest_xmin_transactions,
-        sentence="A session holds a snapshot from"
-        f" {figures.oldest_xmin_transactions:,} transactions ago, so that vacuum cannot remove"
-        " what was deleted since; the oldest transaction is open for"
-        f" {duration(figures.oldest_transaction_seconds)}.",
-    )
+    for oldest in readings.snapshot_holders[:1]:
+        yield Finding(
+            subject=figures.name,
+            value=oldest.transactions,
+            sentence=f"A {oldest.holder} ({oldest.name or 'without a name'}) holds a snapshot from"
+            f" {oldest.transactions:,} transactions ago, so that vacuum cannot remove what was"
+            " deleted since; the oldest transaction is open for"
+            f" {duration(figures.oldest_transaction_seconds)}.",
+        )
 
 
 def connections(rule: AlertRule, readings: Readings) -> Iterator[Finding]:

@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING
 
 from tasks import stats
 from tasks.stats import Liveness
-from tasks.stats.database import DatabaseFigures, database_figures
+from tasks.stats.database import (
+    DatabaseFigures,
+    SnapshotHolder,
+    database_figures,
+    snapshot_holders,
+)
 
 if TYPE_CHECKING:
     from tasks.stats.worker_states import SeenWorker
@@ -30,6 +35,11 @@ class Readings:
     def database(self) -> DatabaseFigures:
         """Return the figures of the database, as `/metrics` shows them."""
         return database_figures()
+
+    @cached_property
+    def snapshot_holders(self) -> list[SnapshotHolder]:
+        """Return what keeps vacuum from removing dead rows, the oldest first."""
+        return snapshot_holders()
 
     def has_worker(self, queue: str) -> bool:
         """Return whether a worker claims the tasks of a queue."""

@@ -13,6 +13,7 @@ from tasks.callbacks.postpone import postpone_callbacks
 from tasks.callbacks.retry_schedule import SCHEDULE
 from tasks.callbacks.signed_post import Undelivered, judged, send
 from tasks.callbacks.signing import secrets_of
+from tasks.counts import CALLBACKS, counts
 from tasks.kinds import Cancel, Context, FatalError, Snooze, kind
 from tasks.models import Task
 from tasks.models.task import TERMINAL
@@ -62,13 +63,16 @@ def deliver(input: dict[str, Any], context: Context) -> dict[str, Any]:
             sender="tasks-callbacks",
         )
     except Refused as refused:
+        counts.add(CALLBACKS, "forbidden")
         raise FatalError(str(refused)) from None
     except HostBusy:
+        counts.add(CALLBACKS, "host_busy")
         # Spread, so that the host's slots are never idle while callbacks wait.
         _postpone(task, receiver, spread=PAUSE)
         wait = PAUSE * (1.0 + random.random())  # noqa: S311 spreads load, guards nothing
         raise Snooze(wait, "Waiting: other callbacks to the receiver are in progress.") from None
     except HostDown:
+        counts.add(CALLBACKS, "host_down")
         # Together, so that the first to come back tries the receiver for all of them.
         _postpone(task, receiver, include_earlier=True)
         raise Undelivered(

@@ -13,6 +13,7 @@ from tasks.callbacks.post import Answer, NoAnswer, post
 from tasks.callbacks.retry_schedule import MAX_ATTEMPTS, PAUSES, SCHEDULE
 from tasks.callbacks.signing import signed_headers
 from tasks.correlation import current_cause
+from tasks.counts import CALLBACKS, counts
 from tasks.kinds import Cancel, Context, Retry
 from tasks.retry_after import retry_after_seconds
 
@@ -43,12 +44,15 @@ def send(
         with host_slot(receiver.authority, is_last_try=context.attempt >= MAX_ATTEMPTS):
             return post(receiver, body=body.encode(), headers=headers)
     except NoAnswer as error:
+        counts.add(CALLBACKS, "no_answer")
         raise Undelivered(str(error)) from None
 
 
 def judged(answer: Answer, attempt: int) -> dict[str, Any]:
     """Return the result if the message was accepted; raise otherwise."""
-    if 200 <= answer.status < 300:
+    is_accepted = 200 <= answer.status < 300
+    counts.add(CALLBACKS, "accepted" if is_accepted else f"{answer.status // 100}xx")
+    if is_accepted:
         return {"status_code": answer.status}
     reason = f"The receiver answered {answer.status}."
     if answer.status == GONE:

@@ -11,22 +11,42 @@ from typing import Any
 import orjson
 from django.conf import settings
 
-from tasks.counts import ATTEMPTS, ENDED, MOVED, RAN, SUBMITTED, WAITED, counts
-from tasks.lifecycle.ending import RELEASED, Ending
+from tasks.counts import (
+    ATTEMPTS,
+    ENDED,
+    LEASES_LOST,
+    MOVED,
+    RAN,
+    RETRIED,
+    STARTED,
+    SUBMITTED,
+    WAITED,
+    counts,
+)
+from tasks.lifecycle.ending import RELEASED, Claim, Ending
 from tasks.lifecycle.labels import kind_label, queue_label
-from tasks.models import Status
+from tasks.models import Outcome, Status
 from tasks.models.task import TERMINAL
 from tasks.submission import Submission
 
 _log = logging.getLogger("tasks.transition")
 
+# Outcomes that use an attempt.
+_FAILURES = (Outcome.FAILED, Outcome.TIMED_OUT, Outcome.CRASHED)
+# The transitions that end a task, unless they only request it or queue it again.
+_MAY_END = ("cancel", "rescue")
 # Of an error's text. All of it stands in the task's history.
 _LONGEST_DETAIL = 300
 
 
-def emit(transition: str, *, task_id: uuid.UUID, kind: str, attempt: int, status: str) -> None:
+def emit(
+    transition: str, *, task_id: uuid.UUID, kind: str, queue: str, attempt: int, status: str
+) -> None:
     """Log and count a transition: ids and names only, never input or result."""
-    counts.add(MOVED, kind_label(kind), transition)
+    queue_and_kind = queue_label(queue), kind_label(kind)
+    counts.add(MOVED, *queue_and_kind, transition)
+    if transition in _MAY_END and status in TERMINAL:
+        counts.add(ENDED, *queue_and_kind, status)
     _log_transition(transition, task_id=task_id, kind=kind, attempt=attempt, status=status)
 
 
@@ -50,6 +70,20 @@ def emit_submitted(submission: Submission) -> None:
         kind=submission.kind,
         attempt=0,
         status=Status.PENDING,
+    )
+
+
+def emit_started(claim: Claim) -> None:
+    """Count that a worker begins an attempt; each task waits for this."""
+    counts.add(STARTED, queue_label(claim.queue), kind_label(claim.kind))
+
+
+def emit_leases_lost(workers: int) -> None:
+    """Log and count that so many workers did not renew their lease."""
+    counts.add(LEASES_LOST, by=workers)
+    _log.warning(
+        "workers did not renew their lease; their tasks are queued again",
+        extra={"workers": workers},
     )
 
 
@@ -77,7 +111,9 @@ def _count(group: Sequence[Ending]) -> None:
     counts.observe(WAITED, *queue_and_kind, seconds=[ending.claim.waited for ending in group])
     counts.observe(RAN, *queue_and_kind, seconds=[ending.ran for ending in group])
     if status in TERMINAL:
-        counts.add(ENDED, *queue_and_kind, str(status), by=len(group))
+        counts.add(ENDED, *queue_and_kind, status, by=len(group))
+    elif outcome in _FAILURES:
+        counts.add(RETRIED, *queue_and_kind, by=len(group))
 
 
 def _log_group(group: Sequence[Ending], worker: str) -> None:

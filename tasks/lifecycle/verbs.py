@@ -25,7 +25,7 @@ from tasks.errors import TaskGone, WrongStatus
 from tasks.kinds.exceptions import LostClaim
 from tasks.lifecycle.ending import Ending, follow_ups, parameters
 from tasks.lifecycle.enqueue import insert
-from tasks.lifecycle.telemetry import emit, emit_ended
+from tasks.lifecycle.telemetry import emit, emit_ended, emit_leases_lost
 from tasks.models import Queue, Status, Task, Worker
 from tasks.models.task import TaskQuerySet, retention
 
@@ -145,7 +145,13 @@ def _rescue_batch(params: dict[str, Any]) -> int:
     with transaction.atomic():
         if not sql.run("SELECT pg_try_advisory_xact_lock(%(lock)s)", {"lock": RESCUE_LOCK})[0][0]:
             return 0
-        return len(_apply("rescue", sql.RESCUE, params))
+        rows = sql.run(sql.RESCUE, params)
+        if leases_lost := rows[0][-1]:
+            transaction.on_commit(partial(emit_leases_lost, leases_lost))
+        # Without a task to rescue there is one row, of nulls and the number of leases.
+        rescued = [row for row in rows if row[0]]
+        _emit_moved("rescue", rescued)
+        return len(rescued)
 
 
 def reconcile() -> tuple[int, int]:
@@ -222,9 +228,9 @@ def _move(task: Task, verb: Callable[[Sequence[uuid.UUID]], int], participle: st
 
 
 def _drop(transition: str, statement: LiteralString, ids: Sequence[uuid.UUID]) -> int:
-    """Run a statement that returns, as fifth column, a job that it could not delete, if any."""
+    """Run a statement that returns, as sixth column, a job that it could not delete, if any."""
     rows = _apply(transition, statement, {"ids": list(ids)})
-    if left := [row[4] for row in rows if row[4]]:
+    if left := [row[5] for row in rows if row[5]]:
         # Robust: the verb has committed, and the reconciler deletes what this leaves.
         transaction.on_commit(partial(_discard, left), robust=True)
     return len(rows)
@@ -236,9 +242,13 @@ def _discard(jobs: list[int]) -> None:
 
 
 def _apply(transition: str, statement: LiteralString, params: dict[str, Any]) -> list[sql.Row]:
-    """Run a statement that returns (id, kind, attempt, status, …) of each task it moved."""
+    """Run a statement that returns (id, kind, queue, attempt, status, …) of each task it moved."""
     rows = sql.run(statement, params)
-    for task_id, kind, attempt, status, *_ in rows:
-        facts = {"task_id": task_id, "kind": kind, "attempt": attempt, "status": status}
-        transaction.on_commit(partial(emit, transition, **facts))
+    _emit_moved(transition, rows)
     return rows
+
+
+def _emit_moved(transition: str, rows: Sequence[sql.Row]) -> None:
+    for task_id, kind, queue, attempt, status, *_ in rows:
+        facts = {"task_id": task_id, "kind": kind, "queue": queue}
+        transaction.on_commit(partial(emit, transition, attempt=attempt, status=status, **facts))

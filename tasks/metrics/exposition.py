@@ -20,7 +20,7 @@ class _Everything(Collector):
         """Yield every metric."""
         sums = stored()
         for family in FAMILIES.values():
-            rows = [row for row in sums.get(family.name, []) if is_of(family, row[1])]
+            rows = [row for row in sums.get(family.name, []) if is_of(family, *row)]
             yield _histogram(family, rows) if family.buckets else _counter(family, rows)
         yield from gauges()
 

@@ -74,6 +74,7 @@ def stored() -> dict[str, list[tuple[list[str], list[float]]]]:
     return sums
 
 
-def is_of(family: Family, numbers: list[float]) -> bool:
-    """Return whether numbers have the family's buckets, which another version may have changed."""
-    return len(numbers) == (len(family.buckets) + 2 if family.buckets else 1)
+def is_of(family: Family, labels: list[str], numbers: list[float]) -> bool:
+    """Return whether a row has the labels and buckets of this version's family."""
+    size = len(family.buckets) + 2 if family.buckets else 1
+    return len(labels) == len(family.labels) and len(numbers) == size

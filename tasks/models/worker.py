@@ -35,6 +35,10 @@ class Worker(models.Model):
     failed = models.BigIntegerField(default=0)
     # Memory of the process without its children; 0 until its first heartbeat.
     memory_kib = models.BigIntegerField(default=0, db_default=0)
+    # Tasks that are claimed and have not begun; claims that it sent, and how long all of them took.
+    buffered = models.IntegerField(default=0, db_default=0)
+    claims = models.BigIntegerField(default=0, db_default=0)
+    claim_seconds = models.FloatField(default=0, db_default=0)
 
     class Meta:
         ordering = ("id",)

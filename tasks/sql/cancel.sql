@@ -21,8 +21,8 @@ WITH target AS MATERIALIZED (
     FROM target
     WHERE task.id = target.id
     RETURNING
-        task.id, task.kind, task.attempt, task.status, task.owner_id, task.finished_at,
-        task.callback_url, task.request_id, task.traceparent, target.job_id
+        task.id, task.kind, task.queue, task.attempt, task.status, task.owner_id,
+        task.finished_at, task.callback_url, task.request_id, task.traceparent, target.job_id
 ),
 -- callbacks
 gone AS (
@@ -36,7 +36,7 @@ gone AS (
     RETURNING id
 )
 SELECT
-    id, kind, attempt, status,
+    id, kind, queue, attempt, status,
     CASE
         WHEN status = 'CANCELLED' AND job_id NOT IN (SELECT id FROM gone) THEN job_id
     END AS left_job,

@@ -2,7 +2,7 @@
 -- A running task is never deleted. A job that another transaction has locked is left, and its id
 -- returned, to be discarded after the commit.
 WITH target AS MATERIALIZED (
-    SELECT id, kind, attempt, status, job_id
+    SELECT id, kind, queue, attempt, status, job_id
     FROM tasks_task
     WHERE id = ANY (%(ids)s::uuid[]) AND status <> 'PROCESSING'
     ORDER BY id
@@ -22,6 +22,6 @@ WITH target AS MATERIALIZED (
     RETURNING id
 )
 SELECT
-    id, kind, attempt, status,
+    id, kind, queue, attempt, status,
     CASE WHEN job_id NOT IN (SELECT id FROM gone) THEN job_id END AS left_job
 FROM target

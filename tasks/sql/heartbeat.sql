@@ -9,7 +9,10 @@ WITH renewed AS (
         running = %(running)s,
         processed = %(processed)s,
         failed = %(failed)s,
-        memory_kib = %(memory_kib)s
+        memory_kib = %(memory_kib)s,
+        buffered = %(buffered)s,
+        claims = %(claims)s,
+        claim_seconds = %(claim_seconds)s
     WHERE id = %(worker)s AND state <> 'lost'
     RETURNING id
 ), mirrored AS (

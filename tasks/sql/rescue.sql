@@ -24,6 +24,7 @@ WITH dead AS MATERIALIZED (
 ), ended AS (
     UPDATE tasks_worker SET state = 'lost' FROM dead
     WHERE tasks_worker.id = dead.id AND tasks_worker.state <> 'lost'
+    RETURNING tasks_worker.id
 ), lost AS MATERIALIZED (
     SELECT
         task.id, task.job_id, dead.name AS worker,
@@ -90,4 +91,6 @@ turns AS MATERIALIZED (
     SELECT id, attempt + 1, lease, worker, started_at, clock_timestamp(), 'lost', error
     FROM rescued
 )
-SELECT id, kind, attempt + 1, status FROM rescued
+SELECT rescued.id, kind, queue, attempt + 1, status, leases_lost
+FROM (SELECT count(*) AS leases_lost FROM ended) AS leases
+LEFT JOIN rescued ON true

@@ -19,4 +19,4 @@ WITH retried AS (
     SELECT job_id, queue, 'task:' || kind, priority, jsonb_build_object('task_id', id), attempt
     FROM retried
 )
-SELECT id, kind, attempt, status FROM retried
+SELECT id, kind, queue, attempt, status FROM retried

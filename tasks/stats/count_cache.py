@@ -2,7 +2,7 @@
 
 A small table is counted for each request. For a big table every request gets the last count, with
 its age; a request that gets too old a count starts a refresh in a thread, and waits only when there
-is no count of the last minute. One process counts at a time.
+is no count of the last minute. A scrape never waits. One process counts at a time.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ FRESH_SECONDS = 2.0
 SHARE = 0.1
 # An older count is not shown: the request waits for a new one.
 LONGEST_SECONDS = 60.0
+# To a caller that does not wait, no older count is shown.
+LONGEST_UNWAITED_SECONDS = 300.0
 LOCK = 7_305_802
 
 # One refresh at a time in this process.
@@ -51,17 +53,23 @@ def cached(name: str, counter: Counter) -> Count:
     if size <= SMALL:
         return Count(value=counter(now), at=now)
     last = CachedCount.objects.filter(pk=name).first()
-    # abs: a clock that was set back must not make an old count fresh.
-    age = abs((now - last.counted_at).total_seconds()) if last else 0.0
-    good_for = max(FRESH_SECONDS, last.seconds / SHARE) if last else 0.0
-    if last is None or age > max(LONGEST_SECONDS, good_for):
+    if last and _may_be_shown(last, now, longest=LONGEST_SECONDS):
+        _refresh(name, counter, last, now)
+    else:
         last = _recount(name, counter, last=last) or last
-    elif age > good_for and _counting.acquire(blocking=False):
-        thread = threading.Thread(
-            target=_recount_in_thread, args=(name, counter, last), name="recount", daemon=True
-        )
-        thread.start()
     return Count(value=last.value, at=last.counted_at) if last else exact(counter)
+
+
+def recent(name: str, counter: Counter) -> Count | None:
+    """Return the current count or, of a big table, the last one; None rather than wait for one."""
+    size, now = _size_and_time()
+    if size <= SMALL:
+        return Count(value=counter(now), at=now)
+    last = CachedCount.objects.filter(pk=name).first()
+    _refresh(name, counter, last, now)
+    if last and _may_be_shown(last, now, longest=LONGEST_UNWAITED_SECONDS):
+        return Count(value=last.value, at=last.counted_at)
+    return None
 
 
 def exact(counter: Counter) -> Count:
@@ -70,7 +78,31 @@ def exact(counter: Counter) -> Count:
     return Count(value=counter(now), at=now)
 
 
-def _recount_in_thread(name: str, counter: Counter, last: CachedCount) -> None:
+def _age(last: CachedCount, now: dt.datetime) -> float:
+    # abs: a clock that was set back must not make an old count fresh.
+    return abs((now - last.counted_at).total_seconds())
+
+
+def _is_good_for(last: CachedCount) -> float:
+    return max(FRESH_SECONDS, last.seconds / SHARE)
+
+
+def _may_be_shown(last: CachedCount, now: dt.datetime, *, longest: float) -> bool:
+    return _age(last, now) <= max(longest, _is_good_for(last))
+
+
+def _refresh(name: str, counter: Counter, last: CachedCount | None, now: dt.datetime) -> None:
+    """Start a count in a thread, unless the last one is fresh or another is being made."""
+    if last and _age(last, now) <= _is_good_for(last):
+        return
+    if _counting.acquire(blocking=False):
+        thread = threading.Thread(
+            target=_recount_in_thread, args=(name, counter, last), name="recount", daemon=True
+        )
+        thread.start()
+
+
+def _recount_in_thread(name: str, counter: Counter, last: CachedCount | None) -> None:
     try:
         _recount(name, counter, last=last)
     except Error as error:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from django.db import connection
 
-# `greatest` ignores nulls. The oldest xmin keeps vacuum from removing what is newer and dead.
 _FIGURES = """
     SELECT
         current_database(),
@@ -15,9 +14,29 @@ _FIGURES = """
         count(*) FILTER (WHERE backend_type = 'client backend'),
         coalesce(max(extract(epoch FROM clock_timestamp() - xact_start))
             FILTER (WHERE backend_type = 'client backend' AND datname = current_database()), 0
-        )::float8,
-        coalesce(max(age(backend_xmin)) FILTER (WHERE datname = current_database()), 0)
+        )::float8
     FROM pg_stat_activity
+"""
+
+# What keeps vacuum from removing rows that died since, the oldest of each sort: sessions of this
+# database, standbys that report their queries, replication slots, and prepared transactions.
+_HOLDERS = """
+    SELECT DISTINCT ON (holder) holder, name, transactions
+    FROM (
+        SELECT backend_type, left(application_name, 40),
+            greatest(age(backend_xid), age(backend_xmin))
+        FROM pg_stat_activity
+        WHERE (datname = current_database() OR backend_type = 'walsender')
+            AND pid <> pg_backend_pid()
+        UNION ALL
+        SELECT 'replication slot', slot_name, age(xmin) FROM pg_replication_slots
+        UNION ALL
+        SELECT 'prepared transaction', owner, age(transaction)
+        FROM pg_prepared_xacts
+        WHERE database = current_database()
+    ) AS held (holder, name, transactions)
+    WHERE transactions IS NOT NULL
+    ORDER BY holder, transactions DESC
 """
 
 
@@ -30,19 +49,35 @@ class DatabaseFigures:
     max_connections: int
     connections: int
     oldest_transaction_seconds: float
-    oldest_xmin_transactions: int
 
 
 def database_figures() -> DatabaseFigures:
     """Read the figures of the database."""
     with connection.cursor() as cursor:
         cursor.execute(_FIGURES)
-        name, size, most, sessions, oldest, xmin = cursor.fetchone()
+        name, size, most, sessions, oldest = cursor.fetchone()
     return DatabaseFigures(
         name=name,
         bytes=size,
         max_connections=most,
         connections=sessions,
         oldest_transaction_seconds=oldest,
-        oldest_xmin_transactions=xmin,
     )
+
+
+@dataclass(frozen=True)
+class SnapshotHolder:
+    """What keeps vacuum from removing rows that died within so many transactions."""
+
+    # A backend type, `replication slot` or `prepared transaction`.
+    holder: str
+    name: str
+    transactions: int
+
+
+def snapshot_holders() -> list[SnapshotHolder]:
+    """Read the oldest holder of each sort, the oldest of all first."""
+    with connection.cursor() as cursor:
+        cursor.execute(_HOLDERS)
+        holders = [SnapshotHolder(*row) for row in cursor.fetchall()]
+    return sorted(holders, key=lambda each: -each.transactions)

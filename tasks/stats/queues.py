@@ -31,6 +31,12 @@ class QueueLoad:
     processing: int
     oldest_age: float | None
     paused: bool
+    # The part of `pending` that waits for its time.
+    scheduled: int
+
+    @property
+    def due(self) -> int:
+        return self.pending - self.scheduled
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +96,16 @@ class QueuesStatus:
 
 def queues_status(*, exact: bool = False) -> QueuesStatus:
     """Count tasks by lane, queue and status; of many, as of a few seconds ago unless exact."""
-    counted = count_cache.exact(_tally) if exact else count_cache.cached("queues", _tally)
+    return _status(count_cache.exact(_tally) if exact else count_cache.cached("queues", _tally))
+
+
+def recent_queues_status() -> QueuesStatus | None:
+    """Return the current or, of many tasks, the last counts; None rather than wait for them."""
+    counted = count_cache.recent("queues", _tally)
+    return _status(counted) if counted else None
+
+
+def _status(counted: count_cache.Count) -> QueuesStatus:
     waiting, running = counted.value["waiting"], counted.value["running"]
     states = dict.fromkeys(Status.values, 0) | counted.value["ended"]
     states[Status.PENDING] = sum(row["pending"] for row in waiting.values())
@@ -160,5 +175,6 @@ def _loads(waiting: dict[str, Any], running: dict[str, int]) -> dict[str, QueueL
             processing=running.get(name, 0),
             oldest_age=row.get("age"),
             paused=switches.get(name, False),
+            scheduled=row.get("scheduled", 0),
         )
     return loads

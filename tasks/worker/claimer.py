@@ -87,6 +87,9 @@ class Claimer:
         self._retry_ratio = RETRY_SHARE
         self._count_lanes_at = 0.0
         self._closed = threading.Event()
+        # For the worker's row: how many claims it sent, and how long they took.
+        self.claims = 0
+        self.claim_seconds = 0.0
 
     def run(self) -> None:
         """Claim until stopped: the thread's main loop. Raises what is no error of the database."""
@@ -178,7 +181,7 @@ class Claimer:
         )
         claims = self._claim(limit)
         now = self._claimed_at = time.monotonic()
-        counts.observe(CLAIMED, seconds=[now - began])
+        self._count_claim(now - began)
         self._may_wait = self._was_full = len(claims) == limit
         owners = len({claim.owner_id for claim in claims})
         self._prefetch.claimed(now - began, is_full=self._was_full, owners=owners)
@@ -188,6 +191,11 @@ class Claimer:
         if claims:
             self._looks = list(LOOK_AGAIN)
         self._look_later()
+
+    def _count_claim(self, seconds: float) -> None:
+        self.claims += 1
+        self.claim_seconds += seconds
+        counts.observe(CLAIMED, seconds=[seconds])
 
     def _is_job_waiting(self) -> bool:
         if not self._looks:

@@ -23,6 +23,7 @@ from tasks.lifecycle.ending import (
     unexplained,
 )
 from tasks.lifecycle.preparation import prepare
+from tasks.lifecycle.telemetry import emit_started
 from tasks.worker.attempt import attempt
 from tasks.worker.buffer import Buffer
 from tasks.worker.finisher import Finisher
@@ -117,6 +118,7 @@ class Executor:
                 looked_at = now
                 close_old_connections()
             slot.current = running = self._running(claim, now)
+            emit_started(claim)
             ending = self._attempt(running)
             if ending:
                 ending.ran = time.monotonic() - running.began

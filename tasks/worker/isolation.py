@@ -11,10 +11,10 @@ from pathlib import Path
 
 from django.conf import settings
 
-from tasks.counts import counts
+from tasks.counts import CHILDREN_ENDED, counts
 from tasks.kinds.exceptions import CANCELLED_ON_REQUEST, Cancel
 from tasks.lifecycle.ending import Ending, crashed, interrupted, raised, timed_out
-from tasks.models import Status
+from tasks.models import Outcome, Status
 from tasks.supervision.fork_server import ForkServer, kill_group
 from tasks.worker.child import Done, Progress, Work
 from tasks.worker.slot import Running
@@ -26,6 +26,9 @@ _POLL_SECONDS = 0.1
 # Seconds for which a child without work is kept: it holds memory and a connection, and another
 # takes milliseconds to fork.
 IDLE_SECONDS = 15.0
+# Why a child is ended, besides the outcomes of attempts and the limits of the settings.
+_IDLE = "idle"
+_UNKNOWN = "unknown"
 
 
 class Child:
@@ -48,10 +51,6 @@ class Child:
         self.channel.close()
         return self._fork_server.exit_code(self.pid)
 
-    def is_spent(self) -> bool:
-        """Return whether the child must be replaced: it has run enough, or grown too large."""
-        return is_spent(self.pid, tasks=self.attempts)
-
 
 class Isolation:
     """The children of one worker process: as many as run at once, kept for the next attempt."""
@@ -73,15 +72,15 @@ class Isolation:
         except (EOFError, ConnectionError):
             return self._crashed(child, running)
         except _Killed as killed:
-            child.kill()
+            _end(child, str(killed.ending.outcome))
             return killed.ending
         except BaseException:
             # Otherwise the child would run on, unobserved.
-            child.kill()
+            _end(child, _UNKNOWN)
             raise
-        if child.is_spent() or not _ended_well(ending):
-            # What a failed attempt left in its process must not affect the next.
-            child.kill()
+        # What a failed attempt left in its process must not affect the next.
+        if reason := _reason_to_replace(child, ending):
+            _end(child, reason)
         else:
             self._keep(child)
         return ending
@@ -95,7 +94,7 @@ class Isolation:
                 child = self._idle.pop()
             if not child.is_gone():
                 return child
-            child.kill()
+            _end(child, Outcome.CRASHED.value)
         return Child(self._fork_server)
 
     def _keep(self, child: Child) -> None:
@@ -117,7 +116,7 @@ class Isolation:
                 self._retiring = bool(self._idle)
                 is_over = not self._retiring
             for child in old:
-                child.kill()
+                _end(child, _IDLE)
             if is_over:
                 return
 
@@ -135,7 +134,7 @@ class Isolation:
                 raise _Killed(ending)
 
     def _crashed(self, child: Child, running: Running) -> Ending:
-        code = child.kill()
+        code = _end(child, Outcome.CRASHED.value)
         how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
         log.warning(
             "child process died; its attempt is recorded as crashed",
@@ -152,8 +151,18 @@ class _Killed(Exception):
         self.ending = ending
 
 
-def _ended_well(ending: Ending | None) -> bool:
-    return ending is not None and ending.status == Status.COMPLETED
+def _end(child: Child, reason: str) -> int:
+    """Kill a child and count it; return its exit code."""
+    counts.add(CHILDREN_ENDED, reason)
+    return child.kill()
+
+
+def _reason_to_replace(child: Child, ending: Ending | None) -> str:
+    if ending is None:
+        return Outcome.LOST.value
+    if ending.status != Status.COMPLETED:
+        return str(ending.outcome)
+    return reason_to_replace(child.pid, tasks=child.attempts)
 
 
 def _reason_to_kill(running: Running) -> Ending | None:
@@ -167,11 +176,13 @@ def _reason_to_kill(running: Running) -> Ending | None:
     return None
 
 
-def is_spent(pid: int, *, tasks: int) -> bool:
-    """Return whether a process has run as many tasks, or grown as large, as the settings allow."""
+def reason_to_replace(pid: int, *, tasks: int) -> str:
+    """Return which limit of the settings a process has reached, empty if none."""
     max_tasks: int = settings.WORKER_MAX_TASKS_PER_CHILD
     max_kib: int = settings.WORKER_MAX_MEMORY_PER_CHILD
-    return (0 < max_tasks <= tasks) or (0 < max_kib < resident_kib(pid))
+    if 0 < max_tasks <= tasks:
+        return "tasks"
+    return "memory" if 0 < max_kib < resident_kib(pid) else ""
 
 
 def resident_kib(pid: int) -> int:

@@ -19,6 +19,7 @@ from tasks.worker.session import worker_parameters
 log = logging.getLogger(__name__)
 
 _RETRY_SECONDS = 0.5
+_COUNTS_TIMEOUTS = "SET LOCAL lock_timeout = '500ms'; SET LOCAL statement_timeout = '1s'"
 
 
 class Lease(threading.Thread):
@@ -113,7 +114,8 @@ class Lease(threading.Thread):
             return
         try:
             with self._connection.transaction():
-                self._connection.execute("SET LOCAL lock_timeout = '500ms'")
+                # The next renewal waits for this, so neither a lock nor a slow disk may hold it up.
+                self._connection.execute(_COUNTS_TIMEOUTS)
                 add_counts(self._connection)
         except psycopg.Error as error:
             log.warning(

@@ -14,13 +14,14 @@ from typing import Any, NoReturn
 
 from tasks.lifecycle.ending import Claim, ClaimKey
 from tasks.models import WorkerState
+from tasks.postgres.application_name import set_application_name
 from tasks.supervision.fork_server import ForkServer
 from tasks.worker.buffer import Buffer
 from tasks.worker.child import run_child
 from tasks.worker.claimer import Claimer
 from tasks.worker.executor import Executor
 from tasks.worker.finisher import Finisher, Unrecordable
-from tasks.worker.isolation import Isolation, is_spent, resident_kib
+from tasks.worker.isolation import Isolation, reason_to_replace, resident_kib
 from tasks.worker.leader import Leader
 from tasks.worker.lease import Lease
 from tasks.worker.output import capture_output
@@ -49,6 +50,8 @@ def run_worker(
 ) -> int:
     """Run one worker process until it must stop; return its exit code."""
     capture_output()
+    # Of the handlers, of their child processes and of the leader.
+    set_application_name("worker handlers")
     # Before any thread starts: afterwards forking is not safe.
     fork_server = ForkServer(run_child)
     try:
@@ -162,7 +165,7 @@ class WorkerProcess:
         held = self._held = set[ClaimKey]()
         loop = asyncio.get_running_loop()
         self._finisher = Finisher(worker=self.name, held=held)
-        buffer = Buffer(
+        buffer = self._buffer = Buffer(
             concurrency=self._concurrency,
             on_low=lambda: self._claimer.wake(),
             on_short=partial(loop.call_soon_threadsafe, self._slot_needed.set),
@@ -245,7 +248,7 @@ class WorkerProcess:
 
     def _is_spent(self) -> bool:
         """Return whether this process must be replaced: it has run enough, or grown too large."""
-        return is_spent(os.getpid(), tasks=self._finisher.processed)
+        return bool(reason_to_replace(os.getpid(), tasks=self._finisher.processed))
 
     async def _drain(self) -> None:
         """On a stop request, claim nothing more, finish what runs, release what is left."""
@@ -283,6 +286,9 @@ class WorkerProcess:
             "running": len(self._executor.running()),
             "processed": self._finisher.processed,
             "failed": self._finisher.failed,
+            "buffered": len(self._buffer),
+            "claims": self._claimer.claims,
+            "claim_seconds": self._claimer.claim_seconds,
             "memory_kib": resident_kib(os.getpid()),
         }
 

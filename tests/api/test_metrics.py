@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import psycopg
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
+from django.test import TestCase
+from django.utils import timezone
 from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 from rest_framework.test import APIClient
 
 import tasks
-from tasks.counts import ATTEMPTS, OTHER, RAN, counts
+from tasks import lifecycle
+from tasks.counts import ATTEMPTS, MOVED, OTHER, RAN, counts
 from tasks.lifecycle.labels import _MOST_QUEUES, kind_label, queue_label
 from tasks.metrics.store import add_counts
-from tasks.models import Breaker, MetricSum, Queue
+from tasks.models import Breaker, CachedCount, MetricSum, Queue, Worker, WorkerState
+from tasks.stats import count_cache
 from tests.factories import make_task, make_worker
 from tests.waiting import wait_until
-from tests.workers import is_idle
+from tests.workers import database_url, is_idle
 
 pytestmark = pytest.mark.django_db
 
@@ -82,29 +89,116 @@ def test_what_could_not_be_written_is_written_later() -> None:
     assert MetricSum.objects.get().numbers == [1]
 
 
-def test_a_sum_with_the_buckets_of_another_version_is_left_out(api: APIClient) -> None:
+def test_a_sum_with_the_buckets_or_labels_of_another_version_is_left_out(api: APIClient) -> None:
     MetricSum.objects.create(name=RAN.name, labels=["q", "k"], numbers=[1, 2])
-    assert not [name for name, _ in samples(api) if name == "tasks_run_seconds_count"]
+    MetricSum.objects.create(name=MOVED.name, labels=["k", "cancel"], numbers=[1])
+    names = {name for name, _ in samples(api)}
+    assert not names & {"tasks_run_seconds_count", "tasks_moved_total"}
 
 
 def test_gauges_show_queues_workers_services_and_database(api: APIClient) -> None:
     make_task("PENDING", queue="slow")
+    make_task("PENDING", queue="slow", scheduled_at=timezone.now() + dt.timedelta(hours=1))
     make_task("FAILED")
     make_worker("w")
+    make_worker("gone", silent_for=60)
     Queue.objects.create(name="slow", paused=True)
     Breaker.objects.create(name="llm", failures=1)
     shown = samples(api)
-    assert shown["tasks_waiting", ("slow",)] == 1
+    assert shown["tasks_waiting", ("slow",)] == 2
+    assert shown["tasks_due", ("slow",)] == shown["tasks_scheduled", ("slow",)] == 1
+    assert shown["tasks_queue_workers", ("slow",)] == 1
     assert shown["tasks_oldest_due_age_seconds", ("slow",)] >= 0
     assert shown["tasks_queue_paused", ("slow",)] == 1
     assert shown["tasks_lane", ("dlq",)] == 1
     assert shown["tasks_stored", ("FAILED",)] == 1
-    assert shown["tasks_workers", ("alive",)] == 1
-    assert shown["tasks_circuit_open", ("llm",)] == 0
+    assert (shown["tasks_workers", ("alive",)], shown["tasks_workers", ("dead",)]) == (1, 1)
+    assert {labels for name, labels in shown if name == "tasks_worker_slots"} == {("w",)}
+    assert shown["tasks_worker_buffered", ("w",)] == shown["tasks_worker_claims_total", ("w",)] == 0
+    assert shown["tasks_circuit_state", ("llm", "closed")] == 1
+    assert shown["tasks_circuit_state", ("llm", "open")] == 0
     assert shown["tasks_table_dead_rows", ("tasks_task",)] >= 0
     assert shown["tasks_database_bytes", ()] > 1_000_000
     assert shown["tasks_oldest_transaction_seconds", ()] >= 0
     assert sum(value for (name, _), value in shown.items() if name == "tasks_database_connections")
+
+
+def test_a_worker_counts_only_for_the_queues_that_it_takes(api: APIClient) -> None:
+    make_worker("of all")
+    Worker.objects.filter(pk=make_worker("of one")).update(queues=["llm"])
+    Worker.objects.filter(pk=make_worker("leaving")).update(state=WorkerState.DRAINING)
+    shown = samples(api)
+    assert shown["tasks_queue_workers", ("llm",)] == 2
+    assert shown["tasks_queue_workers", ("default",)] == 1
+
+
+def test_queues_beyond_those_that_are_shown_are_summed_up(
+    api: APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tasks.metrics.gauges._MOST_QUEUES", 1)
+    for queue, count in (("big", 3), ("small", 2), ("least", 1), ("default", 1)):
+        for _ in range(count):
+            make_task("PENDING", queue=queue)
+    shown = samples(api)
+    waiting = {labels[0]: n for (name, labels), n in shown.items() if name == "tasks_waiting" and n}
+    assert waiting == {"big": 3, "default": 1, OTHER: 3}
+    assert shown["tasks_oldest_due_age_seconds", (OTHER,)] >= 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_session_that_holds_the_oldest_snapshot_is_named(api: APIClient) -> None:
+    other = psycopg.connect(database_url(), application_name="long report")
+    other.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+    other.execute("SELECT count(*) FROM tasks_task")
+    for _ in range(3):
+        Queue.objects.create(name=str(uuid.uuid4()))
+    holder = ("tasks_oldest_xmin_transactions", ("client backend", "long report"))
+    assert samples(api)[holder] >= 3
+    other.close()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_scrape_does_not_wait_for_counts_of_a_big_table(
+    api: APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(count_cache, "SMALL", -1)
+    make_task("PENDING")
+    waiting = ("tasks_waiting", ("default",))
+    assert waiting not in samples(api)
+    assert wait_until(lambda: samples(api).get(waiting), what="counted") == 1
+    old = timezone.now() - dt.timedelta(seconds=count_cache.LONGEST_UNWAITED_SECONDS + 1)
+    CachedCount.objects.update(counted_at=old)
+    with connection.cursor() as cursor:
+        cursor.execute("BEGIN")
+        # As while another process counts: it is the only one.
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext('queues'))", [count_cache.LOCK])
+        assert waiting not in samples(api)
+        cursor.execute("ROLLBACK")
+    wait_until(lambda: samples(api).get(waiting), what="counted again")
+
+
+def test_moves_are_counted_by_queue_and_an_end_by_one_of_them_as_an_end() -> None:
+    with TestCase.captureOnCommitCallbacks(execute=True):
+        cancelled = make_task("PENDING", queue="slow")
+        lifecycle.cancel(cancelled)
+        lifecycle.retry(make_task("FAILED"))
+        lifecycle.delete(make_task("COMPLETED"))
+        dead = make_worker("dead", silent_for=60)
+        make_task("PROCESSING", worker_id=dead)
+        make_task("PROCESSING", worker_id=dead, losses=9)
+        make_worker("dead and idle", silent_for=60)
+        lifecycle.rescue()
+        lifecycle.rescue()
+    script = "test.script"
+    assert counts.take() == {
+        ("tasks_moved", ("slow", script, "cancel")): [1],
+        ("tasks_ended", ("slow", script, "CANCELLED")): [1],
+        ("tasks_moved", ("default", script, "retry")): [1],
+        ("tasks_moved", ("default", script, "delete")): [1],
+        ("tasks_moved", ("default", script, "rescue")): [2],
+        ("tasks_ended", ("default", script, "FAILED")): [1],
+        ("tasks_leases_lost", ()): [2],
+    }
 
 
 def test_a_submit_and_a_request_are_counted(api: APIClient) -> None:
@@ -184,6 +278,8 @@ def test_counts_of_workers_agree_with_the_tasks(worker: Any) -> None:
     script = ("default", "test.script")
     assert numbers["tasks_attempts", *script, "completed"] == [41]
     assert numbers["tasks_attempts", *script, "failed"] == [40]
+    assert numbers["tasks_started", *script] == [81]
+    assert numbers["tasks_retried", *script] == [20]
     assert numbers["tasks_ended", *script, "COMPLETED"] == [41]
     assert numbers["tasks_ended", *script, "FAILED"] == [20]
     assert sum(numbers["tasks_wait_seconds", *script][:-1]) == 81

@@ -22,6 +22,7 @@ from tasks.callbacks.retry_schedule import MAX_ATTEMPTS, PAUSES, SCHEDULE
 from tasks.callbacks.signed_post import Undelivered
 from tasks.callbacks.signing import secrets_of
 from tasks.correlation import running
+from tasks.counts import counts
 from tasks.kinds import Cancel, FatalError, Retry, Snooze
 from tasks.models import Status, Task
 from tests.callbacks.receiver import Receiver
@@ -100,6 +101,19 @@ def test_a_task_retried_by_hand_since_its_end_is_reported_with_that_end(receiver
     message = receiver.received[0].message
     assert (message["type"], message["timestamp"]) == ("task.failed", at)
     assert (message["data"]["result"], message["data"]["error"]) == (None, None)
+
+
+def test_each_try_is_counted_by_its_result(receiver: Receiver, settings: Any) -> None:
+    counts.take()
+    send(ended(receiver))
+    for path in ("/404", "/503", "/503", "/410"):
+        with suppress(Undelivered, Cancel):
+            send(ended(receiver, path))
+    settings.CALLBACK_ALLOW_PRIVATE = False
+    with suppress(FatalError):
+        send(ended(receiver))
+    results = {labels: n for (name, labels), n in counts.take().items() if "callbacks" in name}
+    assert results == {("accepted",): [1], ("4xx",): [2], ("5xx",): [2], ("forbidden",): [1]}
 
 
 @pytest.mark.parametrize("status", [400, 401, 404, 500, 502, 503, 504])

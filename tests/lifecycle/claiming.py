@@ -64,6 +64,7 @@ def heartbeat(worker_id: int) -> tuple[bool, list[ClaimKey]]:
     with connection.cursor() as cursor:
         vitals: dict[str, Any] = {
             "state": "running", "running": 0, "processed": 0, "failed": 0, "memory_kib": 50_000,
+            "buffered": 0, "claims": 0, "claim_seconds": 0.0,
         }  # fmt: skip
         cursor.execute(sql.HEARTBEAT, {"worker": worker_id, **vitals})
         held, *arrays = cursor.fetchone()

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tasks import lifecycle
-from tasks.models import Outcome, Status, Task
+from tasks.counts import CHILDREN_ENDED
+from tasks.models import MetricSum, Outcome, Status, Task
 from tasks.models.attempt import history_of
 from tests.script.models import Effect
 from tests.waiting import wait_until
@@ -30,6 +31,24 @@ def test_an_isolated_task_runs_in_a_process_of_its_own_that_is_kept(worker):
     pids = {_ended(task).result["pid"] for task in tasks}
     assert len(pids) == 1
     assert not pids & set(command.pids())
+
+
+def test_children_that_ended_are_counted_by_reason(worker, tmp_path):
+    file = tmp_path / "pid"
+    cancelled = lifecycle.submit("test.isolated", {"do": "sleep", "file": str(file)})
+    others = [
+        lifecycle.submit("test.isolated", {"do": do}, max_attempts=1)
+        for do in ("exit", "hold the GIL", "use too much memory")
+    ]
+    command = worker()
+    _pid_in(file)
+    lifecycle.cancel(cancelled)
+    for task in (cancelled, *others):
+        _ended(task)
+    command.end()
+    sums = MetricSum.objects.filter(name=CHILDREN_ENDED.name)
+    reasons = {row.labels[0]: row.numbers[0] for row in sums}
+    assert reasons == {"cancelled": 1, "crashed": 1, "timed_out": 1, "failed": 1}
 
 
 def test_an_idle_child_is_ended(worker):

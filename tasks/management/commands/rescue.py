@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand
 from django.template.defaultfilters import pluralize
 
 from tasks import lifecycle
+from tasks.metrics.flusher import flush
 
 
 class Command(BaseCommand):
@@ -15,4 +16,5 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         rescued = lifecycle.rescue()
+        flush()
         self.stdout.write(f"{rescued} task{pluralize(rescued)} rescued")

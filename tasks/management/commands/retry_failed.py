@@ -10,6 +10,7 @@ from django.template.defaultfilters import pluralize
 
 from tasks import lifecycle
 from tasks.management.filter_option import FilterOption
+from tasks.metrics.flusher import flush
 from tasks.models import Status, Task
 
 
@@ -25,4 +26,5 @@ class Command(BaseCommand):
         filters = {name: value for name, value in chosen.items() if value is not None}
         failed = Task.objects.filter(status=Status.FAILED, **filters)
         retried, _ = lifecycle.move_matching(failed, lifecycle.retry_many)
+        flush()
         self.stdout.write(f"{retried} task{pluralize(retried)} queued again")
