@@ -7,6 +7,7 @@ from difflib import get_close_matches
 
 # What docker-compose.yml reads; the other settings are known by their readers.
 CONTAINERS = (
+    "GRAFANA_PASSWORD",
     "POSTGRES_PASSWORD",
     "WORKER_CPU_LIMIT",
     "WORKER_CPU_RESERVATION",

@@ -68,8 +68,8 @@ REQUEST_TIMEOUT = seconds(env, "REQUEST_TIMEOUT", "20s", low=1)
 HTTPS = boolean(env, "HTTPS", default=False)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
 SECURE_SSL_REDIRECT = HTTPS
-# Health probes call the port itself, without HTTPS and without the site's name.
-SECURE_REDIRECT_EXEMPT = [r"^health(/|$)"]
+# Health probes and scrapers call the port itself, without HTTPS and without the site's name.
+SECURE_REDIRECT_EXEMPT = [r"^health(/|$)", r"^metrics/?$"]
 SECURE_HSTS_SECONDS = 365 * 86_400 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS

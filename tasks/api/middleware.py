@@ -72,15 +72,17 @@ class ApiMiddleware:
 
 
 class HostMiddleware(CommonMiddleware):
-    """Django's common middleware; health probes may name any host.
+    """Django's common middleware; health probes, and scrapers with a token, may name any host.
 
-    A probe comes to an address of the machine, which ALLOWED_HOSTS does not list.
+    They come to an address of the machine, which ALLOWED_HOSTS does not list. Without a token a
+    scrape might be that of a page of another site, by a name that leads to this machine.
     """
 
     def process_request(self, request: HttpRequest) -> HttpResponsePermanentRedirect | None:
-        """Refuse a host that is not allowed, except for health probes."""
+        """Refuse a host that is not allowed, except for probes and scrapers."""
         path = request.path_info.lstrip("/")
-        if any(re.search(pattern, path) for pattern in settings.SECURE_REDIRECT_EXEMPT):
+        is_exempt = any(re.search(pattern, path) for pattern in settings.SECURE_REDIRECT_EXEMPT)
+        if is_exempt and (path.startswith("health") or "Authorization" in request.headers):
             return None
         return super().process_request(request)
 

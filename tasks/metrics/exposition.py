@@ -38,6 +38,9 @@ Rows = list[tuple[list[str], list[float]]]
 
 def _counter(family: Family, rows: Rows) -> Metric:
     metric = CounterMetricFamily(family.name, family.help, labels=family.labels)
+    if not family.labels and not rows:
+        # Without a first sample of 0, Prometheus would not see the first increase.
+        metric.add_metric([], 0.0)
     for labels, numbers in rows:
         metric.add_metric(labels, numbers[0])
     return metric

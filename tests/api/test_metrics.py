@@ -251,6 +251,17 @@ def test_only_the_token_or_who_sees_all_tasks_may_scrape(
     assert api_for(user).get(PATH).status_code == 403
 
 
+@pytest.mark.usefixtures("closed")
+def test_a_scraper_with_a_token_may_name_any_host(api: APIClient, settings: Any) -> None:
+    settings.ALLOWED_HOSTS = ["tasks.example.com"]
+    settings.METRICS_TOKEN = "s3cret"
+    settings.SECURE_SSL_REDIRECT = True
+    headers = {"Host": "web:8000", "Authorization": "Bearer s3cret"}
+    assert api.get(PATH, headers=headers).status_code == 200
+    assert api.get(PATH, headers={**headers, "Authorization": "Bearer no"}).status_code == 401
+    assert api.get(PATH, headers={"Host": "web:8000"}).status_code == 400
+
+
 def test_names_of_callers_do_not_grow_without_bound() -> None:
     assert kind_label("test.script") == "test.script"
     assert kind_label("no.such") == OTHER

@@ -98,7 +98,9 @@ def test_there_are_four_profiles() -> None:
 
 def test_the_containers_start_in_order() -> None:
     services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
-    assert set(services) == {"postgres", "migrate", "web", "worker", "reset"}
+    monitoring = {name for name in services if services[name].get("profiles") == ["monitoring"]}
+    assert monitoring == {"prometheus", "alertmanager", "grafana"}
+    assert set(services) - monitoring == {"postgres", "migrate", "web", "worker", "reset"}
     assert services["migrate"]["depends_on"]["postgres"]["condition"] == "service_healthy"
     for name in ("web", "worker", "reset"):
         condition = services[name]["depends_on"]["migrate"]["condition"]
