@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     """What each worker process has claimed and keeps; the version before leaves it at 0."""
 
-    dependencies = [("tasks", "0023_metric_sums")]
+    dependencies = [("tasks", "0024_alerts")]
 
     operations = [
         migrations.AddField(
