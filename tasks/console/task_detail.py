@@ -37,6 +37,7 @@ def show(admin: EngineAdmin, request: HttpRequest, object_id: str) -> HttpRespon
         "task": task,
         "actions": [action for action in ACTIONS.values() if allowed and action.applies_to(task)],
         "facts": facts(task),
+        "long_facts": long_facts(task),
         "status_badge": badges.status_badge(task),
         "payloads": _payloads(task),
         "attempts": [_attempt(attempt) for attempt in reversed(history_of(task))],
@@ -88,6 +89,12 @@ def facts(task: Task) -> list[tuple[str, Any]]:
         ("Lost claims", task.losses),
         ("Crashes", task.crashes),
         ("Job", task.job_id or formatting.DASH),
+    ]
+
+
+def long_facts(task: Task) -> list[tuple[str, str]]:
+    """Return the labels and values of identifiers, which are as wide as the task's own."""
+    return [
         ("Request", task.request_id or formatting.DASH),
         ("Trace", task.cause.trace_id or formatting.DASH),
     ]
