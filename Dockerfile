@@ -7,8 +7,10 @@ ENV PYTHONUNBUFFERED=1 \
 
 WORKDIR /app
 # Every package has a wheel for x86_64 and aarch64: no compiler is needed. `make wheels` checks it.
-COPY requirements.lock .
-RUN pip install --only-binary :all: --require-hashes --requirement requirements.lock
+# requirements-otel.lock: an image that can send traces (docs/operate/traces.md).
+ARG LOCK=requirements.lock
+COPY ${LOCK} .
+RUN pip install --only-binary :all: --require-hashes --requirement ${LOCK}
 
 # Data that outlives the container: the generated secret, and stored files.
 RUN useradd --system --uid 10001 --no-create-home app && install -d -o app -g app -m 0700 /data

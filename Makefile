@@ -40,8 +40,10 @@ lint: $(VENV)/installed-dev ## Check style, types, architecture, migrations and 
 
 lock: $(VENV)/installed-dev ## Write the lock files after a change of requirements*.txt; ARGS=--upgrade takes newer versions
 	@$(LOCK) $(ARGS) requirements-dev.txt --output-file $(LOCKS)/requirements-dev.lock
-	@$(LOCK) $(ARGS) requirements.txt --constraints $(LOCKS)/requirements-dev.lock \
-		--output-file $(LOCKS)/requirements.lock
+	@for name in requirements requirements-otel; do \
+		$(LOCK) $(ARGS) $$name.txt --constraints $(LOCKS)/requirements-dev.lock \
+			--output-file $(LOCKS)/$$name.lock || exit; \
+	done
 
 wheels: $(VENV)/installed-dev ## Check the lock files: in order, and with wheels for every platform
 	@.ci/wheels

@@ -8,6 +8,7 @@ from difflib import get_close_matches
 # What docker-compose.yml reads; the other settings are known by their readers.
 CONTAINERS = (
     "GRAFANA_PASSWORD",
+    "LOCK",
     "POSTGRES_PASSWORD",
     "WORKER_CPU_LIMIT",
     "WORKER_CPU_RESERVATION",
@@ -23,6 +24,8 @@ CONTAINERS = (
 _ALIKE = 0.89
 # A short name resembles too many others: PORTS, HOSTS, HTTP.
 _SHORTEST = 8
+# OpenTelemetry has dozens of names that resemble the few which are settings here.
+_FOREIGN = "OTEL_"
 
 
 def misspelt(
@@ -32,6 +35,8 @@ def misspelt(
     present = set(names)
     sentences = []
     for name in sorted(present - set(known)):
+        if name.startswith(_FOREIGN):
+            continue
         is_in_file = name in in_file
         nearest = _nearest(name, known)
         # Where the setting itself is set, a similar name of the environment is another program's.

@@ -295,6 +295,16 @@ SLOW_STATEMENT = seconds(env, "SLOW_STATEMENT", "1s", low=0)
 SLOW_TASK = seconds(env, "SLOW_TASK", "0", low=0)
 ACCESS_LOG = boolean(env, "ACCESS_LOG", default=False)
 LOGGING = logging_config(level=LOG_LEVEL, json=LOG_JSON)
+
+# Spans of tasks are sent where OpenTelemetry's own variables name a collector; its SDK reads these
+# and its other variables by itself.
+OTEL_ENDPOINTS = [
+    http_url(env, "OTEL_EXPORTER_OTLP_ENDPOINT", ""),
+    http_url(env, "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", ""),
+]
+OTEL_DISABLED = boolean(env, "OTEL_SDK_DISABLED", default=False)
+TRACING = any(OTEL_ENDPOINTS) and not OTEL_DISABLED
+
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_TZ = True

@@ -19,6 +19,7 @@ from taskproject.embedded import EmbeddedError
 from taskproject.root import leave_root
 from taskproject.standard_streams import open_closed_streams
 from taskproject.unprivileged import RootRefused
+from tasks import tracing
 
 if TYPE_CHECKING:
     from tasks.api.gateway import Gateway
@@ -72,8 +73,10 @@ def load() -> Gateway:
     set_application_name("web")
     Flusher().start()
     AlertWatcher(older_than=TAKE_OVER).start()
+    tracing.start()
     # The server's processes end without Python's own exit functions.
     Finalize(None, flush, exitpriority=0)
+    Finalize(None, tracing.stop, exitpriority=0)
     # What is loaded now stays: the collector need not scan it every few requests.
     gc.collect()
     gc.freeze()
@@ -99,6 +102,7 @@ def main() -> None:
         django.setup()
         for sentence in settings.MISSPELT_SETTINGS:
             logging.getLogger(__name__).warning(sentence)
+        tracing.load()
         address = _checked_address(take_over=take_over)
     except (ImproperlyConfigured, EmbeddedError, RootRefused) as error:
         sys.exit(str(error))

@@ -51,10 +51,10 @@ class Cause(NamedTuple):
         return f"00-{self.trace_id}-{secrets.token_hex(8)}-{flags}"
 
     def log_fields(self) -> dict[str, str]:
-        """Return what each log line says; empty for no request."""
-        if not self.request_id:
-            return {}
-        return {"request_id": self.request_id, "trace_id": self.trace_id}
+        """Return what each log line says; empty for no request and no trace."""
+        if self.request_id:
+            return {"request_id": self.request_id, "trace_id": self.trace_id}
+        return {"trace_id": self.trace_id} if self.traceparent else {}
 
 
 class Subject(Protocol):

@@ -16,6 +16,7 @@ from tasks.correlation import current_cause
 from tasks.counts import CALLBACKS, counts
 from tasks.kinds import Cancel, Context, Retry
 from tasks.retry_after import retry_after_seconds
+from tasks.tracing import outgoing_traceparent
 
 GONE = 410
 # Statuses with which a receiver may send Retry-After.
@@ -37,9 +38,11 @@ def send(
         message_id=str(context.task_id), body=body, secrets=secrets, now=timezone.now()
     )
     headers = {"Content-Type": "application/json", "User-Agent": sender, **signed}
-    if (cause := current_cause()).request_id:
+    cause = current_cause()
+    if cause.request_id:
         headers["X-Request-ID"] = cause.request_id
-        headers["traceparent"] = cause.next_traceparent()
+    if cause.trace_id:
+        headers["traceparent"] = outgoing_traceparent(cause)
     try:
         with host_slot(receiver.authority, is_last_try=context.attempt >= MAX_ATTEMPTS):
             return post(receiver, body=body.encode(), headers=headers)

@@ -14,7 +14,7 @@ from django.contrib.auth.models import User
 from django.db import connection, transaction
 from psycopg.errors import SerializationFailure
 
-from tasks import sql
+from tasks import sql, tracing
 from tasks.errors import KeyReused
 from tasks.lifecycle.group_commit import GroupCommit
 from tasks.lifecycle.preparation import prepare, submit_params, submit_statement
@@ -45,6 +45,15 @@ def submit(
     key taken by a task that was deleted at once.
     """
     submission = prepare(kind, input, **options)
+    if tracing.recorder is None:
+        return _submit(submission, input=input, owner=owner)
+    with tracing.recorder.submitting(submission.kind) as span:
+        task = _submit(replace(submission, cause=span.cause), input=input, owner=owner)
+        span.set({"task.id": str(task.id), "task.queue": task.queue})
+        return task
+
+
+def _submit(submission: Submission, *, input: dict[str, Any] | None, owner: User | None) -> Task:
     for _ in range(TRIES):
         if row := _enqueue_one(submission, owner_id=owner.pk if owner else None):
             return _new_task(submission, row, input=input, owner=owner)
@@ -94,6 +103,18 @@ def submit_many(
     KeyReused for one that belongs to another batch, or to one with another order of tasks;
     SerializationFailure as `submit` does.
     """
+    if tracing.recorder is None:
+        return _submit_many(submissions, owner=owner, idempotency_key=idempotency_key)
+    with tracing.recorder.submitting("batch") as span:
+        traced = [replace(new, cause=span.cause) for new in submissions]
+        batch = _submit_many(traced, owner=owner, idempotency_key=idempotency_key)
+        span.set({"batch.id": str(batch.id), "batch.total": batch.total})
+        return batch
+
+
+def _submit_many(
+    submissions: Sequence[Submission], *, owner: User | None, idempotency_key: str | None
+) -> Batch:
     batch = Batch(owner=owner, total=len(submissions))
     if idempotency_key is not None:
         batch.idempotency_key = idempotency_key

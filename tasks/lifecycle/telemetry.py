@@ -131,6 +131,13 @@ def _level(ending: Ending) -> int:
     return logging.WARNING if _has_failed(ending) or _is_slow(ending) else logging.INFO
 
 
+def failure_of(ending: Ending) -> tuple[str, str] | None:
+    """Return the type and the text of the error with which an attempt failed, if it did."""
+    if not ending.error or not _has_failed(ending):
+        return None
+    return orjson.loads(ending.error)["type"], ending.detail[:_LONGEST_DETAIL]
+
+
 def _has_failed(ending: Ending) -> bool:
     return ending.error is not None and ending.status != Status.CANCELLED
 
@@ -158,9 +165,8 @@ def _fields(ending: Ending, worker: str) -> dict[str, Any]:
         "waited_seconds": round(ending.claim.waited, 3),
         "ran_seconds": round(ending.ran, 3),
     }
-    if ending.error and _has_failed(ending):
-        fields["error_type"] = orjson.loads(ending.error)["type"]
-        fields["error"] = ending.detail[:_LONGEST_DETAIL]
+    if failure := failure_of(ending):
+        fields["error_type"], fields["error"] = failure
     if ending.delay:
         fields["delay_seconds"] = round(ending.delay, 3)
     return fields

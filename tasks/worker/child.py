@@ -6,21 +6,25 @@ import resource
 import signal
 import socket
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from django.db import close_old_connections
 
-from tasks import kinds
+from tasks import kinds, tracing
 from tasks.counts import Sums, counts
 from tasks.kinds.context import Context
 from tasks.kinds.exceptions import SoftTimeLimitExceeded
 from tasks.lifecycle.ending import Claim, Ending
-from tasks.lifecycle.preparation import prepare
+from tasks.lifecycle.spans import prepare_follow_up
 from tasks.worker.attempt import attempt
+
+if TYPE_CHECKING:
+    from tasks.tracing.child_spans import PlainSpan
 
 MIB = 1024 * 1024
 
@@ -48,6 +52,8 @@ class Done:
     ending: Ending | None
     # What was counted in the child.
     sums: Sums
+    # What was recorded in it, where spans are.
+    spans: Sequence[PlainSpan]
 
 
 class ChildContext(Context):
@@ -64,12 +70,15 @@ def run_child(channel_socket: socket.socket) -> int:
     """Run the attempts that come over the channel until it is closed: the child's main loop."""
     channel = Connection(channel_socket.detach())
     signal.signal(signal.SIGALRM, _raise_soft_limit)
+    tracing.start_in_child()
     while True:
         try:
             work: Work = channel.recv()
         except EOFError:
             return 0
-        channel.send(Done(_run(work, channel), counts.take()))
+        ending = _run(work, channel)
+        spans = () if tracing.recorder is None else tracing.recorder.take()
+        channel.send(Done(ending, counts.take(), spans))
 
 
 def _run(work: Work, channel: Connection) -> Ending | None:
@@ -80,7 +89,7 @@ def _run(work: Work, channel: Connection) -> Ending | None:
         attempt=claim.attempt,
         owner_id=claim.owner_id,
         soft_time_limit=kind.soft_time_limit,
-        prepare=prepare,
+        prepare=prepare_follow_up,
     )
     context.channel = channel
     if kind.memory_limit:
@@ -88,7 +97,10 @@ def _run(work: Work, channel: Connection) -> Ending | None:
     close_old_connections()
     signal.setitimer(signal.ITIMER_REAL, kind.soft_time_limit)
     try:
-        return attempt(kind, claim, context, worker=work.worker)
+        if tracing.recorder is None:
+            return attempt(kind, claim, context, worker=work.worker)
+        with tracing.recorder.continued(claim.cause):
+            return attempt(kind, claim, context, worker=work.worker)
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         close_old_connections()

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from django.db import close_old_connections, connections
 
-from tasks import kinds
+from tasks import kinds, tracing
 from tasks.kinds.context import Context
 from tasks.kinds.exceptions import CANCELLED_ON_REQUEST, Cancel
 from tasks.lifecycle.ending import (
@@ -22,7 +22,7 @@ from tasks.lifecycle.ending import (
     timed_out,
     unexplained,
 )
-from tasks.lifecycle.preparation import prepare
+from tasks.lifecycle.spans import begin_attempt, end_attempt, prepare_follow_up
 from tasks.lifecycle.telemetry import emit_started
 from tasks.worker.attempt import attempt
 from tasks.worker.buffer import Buffer
@@ -79,7 +79,10 @@ class Executor:
         slot = self.slots.pop(number)
         self._buffer.remove_slot()
         if running := slot.take_current():
-            self._finisher.put([self._end_of_abandoned(running)])
+            ending = self._end_of_abandoned(running)
+            if running.span is not None:
+                end_attempt(running.span, ending, worker=self._worker)
+            self._finisher.put([ending])
 
     def give_up_overdue(self) -> None:
         """Give up the slots with an attempt past its hard limit.
@@ -126,6 +129,8 @@ class Executor:
                 if slot.current is not running:
                     # The slot was given up, and the attempt with it.
                     return
+                if running.span is not None:
+                    end_attempt(running.span, ending, worker=self._worker)
                 # The ending comes first: until then the attempt counts as running.
                 if ending and not ending.recorded:
                     self._finisher.put([ending])
@@ -142,10 +147,13 @@ class Executor:
             attempt=claim.attempt,
             owner_id=claim.owner_id,
             soft_time_limit=kind.soft_time_limit,
-            prepare=prepare,
+            prepare=prepare_follow_up,
         )
         isolated = kind.isolation == "process" or claim.deaths > 0
-        return Running(kind, claim, context, isolated, now)
+        span = None
+        if tracing.recorder is not None:
+            span, claim = begin_attempt(tracing.recorder, claim)
+        return Running(kind, claim, context, isolated, now, span)
 
     def _end_of_abandoned(self, running: Running) -> Ending:
         """End an attempt that is still running, or of which no ending is known."""
@@ -162,7 +170,10 @@ class Executor:
                 return raised(running.claim, running.kind, Cancel(CANCELLED_ON_REQUEST))
             if running.isolated:
                 return self._isolation.run(running)
-            return attempt(running.kind, running.claim, running.context, worker=self._worker)
+            if running.span is None:
+                return attempt(running.kind, running.claim, running.context, worker=self._worker)
+            with running.span.active():
+                return attempt(running.kind, running.claim, running.context, worker=self._worker)
         except BaseException:
             log.exception(
                 "the outcome of an attempt is unknown; the attempt counts as failed",

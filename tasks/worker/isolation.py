@@ -11,6 +11,7 @@ from pathlib import Path
 
 from django.conf import settings
 
+from tasks import tracing
 from tasks.counts import CHILDREN_ENDED, counts
 from tasks.kinds.exceptions import CANCELLED_ON_REQUEST, Cancel
 from tasks.lifecycle.ending import Ending, crashed, interrupted, raised, timed_out
@@ -127,8 +128,10 @@ class Isolation:
                 match child.channel.recv():
                     case Progress(percent, message):
                         running.context.report(percent, message)
-                    case Done(ending, sums):
+                    case Done(ending, sums, spans):
                         counts.add_all(sums)
+                        if tracing.recorder is not None:
+                            tracing.recorder.add(spans)
                         return ending
             if ending := _reason_to_kill(running):
                 raise _Killed(ending)

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Sequence
 from functools import partial
 from typing import Any, NoReturn
 
+from tasks import tracing
 from tasks.lifecycle.ending import Claim, ClaimKey
 from tasks.models import WorkerState
 from tasks.postgres.application_name import set_application_name
@@ -54,6 +55,7 @@ def run_worker(
     set_application_name("worker handlers")
     # Before any thread starts: afterwards forking is not safe.
     fork_server = ForkServer(run_child)
+    tracing.start()
     try:
         process = WorkerProcess(
             queues=queues,
@@ -62,7 +64,9 @@ def run_worker(
             member=member,
             fork_server=fork_server,
         )
-        return asyncio.run(process.run())
+        exit_code = asyncio.run(process.run())
+        tracing.stop()
+        return exit_code
     except Exception:
         _exit_to_be_replaced()
 

@@ -6,10 +6,14 @@ import asyncio
 import itertools
 import threading
 import time
+from typing import TYPE_CHECKING
 
 from tasks.kinds import Kind
 from tasks.kinds.context import Context
 from tasks.lifecycle.ending import Claim
+
+if TYPE_CHECKING:
+    from tasks.tracing.span_recorder import RecordedSpan
 
 # Seconds past its hard limit after which a child counts as impossible to kill.
 KILL_MARGIN = 15.0
@@ -19,10 +23,16 @@ _numbers = itertools.count(1)
 class Running:
     """An attempt that runs."""
 
-    __slots__ = ("began", "claim", "context", "isolated", "kind")
+    __slots__ = ("began", "claim", "context", "isolated", "kind", "span")
 
     def __init__(
-        self, kind: Kind, claim: Claim, context: Context, isolated: bool, began: float
+        self,
+        kind: Kind,
+        claim: Claim,
+        context: Context,
+        isolated: bool,
+        began: float,
+        span: RecordedSpan | None,
     ) -> None:
         self.kind = kind
         self.claim = claim
@@ -30,6 +40,8 @@ class Running:
         self.isolated = isolated
         # By the monotonic clock.
         self.began = began
+        # Where spans are recorded.
+        self.span = span
 
     def is_overdue(self, *, margin: float = 0.0) -> bool:
         """Return whether it has run past its hard limit, by more than `margin` seconds."""

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 
-from tasks import kinds
+from tasks import kinds, tracing
 from tasks.callbacks import host_limits
 from tasks.checks import SETTINGS
 from tasks.management.filter_option import FilterOption
@@ -63,6 +63,7 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         _warn_of_unused(queues)
         host_limits.set_capacity(concurrency)
+        tracing.load()
         run = partial(
             run_worker,
             queues=queues or None,
