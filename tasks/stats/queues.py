@@ -21,13 +21,9 @@ WAITING_LIMIT = 1_000
 
 @dataclass(frozen=True, kw_only=True)
 class QueueLoad:
-    """The load of one queue; `oldest_age` is that of the oldest due task, in seconds.
-
-    `due` are those of the pending tasks that are not scheduled for later.
-    """
+    """The load of one queue; `oldest_age` is that of the oldest due task, in seconds."""
 
     pending: int
-    due: int
     processing: int
     oldest_age: float | None
     paused: bool
@@ -36,6 +32,7 @@ class QueueLoad:
 
     @property
     def due(self) -> int:
+        """The part of `pending` that may run now."""
         return self.pending - self.scheduled
 
 
@@ -171,7 +168,6 @@ def _loads(waiting: dict[str, Any], running: dict[str, int]) -> dict[str, QueueL
         row = waiting.get(name, {})
         loads[name] = QueueLoad(
             pending=row.get("pending", 0),
-            due=row.get("primary", 0) + row.get("retry", 0),
             processing=running.get(name, 0),
             oldest_age=row.get("age"),
             paused=switches.get(name, False),
