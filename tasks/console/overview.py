@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
-from tasks import formatting, stats
+from tasks import formatting, invariants, stats
 from tasks.console import badges
 from tasks.console.chart import bars
 from tasks.console.permissions import is_viewer
@@ -67,6 +67,20 @@ def _now() -> dict[str, Any]:
             (worker, badges.badge(worker.liveness), formatting.relative_time(worker.heartbeat_at))
             for worker in workers
         ],
+        **_invariants(),
+    }
+
+
+def _invariants() -> dict[str, Any]:
+    """Return the last check of the invariants."""
+    report = invariants.last_report()
+    if report is None:
+        return {"report": None}
+    return {
+        "report": report,
+        "checked": formatting.relative_time(report.at),
+        "check_took": formatting.duration(report.seconds),
+        "invariants": len(invariants.INVARIANTS),
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tasks.lifecycle.enqueue import submit, submit_many
 from tasks.lifecycle.preparation import prepare
 from tasks.lifecycle.verbs import (
+    RECONCILE_LIMIT,
     RESCUE_LOCK,
     cancel,
     cancel_many,
@@ -25,6 +26,7 @@ from tasks.lifecycle.verbs import (
 )
 
 __all__ = [
+    "RECONCILE_LIMIT",
     "RESCUE_LOCK",
     "cancel",
     "cancel_many",

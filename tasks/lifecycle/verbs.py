@@ -32,6 +32,7 @@ from tasks.models.task import TaskQuerySet, retention
 log = logging.getLogger(__name__)
 
 RESCUE_LIMIT = 1_000
+RECONCILE_LIMIT = 10_000
 PRUNE_LIMIT = 1_000
 # Tasks that `move_matching` moves in one transaction.
 MATCHING_CHUNK = 1_000
@@ -155,8 +156,11 @@ def _rescue_batch(params: dict[str, Any]) -> int:
 
 
 def reconcile() -> tuple[int, int]:
-    """Enqueue waiting tasks without a job, delete jobs without a task; return both counts."""
-    ((enqueued, gone),) = sql.run(sql.RECONCILE, {"limit": RESCUE_LIMIT})
+    """Enqueue waiting tasks without a job, delete jobs without a task; return both counts.
+
+    Of each at most RECONCILE_LIMIT: the caller goes on soon if there may be more.
+    """
+    ((enqueued, gone),) = sql.run(sql.RECONCILE, {"limit": RECONCILE_LIMIT})
     if enqueued or gone:
         log.warning(
             "repaired tasks without a job and deleted jobs without a task",

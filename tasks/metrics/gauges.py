@@ -9,7 +9,7 @@ from django.db.models import Count
 from django.db.models.functions import Now
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from tasks import kinds
+from tasks import invariants, kinds, sql
 from tasks.circuit_breaker import circuits
 from tasks.counts import OTHER
 from tasks.metrics.database import database
@@ -36,6 +36,7 @@ def gauges() -> Iterator[Metric]:
     yield from _workers(processes)
     yield from _services()
     yield from _alerts()
+    yield from _invariants()
     yield from database()
 
 
@@ -150,3 +151,26 @@ def _alerts() -> Iterator[Metric]:
     for pk, name in AlertRule.objects.values_list("pk", "name"):
         alerts.add_metric([name], open_alerts.get(pk, 0))
     yield alerts
+
+
+def _invariants() -> Iterator[Metric]:
+    """Yield the result of the last check; without one, metrics without a value."""
+    violations = gauge(
+        "tasks_invariant_violations",
+        "Rows for which an invariant did not hold at the last check; must be 0.",
+        "invariant",
+    )
+    unchecked = gauge(
+        "tasks_invariants_unchecked", "Invariants that the last check could not check."
+    )
+    age = gauge("tasks_invariants_age_seconds", "Since when the last check began.")
+    took = gauge("tasks_invariants_check_seconds", "How long the last check read.")
+    if report := invariants.last_report():
+        counts = {finding.invariant.name: finding.count for finding in report.findings}
+        for invariant in invariants.INVARIANTS:
+            if invariant.name in counts or invariant.name not in report.unchecked:
+                violations.add_metric([invariant.name], counts.get(invariant.name, 0))
+        unchecked.add_metric([], len(report.unchecked))
+        age.add_metric([], max(0.0, (sql.database_now() - report.at).total_seconds()))
+        took.add_metric([], report.seconds)
+    yield from (violations, unchecked, age, took)

@@ -24,9 +24,9 @@ def _calling_back(name: str, *, moved: LiteralString) -> LiteralString:
     return _read(name).replace("-- callbacks\n", callbacks)
 
 
-def _by_queue_lane(name: str) -> LiteralString:
-    """Return a statement that reads the lanes of the queues one by one."""
-    return _read(name).replace("-- queue_lanes\n", _read("queue_lanes"))
+def _with_part(name: str, part: str) -> LiteralString:
+    """Return a statement with the part that it shares with others in its place."""
+    return _read(name).replace(f"-- {part}\n", _read(part))
 
 
 def _without_conflicts(statement: LiteralString) -> LiteralString:
@@ -37,20 +37,22 @@ def _without_conflicts(statement: LiteralString) -> LiteralString:
 
 SUBMIT_KEYED = _read("submit")
 SUBMIT = _without_conflicts(SUBMIT_KEYED)
-CLAIM = _by_queue_lane("claim")
+CLAIM = _with_part("claim", "queue_lanes")
 FINISH = _calling_back("finish", moved="finished")
 CANCEL = _calling_back("cancel", moved="cancelled")
 RETRY = _read("retry")
 POSTPONE = _read("postpone")
 DELETE = _read("delete")
-DISCARD = _read("discard")
+DISCARD = _with_part("discard", "is_taskless")
 RESCUE = _calling_back("rescue", moved="rescued")
-RECONCILE = _read("reconcile")
+IS_JOBLESS = _read("is_jobless")
+IS_TASKLESS = _read("is_taskless")
+RECONCILE = _with_part("reconcile", "is_jobless").replace("-- is_taskless\n", IS_TASKLESS)
 PRUNE = _read("prune")
 RESET = _read("reset")
 HELD = _read("held")
 IS_WAITING = _read("is_waiting")
-LANES = _by_queue_lane("lanes")
+LANES = _with_part("lanes", "queue_lanes")
 STAGE = _read("stage")
 HEARTBEAT = _read("heartbeat")
 PROGRESS = _read("progress")

@@ -6,11 +6,8 @@
 WITH target AS MATERIALIZED (
     SELECT job.id
     FROM procrastinate_jobs AS job
-    WHERE job.id = ANY (%(jobs)s::bigint[])
-        AND NOT EXISTS (
-            SELECT FROM tasks_task AS task
-            WHERE task.id = (job.args ->> 'task_id')::uuid AND task.job_id = job.id
-        )
+    WHERE job.id = ANY (%(jobs)s::bigint[]) AND
+    -- is_taskless
     ORDER BY job.id
     FOR UPDATE OF job
 )

@@ -3,8 +3,8 @@
 WITH jobless AS (
     SELECT task.id
     FROM tasks_task AS task
-    WHERE task.status = 'PENDING'
-        AND NOT EXISTS (SELECT FROM procrastinate_jobs AS job WHERE job.id = task.job_id)
+    WHERE
+    -- is_jobless
     LIMIT %(limit)s
     FOR UPDATE OF task SKIP LOCKED
 ), enqueued AS (
@@ -21,11 +21,8 @@ WITH jobless AS (
 ), taskless AS (
     SELECT job.id
     FROM procrastinate_jobs AS job
-    WHERE job.task_name LIKE 'task:%%'
-        AND NOT EXISTS (
-            SELECT FROM tasks_task AS task
-            WHERE task.id = (job.args ->> 'task_id')::uuid AND task.job_id = job.id
-        )
+    WHERE job.task_name LIKE 'task:%%' AND
+    -- is_taskless
     LIMIT %(limit)s
     FOR UPDATE OF job SKIP LOCKED
 ), gone AS (

@@ -19,6 +19,7 @@ from tasks.worker.rescuer import Rescuer
 from tasks.worker.scheduler import Scheduler
 from tasks.worker.session import Session, can_listen
 from tasks.worker.siblings import Member
+from tasks.worker.verifier import Verifier
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +37,7 @@ class Leader:
         self._member = member
         self._queues = queues
         self._stopped = threading.Event()
-        self._others: list[Rescuer | Scheduler | AlertWatcher] = []
+        self._others: list[Rescuer | Scheduler | AlertWatcher | Verifier] = []
         self._session = Session("listen", direct=True)
         # What changes the database goes where all else does, also if the direct URL is wrong.
         self._stage_session = Session("stage") if settings.DIRECT_DATABASE else self._session
@@ -46,7 +47,7 @@ class Leader:
         self._member.lead()
         if self._stopped.is_set():
             return
-        self._others = [Rescuer(), Scheduler(), AlertWatcher()]
+        self._others = [Rescuer(), Scheduler(), AlertWatcher(), Verifier()]
         for thread in self._others:
             thread.start()
         while not self._stopped.is_set():

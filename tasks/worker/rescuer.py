@@ -101,9 +101,11 @@ class Rescuer(threading.Thread):
         lifecycle.forget_workers()
         began = time.monotonic()
         if began >= self._reconcile_at:
-            lifecycle.reconcile()
+            repaired = lifecycle.reconcile()
             spent = time.monotonic() - began
-            self._reconcile_at = began + max(RECONCILE_SECONDS, spent / RECONCILE_SHARE)
+            # When there may be more, such as jobs of a deleted account, the next round goes on.
+            if max(repaired) < lifecycle.RECONCILE_LIMIT:
+                self._reconcile_at = began + max(RECONCILE_SECONDS, spent / RECONCILE_SHARE)
         if began >= self._prune_at:
             self._prune_at = began + PRUNE_SECONDS
             lifecycle.prune()

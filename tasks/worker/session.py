@@ -17,23 +17,12 @@ from psycopg.types.json import set_json_loads
 
 from tasks.postgres.base import DatabaseWrapper
 from tasks.postgres.failures import is_outage, is_outage_or_may_pass
+from tasks.postgres.planner import PLANNER
 from tasks.postgres.requirements import as_options
 from tasks.postgres.slow import watch
 
 log = logging.getLogger(__name__)
 
-# How the statements of a worker are planned: once for all runs, and row by row through an index.
-# Each looks up few rows of tables that may hold millions, and the statistics of a queue are often
-# those of another hour; a plan by cost would then read, hash or sort all that waits.
-PLANNER = {
-    "plan_cache_mode": "force_generic_plan",
-    "enable_seqscan": "off",
-    "enable_bitmapscan": "off",
-    "enable_hashjoin": "off",
-    "enable_mergejoin": "off",
-    # Older servers make a plan that uses what is off seem costly enough to be compiled.
-    "jit": "off",
-}
 _FIRST_PAUSE = 0.1
 _MOST_DIGITS = 400
 _LONGEST_PAUSE = 2.0

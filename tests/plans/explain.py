@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from django.db import OperationalError, connection
 
-from tasks.worker.session import PLANNER
+from tasks.postgres.planner import PLANNER
 
 BIG_TABLES = {"tasks_task", "procrastinate_jobs", "tasks_attempt"}
 EXPLAIN = "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON)"

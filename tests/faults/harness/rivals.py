@@ -16,8 +16,8 @@ from django.db import connection
 from tasks import lifecycle, sql
 from tasks.lifecycle.ending import Claim, completed, interrupted, parameters
 from tasks.lifecycle.preparation import prepare
+from tasks.postgres.planner import PLANNER
 from tasks.postgres.requirements import as_options
-from tasks.worker.session import PLANNER
 from tests.factories import make_worker
 
 LEASE = 15.0

@@ -1,0 +1,15 @@
+"""Settings of the planner for statements that read few rows of tables that may hold millions."""
+
+from __future__ import annotations
+
+# Planned once for all runs, and row by row through an index. The statistics of a queue are often
+# those of another hour; a plan by cost would then read, hash or sort all that waits.
+PLANNER = {
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+    "enable_bitmapscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    # Older servers make a plan that uses what is off seem costly enough to be compiled.
+    "jit": "off",
+}
