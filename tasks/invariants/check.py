@@ -17,7 +17,7 @@ from django.db.models import ForeignKey
 from tasks import sql
 from tasks.invariants.parts import FIRST, LIMIT, Part, Range, newest, next_range, ranges, time_of
 from tasks.invariants.report import EXAMPLES, MOST, Finding, Report
-from tasks.invariants.rules import BY_NAME, INVARIANTS
+from tasks.invariants.rules import INVARIANTS
 from tasks.invariants.snapshot import snapshot
 from tasks.lifecycle.ending import DEATHS_LIMIT
 from tasks.lifecycle.verbs import LOSSES_LIMIT
@@ -29,8 +29,8 @@ from tasks.postgres.migrations import (
 )
 
 # A violation counts if a second snapshot, so many seconds later, shows it too: by then a dead
-# worker's tasks are rescued, and what the reconciler repairs is repaired.
-SETTLE_SECONDS = 60.0
+# worker's tasks are rescued, and the reconciler has repaired as many rows as a look reads.
+SETTLE_SECONDS = 120.0
 # The tasks whose callbacks are looked for have ended within this time: later a callback may have
 # been deleted by hand.
 CALLBACK_TIME = dt.timedelta(minutes=10)
@@ -190,10 +190,10 @@ def _confirmed(looks: _Looks) -> list[Finding]:
     looks.seconds += time.monotonic() - began
     return [
         Finding(
-            invariant=BY_NAME[name],
+            invariant=invariant,
             count=min(len(ids), MOST),
             examples=sorted(ids)[:EXAMPLES],
         )
-        for name, ids in ids_by_name.items()
-        if ids
+        for invariant in INVARIANTS
+        if (ids := ids_by_name[invariant.name])
     ]

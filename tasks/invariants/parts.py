@@ -11,17 +11,23 @@ from enum import Enum
 from tasks.models import Task
 
 # At most so many tasks of a range; so many waiting tasks, running tasks and jobs.
-LIMIT = 100_000
+LIMIT = 50_000
 FIRST = uuid.UUID(int=0)
 LAST = uuid.UUID(int=2**128 - 1)
 
 
 class Part(Enum):
-    """A part of a table, as the text that replaces `-- part` in a statement."""
+    """A part of a table, as the text that replaces `-- part` in a statement.
+
+    LIMIT also keeps the planner from reading by a condition of the statement what is no part.
+    """
 
     # Tasks of any status, by their keys; the newest ones, for rules about what has just ended.
-    RANGE = "SELECT * FROM tasks_task WHERE id > %(after)s AND id <= %(until)s"
-    NEWEST = "SELECT * FROM tasks_task WHERE id > %(newest)s"
+    RANGE = """
+        SELECT * FROM tasks_task WHERE id > %(after)s AND id <= %(until)s
+        ORDER BY id LIMIT %(limit)s
+    """
+    NEWEST = "SELECT * FROM tasks_task WHERE id > %(newest)s ORDER BY id LIMIT %(limit)s"
     # Through `task_pending` and `task_processing`; the oldest jobs, which are those left behind.
     WAITING = """
         SELECT * FROM tasks_task WHERE status = 'PENDING'

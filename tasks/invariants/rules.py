@@ -51,7 +51,7 @@ INVARIANTS = (
         rows="Waiting tasks without a job",
         meaning="No worker can claim them, so they never start.",
         remedy=(
-            "Start a worker: the reconciler gives them a job within a minute. If workers run, look"
+            "Start a worker: the reconciler gives them a job within minutes. If workers run, look"
             " for 'could not rescue, reconcile or prune tasks' in their log."
         ),
         parts=(Part.WAITING, Part.RANGE),
@@ -79,7 +79,7 @@ INVARIANTS = (
         ),
         remedy=(
             "Delete the row of procrastinate_jobs that has the task's job_id: the reconciler makes"
-            f" a right one within a minute. {_BY_HAND}"
+            f" a right one within minutes. {_BY_HAND}"
         ),
         parts=(Part.WAITING, Part.RANGE),
     ),

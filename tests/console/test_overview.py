@@ -7,8 +7,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from tasks.console.chart import bars
+from tasks.invariants import FIRST, INVARIANTS, Finding, Report, store_report
 from tasks.models import Status
 from tasks.stats.last_hour import Minute, last_hour
+from tests.console.pages import page as task_page
 from tests.console.pages import text
 from tests.factories import make_task, make_worker
 
@@ -30,6 +32,46 @@ def test_the_overview_counts_pending_processing_and_failed_tasks_and_workers(
         "test.script ValueError 1",
     ):
         assert words in page
+
+
+def test_the_overview_shows_when_the_invariants_held(viewer, console):
+    overview = reverse("admin:tasks_overview_now")
+    assert "have not been checked yet" in text(console(viewer).get(overview))
+    report = Report(at=timezone.now(), seconds=0.3, next_after=FIRST)
+    store_report(report)
+    page = text(console(viewer).get(overview))
+    assert (
+        f"All {len(INVARIANTS)} invariants held 0 s ago (read in 300 ms): nothing is lost." in page
+    )
+
+
+def test_the_overview_begins_with_the_invariants_that_do_not_hold(viewer, console, tasks):
+    by_name = {invariant.name: invariant for invariant in INVARIANTS}
+    task = tasks["COMPLETED"]
+    findings = [
+        Finding(invariant=by_name["result_differs"], count=7, examples=[str(task.id)]),
+        Finding(invariant=by_name["job_without_task"], count=1, examples=["12345"]),
+    ]
+    store_report(
+        Report(
+            at=timezone.now(),
+            seconds=0.3,
+            findings=findings,
+            unchecked={"batch_too_large": "canceling statement <due> to statement timeout"},
+            next_after=FIRST,
+        )
+    )
+    response = console(viewer).get(reverse("admin:tasks_overview_now"))
+    page = text(response)
+    assert page.startswith(
+        "Invariants that do not hold Tasks with a result or an error that does not fit their"
+        f" status: 7 . {by_name['result_differs'].meaning} {task.id} and others What to do: Retry"
+    )
+    assert "Jobs that no task names: 1" in page
+    assert "batch_too_large could not be checked: canceling statement &lt;due&gt;" in page
+    assert f'href="{task_page(task)}"' in response.content.decode()
+    assert "12345</a>" not in response.content.decode()
+    assert "nothing is lost" not in page
 
 
 def test_each_live_part_is_refreshed_alone(viewer, console, tasks):

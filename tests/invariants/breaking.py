@@ -71,7 +71,7 @@ def _running(**fields: object) -> Task:
 
 
 def running_for_a_worker_that_is_silent() -> str:
-    return str(_running(worker_id=make_worker(silent_for=120)).id)
+    return str(_running(worker_id=make_worker(silent_for=600)).id)
 
 
 def running_for_a_worker_without_a_row() -> str:

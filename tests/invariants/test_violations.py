@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tasks import invariants, lifecycle
-from tasks.invariants import Report
+from tasks.invariants import Report, check
 from tasks.models import Outcome, Status, Task
 from tests.factories import make_attempt, make_task, make_worker
 from tests.invariants.breaking import BREAKERS, URL
@@ -152,12 +152,11 @@ def test_what_mends_itself_before_the_second_look_is_not_reported() -> None:
 
 
 def test_a_claim_that_came_between_the_looks_is_not_taken_for_the_one_before() -> None:
-    execute("SELECT 1")
-    task = make_task(Status.PROCESSING, worker_id=make_worker(silent_for=120))
+    task = make_task(Status.PROCESSING, worker_id=make_worker(silent_for=600))
     execute("UPDATE tasks_task SET started_at = now() - interval '10 minutes'")
 
     def claim_again(seconds: float) -> bool:
-        another = make_worker(silent_for=120)
+        another = make_worker(silent_for=600)
         execute("UPDATE tasks_task SET started_at = now(), worker_id = %s, lease = 2", [another])
         return False
 
@@ -165,6 +164,17 @@ def test_a_claim_that_came_between_the_looks_is_not_taken_for_the_one_before() -
     assert report is not None
     assert [finding.invariant.name for finding in report.findings] == []
     assert Task.objects.get().pk == task.pk
+
+
+def test_jobs_without_a_task_are_not_judged_while_very_many_wait(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for _ in range(3):
+        make_task()
+    execute("DELETE FROM tasks_task")
+    assert [finding.count for finding in verify().findings] == [3]
+    monkeypatch.setattr(check, "LIMIT", 2)
+    assert verify().findings == []
 
 
 def test_a_check_that_must_stop_reports_nothing() -> None:

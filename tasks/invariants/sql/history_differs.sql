@@ -1,27 +1,31 @@
 -- verify history_differs: tasks with counts that the history of their attempts does not confirm
 -- Each ended attempt but a completed or a released one has a row, under its claim's number. The
 -- current claim of a running or completed task has none. A manual retry sets losses and crashes back.
+-- Most tasks have no history and need none: for these one look into the index is enough.
 WITH part AS (
     -- part
+), counted AS (
+    SELECT
+        id, attempt, lease, losses, crashes,
+        (status IN ('PROCESSING', 'COMPLETED'))::integer AS current_claims
+    FROM part
 )
 SELECT task.id::text
-FROM part AS task
-CROSS JOIN LATERAL (
-    SELECT
-        count(*) FILTER (
-            WHERE outcome IN ('failed', 'timed_out', 'crashed', 'cancelled')
-        ) AS spent,
-        count(*) FILTER (WHERE outcome = 'lost') AS losses,
-        count(*) FILTER (WHERE outcome = 'crashed') AS crashes,
-        coalesce(max(lease), 0) AS last_claim
-    FROM tasks_attempt
-    WHERE task_id = task.id
-) AS history
-CROSS JOIN LATERAL (
-    SELECT (task.status IN ('PROCESSING', 'COMPLETED'))::integer AS current_claims
-) AS current
-WHERE task.attempt <> history.spent + current_claims
-    OR task.losses > history.losses
-    OR task.crashes > history.crashes
-    OR history.last_claim > task.lease - current_claims
+FROM counted AS task
+WHERE CASE
+    WHEN task.lease = current_claims AND task.attempt = current_claims
+        AND task.losses = 0 AND task.crashes = 0
+    THEN EXISTS (SELECT FROM tasks_attempt WHERE task_id = task.id)
+    ELSE (
+        SELECT
+            task.attempt <> current_claims + count(*) FILTER (
+                WHERE outcome IN ('failed', 'timed_out', 'crashed', 'cancelled')
+            )
+            OR task.losses > count(*) FILTER (WHERE outcome = 'lost')
+            OR task.crashes > count(*) FILTER (WHERE outcome = 'crashed')
+            OR coalesce(max(attempt.lease), 0) > task.lease - current_claims
+        FROM tasks_attempt AS attempt
+        WHERE attempt.task_id = task.id
+    )
+END
 LIMIT %(most)s

@@ -7,10 +7,10 @@ WITH part AS (
 SELECT task.id::text
 FROM part AS task
 LEFT JOIN tasks_worker AS worker ON worker.id = task.worker_id
-WHERE task.started_at < %(now)s - %(settle)s * interval '1 second'
+WHERE task.started_at < %(now)s::timestamptz - %(settle)s * interval '1 second'
     AND (
         worker.id IS NULL
         OR worker.state = 'lost'
-        OR worker.heartbeat_at < %(now)s - %(settle)s * interval '1 second'
+        OR worker.heartbeat_at < %(now)s::timestamptz - %(settle)s * interval '1 second'
     )
 LIMIT %(most)s
