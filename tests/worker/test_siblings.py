@@ -232,7 +232,7 @@ def test_tasks_in_every_process_hear_of_their_cancel(worker, tmp_path):
     assert len(set(running.values_list("worker_id", flat=True))) == 2
     for task in running:
         lifecycle.cancel(task)
-    wait_until(is_idle, within=3, what="all have ended")
+    wait_until(is_idle, what="all have ended")
     assert set(Task.objects.values_list("status", flat=True)) == {Status.CANCELLED}
 
 
