@@ -74,9 +74,9 @@ def load() -> Gateway:
     Flusher().start()
     AlertWatcher(older_than=TAKE_OVER).start()
     tracing.start()
-    # The server's processes end without Python's own exit functions.
+    # The server's processes run no functions of atexit where Python forks them.
     Finalize(None, flush, exitpriority=0)
-    Finalize(None, tracing.stop, exitpriority=0)
+    Finalize(None, tracing.stop, exitpriority=1)
     # What is loaded now stays: the collector need not scan it every few requests.
     gc.collect()
     gc.freeze()

@@ -7,8 +7,10 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
+import requests
 
 import tasks
 from tasks import tracing
@@ -16,6 +18,7 @@ from tasks.correlation import running
 from tasks.models import Task
 from tests.causes import CAUSE, Caused
 from tests.fakes.collector import Collector, collector
+from tests.project import web_server
 from tests.waiting import wait_until
 from tests.workers import ROOT, WorkerCommand, is_idle
 
@@ -123,9 +126,26 @@ def test_a_worker_that_stops_sends_its_last_spans(
 
 
 @pytest.mark.django_db(transaction=True)
+def test_a_web_server_that_stops_sends_its_last_spans(spans: Collector, tmp_path: Path) -> None:
+    environment = {
+        **spans.environment(),
+        "OTEL_BSP_SCHEDULE_DELAY": "3600000",
+        "API_ALLOW_ANONYMOUS": "true",
+    }
+    with web_server.running(tmp_path / "log", **environment) as server:
+        wait_until(server.is_up)
+        body = {"kind": "test.script"}
+        answer = requests.post(f"{server.url}/api/v1/tasks/", json=body, timeout=30)
+        assert answer.status_code == 202
+        assert spans.spans == []
+    (submitted,) = spans.spans
+    assert submitted.attributes["task.id"] == answer.json()["task_id"]
+
+
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("heed", [True, False])
 def test_an_attempt_past_its_limit_ends_with_a_span(
-    worker: Callable[..., WorkerCommand], spans: Collector, tmp_path, heed: bool
+    worker: Callable[..., WorkerCommand], spans: Collector, tmp_path: Path, heed: bool
 ) -> None:
     worker(**spans.environment())
     file = tmp_path / "go"
