@@ -38,12 +38,8 @@ class RefusalFilter(logging.Filter):
         return logging.getLogger().isEnabledFor(logging.WARNING)
 
 
-def _dumps(event: Any, **kwargs: Any) -> str:
-    return orjson.dumps(event, default=kwargs.get("default")).decode()
-
-
-def logging_config(*, level: str, json: bool) -> dict[str, Any]:
-    """Return Django's LOGGING with structlog's renderer on standard error."""
+def line_formatter(*, json: bool) -> structlog.stdlib.ProcessorFormatter:
+    """Return the formatter of every line; `server_log.json` names it for the web server's own."""
     shared: list[Any] = [
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
@@ -58,19 +54,22 @@ def logging_config(*, level: str, json: bool) -> dict[str, Any]:
         if json
         else structlog.dev.ConsoleRenderer()
     )
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=shared,
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+    )
+
+
+def _dumps(event: Any, **kwargs: Any) -> str:
+    return orjson.dumps(event, default=kwargs.get("default")).decode()
+
+
+def logging_config(*, level: str, json: bool) -> dict[str, Any]:
+    """Return Django's LOGGING with structlog's renderer on standard error."""
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "formatters": {
-            "line": {
-                "()": structlog.stdlib.ProcessorFormatter,
-                "foreign_pre_chain": shared,
-                "processors": [
-                    structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                    renderer,
-                ],
-            }
-        },
+        "formatters": {"line": {"()": line_formatter, "json": json}},
         "filters": {"refusals": {"()": RefusalFilter}},
         "handlers": {
             "stderr": {

@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 from multiprocessing.util import Finalize
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import django
@@ -34,6 +35,8 @@ STOP_TIMEOUT = 10
 # Bytes of a request's line and headers, and the most milliseconds that the server grants them.
 LARGEST_HEAD = 64 * 1024
 LONGEST_HEAD = 60_000
+# The server's own lines in JSON, as all others.
+SERVER_LOG = Path(__file__).with_name("server_log.json")
 
 
 def command(address: str) -> list[str]:
@@ -48,8 +51,11 @@ def command(address: str) -> list[str]:
         "http1-header-read-timeout": min(LONGEST_HEAD, int(settings.REQUEST_TIMEOUT * 1000)),
         "http1-buffer-size": LARGEST_HEAD,
         "workers-kill-timeout": STOP_TIMEOUT,
-        "log-level": "error",
+        # On a terminal only what is wrong: `up` has its own words for the rest.
+        "log-level": settings.LOG_LEVEL.lower() if settings.LOG_JSON else "error",
     }
+    if settings.LOG_JSON:
+        options["log-config"] = SERVER_LOG
     flags = [f"--{name}={value}" for name, value in options.items()]
     return [
         *(sys.executable, "-m", "granian"),
@@ -60,7 +66,16 @@ def command(address: str) -> list[str]:
 
 
 def load() -> Gateway:
-    """Load the site in one of the server's processes."""
+    """Load the site in one of the server's processes; log why if that fails."""
+    try:
+        return _load()
+    except Exception:
+        # By the server's logger, which is set up even where the settings cannot be read.
+        logging.getLogger("_granian").critical("the site cannot be loaded", exc_info=True)
+        sys.exit(1)
+
+
+def _load() -> Gateway:
     # The server handles signals only after this: a stop signal would be lost until then.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     # Imported late: it is the import that loads the site.
@@ -69,7 +84,9 @@ def load() -> Gateway:
     from tasks.metrics.flusher import Flusher, flush
     from tasks.postgres.application_name import set_application_name
     from tasks.worker.alert_watcher import TAKE_OVER, AlertWatcher
+    from tasks.worker.output import capture_output
 
+    capture_output()
     set_application_name("web")
     Flusher().start()
     AlertWatcher(older_than=TAKE_OVER).start()

@@ -21,7 +21,7 @@ _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 
 @dataclass(frozen=True)
-class _Call:
+class Call:
     """A request, as the subject of what is logged and submitted meanwhile."""
 
     cause: Cause
@@ -46,13 +46,15 @@ class RequestLogMiddleware:
         cause = Cause.of_headers(
             request.META.get("HTTP_X_REQUEST_ID", ""), request.META.get("HTTP_TRACEPARENT", "")
         )
-        with running(_Call(cause)):
+        with running(Call(cause)):
             response = self._get_response(request)
             response.headers["X-Request-ID"] = cause.request_id
             seconds = time.monotonic() - began
             _count(request, response, seconds)
             if settings.ACCESS_LOG:
-                _log(request, response, seconds)
+                match = request.resolver_match
+                route = match.route if match else None
+                log_answer(request.method, request.path, route, response.status_code, seconds)
         return response
 
 
@@ -64,16 +66,17 @@ def _count(request: HttpRequest, response: HttpResponseBase, seconds: float) -> 
     counts.observe(REQUESTS, str(method), route, str(response.status_code), seconds=[seconds])
 
 
-def _log(request: HttpRequest, response: HttpResponseBase, seconds: float) -> None:
-    match = request.resolver_match
+def log_answer(
+    method: str | None, path: str, route: str | None, status: int, seconds: float
+) -> None:
+    """Log that a request was answered; the path is without the query, which may have a secret."""
     log.info(
         "request answered",
         extra={
-            "method": request.method,
-            # Without the query, which may have a secret.
-            "path": request.path,
-            "route": match.route if match else None,
-            "status": response.status_code,
+            "method": method,
+            "path": path,
+            "route": route,
+            "status": status,
             "seconds": round(seconds, 4),
         },
     )

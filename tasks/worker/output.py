@@ -1,4 +1,4 @@
-"""Output: what handlers print becomes lines of the log, so that each names its task."""
+"""Output: what handlers and views print becomes lines of the log, which name task or request."""
 
 from __future__ import annotations
 

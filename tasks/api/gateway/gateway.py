@@ -7,6 +7,7 @@ nor until an answer of known length is read. The kernel ends connections whose a
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from functools import partial
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+from django.conf import settings
 
 from tasks.api.gateway.environ import wsgi_environ
 from tasks.api.gateway.listeners import limit_unread_answers
@@ -21,7 +23,9 @@ from tasks.api.gateway.refusal import Refused
 from tasks.api.gateway.request_body import Receive, RequestBodies
 from tasks.api.gateway.threads import Threads
 from tasks.api.problems import BODY_TOO_LARGE, TOO_MANY_LARGE_BODIES, Problem
+from tasks.api.request_log import Call, log_answer
 from tasks.api.shapes.health import ALIVE
+from tasks.correlation import Cause, running
 
 # Answered here: whatever the threads do, the process responds.
 _LIVE_PATHS = {"/health/live", "/health/live/"}
@@ -48,20 +52,22 @@ class Gateway:
         if self._is_first:
             self._is_first = False
             limit_unread_answers(seconds=self._timeout)
+        began = time.monotonic()
         if scope["path"] in _LIVE_PATHS and scope["method"] in ("GET", "HEAD"):
-            await _send(send, 200, _LIVE_HEADERS, orjson.dumps(ALIVE))
+            answer: Answer = 200, _LIVE_HEADERS, orjson.dumps(ALIVE)
+            await _send_own(scope, send, answer, route=scope["path"][1:], began=began)
             return
         try:
             body = await self._bodies.read(scope["headers"], receive)
         except Refused as refused:
-            await self._refuse(refused, scope, send)
+            await _refuse(refused, scope, send, began=began)
             if refused.type in (BODY_TOO_LARGE, TOO_MANY_LARGE_BODIES):
                 await self._discard_rest(receive)
             return
         try:
             await self._answer(wsgi_environ(scope, body.content), send)
         except Refused as refused:
-            await self._refuse(refused, scope, send)
+            await _refuse(refused, scope, send, began=began)
         finally:
             body.close()
 
@@ -76,18 +82,40 @@ class Gateway:
         if answer is not None:
             await _send(send, *answer)
 
-    async def _refuse(self, refused: Refused, scope: dict[str, Any], send: Send) -> None:
-        headers = {**refused.headers, "Connection": "close", "Cache-Control": "no-store"}
-        problem = Problem(type=refused.type, detail=refused.detail, headers=headers)
-        response = problem.response(instance=scope["path"])
-        await _send(send, response.status_code, _headers(response.items()), response.content)
-
     async def _discard_rest(self, receive: Receive) -> None:
         """Read what the client still sends: it would lose the answer if that were cut off."""
         with suppress(TimeoutError):
             async with asyncio.timeout(self._timeout):
                 while (await receive()).get("more_body", False):
                     pass
+
+
+async def _refuse(refused: Refused, scope: dict[str, Any], send: Send, *, began: float) -> None:
+    headers = {**refused.headers, "Connection": "close", "Cache-Control": "no-store"}
+    problem = Problem(type=refused.type, detail=refused.detail, headers=headers)
+    response = problem.response(instance=scope["path"])
+    answer = response.status_code, _headers(response.items()), response.content
+    await _send_own(scope, send, answer, route=None, began=began)
+
+
+async def _send_own(
+    scope: dict[str, Any], send: Send, answer: Answer, *, route: str | None, began: float
+) -> None:
+    """Send an answer that is not Django's: with a request id, and a line in the log, as those."""
+    status, headers, content = answer
+    cause = Cause.of_headers(
+        _value(scope["headers"], b"x-request-id"), _value(scope["headers"], b"traceparent")
+    )
+    if settings.ACCESS_LOG:
+        seconds = time.monotonic() - began
+        with running(Call(cause)):
+            log_answer(scope["method"], scope["path"], route, status, seconds)
+    await _send(send, status, [*headers, (b"x-request-id", cause.request_id.encode())], content)
+
+
+def _value(headers: Headers, name: bytes) -> str:
+    """Return a header as Django has it: the values of one that occurs twice are joined."""
+    return ",".join(value.decode("latin-1") for key, value in headers if key == name)
 
 
 async def _send(send: Send, status: int, headers: Headers, content: bytes | Path) -> None:
