@@ -298,12 +298,12 @@ LOGGING = logging_config(level=LOG_LEVEL, json=LOG_JSON)
 
 # Spans of tasks are sent where OpenTelemetry's own variables name a collector; its SDK reads these
 # and its other variables by itself.
-OTEL_ENDPOINTS = [
-    http_url(env, "OTEL_EXPORTER_OTLP_ENDPOINT", ""),
-    http_url(env, "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", ""),
-]
-OTEL_DISABLED = boolean(env, "OTEL_SDK_DISABLED", default=False)
-TRACING = any(OTEL_ENDPOINTS) and not OTEL_DISABLED
+OTEL_EXPORTER_OTLP_ENDPOINT = http_url(env, "OTEL_EXPORTER_OTLP_ENDPOINT", "")
+OTEL_EXPORTER_OTLP_TRACES_ENDPOINT = http_url(env, "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "")
+OTEL_SDK_DISABLED = boolean(env, "OTEL_SDK_DISABLED", default=False)
+TRACING = not OTEL_SDK_DISABLED and bool(
+    OTEL_EXPORTER_OTLP_ENDPOINT or OTEL_EXPORTER_OTLP_TRACES_ENDPOINT
+)
 
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
