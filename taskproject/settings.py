@@ -242,6 +242,8 @@ LEASE_SECONDS = 15.0
 HEARTBEAT_SECONDS = 5.0
 RESCUE_SECONDS = 5.0
 POLL_SECONDS = 1.0
+# How long due tasks may wait without a worker before health reports it: longer than a restart.
+HEALTH_TOLERANCE_SECONDS = 60.0
 
 # The provider of language models; without a key embedded methods are used.
 OPENROUTER_API_KEY = api_key(env, "OPENROUTER_API_KEY")
@@ -361,6 +363,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "AlertCondition": "tasks.models.Condition",
         "AttemptOutcome": "tasks.models.Outcome",
         "WorkerState": "tasks.stats.Liveness",
+        "CheckStatus": "tasks.stats.findings.Level",
         "CeleryState": "analysis.celery_states.CELERY_STATES",
     },
     "PARSER_WHITELIST": ["tasks.api.parsers.StrictJSONParser"],

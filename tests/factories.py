@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Any
 
 from django.db import connection
@@ -18,11 +19,21 @@ from tasks.models.task import TERMINAL
 ERROR = {"type": "ValueError", "title": "Value error", "detail": "requested failure"}
 
 
-def make_worker(name: str = "test:1", *, silent_for: float = 0.0) -> int:
-    """Register a worker whose last heartbeat was so many seconds ago; return its id."""
+def make_worker(
+    name: str = "test:1",
+    *,
+    silent_for: float = 0.0,
+    queues: Sequence[str] = (),
+    kinds: Sequence[str] | None = None,
+) -> int:
+    """Register a worker whose last heartbeat was so many seconds ago; return its id.
+
+    By default it serves every queue, and is of the version before, which did not say its kinds.
+    """
     with connection.cursor() as cursor:
         params: dict[str, Any] = {
-            "name": name, "host": "test", "pid": 1, "queues": [], "concurrency": 4,
+            "name": name, "host": "test", "pid": 1, "queues": list(queues),
+            "kinds": None if kinds is None else list(kinds), "concurrency": 4,
         }  # fmt: skip
         cursor.execute(sql.REGISTER, params)
         worker_id = int(cursor.fetchone()[0])

@@ -8,6 +8,7 @@ from django.utils.safestring import SafeString
 from tasks.formatting import DASH
 from tasks.models import Lane, Outcome, Status, Task
 from tasks.stats import Liveness
+from tasks.stats.findings import Level
 
 COLOURS = {
     Status.PENDING: "waiting",
@@ -30,6 +31,9 @@ COLOURS = {
     Liveness.ALIVE: "good",
     Liveness.DRAINING: "warning",
     Liveness.DEAD: "bad",
+    Level.WARNING: "warning",
+    Level.FAILED: "bad",
+    Level.UNKNOWN: "quiet",
     "open": "good",
     "paused": "warning",
     "enabled": "good",

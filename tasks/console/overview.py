@@ -16,6 +16,8 @@ from tasks.console import badges
 from tasks.console.chart import bars
 from tasks.console.permissions import is_viewer
 from tasks.models import Alert, Lane
+from tasks.stats.findings import Level
+from tasks.stats.health import check_health
 from tasks.stats.last_hour import last_hour
 
 # Of the open alerts, the newest are named.
@@ -50,14 +52,20 @@ def _fragment(
 def _now() -> dict[str, Any]:
     status = stats.queues_status()
     workers = list(stats.workers())
-    alive = [worker for worker in workers if worker.liveness != stats.Liveness.DEAD]
+    living = [worker for worker in workers if worker.liveness != stats.Liveness.DEAD]
+    findings = check_health().findings
     return {
         "status": status,
         **_alerts(),
         "counted": formatting.relative_time(status.now),
         "oldest": formatting.duration(status.oldest_age),
-        "alive": len(alive),
-        "slots": sum(worker.concurrency for worker in alive),
+        "alive": sum(worker.liveness == stats.Liveness.ALIVE for worker in workers),
+        "slots": sum(worker.concurrency for worker in living),
+        "troubles": [
+            (badges.badge(finding.level), name.capitalize(), finding)
+            for name, finding in findings.items()
+            if finding.level != Level.OK
+        ],
         "lanes": _lanes(status),
         "queues": [
             (name, load, formatting.duration(load.oldest_age), badges.badge("paused"))

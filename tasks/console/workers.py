@@ -28,7 +28,7 @@ class WorkerAdmin(EngineAdmin):
         "name",
         "state_badge",
         "heartbeat",
-        "busy_slots",
+        "claimed",
         "processed",
         "failed",
         "queue_names",
@@ -58,10 +58,10 @@ class WorkerAdmin(EngineAdmin):
         """Show the time of the last heartbeat."""
         return formatting.relative_time(worker.heartbeat_at)
 
-    @admin.display(description="Busy slots")
-    def busy_slots(self, worker: Worker) -> str:
-        """Show the busy slots and all slots."""
-        return f"{worker.running} / {worker.concurrency}"
+    @admin.display(description="Claimed / slots")
+    def claimed(self, worker: SeenWorker) -> str:
+        """Show how many tasks it has claimed, and its slots."""
+        return f"{worker.processing} / {worker.concurrency}"
 
     @admin.display(description="Queues")
     def queue_names(self, worker: Worker) -> str:

@@ -16,6 +16,7 @@ from tasks.metrics.database import database
 from tasks.metrics.gauge import gauge
 from tasks.models import Alert, AlertRule, Schedule
 from tasks.stats import Liveness, queues, workers
+from tasks.stats.health import check_health
 from tasks.stats.queues import QueueLoad, QueuesStatus
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def gauges() -> Iterator[Metric]:
     yield from _services()
     yield from _alerts()
     yield from _invariants()
+    yield _health()
     yield from database()
 
 
@@ -103,7 +105,7 @@ def _workers(processes: list[SeenWorker]) -> Iterator[Metric]:
     present = [worker for worker in processes if worker.liveness != Liveness.DEAD]
     for name, help, column, factor in (
         ("slots", "Tasks that a worker can run at once.", "concurrency", 1),
-        ("busy", "Tasks that a worker ran at its last heartbeat.", "running", 1),
+        ("busy", "Tasks that a worker has claimed.", "processing", 1),
         ("buffered", "Tasks that a worker has claimed and not begun.", "buffered", 1),
         ("memory_bytes", "Memory of a worker without its children.", "memory_kib", 1024),
     ):
@@ -127,6 +129,16 @@ def _of_each(
     for worker in processes:
         metric.add_metric([worker.name], getattr(worker, column) * factor)
     return metric
+
+
+def _health() -> Metric:
+    checks = gauge(
+        "tasks_health", "Findings of the checks of /health: 0 ok, 1 warning, 2 failed, 3 unknown.",
+        "check",
+    )  # fmt: skip
+    for name, finding in check_health().findings.items():
+        checks.add_metric([name], finding.level.code)
+    return checks
 
 
 def _services() -> Iterator[Metric]:

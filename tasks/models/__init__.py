@@ -7,6 +7,7 @@ from tasks.models.attempt import Attempt, Outcome
 from tasks.models.batch import Batch
 from tasks.models.breaker import Breaker
 from tasks.models.cached_count import CachedCount
+from tasks.models.ended_worker import EndedWorker
 from tasks.models.metric_sum import MetricSum
 from tasks.models.queue import Queue
 from tasks.models.schedule import Schedule
@@ -22,6 +23,7 @@ __all__ = [
     "Breaker",
     "CachedCount",
     "Condition",
+    "EndedWorker",
     "Lane",
     "MetricSum",
     "Outcome",

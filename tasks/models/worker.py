@@ -25,11 +25,14 @@ class Worker(models.Model):
     pid = models.IntegerField()
     # Empty: every queue.
     queues = ArrayField(models.CharField(max_length=128), default=list)
+    # The kinds that it knows; null in the rows of processes of version 1.0, which did not say.
+    kinds = ArrayField(models.CharField(max_length=100), null=True)
     concurrency = models.IntegerField()
     state = models.CharField(max_length=10, choices=WorkerState, default=WorkerState.RUNNING)
     started_at = models.DateTimeField()
     # The lease may be ended LEASE_SECONDS after this: `rescue.sql`.
     heartbeat_at = models.DateTimeField()
+    # Read by processes of version 1.0 only: `stats.workers` counts the tasks themselves.
     running = models.IntegerField(default=0)
     processed = models.BigIntegerField(default=0)
     failed = models.BigIntegerField(default=0)

@@ -1,6 +1,8 @@
-"""Settings of the planner for statements that read few rows of tables that may hold millions."""
+"""Planner: settings for statements that read few rows of tables that may hold millions."""
 
 from __future__ import annotations
+
+from django.db import connection
 
 # Planned once for all runs, and row by row through an index. The statistics of a queue are often
 # those of another hour; a plan by cost would then read, hash or sort all that waits.
@@ -13,3 +15,12 @@ PLANNER = {
     # Older servers make a plan that uses what is off seem costly enough to be compiled.
     "jit": "off",
 }
+_SET = "SELECT " + ", ".join(
+    f"set_config('{name}', '{value}', true)" for name, value in PLANNER.items()
+)
+
+
+def plan_row_by_row() -> None:
+    """Plan so in the rest of the transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute(_SET)

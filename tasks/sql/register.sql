@@ -3,11 +3,11 @@ WITH registered AS (
     INSERT INTO procrastinate_workers DEFAULT VALUES RETURNING id
 )
 INSERT INTO tasks_worker (
-    id, name, host, pid, queues, concurrency, state, started_at, heartbeat_at,
+    id, name, host, pid, queues, kinds, concurrency, state, started_at, heartbeat_at,
     running, processed, failed
 )
 SELECT
-    id, %(name)s, %(host)s, %(pid)s, %(queues)s::text[], %(concurrency)s, 'running',
-    clock_timestamp(), clock_timestamp(), 0, 0, 0
+    id, %(name)s, %(host)s, %(pid)s, %(queues)s::text[], %(kinds)s::text[], %(concurrency)s,
+    'running', clock_timestamp(), clock_timestamp(), 0, 0, 0
 FROM registered
 RETURNING id

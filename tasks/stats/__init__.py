@@ -6,7 +6,7 @@ from tasks.stats.batches import BatchProgress, batch_counts, batch_progress
 from tasks.stats.failures import FailureGroup, failure_groups
 from tasks.stats.queues import WAITING_LIMIT, QueueLoad, QueuesStatus, queues_status, waiting
 from tasks.stats.storage import holdings, prunable
-from tasks.stats.worker_states import Liveness, worker_counts, workers
+from tasks.stats.worker_states import Liveness, living_workers, worker_counts, workers
 
 __all__ = [
     "WAITING_LIMIT",
@@ -19,6 +19,7 @@ __all__ = [
     "batch_progress",
     "failure_groups",
     "holdings",
+    "living_workers",
     "prunable",
     "queues_status",
     "waiting",

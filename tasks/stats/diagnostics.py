@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 
 from tasks import stats
 from tasks.models import Status, Task, Worker
+from tasks.stats.health import check_health
 
 SLOWEST = 20
 _LIBRARIES = ("django", "djangorestframework", "procrastinate", "psycopg")
@@ -52,6 +53,14 @@ def worker_diagnostics() -> dict[str, Any]:
             }
             for worker in stats.workers()
         ],
+        "checks": {
+            name: {
+                "status": finding.level,
+                "message": finding.message,
+                "names": list(finding.names),
+            }
+            for name, finding in check_health().findings.items()
+        },
         "slow_tasks": _longest_runs(),
         "database": {
             "version": _server(),

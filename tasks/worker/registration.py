@@ -10,7 +10,7 @@ from typing import Any
 
 import psycopg
 
-from tasks import sql
+from tasks import kinds, sql
 from tasks.worker.session import Session
 
 log = logging.getLogger(__name__)
@@ -28,6 +28,7 @@ def register(name: str, *, queues: Sequence[str], concurrency: int) -> int:
         "host": socket.gethostname(),
         "pid": os.getpid(),
         "queues": list(queues),
+        "kinds": list(kinds.all_kinds()),
         "concurrency": concurrency,
     }
 

@@ -14,6 +14,8 @@ from tests.factories import make_task, make_worker
 
 pytestmark = pytest.mark.django_db
 
+CHECKS = ["database", "migrations", "writes", "disk", "workers", "queues", "kinds"]
+
 
 @pytest.fixture(autouse=True)
 def _migrations_unchecked() -> Iterator[None]:
@@ -42,18 +44,28 @@ def test_a_system_with_a_worker_is_healthy(api: APIClient, slash: str) -> None:
     make_task()
     response = api.get(f"/health{slash}")
     assert response.status_code == 200
-    assert response.json() == {
+    document = response.json()
+    checks = document.pop("checks")
+    assert document == {
         "status": "healthy",
         "database": "ok",
         "queue": {"waiting": 1},
         "workers": {"alive": 1, "draining": 0, "dead": 1},
     }
+    assert list(checks) == CHECKS
+    assert {check["status"] for check in checks.values()} == {"ok"}
+    assert checks["queues"]["message"] == "1 task is due; no queue lacks a worker."
 
 
 def test_a_system_without_a_worker_is_degraded(api: APIClient) -> None:
     response = api.get("/health")
     assert response.status_code == 200
-    assert described(response)["status"] == "degraded"
+    document = described(response)
+    assert document["status"] == "degraded"
+    assert document["checks"]["workers"] == {
+        "status": "warning",
+        "message": "No worker is alive: tasks are accepted and wait.",
+    }
 
 
 @pytest.mark.usefixtures("no_database")
@@ -61,6 +73,10 @@ def test_without_a_database_health_and_readiness_fail_but_liveness_succeeds(api:
     health, ready = api.get("/health"), api.get("/health/ready")
     assert (health.status_code, ready.status_code) == (503, 503)
     assert described(health)["database"] == described(ready)["database"] == "unreachable"
+    checks = health.json()["checks"]
+    assert checks.pop("database")["status"] == "failed"
+    assert list(checks) == CHECKS[1:]
+    assert {check["status"] for check in checks.values()} == {"unknown"}
     assert described(api.get("/health/live")) == {"status": "ok"}
 
 
@@ -69,8 +85,11 @@ def test_a_database_before_its_migration_is_unusable_and_not_unreachable(api: AP
         cursor.execute("ALTER TABLE tasks_worker RENAME TO not_yet")
     health = api.get("/health")
     assert health.status_code == 503
-    unknown = {"queue": None, "workers": None}
-    assert described(health) == {"status": "unhealthy", "database": "unusable", **unknown}
+    document = described(health)
+    assert (document["status"], document["database"]) == ("unhealthy", "unusable")
+    assert document["workers"] is None
+    assert document["checks"]["workers"]["status"] == "failed"
+    assert document["checks"]["writes"]["status"] == "ok"
 
 
 def test_a_migrated_database_is_ready(api: APIClient) -> None:

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from tasks.console.chart import bars
 from tasks.invariants import FIRST, INVARIANTS, Finding, Report, store_report
-from tasks.models import Status
+from tasks.models import Status, Worker
 from tasks.stats.last_hour import Minute, last_hour
 from tests.console.pages import page as task_page
 from tests.console.pages import text
@@ -72,6 +72,15 @@ def test_the_overview_begins_with_the_invariants_that_do_not_hold(viewer, consol
     assert f'href="{task_page(task)}"' in response.content.decode()
     assert "12345</a>" not in response.content.decode()
     assert "nothing is lost" not in page
+
+
+def test_the_overview_shows_the_findings_of_health_that_need_attention(viewer, console):
+    make_worker()
+    assert "Health" not in text(console(viewer).get(reverse("admin:index")))
+    make_task(queue="reports", created_at=timezone.now() - dt.timedelta(minutes=2))
+    Worker.objects.update(queues=["other"])
+    page = text(console(viewer).get(reverse("admin:index")))
+    assert "Health Failed Queues 1 task is due; 1 queue has had no worker for 60 s. reports" in page
 
 
 def test_each_live_part_is_refreshed_alone(viewer, console, tasks):

@@ -6,16 +6,17 @@ from collections.abc import Callable
 
 import pytest
 
-from tasks import stats
+from tasks import sql, stats
 from tasks.models import Batch
 from tests.plans import rows
 from tests.plans.databases import SUBMITTED, Databases, Moment, Statistics
-from tests.plans.explain import Plan, ReadsTooMuch, explained, guard
+from tests.plans.explain import Plan, ReadsTooMuch, explain, explained, guard
 from tests.queue_rows import execute
 
 pytestmark = pytest.mark.xdist_group("plans")
 
 At = Callable[[Moment], None]
+FRONT = 50
 WAITING = {Moment.IDLE: 0, Moment.WAITING: rows.MILLION, Moment.FINISHED: SUBMITTED}
 
 
@@ -73,6 +74,20 @@ def test_the_health_check_stops_counting_waiting_tasks_at_its_limit(at: At, mome
     # In the index what is scheduled for later comes before what is due.
     guard(plan, rows=rows.PART + stats.WAITING_LIMIT)
     assert plan.indexes == {"task_pending"}
+
+
+@pytest.mark.parametrize("statistics", Statistics)
+@pytest.mark.parametrize("moment", Moment)
+def test_the_health_check_reads_only_the_front_of_each_lane(
+    at: At, seeded: Databases, moment: Moment, statistics: Statistics
+) -> None:
+    at(moment)
+    seeded.use(statistics)
+    params = {"lanes": 200, "limit": FRONT, "tolerance": 60}
+    plan = explain(sql.FRONT, params)
+    # A million wait in three lanes. Each job has a task; one job of each lane is read to find it.
+    guard(plan, rows=2 * 3 * FRONT + 3)
+    assert plan.indexes <= {"tasks_waiting", "tasks_scheduled", "tasks_task_pkey"}
 
 
 def test_the_guard_fails_when_the_index_of_waiting_tasks_is_missing(at: At) -> None:

@@ -22,7 +22,14 @@ from tasks import sql  # noqa: E402 needs Django set up
 from tasks.lifecycle.ending import Claim, completed, parameters  # noqa: E402
 from tasks.worker.session import worker_parameters  # noqa: E402
 
-WORKER = {"name": "statements", "host": "", "pid": os.getpid(), "queues": [], "concurrency": 1}
+WORKER = {
+    "name": "statements",
+    "host": "",
+    "pid": os.getpid(),
+    "queues": [],
+    "kinds": ["benchmark.sum"],
+    "concurrency": 1,
+}
 
 
 def main() -> None:

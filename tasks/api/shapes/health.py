@@ -7,10 +7,13 @@ from typing import Any
 from rest_framework import serializers
 
 from tasks.stats import Liveness
+from tasks.stats.findings import Level
+from tasks.stats.health import DatabaseState
 
 # The answer of a process that responds.
 ALIVE = {"status": "ok"}
 _DATABASE = "`unusable` if it answers and refuses a query, as before `manage.py migrate`."
+_CHECKS = "The checks by name: `docs/operate/health.md` says what each of them finds."
 
 
 class AliveSerializer(serializers.Serializer[Any]):
@@ -19,12 +22,33 @@ class AliveSerializer(serializers.Serializer[Any]):
     status = serializers.ChoiceField(["ok"])
 
 
+class FindingSerializer(serializers.Serializer[Any]):
+    """What one check has found."""
+
+    status = serializers.ChoiceField(
+        Level.choices,
+        help_text="`warning` needs no action at once, `unknown`: the check got no answer.",
+    )
+    message = serializers.CharField()
+
+
+class NamedFindingSerializer(FindingSerializer):
+    """What one check has found, and where."""
+
+    names = serializers.ListField(
+        child=serializers.CharField(), help_text="Queues, or kinds and their queues; at most 20."
+    )
+
+
 class ReadySerializer(serializers.Serializer[Any]):
     """Whether this process can serve requests."""
 
     status = serializers.ChoiceField(["ready", "not ready"])
-    database = serializers.ChoiceField(["ok", "unreachable", "unusable"], help_text=_DATABASE)
+    database = serializers.ChoiceField(DatabaseState.choices, help_text=_DATABASE)
     migrations = serializers.ChoiceField(["applied", "missing", "unknown"])
+    checks = serializers.DictField(
+        child=FindingSerializer(), help_text=f"Only those that requests need. {_CHECKS}"
+    )
 
 
 class QueueHealthSerializer(serializers.Serializer[Any]):
@@ -46,11 +70,12 @@ class HealthSerializer(serializers.Serializer[Any]):
 
     status = serializers.ChoiceField(
         ["healthy", "degraded", "unhealthy"],
-        help_text="`degraded` if no worker is alive, `unhealthy` without a database.",
+        help_text="`unhealthy` if a check failed, `degraded` if one has a warning or no answer.",
     )
-    database = serializers.ChoiceField(["ok", "unreachable", "unusable"], help_text=_DATABASE)
+    database = serializers.ChoiceField(DatabaseState.choices, help_text=_DATABASE)
     queue = QueueHealthSerializer(allow_null=True)
     workers = WorkersHealthSerializer(allow_null=True)
+    checks = serializers.DictField(child=FindingSerializer(), help_text=_CHECKS)
 
 
 class WorkerSerializer(serializers.Serializer[Any]):
@@ -64,7 +89,9 @@ class WorkerSerializer(serializers.Serializer[Any]):
         child=serializers.CharField(), help_text="An empty list means all queues."
     )
     concurrency = serializers.IntegerField()
-    running = serializers.IntegerField()
+    running = serializers.IntegerField(
+        help_text="Tasks that it has claimed; those of all workers have the status PROCESSING."
+    )
     processed = serializers.IntegerField()
     failed = serializers.IntegerField()
     started_at = serializers.DateTimeField()
@@ -141,6 +168,7 @@ class DiagnosticsSerializer(serializers.Serializer[Any]):
     """Details for finding out why workers misbehave."""
 
     workers = WorkerDiagnosisSerializer(many=True)
+    checks = serializers.DictField(child=NamedFindingSerializer(), help_text=_CHECKS)
     slow_tasks = SlowTaskSerializer(many=True, help_text="The longest-running tasks, at most 20.")
     database = DatabaseDiagnosisSerializer()
     versions = serializers.DictField(child=serializers.CharField())

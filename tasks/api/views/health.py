@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from django.db import DatabaseError, InterfaceError, connection
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.request import Request
@@ -25,9 +22,11 @@ from tasks.api.shapes.health import (
     WorkersSerializer,
 )
 from tasks.api.views.breakers import breaker_documents
-from tasks.postgres.failures import is_outage_or_may_pass
-from tasks.postgres.migrations import MigrationsMissing, require_migrations
 from tasks.stats.diagnostics import worker_diagnostics
+from tasks.stats.findings import Level
+from tasks.stats.health import DatabaseState, Health, check_health, check_readiness
+
+_UNAVAILABLE = status.HTTP_503_SERVICE_UNAVAILABLE
 
 
 class HealthView(OpenView):
@@ -40,15 +39,18 @@ class HealthView(OpenView):
         responses={200: HealthSerializer, 503: HealthSerializer},
     )
     def get(self, request: Request) -> Response:
-        """Return 503 if the database cannot be used. Without workers, tasks are still accepted."""
-        try:
-            workers = stats.worker_counts()
-            queue = {"waiting": stats.waiting()}
-        except (DatabaseError, InterfaceError) as error:
-            unknown = {"database": _state(error), "queue": None, "workers": None}
-            return _unavailable({"status": "unhealthy", **unknown})
-        health = "healthy" if workers[stats.Liveness.ALIVE] else "degraded"
-        return Response({"status": health, "database": "ok", "queue": queue, "workers": workers})
+        """Return 503 if a check fails: requests fail, or accepted tasks are not run."""
+        health = check_health()
+        queue = None if health.waiting is None else {"waiting": health.waiting}
+        document = {
+            "status": health.status,
+            "database": health.database,
+            "queue": queue,
+            "workers": health.workers,
+            "checks": _checks(health),
+        }
+        is_unhealthy = health.status == "unhealthy"
+        return Response(document, status=_UNAVAILABLE if is_unhealthy else status.HTTP_200_OK)
 
 
 class LiveView(OpenView):
@@ -75,19 +77,15 @@ class ReadyView(OpenView):
         responses={200: ReadySerializer, 503: ReadySerializer},
     )
     def get(self, request: Request) -> Response:
-        """Return 200 if the database is reachable and all migrations are applied, otherwise 503."""
-        try:
-            connection.ensure_connection()
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT 1")
-            require_migrations()
-        except MigrationsMissing:
-            return _unavailable({"status": "not ready", "database": "ok", "migrations": "missing"})
-        except (DatabaseError, InterfaceError) as error:
-            return _unavailable(
-                {"status": "not ready", "database": _state(error), "migrations": "unknown"}
-            )
-        return Response({"status": "ready", "database": "ok", "migrations": "applied"})
+        """Return 200 if this process can serve requests, whatever the workers do, otherwise 503."""
+        health = check_readiness()
+        document = {
+            "status": "ready" if health.is_ready else "not ready",
+            "database": health.database,
+            "migrations": _migrations(health),
+            "checks": _checks(health),
+        }
+        return Response(document, status=status.HTTP_200_OK if health.is_ready else _UNAVAILABLE)
 
 
 class WorkersView(APIView):
@@ -110,7 +108,7 @@ class WorkersView(APIView):
                 "pid": worker.pid,
                 "queues": worker.queues,
                 "concurrency": worker.concurrency,
-                "running": worker.running,
+                "running": worker.processing,
                 "processed": worker.processed,
                 "failed": worker.failed,
                 "started_at": worker.started_at,
@@ -139,10 +137,18 @@ class DiagnosticsView(APIView):
         return Response(worker_diagnostics())
 
 
-def _state(error: Exception) -> str:
-    """Return what is wrong with a database; one that answers is there, but not migrated."""
-    return "unreachable" if is_outage_or_may_pass(error) else "unusable"
+def _migrations(health: Health) -> str:
+    """Return whether the migrations are applied, or that the database does not say."""
+    level = health.findings["migrations"].level
+    if level == Level.OK:
+        return "applied"
+    is_refused = health.database == DatabaseState.UNUSABLE
+    return "missing" if level == Level.FAILED and not is_refused else "unknown"
 
 
-def _unavailable(document: dict[str, Any]) -> Response:
-    return Response(document, status=status.HTTP_503_SERVICE_UNAVAILABLE)
+def _checks(health: Health) -> dict[str, dict[str, str]]:
+    """Return the findings without names: everybody may read them."""
+    return {
+        name: {"status": finding.level, "message": finding.message}
+        for name, finding in health.findings.items()
+    }

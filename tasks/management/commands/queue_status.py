@@ -51,7 +51,7 @@ def _document() -> dict[str, Any]:
                 "state": worker.liveness,
                 "queues": worker.queues,
                 "concurrency": worker.concurrency,
-                "running": worker.running,
+                "running": worker.processing,
                 "processed": worker.processed,
                 "failed": worker.failed,
                 "last_heartbeat": worker.heartbeat_at,
@@ -90,7 +90,11 @@ def _tables(document: dict[str, Any]) -> list[Table]:
         ("Lanes", ["lane", "tasks"], lanes),
         ("Statuses", ["status", "tasks"], states),
         ("Queues", ["queue", "state", "pending", "processing", "oldest due"], queues),
-        ("Workers", ["worker", "state", "busy slots", "processed", "failed", "queues"], workers),
+        (
+            "Workers",
+            ["worker", "state", "claimed / slots", "processed", "failed", "queues"],
+            workers,
+        ),
     ]
 
 
