@@ -216,6 +216,12 @@ WORKER_CONCURRENCY = number(
     also="CELERY_WORKER_CONCURRENCY",
 )
 WORKER_PREFETCH_MULTIPLIER = number(env, "WORKER_PREFETCH_MULTIPLIER", 1, bounds=(1, 100))
+# Where `manage.py worker` answers whether the workers of its machine are alive; 0 for nowhere.
+WORKER_HEALTH_PORT = number(env, "WORKER_HEALTH_PORT", 0, bounds=(0, 65535))
+if WORKER_HEALTH_PORT == PORT:
+    raise ImproperlyConfigured(
+        f"WORKER_HEALTH_PORT={WORKER_HEALTH_PORT} is the PORT of the site: use another."
+    )
 WORKER_STOP_GRACE_PERIOD = seconds(env, "WORKER_STOP_GRACE_PERIOD", "30s", low=1)
 # A process that ran so many tasks, or grew so large (KiB), is replaced; 0 for never.
 WORKER_MAX_TASKS_PER_CHILD = number(env, "WORKER_MAX_TASKS_PER_CHILD", 0, bounds=(0, 10**9))

@@ -45,7 +45,8 @@ def _workers(settings: Any) -> None:
         ("rescued:6", 0, WorkerState.LOST),
     ):
         worker = Worker.objects.filter(pk=make_worker(name, silent_for=silent_for))
-        worker.update(state=state, host=socket.gethostname())
+        # No process has this number.
+        worker.update(state=state, host=socket.gethostname(), pid=0)
 
 
 def written_by(command: str, *arguments: str) -> str:
@@ -79,8 +80,10 @@ def test_every_interface_agrees_whatever_the_clock_of_its_process(
     for path in ("/health/workers", "/health/workers/diagnostics"):
         assert states(api.get(path).json()["workers"]) == STATES
     assert states(orjson.loads(written_by("queue_status", "--json"))["workers"]) == STATES
-    assert written_by("worker_health") == f"3 alive on {socket.gethostname()}\n"
+    assert written_by("worker_health") == (
+        f"Workers on {socket.gethostname()}: 2 alive, 1 draining.\n"
+    )
     overview = text(client.get(reverse("admin:index")))
-    assert "Workers alive 3 of 6 registered" in overview
+    assert "Workers alive 2 of 6 registered" in overview
     for shown in (overview, text(client.get(reverse("admin:tasks_worker_changelist")))):
         assert {name: re.search(rf"{name} (\w+)", shown)[1].lower() for name in STATES} == STATES

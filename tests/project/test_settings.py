@@ -210,6 +210,13 @@ def test_a_soft_time_limit_above_the_hard_one_is_refused() -> None:
     assert settings_of(both)["TASK_SOFT_TIME_LIMIT"] == 300
 
 
+def test_probes_of_workers_need_another_port_than_the_site() -> None:
+    assert refusal_of({"PORT": "8081", "WORKER_HEALTH_PORT": "8081"}) == (
+        "WORKER_HEALTH_PORT=8081 is the PORT of the site: use another."
+    )
+    assert settings_of({"PORT": "8080", "WORKER_HEALTH_PORT": "8081"})["WORKER_HEALTH_PORT"] == 8081
+
+
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "2001:db8::1", "myhost"])
 @pytest.mark.parametrize("name", ["DEBUG", "API_ALLOW_ANONYMOUS"])
 def test_a_site_without_protection_is_not_served_to_other_machines(host: str, name: str) -> None:

@@ -22,6 +22,7 @@ from tasks.submission import QUEUE_NAME
 from tasks.supervision.processes import Child
 from tasks.supervision.supervisor import Supervisor
 from tasks.whole_number import number_option
+from tasks.worker.health_server import HealthServer, serve
 from tasks.worker.process import run_worker
 from tasks.worker.siblings import Siblings
 
@@ -62,6 +63,7 @@ class Command(BaseCommand):
         except NotReady as error:
             raise CommandError(str(error)) from error
         _warn_of_unused(queues)
+        probes = _probes()
         host_limits.set_capacity(concurrency)
         tracing.load()
         run = partial(
@@ -92,9 +94,25 @@ class Command(BaseCommand):
                 "database": _database(),
             },
         )
-        supervisor = Supervisor(children, stop_grace=settings.WORKER_STOP_GRACE_PERIOD + 5)
+        supervisor = Supervisor(
+            [*children, *probes], stop_grace=settings.WORKER_STOP_GRACE_PERIOD + 5
+        )
         if supervisor.run():
             raise CommandError(supervisor.failure or "")
+
+
+def _probes() -> list[Child]:
+    """Return the process that answers probes, if the settings have a port for it."""
+    if not settings.WORKER_HEALTH_PORT:
+        return []
+    try:
+        HealthServer().server_close()
+    except OSError as error:
+        raise CommandError(
+            f"WORKER_HEALTH_PORT={settings.WORKER_HEALTH_PORT} on {settings.HOST} cannot be used:"
+            f" {error.strerror}."
+        ) from error
+    return [Child("worker-health", serve)]
 
 
 def _warn_of_unused(queues: Sequence[str]) -> None:
