@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     """Which kinds workers know, and what ended ones served; workers of the version before go on."""
 
-    dependencies = [("tasks", "0023_metric_sums")]
+    dependencies = [("tasks", "0025_worker_claims")]
 
     operations = [
         migrations.AddField(
