@@ -25,7 +25,6 @@ class QueueLoad:
 
     # With the scheduled ones.
     pending: int
-    due: int
     processing: int
     oldest_age: float | None
     paused: bool
@@ -170,7 +169,6 @@ def _loads(waiting: dict[str, Any], running: dict[str, int]) -> dict[str, QueueL
         row = waiting.get(name, {})
         loads[name] = QueueLoad(
             pending=row.get("pending", 0),
-            due=row.get("primary", 0) + row.get("retry", 0),
             processing=running.get(name, 0),
             oldest_age=row.get("age"),
             paused=switches.get(name, False),

@@ -86,7 +86,7 @@ def test_an_attempt_past_its_hard_limit_ends_and_its_process_is_replaced(worker,
     lifecycle.submit("test.overdue", {"file": str(tmp_path / "never"), "heed": False})
     command = worker(WORKER_STOP_GRACE_PERIOD="5s")
     (pid,) = command.pids()
-    task = _ended(within=10)
+    task = _ended()
     assert (task.status, task.error["type"]) == (Status.FAILED, "TimeoutError")
     assert [attempt.outcome for attempt in history_of(task)] == [Outcome.TIMED_OUT]
     wait_until(lambda: command.pids() and command.pids() != [pid], what="replaced")
