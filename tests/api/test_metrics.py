@@ -12,6 +12,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connection
 from django.test import TestCase
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
@@ -166,6 +167,10 @@ def test_a_scrape_does_not_wait_for_counts_of_a_big_table(
     waiting = ("tasks_waiting", ("default",))
     assert waiting not in samples(api)
     assert wait_until(lambda: samples(api).get(waiting), what="counted") == 1
+    with CaptureQueriesContext(connection) as queries:
+        assert samples(api)[waiting] == 1
+    statements = [query["sql"] for query in queries.captured_queries]
+    assert not [sql for sql in statements if 'FROM "tasks_task"' in sql]
     old = timezone.now() - dt.timedelta(seconds=count_cache.LONGEST_UNWAITED_SECONDS + 1)
     CachedCount.objects.update(counted_at=old)
     with connection.cursor() as cursor:

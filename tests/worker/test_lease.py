@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 LOCK = ["BEGIN", "LOCK TABLE tasks_metricsum IN ACCESS EXCLUSIVE MODE"]
 SLOW = [
     "CREATE FUNCTION test_slow() RETURNS trigger LANGUAGE plpgsql AS"
-    " $$ BEGIN PERFORM pg_sleep(600); RETURN NEW; END $$",
+    " $$ BEGIN PERFORM pg_sleep(60); RETURN NEW; END $$",
     "CREATE TRIGGER test_slow BEFORE INSERT ON tasks_metricsum"
     " FOR EACH ROW EXECUTE FUNCTION test_slow()",
 ]
