@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from tasks import lifecycle
 from tasks.models import Outcome, Status, Task, Worker
-from tasks.worker.rescuer import HeartbeatObserver
+from tasks.worker.rescuer import HeartbeatObserver, Rescuer
 from tests.factories import make_task, make_worker
 from tests.lifecycle.claiming import heartbeat
 from tests.queue_rows import execute, job_of, jobs
@@ -149,6 +149,24 @@ def test_a_job_that_no_task_names_is_deleted():
     assert lifecycle.reconcile() == (1, 1)
     assert job_of(task).status == "todo"
     assert len(jobs()) == 1
+
+
+def test_the_rescuer_reconciles_in_each_round_while_there_may_be_more(monkeypatch):
+    for module in (lifecycle, lifecycle.verbs):
+        monkeypatch.setattr(module, "RECONCILE_LIMIT", 2)
+    for _ in range(5):
+        make_task()
+    execute("DELETE FROM procrastinate_jobs")
+    rescuer = Rescuer()
+    rescuer._reconcile_at = 0.0
+    stored = []
+    for _ in range(3):
+        rescuer._round()
+        stored.append(len(jobs()))
+    assert stored == [2, 4, 5]
+    execute("DELETE FROM procrastinate_jobs")
+    rescuer._round()
+    assert jobs() == []
 
 
 def test_reconciling_leaves_the_jobs_of_other_applications():
