@@ -12,9 +12,9 @@ from tasks.invariants.parts import FIRST
 from tasks.invariants.report import Finding, Report
 from tasks.invariants.rules import BY_NAME
 from tasks.models import CachedCount
+from tasks.stats.violations import REPORT
 
 EVERY = dt.timedelta(hours=1)
-_REPORT = "invariants"
 _TURN = "turn to check invariants"
 _AHEAD = dt.timedelta(minutes=1)
 _LONG_AGO = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
@@ -44,14 +44,14 @@ def store_report(report: Report) -> None:
         "next_after": str(report.next_after),
     }
     CachedCount.objects.update_or_create(
-        name=_REPORT,
+        name=REPORT,
         defaults={"value": value, "counted_at": report.at, "seconds": report.seconds},
     )
 
 
 def last_report() -> Report | None:
     """Return the last report that was stored, if any; without what this version does not check."""
-    row = CachedCount.objects.filter(name=_REPORT).first()
+    row = CachedCount.objects.filter(name=REPORT).first()
     if row is None:
         return None
     return Report(

@@ -14,6 +14,7 @@ from tasks.postgres.migrations import MigrationsMissing, require_migrations
 from tasks.stats.findings import Finding, failed, ok, unknown, warning
 from tasks.stats.queues import WAITING_LIMIT, waiting
 from tasks.stats.unserved import Unserved, unserved
+from tasks.stats.violations import violated_invariants
 from tasks.stats.worker_states import Liveness, worker_counts
 
 # The disk is nearly full with so many bytes, or so small a share of it, left; the smaller counts.
@@ -138,6 +139,18 @@ def kinds(reading: Reading) -> Finding:
     )
 
 
+def invariants(reading: Reading) -> Finding:
+    """Find out whether the last check of the invariants found rows that contradict each other."""
+    names = violated_invariants()
+    if not names:
+        return ok("No invariant was violated at the last check.")
+    return failed(
+        f"{_counted(len(names), 'invariant', 'invariants')} did not hold at the last check:"
+        " run manage.py verify.",
+        names=_first(names),
+    )
+
+
 # In the order in which they are run and shown.
 CHECKS = (
     Check(name="database", find=database, needed_by_requests=True),
@@ -147,6 +160,7 @@ CHECKS = (
     Check(name="workers", find=workers),
     Check(name="queues", find=queues),
     Check(name="kinds", find=kinds),
+    Check(name="invariants", find=invariants),
 )
 
 

@@ -14,7 +14,7 @@ from tests.factories import make_task, make_worker
 
 pytestmark = pytest.mark.django_db
 
-CHECKS = ["database", "migrations", "writes", "disk", "workers", "queues", "kinds"]
+CHECKS = ["database", "migrations", "writes", "disk", "workers", "queues", "kinds", "invariants"]
 
 
 @pytest.fixture(autouse=True)

@@ -11,6 +11,7 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from tasks import lifecycle, sql
+from tasks.invariants import FIRST, INVARIANTS, Finding, Report, store_report
 from tasks.models import EndedWorker, Status, Task, Worker
 from tasks.postgres import time_limit
 from tasks.stats import health_checks
@@ -200,3 +201,17 @@ def test_a_table_that_is_locked_delays_health_only_for_the_limit_and_readiness_n
         assert api.get("/health").json()["status"] == "degraded"
         assert is_ready(api)
     assert finding(api, "workers")[:2] == (200, "ok")
+
+
+def test_an_invariant_that_does_not_hold_makes_the_system_unhealthy(api: APIClient) -> None:
+    by_name = {invariant.name: invariant for invariant in INVARIANTS}
+    broken = Finding(invariant=by_name["job_differs"], count=2, examples=["1", "2"])
+    for findings in ([], [broken]):
+        report = Report(at=timezone.now(), seconds=0.1, findings=findings, next_after=FIRST)
+        store_report(report)
+        if not findings:
+            assert finding(api, "invariants")[1] == "ok"
+    message = "1 invariant did not hold at the last check: run manage.py verify."
+    assert finding(api, "invariants") == (503, "failed", message)
+    assert names(api, "invariants") == ["job_differs"]
+    assert is_ready(api)
