@@ -90,14 +90,28 @@ def probe(port: int, path: str = "/") -> requests.Response:
     return requests.get(f"http://127.0.0.1:{port}{path}", timeout=20)
 
 
+def wait_for_message(port: int, message: str) -> requests.Response:
+    """Return the answer with this message; the port opens a moment after the workers register."""
+
+    def answers() -> list[requests.Response]:
+        try:
+            answer = probe(port)
+        except requests.ConnectionError:
+            return []
+        # In a list, because an answer of 503 is false.
+        return [answer] if answer.json()["message"] == message else []
+
+    return wait_until(answers, what=message)[0]
+
+
 @pytest.mark.django_db(transaction=True)
 def test_the_port_answers_for_the_workers_of_the_machine(
     worker: Callable[..., WorkerCommand],
 ) -> None:
     port = free_port()
     command = worker(processes=2, WORKER_HEALTH_PORT=str(port))
-    wait_until(lambda: probe(port).ok, what="healthy")
-    answer = probe(port)
+    answer = wait_for_message(port, f"Workers on {HOST}: 2 alive.")
+    assert answer.status_code == 200
     assert answer.json() == {
         "status": "healthy",
         "message": f"Workers on {HOST}: 2 alive.",
@@ -110,8 +124,8 @@ def test_the_port_answers_for_the_workers_of_the_machine(
     for pid in (command.popen.pid, blocked):
         os.kill(pid, signal.SIGSTOP)
     try:
-        wait_until(lambda: probe(port).status_code == 503, what="blocked")
-        answer = probe(port)
+        answer = wait_for_message(port, f"Workers on {HOST}: 1 alive, 1 blocked.")
+        assert answer.status_code == 503
         assert answer.json() == {
             "status": "unhealthy",
             "message": f"Workers on {HOST}: 1 alive, 1 blocked.",
@@ -121,17 +135,17 @@ def test_the_port_answers_for_the_workers_of_the_machine(
     finally:
         for pid in (blocked, command.popen.pid):
             os.kill(pid, signal.SIGCONT)
-    wait_until(lambda: probe(port).ok, what="the process was replaced")
+    wait_for_message(port, f"Workers on {HOST}: 2 alive.")
 
 
 @pytest.mark.django_db(transaction=True)
 def test_commands_of_one_machine_share_the_port(worker: Callable[..., WorkerCommand]) -> None:
     port = free_port()
     first, second = (worker(WORKER_HEALTH_PORT=str(port)) for _ in range(2))
-    wait_until(lambda: probe(port).json()["workers"]["alive"] == 2, what="two are alive")
+    wait_for_message(port, f"Workers on {HOST}: 2 alive.")
     first.signal(signal.SIGTERM)
     assert first.wait() == 0
-    wait_until(lambda: probe(port).json()["workers"]["alive"] == 1, what="one is alive")
+    wait_for_message(port, f"Workers on {HOST}: 1 alive.")
     second.must_run()
 
 
