@@ -27,12 +27,14 @@ from tasks.lifecycle.telemetry import emit_ended
 from tasks.models import Status, Task
 from tasks.models.task import IS_DUE
 from tasks.worker.attempt import attempt
+from tasks.worker.registration import insert_worker
 from tasks.worker.session import Session
 
 # Seconds that a due message is left to the workers.
 OVERDUE = 10.0
 # What one call sends at most: a round ends also while receivers are slow.
 MOST_SENT = 20
+MESSAGES = (MAIL, WEBHOOK)
 _STAGED = 1_000
 
 
@@ -68,7 +70,7 @@ def _send_next(connection: psycopg.Connection[Any]) -> bool:
     with connection.transaction():
         # A server that ends idle transactions would end this one while the receiver is slow.
         connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
-        worker_id = _register(connection, name)
+        worker_id = insert_worker(connection, name, queues=[QUEUE], kinds=MESSAGES, concurrency=1)
         claim = _claim(connection, worker_id)
         if claim:
             ending = _attempt(claim, name)
@@ -79,19 +81,6 @@ def _send_next(connection: psycopg.Connection[Any]) -> bool:
     return claim is not None
 
 
-def _register(connection: psycopg.Connection[Any], name: str) -> int:
-    params = {
-        "name": name,
-        "host": socket.gethostname(),
-        "pid": os.getpid(),
-        "queues": [QUEUE],
-        "concurrency": 1,
-    }
-    row = connection.execute(sql.REGISTER, params).fetchone()
-    assert row is not None
-    return int(row[0])
-
-
 def _claim(connection: psycopg.Connection[Any], worker_id: int) -> Claim | None:
     params = {
         "worker": worker_id,
@@ -99,7 +88,7 @@ def _claim(connection: psycopg.Connection[Any], worker_id: int) -> Claim | None:
         "limit": 1,
         "retry_share": 0,
         "low_share": 0,
-        "task_names": [f"task:{MAIL}", f"task:{WEBHOOK}"],
+        "task_names": [f"task:{kind}" for kind in MESSAGES],
     }
     row = connection.execute(sql.CLAIM, params).fetchone()
     return Claim(*row) if row else None

@@ -23,25 +23,39 @@ def worker_name() -> str:
 
 def register(name: str, *, queues: Sequence[str], concurrency: int) -> int:
     """Register this process, waiting for the database; return the worker's id."""
-    params = {
-        "name": name,
-        "host": socket.gethostname(),
-        "pid": os.getpid(),
-        "queues": list(queues),
-        "kinds": list(kinds.all_kinds()),
-        "concurrency": concurrency,
-    }
 
     def insert(connection: psycopg.Connection[Any]) -> int:
-        row = connection.execute(sql.REGISTER, params).fetchone()
-        assert row is not None
-        return int(row[0])
+        return insert_worker(
+            connection, name, queues=queues, kinds=list(kinds.all_kinds()), concurrency=concurrency
+        )
 
     session = Session("register")
     try:
         return session.run_until_answered(insert)
     finally:
         session.close()
+
+
+def insert_worker(
+    connection: psycopg.Connection[Any],
+    name: str,
+    *,
+    queues: Sequence[str],
+    kinds: Sequence[str],
+    concurrency: int,
+) -> int:
+    """Insert the row of a worker of this process; return its id."""
+    params = {
+        "name": name,
+        "host": socket.gethostname(),
+        "pid": os.getpid(),
+        "queues": list(queues),
+        "kinds": list(kinds),
+        "concurrency": concurrency,
+    }
+    row = connection.execute(sql.REGISTER, params).fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 def deregister(worker_id: int, name: str) -> None:

@@ -93,7 +93,8 @@ def test_the_kernel_takes_only_so_much_of_an_answer_that_is_not_read(server: Ech
         # Others are answered meanwhile, so the server has had the time to send more.
         for _ in range(10):
             assert server.get("/meta").status_code == 200
-        assert 0 < server.unsent(port) <= 2 * SEND_BUFFER
+        # Linux doubles the size for its own records, and goes beyond it by one segment.
+        assert 0 < server.unsent(port) < 4 * SEND_BUFFER
         received = b""
         while len(received) < LARGE_BYTES and (part := connection.recv(1_000_000)):
             received += part

@@ -15,7 +15,7 @@ from tasks import lifecycle
 from tasks.counts import FAMILIES, counts
 from tasks.invariants import FIRST, Report, store_report
 from tasks.metrics.store import add_counts
-from tasks.models import Breaker, Schedule
+from tasks.models import AlertRule, Breaker, Schedule
 from tests.factories import make_task, make_worker
 from tests.monitoring.files import Expression, expressions
 from tests.workers import database_url
@@ -43,6 +43,7 @@ def exported(transactional_db: None, api: APIClient) -> dict[str, set[str]]:
     Breaker.objects.create(name="llm")
     next_at = timezone.now() + dt.timedelta(hours=1)
     Schedule.objects.create(name="nightly", kind="test.script", cron="0 3 * * *", next_at=next_at)
+    AlertRule.objects.create(name="Backlog", condition="backlog", threshold=1)
     lifecycle.pause_queue("default")
     store_report(Report(at=timezone.now(), seconds=0.1, next_after=FIRST))
     with psycopg.connect(database_url()) as holder:
