@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import threading
 import time
 import uuid
 from numbers import Real
@@ -47,8 +46,9 @@ class Context:
         self.attempt = attempt
         self.owner_id = owner_id
         self.follow_ups: list[Submission] = []
-        self.cancelled = threading.Event()
-        self.interrupted = threading.Event()
+        # Set by other threads; plain values, because a handler may be shorter than making an event.
+        self.cancelled = False
+        self.interrupted = False
         self._prepare = prepare
         self._soft_time_limit = soft_time_limit
         self._soft_deadline = time.monotonic() + soft_time_limit
@@ -77,9 +77,9 @@ class Context:
 
     def check(self) -> None:
         """Raise when the task is cancelled, the worker stops, or the soft limit has passed."""
-        if self.cancelled.is_set():
+        if self.cancelled:
             raise Cancel(CANCELLED_ON_REQUEST)
-        if self.interrupted.is_set():
+        if self.interrupted:
             raise Interrupted
         if time.monotonic() > self._soft_deadline:
             raise SoftTimeLimitExceeded(
@@ -91,7 +91,7 @@ class Context:
         end = time.monotonic() + checked_seconds(seconds, of="pause")
         while (left := end - time.monotonic()) > 0:
             self.check()
-            self.cancelled.wait(min(left, 0.1))
+            time.sleep(min(left, 0.1))
         self.check()
 
     def submit(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 import uuid
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from types import CoroutineType, GeneratorType
 from typing import Any, NamedTuple
 
 import orjson
@@ -27,6 +27,7 @@ from tasks.kinds.exceptions import (
 )
 from tasks.models import Outcome, Status
 from tasks.postgres.json import NotStorable, to_json
+from tasks.postgres.text import array_text
 from tasks.submission import Owned, Submission
 
 # A task during which processes died so often fails: it probably kills them.
@@ -103,14 +104,14 @@ class Ending:
     # For the log: the error's text, also where clients do not see it; seconds that it ran.
     detail: str = ""
     ran: float = 0.0
+    # Bytes of its documents.
+    size: int = field(init=False)
 
-    @property
-    def size(self) -> int:
-        """Return the bytes of its documents."""
+    def __post_init__(self) -> None:
         size = len(self.result or b"") + len(self.error or b"") + len(self.traceback or b"")
         for new in self.follow_ups:
             size += len(new.input) + len(new.metadata)
-        return size
+        self.size = size
 
 
 def completed(claim: Claim, result: Any, follow_ups: Sequence[Submission] = ()) -> Ending:
@@ -214,16 +215,16 @@ def parameters(endings: Sequence[Ending], *, worker: str) -> dict[str, Any]:
     """Return the parameters of `finish.sql`: one array or joined text per column."""
     return {
         "worker": worker,
-        "task_ids": [ending.claim.id for ending in endings],
-        "claim_numbers": [ending.claim.claim_number for ending in endings],
-        "statuses": [str(ending.status) for ending in endings],
-        "outcomes": [str(ending.outcome) for ending in endings],
+        "task_ids": array_text([ending.claim.id.hex for ending in endings]),
+        "claim_numbers": array_text([str(ending.claim.claim_number) for ending in endings]),
+        "statuses": array_text([ending.status for ending in endings]),
+        "outcomes": array_text([ending.outcome for ending in endings]),
         # An empty text means none.
         "results": _joined(ending.result or b"" for ending in endings),
         "errors": _joined(ending.error or b"" for ending in endings),
         "tracebacks": _joined(ending.traceback or b"" for ending in endings),
-        "delays": [ending.delay for ending in endings],
-        "refunds": [ending.refund for ending in endings],
+        "delays": array_text([str(ending.delay) for ending in endings]),
+        "refunds": array_text([str(ending.refund) for ending in endings]),
     }
 
 
@@ -269,7 +270,7 @@ def _fails(
 
 
 def _result_json(result: Any) -> bytes:
-    if inspect.iscoroutine(result) or inspect.isgenerator(result):
+    if isinstance(result, CoroutineType | GeneratorType):
         result.close()
         raise FatalError(
             f"The handler returned a {type(result).__name__}; it must return the value itself."

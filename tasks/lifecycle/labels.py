@@ -13,13 +13,16 @@ _queues: set[str] = set()
 
 
 @lru_cache(maxsize=1_000)
-def kind_label(name: str) -> str:
-    """Return the name of a registered kind, `other` for one that this process does not know."""
-    return name if name in kinds.all_kinds() else OTHER
+def queue_and_kind(queue: str, kind: str) -> tuple[str, str]:
+    """Return the names of a queue and of a kind.
+
+    `other` is for a queue beyond those that a process has room for, and for a kind that it does not
+    know.
+    """
+    return _queue_label(queue), kind if kind in kinds.all_kinds() else OTHER
 
 
-def queue_label(name: str) -> str:
-    """Return the name of a queue, `other` for one beyond those that a process has room for."""
+def _queue_label(name: str) -> str:
     if name in _queues:
         return name
     if len(_queues) < _MOST_QUEUES or name in {kind.queue for kind in kinds.all_kinds().values()}:

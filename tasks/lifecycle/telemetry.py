@@ -24,7 +24,7 @@ from tasks.counts import (
     counts,
 )
 from tasks.lifecycle.ending import RELEASED, Claim, Ending
-from tasks.lifecycle.labels import kind_label, queue_label
+from tasks.lifecycle.labels import queue_and_kind
 from tasks.models import Outcome, Status
 from tasks.models.task import TERMINAL
 from tasks.submission import Submission
@@ -43,10 +43,10 @@ def emit(
     transition: str, *, task_id: uuid.UUID, kind: str, queue: str, attempt: int, status: str
 ) -> None:
     """Log and count a transition: ids and names only, never input or result."""
-    queue_and_kind = queue_label(queue), kind_label(kind)
-    counts.add(MOVED, *queue_and_kind, transition)
+    labels = queue_and_kind(queue, kind)
+    counts.add(MOVED, *labels, transition)
     if transition in _MAY_END and status in TERMINAL:
-        counts.add(ENDED, *queue_and_kind, status)
+        counts.add(ENDED, *labels, status)
     _log_transition(transition, task_id=task_id, kind=kind, attempt=attempt, status=status)
 
 
@@ -63,7 +63,7 @@ def _log_transition(
 
 def emit_submitted(submission: Submission) -> None:
     """Log and count that a task was submitted."""
-    counts.add(SUBMITTED, queue_label(submission.queue), kind_label(submission.kind))
+    counts.add(SUBMITTED, *queue_and_kind(submission.queue, submission.kind))
     _log_transition(
         "submitted",
         task_id=submission.id,
@@ -75,7 +75,7 @@ def emit_submitted(submission: Submission) -> None:
 
 def emit_started(claim: Claim) -> None:
     """Count that a worker begins an attempt; each task waits for this."""
-    counts.add(STARTED, queue_label(claim.queue), kind_label(claim.kind))
+    counts.add(STARTED, *queue_and_kind(claim.queue, claim.kind))
 
 
 def emit_leases_lost(workers: int) -> None:
@@ -104,16 +104,16 @@ def emit_ended(endings: Sequence[Ending], *, worker: str) -> None:
 def _count(group: Sequence[Ending]) -> None:
     """Count endings that are alike, all at once: the finish of each task waits for this."""
     claim, outcome, status = group[0].claim, str(group[0].outcome), group[0].status
-    queue_and_kind = queue_label(claim.queue), kind_label(claim.kind)
-    counts.add(ATTEMPTS, *queue_and_kind, outcome, by=len(group))
+    labels = queue_and_kind(claim.queue, claim.kind)
+    counts.add(ATTEMPTS, *labels, outcome, by=len(group))
     if outcome == RELEASED:
         return
-    counts.observe(WAITED, *queue_and_kind, seconds=[ending.claim.waited for ending in group])
-    counts.observe(RAN, *queue_and_kind, seconds=[ending.ran for ending in group])
+    counts.observe(WAITED, *labels, seconds=[ending.claim.waited for ending in group])
+    counts.observe(RAN, *labels, seconds=[ending.ran for ending in group])
     if status in TERMINAL:
-        counts.add(ENDED, *queue_and_kind, status, by=len(group))
+        counts.add(ENDED, *labels, status, by=len(group))
     elif outcome in _FAILURES:
-        counts.add(RETRIED, *queue_and_kind, by=len(group))
+        counts.add(RETRIED, *labels, by=len(group))
 
 
 def _log_group(group: Sequence[Ending], worker: str) -> None:

@@ -64,7 +64,7 @@ def _run_handler(kind: Kind, claim: Claim, context: Context) -> dict[str, Any] |
         # In a context of its own: language, time zone and decimal precision end with the attempt.
         result = copy_context().run(kind.handler, claim.input, context)
     except (Interrupted, LostClaim) as error:
-        if isinstance(error, Interrupted) and context.interrupted.is_set():
+        if isinstance(error, Interrupted) and context.interrupted:
             raise
         raise RuntimeError(
             f"The handler raised {type(error).__name__}, which only the worker may raise."

@@ -104,13 +104,13 @@ class Executor:
         self._to_cancel = claims
         for running in self.running():
             if running.claim.key in claims:
-                running.context.cancelled.set()
+                running.context.cancelled = True
 
     def interrupt(self) -> None:
         """Notify every running handler that the worker must stop."""
         self._is_stopping = True
         for running in self.running():
-            running.context.interrupted.set()
+            running.context.interrupted = True
 
     def _work(self, slot: Slot) -> None:
         """Run one claim after another; the body of a slot's thread."""

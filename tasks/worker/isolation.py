@@ -170,9 +170,9 @@ def _reason_to_replace(child: Child, ending: Ending | None) -> str:
 
 def _reason_to_kill(running: Running) -> Ending | None:
     claim, context, kind = running.claim, running.context, running.kind
-    if context.cancelled.is_set():
+    if context.cancelled:
         return raised(claim, kind, Cancel(CANCELLED_ON_REQUEST))
-    if context.interrupted.is_set():
+    if context.interrupted:
         return interrupted(claim)
     if running.is_overdue():
         return timed_out(claim, kind)

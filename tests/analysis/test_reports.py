@@ -183,7 +183,7 @@ def test_a_cancelled_clean_up_stops_after_its_batch(monkeypatch):
 
     def cancelled_after_one():
         yield next(batches)
-        context.cancelled.set()
+        context.cancelled = True
         yield next(batches)
 
     monkeypatch.setattr(lifecycle, "prune_batches", cancelled_after_one)

@@ -64,7 +64,7 @@ class _Watched(Context):
         self.since = now
         self.checks += 1
         if self.checks == self.cancel_at:
-            self.cancelled.set()
+            self.cancelled = True
         super().check()
 
 

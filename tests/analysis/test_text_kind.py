@@ -54,7 +54,7 @@ def test_an_unknown_language_is_fatal() -> None:
 def test_a_cancelled_task_ends_its_pause_at_once(settings: Settings) -> None:
     settings.ANALYSIS_SIMULATED_DELAY = (60, 90)
     running = context()
-    threading.Timer(0.2, running.cancelled.set).start()
+    threading.Timer(0.2, setattr, (running, "cancelled", True)).start()
     started = time.monotonic()
     with pytest.raises(Cancel):
         handle({"text": "hello"}, running)

@@ -21,7 +21,7 @@ from rest_framework.test import APIClient
 import tasks
 from tasks import lifecycle
 from tasks.counts import ATTEMPTS, MOVED, OTHER, RAN, counts
-from tasks.lifecycle.labels import _MOST_QUEUES, kind_label, queue_label
+from tasks.lifecycle.labels import _MOST_QUEUES, queue_and_kind
 from tasks.metrics.store import add_counts
 from tasks.models import Breaker, CachedCount, MetricSum, Queue, Worker, WorkerState
 from tasks.stats import count_cache
@@ -270,12 +270,13 @@ def test_a_scraper_with_a_token_may_name_any_host(api: APIClient, settings: Any)
 
 
 def test_names_of_callers_do_not_grow_without_bound() -> None:
-    assert kind_label("test.script") == "test.script"
-    assert kind_label("no.such") == OTHER
-    labels = {queue_label(f"queue-{number}") for number in range(2 * _MOST_QUEUES)}
+    assert queue_and_kind("default", "test.script") == ("default", "test.script")
+    assert queue_and_kind("default", "no.such") == ("default", OTHER)
+    names = (f"queue-{number}" for number in range(2 * _MOST_QUEUES))
+    labels = {queue_and_kind(name, "test.script")[0] for name in names}
     assert len(labels) <= _MOST_QUEUES + 1
     assert OTHER in labels
-    assert queue_label("default") == "default"
+    assert queue_and_kind("default", "no.such") == ("default", OTHER)
 
 
 @pytest.mark.django_db(transaction=True)
