@@ -83,6 +83,7 @@ def _load() -> Gateway:
     from tasks.api.gateway import Gateway
     from tasks.metrics.flusher import Flusher, flush
     from tasks.postgres.application_name import set_application_name
+    from tasks.postgres.migrations import import_migrations
     from tasks.worker.alert_watcher import TAKE_OVER, AlertWatcher
     from tasks.worker.output import capture_output
 
@@ -94,6 +95,8 @@ def _load() -> Gateway:
     # The server's processes run no functions of atexit where Python forks them.
     Finalize(None, flush, exitpriority=0)
     Finalize(None, tracing.stop, exitpriority=1)
+    # The first scrape and the first check of health would take three times as long.
+    import_migrations()
     # What is loaded now stays: the collector need not scan it every few requests.
     gc.collect()
     gc.freeze()

@@ -6,6 +6,7 @@ from functools import cache
 
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.loader import MigrationLoader
 
 
 class MigrationsMissing(Exception):
@@ -14,6 +15,11 @@ class MigrationsMissing(Exception):
 
 class MigrationsUnknown(Exception):
     """The database has a migration of a newer version; the message is a sentence."""
+
+
+def import_migrations() -> None:
+    """Import the modules of all migrations; otherwise the first check of a process does."""
+    MigrationLoader(None)
 
 
 @cache
