@@ -10,10 +10,10 @@ import os
 import sys
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 from django.core.exceptions import ImproperlyConfigured
 
+from taskproject import api_settings, installed, version
 from taskproject.address_settings import (
     allowed_hosts,
     check_open,
@@ -45,7 +45,7 @@ from taskproject.secret_settings import api_key, secret_key, signing_secrets, we
 from tasks.console.theme import UNFOLD as CONSOLE_THEME
 from tasks.pages.policy import CONTENT_SECURITY_POLICY as PAGES_POLICY
 
-VERSION = "1.0.0"
+VERSION = version.VERSION
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -95,51 +95,10 @@ check_open(HOST, debug=DEBUG, anonymous=API_ALLOW_ANONYMOUS)
 # A debug page shows the settings.
 DEFAULT_EXCEPTION_REPORTER_FILTER = "taskproject.debug_page.Filter"
 
-INSTALLED_APPS = [
-    "unfold",
-    "unfold.contrib.filters",
-    "django.contrib.admin",
-    "django.contrib.auth",
-    "django.contrib.contenttypes",
-    "django.contrib.sessions",
-    "django.contrib.messages",
-    "whitenoise.runserver_nostatic",
-    "django.contrib.staticfiles",
-    "django.contrib.humanize",
-    "procrastinate.contrib.django",
-    "rest_framework",
-    "knox",
-    "django_filters",
-    "drf_spectacular",
-    "drf_spectacular_sidecar",
-    "django_htmx",
-    "csp",
-    "tasks",
-    "analysis",
-    "taskproject",
-]
 # Apps of the user's own, each found by its `kinds.py`: EXTRA_APPS=yourapp,other
-EXTRA_APPS = apps(env, "EXTRA_APPS", installed=INSTALLED_APPS)
-INSTALLED_APPS += EXTRA_APPS
-
-MIDDLEWARE = [
-    "tasks.api.request_log.RequestLogMiddleware",
-    "tasks.api.answer_headers.AnswerHeadersMiddleware",
-    "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
-    "tasks.api.middleware.DatabaseOutageMiddleware",
-    "tasks.api.middleware.ApiMiddleware",
-    "tasks.api.middleware.PolicyMiddleware",
-    "tasks.console.policy.ConsolePolicyMiddleware",
-    "tasks.console.addresses.ConsoleAddressMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
-    "tasks.api.middleware.HostMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "django_htmx.middleware.HtmxMiddleware",
-]
+EXTRA_APPS = apps(env, "EXTRA_APPS", installed=installed.APPS)
+INSTALLED_APPS = [*installed.APPS, *EXTRA_APPS]
+MIDDLEWARE = installed.MIDDLEWARE
 
 ROOT_URLCONF = "taskproject.urls"
 WSGI_APPLICATION = "taskproject.wsgi.application"
@@ -335,47 +294,9 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 11 * 1024 * 1024
 # No page takes files: those of a form are discarded, not written to the disk.
 FILE_UPLOAD_HANDLERS: list[str] = []
 
-REST_FRAMEWORK: dict[str, Any] = {
-    "DEFAULT_AUTHENTICATION_CLASSES": [
-        # First: a 401 response has its challenge.
-        "tasks.api.authentication.ApiKeyAuthentication",
-        "rest_framework.authentication.SessionAuthentication",
-    ],
-    "DEFAULT_PERMISSION_CLASSES": ["tasks.api.permissions.MayUseApi"],
-    "DEFAULT_PARSER_CLASSES": [
-        "tasks.api.parsers.StrictJSONParser",
-        "tasks.api.parsers.MislabelledJSONParser",
-    ],
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "tasks.api.negotiation.JSONNegotiation",
-    "DEFAULT_METADATA_CLASS": "tasks.api.options.NoMetadata",
-    "URL_FORMAT_OVERRIDE": None,
-    "DEFAULT_RENDERER_CLASSES": ["tasks.api.renderers.OrjsonRenderer"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "EXCEPTION_HANDLER": "tasks.api.problems.handler.problem_handler",
-}
-REST_KNOX = {"AUTH_HEADER_PREFIX": "Bearer", "TOKEN_TTL": None, "TOKEN_PREFIX": "task_"}
-SPECTACULAR_SETTINGS: dict[str, Any] = {
-    "TITLE": "Tasks",
-    "DESCRIPTION": "Long-running work behind an HTTP API, on nothing but PostgreSQL.",
-    "VERSION": VERSION,
-    "OAS_VERSION": "3.1.1",
-    # Relative: the server that serves the document.
-    "SERVERS": [{"url": "/"}],
-    "PATH_CONVERTER_OVERRIDES": {"anycase_uuid": UUID},
-    "PREPROCESSING_HOOKS": ["tasks.api.routes.document_once"],
-    "ENUM_NAME_OVERRIDES": {
-        "TaskStatus": "tasks.models.Status",
-        "TaskLane": "tasks.models.Lane",
-        "AlertCondition": "tasks.models.Condition",
-        "AttemptOutcome": "tasks.models.Outcome",
-        "WorkerState": "tasks.stats.Liveness",
-        "CheckStatus": "tasks.stats.findings.Level",
-        "CeleryState": "analysis.celery_states.CELERY_STATES",
-    },
-    "PARSER_WHITELIST": ["tasks.api.parsers.StrictJSONParser"],
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-}
+REST_FRAMEWORK = api_settings.REST_FRAMEWORK
+REST_KNOX = api_settings.REST_KNOX
+SPECTACULAR_SETTINGS = api_settings.SPECTACULAR_SETTINGS
 
 # Names that resemble those above, but are not read; the commands that start something show them.
 MISSPELT_SETTINGS = env.misspelt(CONTAINERS)
