@@ -16,12 +16,17 @@ _CALLS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 @dataclass(frozen=True, kw_only=True)
 class Family:
-    """What is counted under one name, by its labels; with `buckets`, a histogram of seconds."""
+    """What is counted under one name, by its labels; with `buckets`, a histogram of seconds.
+
+    Each of `values`, of the last label, is exported from the first scrape on, as 0: Prometheus does
+    not see the first increase of what had no sample before.
+    """
 
     name: str
     help: str
     labels: tuple[str, ...]
     buckets: tuple[float, ...] = ()
+    values: tuple[str, ...] = ()
 
 
 SUBMITTED = Family(
@@ -38,6 +43,16 @@ ATTEMPTS = Family(
     name="tasks_attempts",
     help="Attempts that workers ended, by outcome; a released one had not begun.",
     labels=("queue", "kind", "outcome"),
+    values=(
+        "completed",
+        "failed",
+        "timed_out",
+        "crashed",
+        "snoozed",
+        "cancelled",
+        "interrupted",
+        "released",
+    ),
 )
 RETRIED = Family(
     name="tasks_retried",
@@ -48,11 +63,13 @@ ENDED = Family(
     name="tasks_ended",
     help="Tasks that ended, by status.",
     labels=("queue", "kind", "status"),
+    values=("COMPLETED", "FAILED", "CANCELLED"),
 )
 MOVED = Family(
     name="tasks_moved",
     help="Tasks that were cancelled, retried, deleted or rescued, not by an attempt.",
     labels=("queue", "kind", "transition"),
+    values=("cancel", "retry", "delete", "rescue"),
 )
 WAITED = Family(
     name="tasks_wait_seconds",
@@ -81,11 +98,33 @@ CHILDREN_ENDED = Family(
     name="tasks_children_ended",
     help="Child processes that workers ended or that died, by reason.",
     labels=("reason",),
+    values=(
+        "timed_out",
+        "cancelled",
+        "interrupted",
+        "crashed",
+        "failed",
+        "snoozed",
+        "lost",
+        "tasks",
+        "memory",
+        "idle",
+    ),
 )
 CALLBACKS = Family(
     name="tasks_callbacks",
-    help="Tries to deliver a callback, by result.",
+    help="Tries to deliver a callback or the webhook of an alert, by result.",
     labels=("result",),
+    values=(
+        "accepted",
+        "3xx",
+        "4xx",
+        "5xx",
+        "no_answer",
+        "forbidden",
+        "host_busy",
+        "host_down",
+    ),
 )
 REQUESTS = Family(
     name="tasks_http_request_seconds",

@@ -20,8 +20,11 @@ from taskproject.unprivileged import RootRefused, become
 from tests.old_cluster import running_old_cluster
 from tests.servers import postmaster
 
-# What tests and benchmarks do beyond the application.
+# What tests and benchmarks do beyond the application; and roles that see no sessions but their own.
 RIGHTS = [
+    "CREATE ROLE plain",
+    "CREATE ROLE other LOGIN",
+    f"GRANT plain TO {cluster.ROLE}",
     f"ALTER ROLE {cluster.ROLE} CREATEDB",
     f"GRANT pg_checkpoint, pg_read_all_stats TO {cluster.ROLE}",
     f"GRANT SET ON PARAMETER session_replication_role, lc_messages, log_min_duration_statement"

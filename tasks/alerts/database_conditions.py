@@ -43,7 +43,7 @@ def size(rule: AlertRule, readings: Readings) -> Iterator[Finding]:
     yield Finding(
         subject=figures.name,
         value=round(gibibytes, 3),
-        sentence=f"The database {figures.name} has {gibibytes:,.1f} GiB.",
+        sentence=f"The database {figures.name} has {gibibytes:,.3f} GiB.",
     )
 
 
@@ -54,9 +54,10 @@ def xmin(rule: AlertRule, readings: Readings) -> Iterator[Finding]:
         yield Finding(
             subject=figures.name,
             value=oldest.transactions,
-            sentence=f"A {oldest.holder} ({oldest.name or 'without a name'}) holds a snapshot from"
-            f" {oldest.transactions:,} transactions ago, so that vacuum cannot remove what was"
-            " deleted since; the oldest transaction is open for"
+            sentence=f"The oldest snapshot is from {oldest.transactions:,} transactions ago, so"
+            " that vacuum cannot remove what was deleted since. What holds it:"
+            f" {oldest.holder}, {oldest.name or 'without a name'}. The oldest transaction has been"
+            " open for"
             f" {duration(figures.oldest_transaction_seconds)}.",
         )
 

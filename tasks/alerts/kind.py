@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import smtplib
 import ssl
 from typing import Any
@@ -15,7 +16,7 @@ from tasks.callbacks.host_limits import HostBusy, HostDown
 from tasks.callbacks.retry_schedule import SCHEDULE
 from tasks.callbacks.signed_post import Undelivered, judged, send
 from tasks.callbacks.signing import alert_secrets
-from tasks.kinds import Cancel, Context, FatalError, kind
+from tasks.kinds import Cancel, Context, FatalError, Snooze, kind
 from tasks.models import Alert
 
 _ABOUT = {
@@ -92,8 +93,12 @@ def call_webhook(input: dict[str, Any], context: Context) -> dict[str, Any]:
         )
     except Refused as refused:
         raise FatalError(str(refused)) from None
-    except (HostBusy, HostDown):
-        raise Undelivered("Not sent: the receiver does not answer other messages.") from None
+    except HostBusy:
+        # Spread, so that they do not all come back at once. It uses no attempt.
+        wait = random.uniform(1.0, 3.0)  # noqa: S311 spreads load, guards nothing
+        raise Snooze(wait, "Waiting: other messages to the receiver are being sent.") from None
+    except HostDown:
+        raise Undelivered("Not sent: the receiver has just failed to answer others.") from None
     return judged(answer, context.attempt)
 
 

@@ -8,7 +8,7 @@ from django.db import connection
 from prometheus_client.core import Metric
 
 from tasks.metrics.gauge import gauge
-from tasks.stats.database import database_figures, snapshot_holders
+from tasks.stats.database import IS_CLIENT, database_figures, snapshot_holders
 
 # The tables in which rows change with each task.
 _BUSY = ("tasks_task", "tasks_attempt", "procrastinate_jobs", "tasks_worker", "tasks_metricsum")
@@ -23,7 +23,7 @@ _TABLES = """
     )
 """
 # The server admits connections to all of its databases together.
-_CONNECTIONS = """
+_CONNECTIONS = f"""
     SELECT
         CASE
             WHEN datname <> current_database() THEN 'other database'
@@ -32,11 +32,11 @@ _CONNECTIONS = """
         END,
         coalesce(state, 'unknown'), count(*)
     FROM pg_stat_activity
-    WHERE backend_type = 'client backend'
+    WHERE {IS_CLIENT}
     GROUP BY 1, 2
     ORDER BY 3 DESC
     LIMIT 50
-"""
+"""  # noqa: S608 our own names
 
 
 def database() -> Iterator[Metric]:

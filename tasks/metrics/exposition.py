@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import accumulate
 
 from prometheus_client import CollectorRegistry
@@ -10,7 +10,8 @@ from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, M
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
-from tasks.counts import FAMILIES, Family
+from tasks import kinds
+from tasks.counts import FAMILIES, SUBMITTED, Family
 from tasks.metrics.gauges import gauges
 from tasks.metrics.store import is_of, stored
 
@@ -19,9 +20,13 @@ class _Everything(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield every metric."""
         sums = stored()
+        pairs = _queues_and_kinds(sums)
         for family in FAMILIES.values():
             rows = [row for row in sums.get(family.name, []) if is_of(family, *row)]
-            yield _histogram(family, rows) if family.buckets else _counter(family, rows)
+            if family.buckets:
+                yield _histogram(family, rows)
+            else:
+                yield _counter(family, rows, _expected(family, pairs))
         yield from gauges()
 
 
@@ -34,15 +39,29 @@ def metrics(accept: str) -> tuple[bytes, str]:
 
 
 Rows = list[tuple[list[str], list[float]]]
+Labels = tuple[str, ...]
 
 
-def _counter(family: Family, rows: Rows) -> Metric:
+def _queues_and_kinds(sums: dict[str, Rows]) -> set[Labels]:
+    """Return the queue and kind of each kind, and those of which tasks were submitted."""
+    known: set[Labels] = {(kind.queue, kind.name) for kind in kinds.all_kinds().values()}
+    return known.union(tuple(labels) for labels, _ in sums.get(SUBMITTED.name, []))
+
+
+def _expected(family: Family, pairs: set[Labels]) -> list[Labels]:
+    """Return the labels that always have a sample."""
+    first: Iterable[Labels] = pairs if family.labels[:2] == SUBMITTED.labels else [()]
+    if not family.values:
+        return list(first)
+    return [(*labels, value) for labels in first for value in family.values]
+
+
+def _counter(family: Family, rows: Rows, expected: list[Labels]) -> Metric:
     metric = CounterMetricFamily(family.name, family.help, labels=family.labels)
-    if not family.labels and not rows:
-        # Without a first sample of 0, Prometheus would not see the first increase.
-        metric.add_metric([], 0.0)
-    for labels, numbers in rows:
-        metric.add_metric(labels, numbers[0])
+    sums = dict.fromkeys(expected, 0.0)
+    sums.update((tuple(labels), numbers[0]) for labels, numbers in rows)
+    for labels, number in sums.items():
+        metric.add_metric(labels, number)
     return metric
 
 

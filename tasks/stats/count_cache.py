@@ -2,7 +2,8 @@
 
 A small table is counted for each request. For a big table every request gets the last count, with
 its age; a request that gets too old a count starts a refresh in a thread, and waits only when there
-is no count of the last minute. A scrape never waits. One process counts at a time.
+is no count of the last minute. A scrape waits only where there is none at all, or a count is short.
+One process counts at a time.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ SHARE = 0.1
 LONGEST_SECONDS = 60.0
 # To a caller that does not wait, no older count is shown.
 LONGEST_UNWAITED_SECONDS = 300.0
+# Even that caller waits for a count that took no longer than this the last time.
+SHORT_SECONDS = 1.0
 LOCK = 7_305_802
 
 # One refresh at a time in this process.
@@ -61,15 +64,21 @@ def cached(name: str, counter: Counter) -> Count:
 
 
 def recent(name: str, counter: Counter) -> Count | None:
-    """Return the current count or, of a big table, the last one; None rather than wait for one."""
+    """Return the current count or, of a big table, the last one; None rather than wait for long."""
     size, now = _size_and_time()
     if size <= SMALL:
         return Count(value=counter(now), at=now)
     last = CachedCount.objects.filter(pk=name).first()
-    _refresh(name, counter, last, now)
     if last and _may_be_shown(last, now, longest=LONGEST_UNWAITED_SECONDS):
-        return Count(value=last.value, at=last.counted_at)
-    return None
+        _refresh(name, counter, last, now)
+    elif last is None or last.seconds <= SHORT_SECONDS:
+        # The table has just become big, or nobody asked for long. Without a count in this scrape,
+        # Prometheus would end the alerts of the queues.
+        last = _recount(name, counter, last=last)
+    else:
+        _refresh(name, counter, last, now)
+        last = None
+    return Count(value=last.value, at=last.counted_at) if last else None
 
 
 def exact(counter: Counter) -> Count:

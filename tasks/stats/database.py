@@ -6,28 +6,41 @@ from dataclasses import dataclass
 
 from django.db import connection
 
-_FIGURES = """
+# The connections of clients. To a role without `pg_read_all_stats` the server hides what the
+# sessions of other roles are, and when their transactions began, but not their users and databases.
+IS_CLIENT = """
+    (backend_type = 'client backend'
+        OR backend_type IS NULL AND usename IS NOT NULL AND datname IS NOT NULL)
+"""
+_FIGURES = f"""
     SELECT
         current_database(),
         pg_database_size(current_database()),
         current_setting('max_connections')::int,
-        count(*) FILTER (WHERE backend_type = 'client backend'),
+        count(*) FILTER (WHERE {IS_CLIENT}),
         coalesce(max(extract(epoch FROM clock_timestamp() - xact_start))
-            FILTER (WHERE backend_type = 'client backend' AND datname = current_database()), 0
+            FILTER (WHERE {IS_CLIENT} AND datname = current_database()), 0
         )::float8
     FROM pg_stat_activity
-"""
+"""  # noqa: S608 our own names
 
 # What keeps vacuum from removing rows that died since, the oldest of each sort: sessions of this
 # database, standbys that report their queries, replication slots, and prepared transactions.
+# Not a VACUUM: the server ignores its snapshot.
 _HOLDERS = """
     SELECT DISTINCT ON (holder) holder, name, transactions
     FROM (
-        SELECT backend_type, left(application_name, 40),
+        SELECT
+            coalesce(
+                backend_type,
+                CASE WHEN usename IS NULL THEN 'server process' ELSE 'session of another role' END
+            ),
+            left(application_name, 40),
             greatest(age(backend_xid), age(backend_xmin))
         FROM pg_stat_activity
         WHERE (datname = current_database() OR backend_type = 'walsender')
             AND pid <> pg_backend_pid()
+            AND pid NOT IN (SELECT pid FROM pg_stat_progress_vacuum)
         UNION ALL
         SELECT 'replication slot', slot_name, age(xmin) FROM pg_replication_slots
         UNION ALL
@@ -69,7 +82,8 @@ def database_figures() -> DatabaseFigures:
 class SnapshotHolder:
     """What keeps vacuum from removing rows that died within so many transactions."""
 
-    # A backend type, `replication slot` or `prepared transaction`.
+    # A backend type or what stands for one that is hidden, `replication slot`, or `prepared
+    # transaction`.
     holder: str
     name: str
     transactions: int

@@ -11,17 +11,18 @@ from django.db.models.functions import Now
 
 from tasks import stats
 from tasks.models import Status, Task, Worker
+from tasks.stats.database import IS_CLIENT
 from tasks.stats.health import check_health
 
 SLOWEST = 20
 _LIBRARIES = ("django", "djangorestframework", "procrastinate", "psycopg")
-_SESSIONS = """
+_SESSIONS = f"""
     SELECT coalesce(nullif(application_name, ''), 'other'), coalesce(state, 'background'), count(*)
     FROM pg_stat_activity
-    WHERE datname = current_database() AND backend_type = 'client backend'
+    WHERE datname = current_database() AND {IS_CLIENT}
     GROUP BY 1, 2
     ORDER BY 1, 2
-"""
+"""  # noqa: S608 our own names
 
 
 def worker_diagnostics() -> dict[str, Any]:

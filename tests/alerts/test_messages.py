@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.conf import settings
 from django.db import connection
+from django.utils import timezone
 from standardwebhooks import Webhook
 
 from tasks.alerts.kind import call_webhook, send_mail
+from tasks.callbacks.host_limits import host_slot
 from tasks.callbacks.signed_post import Undelivered
 from tasks.callbacks.signing import alert_secrets, secrets_of
 from tasks.kinds import Cancel, FatalError
@@ -126,6 +131,27 @@ def test_a_refused_mail_is_tried_again_without_a_second_one_to_others(
     execute("UPDATE tasks_task SET scheduled_at = now() WHERE scheduled_at IS NOT NULL")
     send_overdue(older_than=0)
     assert [to for to, _ in mails.accepted] == [["dev@example.com"], ["busy@example.com"]]
+
+
+def test_a_message_to_a_busy_receiver_waits_seconds_and_uses_no_attempt(
+    rule: Rule, receiver: Receiver
+) -> None:
+    rule("backlog", threshold=1, queue="a", webhook_url=receiver.url())
+    make_task(queue="a")
+    evaluate()
+    with ExitStack() as calls:
+        for _ in range(settings.WORKER_CONCURRENCY // 2):
+            calls.enter_context(host_slot(AlertRule.objects.get().webhook_url.split("/")[2]))
+        assert send_overdue(older_than=0) == 1
+    message = Task.objects.get(queue="alerts")
+    assert (message.status, message.attempt) == (Status.PENDING, 0)
+    assert message.scheduled_at is not None
+    assert message.scheduled_at < timezone.now() + dt.timedelta(seconds=3)
+    assert not receiver.received
+    execute("UPDATE procrastinate_jobs SET scheduled_at = now()")
+    execute("UPDATE tasks_task SET scheduled_at = now() WHERE scheduled_at IS NOT NULL")
+    assert send_overdue(older_than=0) == 1
+    assert len(receiver.received) == 1
 
 
 def test_a_message_is_left_to_the_workers_for_a_while(rule: Rule, receiver: Receiver) -> None:

@@ -43,7 +43,7 @@ def exported(transactional_db: None, api: APIClient) -> dict[str, set[str]]:
     Breaker.objects.create(name="llm")
     next_at = timezone.now() + dt.timedelta(hours=1)
     Schedule.objects.create(name="nightly", kind="test.script", cron="0 3 * * *", next_at=next_at)
-    AlertRule.objects.create(name="Backlog", condition="backlog", threshold=1)
+    AlertRule.objects.create(name="A long queue", condition="backlog", threshold=1)
     lifecycle.pause_queue("default")
     store_report(Report(at=timezone.now(), seconds=0.1, next_after=FIRST))
     with psycopg.connect(database_url()) as holder:
