@@ -42,7 +42,7 @@ def test_up_shows_a_result_keeps_the_data_and_leaves_no_process(open_dir: Path) 
         # Only a newcomer is shown a task.
         assert "COMPLETED" not in second.output
         assert second.stop(signal.SIGINT) == 0
-        assert "Traceback" not in second.output
+        assert "Traceback" not in second.output, second.output
 
 
 def test_a_killed_up_ends_every_process_and_can_start_again(open_dir: Path) -> None:
@@ -108,7 +108,7 @@ def test_up_starts_behind_a_proxy_with_tls_and_calls_no_other_machine(
         assert 'COMPLETED {"' in running.output
         assert "Docs     https://tasks.example.com/docs" in running.output
         assert ("no key is needed" in running.output) == bool(anonymous)
-        assert "Traceback" not in running.output
+        assert "Traceback" not in running.output, running.output
         assert running.stop() == 0
 
 
@@ -223,7 +223,7 @@ def test_up_reports_an_invalid_setting_in_one_line(
 ) -> None:
     output = _refused({"PORT": str(free_port()), **environment})
     assert sentence in output
-    assert "Traceback" not in output
+    assert "Traceback" not in output, output
     assert output.count("\n") == 1
 
 

@@ -225,10 +225,11 @@ def test_a_direct_url_of_another_database_is_reported_and_tasks_are_looked_for(w
 @pytest.mark.django_db(transaction=True)
 def test_tasks_in_every_process_hear_of_their_cancel(worker, tmp_path):
     worker(processes=2, concurrency=2, **WITHOUT_POLLING)
-    for _ in range(4):
-        tasks.submit("test.script", {"do": "wait for file", "file": str(tmp_path / "never")})
     running = Task.objects.filter(status=Status.PROCESSING)
-    wait_until(lambda: running.count() == 4, what="all run")
+    # One after the other: a job that comes while another waits is found by a poll, not announced.
+    for number in range(1, 5):
+        tasks.submit("test.script", {"do": "wait for file", "file": str(tmp_path / "never")})
+        wait_until(lambda number=number: running.count() == number, what=f"{number} run")
     assert len(set(running.values_list("worker_id", flat=True))) == 2
     for task in running:
         lifecycle.cancel(task)
