@@ -72,8 +72,8 @@ def recent(name: str, counter: Counter) -> Count | None:
     if last and _may_be_shown(last, now, longest=LONGEST_UNWAITED_SECONDS):
         _refresh(name, counter, last, now)
     elif last is None or last.seconds <= SHORT_SECONDS:
-        # The table has just become big, or nobody asked for long. Without a count in this scrape,
-        # Prometheus would end the alerts of the queues.
+        # The table has just become big, or the last scrape was long ago. Without a count in this
+        # scrape, Prometheus would end the alerts of the queues.
         last = _recount(name, counter, last=last)
     else:
         _refresh(name, counter, last, now)

@@ -20,21 +20,17 @@ from rest_framework.test import APIClient
 
 import tasks
 from tasks import lifecycle
-from tasks.counts import ATTEMPTS, ENDED, MOVED, OTHER, RAN, SUBMITTED, counts
-from tasks.lifecycle.ending import RELEASED
+from tasks.counts import ATTEMPTS, MOVED, OTHER, RAN, counts
 from tasks.lifecycle.labels import _MOST_QUEUES, queue_and_kind
 from tasks.metrics.store import add_counts
 from tasks.models import (
     Breaker,
     CachedCount,
     MetricSum,
-    Outcome,
     Queue,
-    Status,
     Worker,
     WorkerState,
 )
-from tasks.models.task import TERMINAL
 from tasks.stats import count_cache
 from tests.factories import make_task, make_worker
 from tests.waiting import wait_until
@@ -107,29 +103,6 @@ def test_a_sum_with_the_buckets_or_labels_of_another_version_is_left_out(api: AP
     shown = samples(api)
     assert "tasks_run_seconds_count" not in {name for name, _ in shown}
     assert {value for (name, _), value in shown.items() if name == "tasks_moved_total"} == {0}
-
-
-def test_counters_begin_with_zero_for_each_known_queue_and_kind(api: APIClient) -> None:
-    counts.add(SUBMITTED, "slow", "test.script")
-    flush()
-    shown = samples(api)
-    # The labels are in the order of their names.
-    for queue in ("default", "slow"):
-        labels = "test.script", queue
-        ended = {status for status in Status if ("tasks_ended_total", (*labels, status)) in shown}
-        assert ended == set(TERMINAL)
-        assert {shown["tasks_ended_total", (*labels, status)] for status in ended} == {0}
-        assert shown["tasks_attempts_total", ("test.script", "crashed", queue)] == 0
-        assert shown["tasks_retried_total", labels] == shown["tasks_started_total", labels] == 0
-    assert (
-        shown["tasks_callbacks_total", ("no_answer",)] == shown["tasks_leases_lost_total", ()] == 0
-    )
-
-
-def test_the_values_that_begin_with_zero_are_those_that_exist() -> None:
-    outcomes = {*Outcome} - {Outcome.RUNNING, Outcome.LOST} | {RELEASED}
-    assert set(ATTEMPTS.values) == outcomes
-    assert set(ENDED.values) == set(TERMINAL)
 
 
 def test_gauges_show_queues_workers_services_and_database(api: APIClient) -> None:

@@ -54,7 +54,7 @@ def test_health_reports_a_kind_that_no_worker_knows_and_recovers(
     lifecycle.submit("test.script", {})
     known = lifecycle.submit("compute", {"data": {"operation": "compute"}})
     wait_until(lambda: finding(api, "kinds") == (503, "failed"), what="reported")
-    # The queue has a worker, whose heartbeat may be late on a busy machine.
+    # The queue has a worker; on a busy machine its heartbeat may be late.
     wait_until(lambda: finding(api, "queues") == (503, "ok"), what="its queue is served")
     assert readiness(api) == 200
     wait_until(
