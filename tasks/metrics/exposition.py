@@ -20,9 +20,9 @@ class _Everything(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield every metric."""
         sums = stored()
-        pairs = _queues_and_kinds(sums)
+        pairs = _queues_and_kinds(_rows(SUBMITTED, sums))
         for family in FAMILIES.values():
-            rows = [row for row in sums.get(family.name, []) if is_of(family, *row)]
+            rows = _rows(family, sums)
             if family.buckets:
                 yield _histogram(family, rows)
             else:
@@ -42,10 +42,14 @@ Rows = list[tuple[list[str], list[float]]]
 Labels = tuple[str, ...]
 
 
-def _queues_and_kinds(sums: dict[str, Rows]) -> set[Labels]:
+def _rows(family: Family, sums: dict[str, Rows]) -> Rows:
+    return [row for row in sums.get(family.name, []) if is_of(family, *row)]
+
+
+def _queues_and_kinds(submitted: Rows) -> set[Labels]:
     """Return the queue and kind of each kind, and those of which tasks were submitted."""
     known: set[Labels] = {(kind.queue, kind.name) for kind in kinds.all_kinds().values()}
-    return known.union(tuple(labels) for labels, _ in sums.get(SUBMITTED.name, []))
+    return known.union(tuple(labels) for labels, _ in submitted)
 
 
 def _expected(family: Family, pairs: set[Labels]) -> list[Labels]:

@@ -20,7 +20,7 @@ from rest_framework.test import APIClient
 
 import tasks
 from tasks import lifecycle
-from tasks.counts import ATTEMPTS, MOVED, OTHER, RAN, counts
+from tasks.counts import ATTEMPTS, MOVED, OTHER, RAN, SUBMITTED, counts
 from tasks.lifecycle.labels import _MOST_QUEUES, queue_and_kind
 from tasks.metrics.store import add_counts
 from tasks.models import (
@@ -100,8 +100,10 @@ def test_what_could_not_be_written_is_written_later() -> None:
 def test_a_sum_with_the_buckets_or_labels_of_another_version_is_left_out(api: APIClient) -> None:
     MetricSum.objects.create(name=RAN.name, labels=["q", "k"], numbers=[1, 2])
     MetricSum.objects.create(name=MOVED.name, labels=["k", "cancel"], numbers=[1])
+    MetricSum.objects.create(name=SUBMITTED.name, labels=["alone"], numbers=[1])
     shown = samples(api)
     assert "tasks_run_seconds_count" not in {name for name, _ in shown}
+    assert not [labels for _, labels in shown if "alone" in labels]
     assert {value for (name, _), value in shown.items() if name == "tasks_moved_total"} == {0}
 
 
