@@ -32,9 +32,15 @@ class Buffer:
         self._low: int | None = None
         self._is_closed = False
 
-    def take(self) -> Claim | None:
-        """Wait for the next claim, in a slot's thread; return None when the slot must end."""
+    def take(self, *, is_new: bool = False) -> Claim | None:
+        """Wait for the next claim, in a slot's thread; return None when the slot must end.
+
+        A slot counts from when it first takes, as new: until then it is not busy.
+        """
         with self._changed:
+            if is_new:
+                self._slots += 1
+                self._is_slot_coming = False
             if not self._claims:
                 self._idle += 1
                 if self._low is not None:
@@ -92,12 +98,6 @@ class Buffer:
         """Return how many more claims could begin at once."""
         with self._changed:
             return self._free()
-
-    def add_slot(self) -> None:
-        """Count a slot that is about to take its first claim."""
-        with self._changed:
-            self._slots += 1
-            self._is_slot_coming = False
 
     def remove_slot(self) -> None:
         """Count a slot that takes no more claims."""

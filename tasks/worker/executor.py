@@ -63,7 +63,6 @@ class Executor:
         """Add a slot; return its number."""
         slot = Slot()
         self.slots[slot.number] = slot
-        self._buffer.add_slot()
         return slot.number
 
     async def run(self, number: int) -> None:
@@ -115,7 +114,8 @@ class Executor:
     def _work(self, slot: Slot) -> None:
         """Run one claim after another; the body of a slot's thread."""
         looked_at = 0.0
-        while (claim := self._buffer.take()) is not None:
+        claim = self._buffer.take(is_new=True)
+        while claim is not None:
             now = time.monotonic()
             if now - looked_at > CONNECTIONS_SECONDS:
                 looked_at = now
@@ -138,6 +138,7 @@ class Executor:
                     self._finisher.settle(claim, ending)
                 slot.current = None
             self._finisher.wait_for_room()
+            claim = self._buffer.take()
         connections.close_all()
 
     def _running(self, claim: Claim, now: float) -> Running:

@@ -26,7 +26,6 @@ class Watched:
 
     def add_slot(self, *, takes: int = 1) -> None:
         """Start a slot that takes so many claims and is then busy for ever."""
-        self.buffer.add_slot()
         thread = threading.Thread(target=self._take, args=[takes], daemon=True)
         self._threads.append(thread)
         thread.start()
@@ -39,8 +38,8 @@ class Watched:
             assert not thread.is_alive()
 
     def _take(self, takes: int) -> None:
-        for _ in range(takes):
-            self.taken.append(self.buffer.take())
+        for number in range(takes):
+            self.taken.append(self.buffer.take(is_new=number == 0))
 
     def _on_low(self) -> None:
         self.low += 1

@@ -25,18 +25,26 @@ from tests.queue_rows import execute
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-async def _run(claims: Sequence[Claim], held: set[ClaimKey]) -> None:
-    """Run the claims in one slot, and record their endings."""
-    finisher = Finisher(worker="test:1", held=held)
-    buffer = Buffer(concurrency=1, on_low=lambda: None, on_short=lambda: None)
-    executor = Executor(
-        concurrency=1,
+def _buffer(concurrency: int) -> Buffer:
+    return Buffer(concurrency=concurrency, on_low=lambda: None, on_short=lambda: None)
+
+
+def _executor(concurrency: int, buffer: Buffer, finisher: Finisher) -> Executor:
+    return Executor(
+        concurrency=concurrency,
         worker="test:1",
         buffer=buffer,
         finisher=finisher,
         isolation=Isolation(ForkServer(run_child), worker="test:1"),
         recycle=lambda: None,
     )
+
+
+async def _run(claims: Sequence[Claim], held: set[ClaimKey]) -> None:
+    """Run the claims in one slot, and record their endings."""
+    finisher = Finisher(worker="test:1", held=held)
+    buffer = _buffer(1)
+    executor = _executor(1, buffer, finisher)
     number = executor.add_slot()
     finishing = in_thread("finisher", finisher.run)
     running = asyncio.create_task(executor.run(number))
@@ -62,3 +70,16 @@ def test_nothing_is_held_after_attempts_have_ended_or_lost_their_claim(kind):
     asyncio.run(_run(claims, held))
     assert held == set()
     assert Task.objects.filter(status=Status.COMPLETED).count() == 5
+
+
+def test_a_slot_whose_thread_has_not_begun_does_not_count_as_busy():
+    # The claimer would believe that its process is full, and wait for a poll although it has room.
+    tasks.submit("test.script")
+    buffer = _buffer(2)
+    buffer.put(claim(make_worker()))
+
+    async def add_slot() -> None:
+        _executor(2, buffer, Finisher(worker="test:1", held=set())).add_slot()
+
+    asyncio.run(add_slot())
+    assert buffer.free() == 1
