@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator
 from itertools import accumulate
 
+from django.db import DatabaseError
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import choose_encoder
@@ -12,22 +14,50 @@ from prometheus_client.registry import Collector
 
 from tasks import kinds
 from tasks.counts import FAMILIES, SUBMITTED, Family
-from tasks.metrics.gauges import gauges
+from tasks.error_text import detail_of
+from tasks.metrics.gauge import gauge
+from tasks.metrics.gauges import GAUGES
 from tasks.metrics.store import is_of, stored
+from tasks.postgres.failures import is_outage
+
+log = logging.getLogger(__name__)
+
+Rows = list[tuple[list[str], list[float]]]
+Labels = tuple[str, ...]
 
 
 class _Everything(Collector):
     def collect(self) -> Iterator[Metric]:
-        """Yield every metric."""
-        sums = stored()
-        pairs = _queues_and_kinds(_rows(SUBMITTED, sums))
-        for family in FAMILIES.values():
-            rows = _rows(family, sums)
-            if family.buckets:
-                yield _histogram(family, rows)
+        """Yield every metric that can be read, and which parts could be."""
+        success = gauge(
+            "tasks_scrape_success", "1 for a part of these metrics that could be read.", "part"
+        )
+        for part, read in {"counters": _counters, **GAUGES}.items():
+            try:
+                yield from list(read())
+            except DatabaseError as error:
+                if is_outage(error):
+                    raise
+                # A traceback in each scrape would say no more.
+                log.error(
+                    "could not read a part of the metrics; the scrape goes on without it",
+                    extra={"part": part, "error": detail_of(error)},
+                )
+                success.add_metric([part], 0)
             else:
-                yield _counter(family, rows, _expected(family, pairs))
-        yield from gauges()
+                success.add_metric([part], 1)
+        yield success
+
+
+def _counters() -> Iterator[Metric]:
+    sums = stored()
+    pairs = _queues_and_kinds(_rows(SUBMITTED, sums))
+    for family in FAMILIES.values():
+        rows = _rows(family, sums)
+        if family.buckets:
+            yield _histogram(family, rows)
+        else:
+            yield _counter(family, rows, _expected(family, pairs))
 
 
 def metrics(accept: str) -> tuple[bytes, str]:
@@ -36,10 +66,6 @@ def metrics(accept: str) -> tuple[bytes, str]:
     registry.register(_Everything())
     encode, content_type = choose_encoder(accept)
     return encode(registry), content_type
-
-
-Rows = list[tuple[list[str], list[float]]]
-Labels = tuple[str, ...]
 
 
 def _rows(family: Family, sums: dict[str, Rows]) -> Rows:

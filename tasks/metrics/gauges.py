@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from django.db.models import Count
@@ -28,18 +28,12 @@ _MOST_QUEUES = 100
 _MOST_SCHEDULES = 200
 
 
-def gauges() -> Iterator[Metric]:
-    """Yield every gauge."""
+def _queues_and_workers() -> Iterator[Metric]:
     processes = list(workers())
     # None while a big table is counted for the first time.
     if status := queues.recent_queues_status():
         yield from _queues(status, processes)
     yield from _workers(processes)
-    yield from _services()
-    yield from _alerts()
-    yield from _invariants()
-    yield _health()
-    yield from database()
 
 
 def _queues(status: QueuesStatus, processes: list[SeenWorker]) -> Iterator[Metric]:
@@ -131,14 +125,14 @@ def _of_each(
     return metric
 
 
-def _health() -> Metric:
+def _health() -> Iterator[Metric]:
     checks = gauge(
         "tasks_health", "Findings of the checks of /health: 0 ok, 1 warning, 2 failed, 3 unknown.",
         "check",
     )  # fmt: skip
     for name, finding in check_health().findings.items():
         checks.add_metric([name], finding.level.code)
-    return checks
+    yield checks
 
 
 def _services() -> Iterator[Metric]:
@@ -186,3 +180,14 @@ def _invariants() -> Iterator[Metric]:
         age.add_metric([], max(0.0, (sql.database_now() - report.at).total_seconds()))
         took.add_metric([], report.seconds)
     yield from (violations, unchecked, age, took)
+
+
+# By the name of the part of a scrape in which they are.
+GAUGES: dict[str, Callable[[], Iterator[Metric]]] = {
+    "queues": _queues_and_workers,
+    "services": _services,
+    "alerts": _alerts,
+    "invariants": _invariants,
+    "health": _health,
+    "database": database,
+}
