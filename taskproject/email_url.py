@@ -1,8 +1,9 @@
-"""EMAIL_URL: the mail server that messages about alerts are sent through."""
+"""EMAIL_URL and EMAIL_FROM: how messages about alerts are sent, and by whom."""
 
 from __future__ import annotations
 
 import re
+from email.utils import quote
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -14,6 +15,9 @@ from taskproject.environment import Environment
 # Scheme, and the port where the URL has none.
 _PORTS = {"smtp": 25, "smtp+tls": 587, "smtps": 465}
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
+
+# A name of printable characters, in quotes or not, and an address in angle brackets.
+_NAMED_ADDRESS = re.compile(r'"?([^"<>\x00-\x1f\x7f]*[^"<>\s\x00-\x1f\x7f])"?\s*<([^<>]*)>')
 
 
 def email_from_url(env: Environment, name: str) -> dict[str, Any]:
@@ -37,16 +41,19 @@ def email_from_url(env: Environment, name: str) -> dict[str, Any]:
     }
 
 
-def email_address(env: Environment, name: str, default: str) -> str:
-    """Read an e-mail address."""
-    address = env.given(name, "email_address")[0].strip() or default
+def email_sender(env: Environment, name: str, default: str) -> str:
+    """Read an e-mail address, or a name and an address in angle brackets (RFC 5322, 3.4)."""
+    raw = env.given(name, "email_sender")[0].strip() or default
+    match = _NAMED_ADDRESS.fullmatch(raw)
+    display_name, address = match.groups() if match else ("", raw)
     try:
         validate_email(address)
     except ValidationError:
         raise ImproperlyConfigured(
-            f"{name}={address!r} is not an e-mail address, such as tasks@example.com."
+            f"{name}={raw!r} is not an e-mail address, such as tasks@example.com, nor a name and an"
+            " address, such as Tasks of example.com <tasks@example.com>."
         ) from None
-    return address
+    return f'"{quote(display_name)}" <{address}>' if display_name else address
 
 
 def _server(raw: str) -> tuple[str, str, int, str, str] | None:

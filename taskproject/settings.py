@@ -24,7 +24,7 @@ from taskproject.address_settings import (
 )
 from taskproject.cache_url import cache_from_url
 from taskproject.database_url import POOLER, database_from_url
-from taskproject.email_url import email_address, email_from_url
+from taskproject.email_url import email_from_url, email_sender
 from taskproject.embedded import EmbeddedPostgres
 from taskproject.environment import (
     Environment,
@@ -236,7 +236,7 @@ EMAIL_HOST, EMAIL_PORT = email["EMAIL_HOST"], email["EMAIL_PORT"]
 EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = email["EMAIL_HOST_USER"], email["EMAIL_HOST_PASSWORD"]
 EMAIL_USE_TLS, EMAIL_USE_SSL = email["EMAIL_USE_TLS"], email["EMAIL_USE_SSL"]
 EMAIL_TIMEOUT = 10
-DEFAULT_FROM_EMAIL = email_address(env, "EMAIL_FROM", "tasks@localhost")
+DEFAULT_FROM_EMAIL = email_sender(env, "EMAIL_FROM", "tasks@localhost")
 
 # The platforms on which conversations are held. Requests of one that is not set up are refused.
 FACEBOOK_APP_SECRET = api_key(env, "FACEBOOK_APP_SECRET")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import smtplib
 import ssl
+from email.utils import parseaddr
 from typing import Any
 
 from django.conf import settings
@@ -49,7 +50,7 @@ def send_mail(input: dict[str, Any], context: Context) -> dict[str, Any]:
         raise Cancel("The alert was not reported to this address.")
     if not settings.EMAIL_HOST:
         raise Undelivered("E-mail is not set up: EMAIL_URL is empty.")
-    domain = settings.DEFAULT_FROM_EMAIL.rpartition("@")[2]
+    domain = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2]
     mail = EmailMessage(
         subject=mail_subject(alert, event),
         body=mail_body(alert, event),

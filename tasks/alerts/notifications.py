@@ -6,9 +6,11 @@ others. The task names the alert; the message is made from its row when it is se
 
 from __future__ import annotations
 
+from email.utils import parseaddr
 from typing import Any
 
 import orjson
+from django.conf import settings
 
 from tasks import lifecycle
 from tasks.models import Alert
@@ -48,8 +50,9 @@ def webhook_body(alert: Alert, event: str) -> str:
 
 
 def mail_subject(alert: Alert, event: str) -> str:
-    """Return the subject line of a mail, without line breaks."""
-    return " ".join(f"[Tasks] {event.capitalize()}: {alert.rule_name}: {alert.subject}".split())
+    """Return the subject line of a mail, without line breaks; it begins with the sender's name."""
+    sender = parseaddr(settings.DEFAULT_FROM_EMAIL)[0] or "Tasks"
+    return " ".join(f"[{sender}] {event.capitalize()}: {alert.rule_name}: {alert.subject}".split())
 
 
 def mail_body(alert: Alert, event: str) -> str:

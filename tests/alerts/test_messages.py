@@ -113,6 +113,21 @@ def test_each_address_gets_one_mail_for_each_event(rule: Rule, mails: MailServer
     ]
 
 
+def test_the_name_of_the_sender_begins_the_subject(
+    rule: Rule, mails: MailServer, settings: Any
+) -> None:
+    settings.DEFAULT_FROM_EMAIL = '"Köln, production" <tasks@example.com>'
+    rule("backlog", threshold=1, queue="a", emails=["ops@example.com"])
+    open_and_close()
+    assert send_overdue(older_than=0) == 2
+    _, mail = mails.accepted[0]
+    assert mail["Subject"] == "[Köln, production] Opened: backlog: a"
+    (sender,) = mail["From"].addresses
+    assert (sender.display_name, sender.addr_spec) == ("Köln, production", "tasks@example.com")
+    first = Task.objects.filter(kind="alert.mail").order_by("id")[0]
+    assert mail["Message-ID"] == f"<{first.pk}@example.com>"
+
+
 def test_a_refused_mail_is_tried_again_without_a_second_one_to_others(
     rule: Rule, mails: MailServer
 ) -> None:

@@ -7,7 +7,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from taskproject.address_settings import http_url
 from taskproject.cache_url import cache_from_url
-from taskproject.email_url import email_from_url
+from taskproject.email_url import email_from_url, email_sender
 from taskproject.environment import Environment
 from taskproject.secret_settings import api_key, webhook_secret
 
@@ -82,3 +82,31 @@ def test_a_mail_server_is_read_from_its_url(url: str, server: tuple[object, ...]
     read = email_from_url(Environment({"A_MAIL": url}), "A_MAIL")
     names = ("HOST", "PORT", "HOST_USER", "HOST_PASSWORD", "USE_TLS", "USE_SSL")
     assert tuple(read[f"EMAIL_{name}"] for name in names) == server
+
+
+@pytest.mark.parametrize(
+    ("given", "sender"),
+    [
+        ("", "tasks@localhost"),
+        (" ops@example.com ", "ops@example.com"),
+        ("Tasks, production <ops@example.com>", '"Tasks, production" <ops@example.com>'),
+        ('"Tasks in Köln" <ops@example.com>', '"Tasks in Köln" <ops@example.com>'),
+        (r"Back\slash <ops@example.com>", r'"Back\\slash" <ops@example.com>'),
+    ],
+)
+def test_a_sender_may_have_a_name(given: str, sender: str) -> None:
+    env = Environment({"A_SENDER": given})
+    assert email_sender(env, "A_SENDER", "tasks@localhost") == sender
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "Tasks", "Tasks <>", "Tasks <ops>", "ops@example.com, dev@example.com",
+        "Tasks\nBcc: a@example.com <ops@example.com>", "a <b@example.com> <c@example.com>",
+        'Ta"sks <ops@example.com>',
+    ],
+)  # fmt: skip
+def test_a_sender_without_a_valid_address_is_refused(given: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match=r"^A_SENDER=.* is not an e-mail address, such"):
+        email_sender(Environment({"A_SENDER": given}), "A_SENDER", "tasks@localhost")

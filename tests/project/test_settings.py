@@ -66,7 +66,7 @@ INVALID = {
         "$X", "mail.example.com", "ftp://a", "smtp://", "smtp://u:hunter2@", "smtp://a:x", "smtp://ä",
         "smtp://a:0x", "smtp://a/b", "smtp://a?b=c", "smtp://a b", "smtp://u:a%0Ab@c", "smtp://a:99999",
     ],
-    "email_address": ["$X", "tasks", "@example.com", "a b@example.com", "Tasks <a@example.com>"],
+    "email_sender": ["$X", "tasks", "@example.com", "a b@example.com", "Tasks <a@>"],
     "cache_from_url": [
         "$X", "nonsense", "foo://user:hunter2@x", "dbcache://", "dbcache://a b", "dbcache://a/b",
         "dbcache://a?max_entries=many", "dbcache://a?max_entry=5", "dbcache://a?timeout=5s",
@@ -124,7 +124,7 @@ VALID: dict[str, list[tuple[str, Any]]] = {
     "database_from_url": [],
     "cache_from_url": [],
     "email_from_url": [],
-    "email_address": [("tasks@example.com",) * 2],
+    "email_sender": [("tasks@example.com",) * 2, ("T <a@b.example>", '"T" <a@b.example>')],
 }  # fmt: skip
 
 TYPES: dict[str, str] = settings_of({})["env"].types
