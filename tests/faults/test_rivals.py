@@ -59,4 +59,5 @@ def test_verbs_that_compete_for_the_same_rows_neither_fail_nor_deadlock():
             contest.round(rows=1 if number % 2 else 5)
     assert not contest.errors, f"seed {seed}"
     assert not contest.deadlocks, f"seed {seed}"
+    assert not contest.unpaired, f"seed {seed}"
     assert contest.won

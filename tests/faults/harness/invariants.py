@@ -21,6 +21,15 @@ DOUBLED: LiteralString = """
 # Changes of ended tasks, marked by the trigger in `ledger`.
 CLOBBERS: LiteralString = "SELECT count(*) FROM faults_history WHERE clobber"
 
+# Jobs that no waiting task names, and waiting tasks without their job.
+UNPAIRED: LiteralString = """
+    SELECT count(*) FROM procrastinate_jobs AS job
+    FULL JOIN (
+        SELECT job_id FROM tasks_task WHERE status = 'PENDING'
+    ) AS task ON task.job_id = job.id
+    WHERE job.id IS NULL OR task.job_id IS NULL
+"""
+
 # Must hold at every moment; each statement returns the number of violations.
 ALWAYS: dict[str, LiteralString] = {
     "I2 a transactional task has more than one effect": DOUBLED,
@@ -85,13 +94,7 @@ AT_THE_END: dict[str, LiteralString] = {
             worker.id IS NULL OR worker.heartbeat_at < clock_timestamp() - interval '30 s'
         )
     """,
-    "I5 a job that no waiting task names, or a waiting task without its job": """
-        SELECT count(*) FROM procrastinate_jobs AS job
-        FULL JOIN (
-            SELECT job_id FROM tasks_task WHERE status = 'PENDING'
-        ) AS task ON task.job_id = job.id
-        WHERE job.id IS NULL OR task.job_id IS NULL
-    """,
+    "I5 a job that no waiting task names, or a waiting task without its job": UNPAIRED,
     "I5 a session is idle in a transaction": """
         SELECT count(*) FROM pg_stat_activity
         WHERE datname = current_database() AND state LIKE 'idle in transaction%%'

@@ -19,6 +19,7 @@ from tasks.lifecycle.preparation import prepare
 from tasks.postgres.planner import PLANNER
 from tasks.postgres.requirements import as_options
 from tests.factories import make_worker
+from tests.faults.harness.invariants import UNPAIRED
 
 LEASE = 15.0
 KIND = "test.script"
@@ -46,6 +47,8 @@ class Rivals:
         self.deadlocks: Counter[str] = Counter()
         self.errors: Counter[str] = Counter()
         self.won = 0
+        # Jobs without their task, and waiting tasks without their job, after a round.
+        self.unpaired = 0
 
     def __enter__(self) -> Self:
         self._living = make_worker("living")
@@ -71,6 +74,9 @@ class Rivals:
             for rival in self._rivals
         ]
         self.won += sum(future.result(60) for future in futures)
+        with connection.cursor() as cursor:
+            cursor.execute(UNPAIRED)
+            self.unpaired += cursor.fetchone()[0]
 
     def _go(
         self,
@@ -97,7 +103,7 @@ class Rivals:
         return self._run(sql.FINISH, parameters(endings, worker="dead"))
 
     def _cancel(self, ids: Ids, jobs: dict[uuid.UUID, int]) -> int:
-        return self._run(sql.CANCEL, {"ids": ids})
+        return self._drop(sql.CANCEL, ids)
 
     def _rescue(self, ids: Ids, jobs: dict[uuid.UUID, int]) -> int:
         return self._run(
@@ -116,7 +122,7 @@ class Rivals:
 
     def _delete(self, ids: Ids, jobs: dict[uuid.UUID, int]) -> int:
         # Only half of them: the other verbs cannot compete for deleted tasks.
-        return self._run(sql.DELETE, {"ids": ids[: len(ids) // 2]})
+        return self._drop(sql.DELETE, ids[: len(ids) // 2])
 
     def _claim(self, ids: Ids, jobs: dict[uuid.UUID, int]) -> int:
         self._run(sql.STAGE, {"limit": 1_000})
@@ -130,7 +136,17 @@ class Rivals:
         limits = {"limit": 5, "retry_share": 2, "low_share": 1}
         return {"worker": worker, "queues": None, "task_names": names, **limits}
 
+    def _drop(self, statement: LiteralString, ids: Ids) -> int:
+        """Cancel or delete tasks, and discard the jobs that this left, as their verbs do."""
+        rows = self._rows(statement, {"ids": ids})
+        if left := [row[5] for row in rows if row[5]]:
+            self._rows(sql.DISCARD, {"jobs": left})
+        return len(rows)
+
     def _run(self, statement: LiteralString, params: dict[str, Any]) -> int:
+        return len(self._rows(statement, params))
+
+    def _rows(self, statement: LiteralString, params: dict[str, Any]) -> list[tuple[Any, ...]]:
         # The worker's statements run in sessions with its settings, those of the verbs without.
         options = as_options(PLANNER) if statement in _OF_A_WORKER else ""
         sessions = self._sessions.__dict__
@@ -138,7 +154,7 @@ class Rivals:
             sessions[options] = psycopg.connect(self._url, autocommit=True, options=options)
             self._opened.append(sessions[options])
         cursor = sessions[options].execute(statement, params)
-        return len(cursor.fetchall()) if cursor.description else 0
+        return cursor.fetchall() if cursor.description else []
 
 
 def in_words(counts: Counter[str]) -> str:

@@ -56,7 +56,7 @@ def locked_row(system: System, dice: Dice) -> Measured:
     "R28",
     title="claim, finish, cancel, rescue, retry, delete and reconcile on the same rows × 1,000",
     promise="one winner",
-    target="clobbers 0, unhandled deadlocks 0",
+    target="clobbers 0, unhandled deadlocks 0, jobs without their task 0",
     limit=400,
 )
 def rivals(system: System, dice: Dice) -> Measured:
@@ -68,8 +68,9 @@ def rivals(system: System, dice: Dice) -> Measured:
     deadlocks, clobbers = sum(contest.deadlocks.values()), system.clobbers()
     return Measured(
         f"{rounds:,} rounds, {contest.won:,} writes, clobbers {clobbers}; deadlocks "
-        f"{in_words(contest.deadlocks)}; other errors {in_words(contest.errors)}",
-        met=not deadlocks and not clobbers and not contest.errors,
+        f"{in_words(contest.deadlocks)}; jobs or waiting tasks without the other, after each "
+        f"round: {contest.unpaired}; other errors {in_words(contest.errors)}",
+        met=not deadlocks and not clobbers and not contest.unpaired and not contest.errors,
     )
 
 
