@@ -8,10 +8,13 @@ from django.db import connection
 
 from tasks import alerts
 from tasks.callbacks import host_limits
-from tasks.models import AlertRule
+from tasks.models import AlertRule, Task
 from tests.alerts.mail_server import MailServer, mail_server
 from tests.callbacks import receiver as receivers
 from tests.callbacks.receiver import Receiver
+from tests.factories import make_task
+
+WEBHOOK = "https://example.com/alerts"
 
 
 @pytest.fixture(autouse=True)
@@ -50,9 +53,23 @@ def rule(db: None) -> Callable[..., AlertRule]:
     return make
 
 
+@pytest.fixture
+def backlog(rule: Callable[..., AlertRule]) -> AlertRule:
+    """Return a rule with a webhook, and a queue that it reports."""
+    make_task(queue="a")
+    return rule("backlog", threshold=1, webhook_url=WEBHOOK, queue="a")
+
+
 def evaluate() -> int:
     """Evaluate every rule now."""
     with connection.cursor() as cursor:
         # A round that follows at once finds its own evaluation too young.
         cursor.execute("UPDATE tasks_alertrule SET evaluated_at = NULL")
     return alerts.evaluate_due()
+
+
+def messages() -> list[str]:
+    """Return the events of the messages submitted so far."""
+    return list(
+        Task.objects.filter(queue="alerts").order_by("id").values_list("input__event", flat=True)
+    )

@@ -4,44 +4,28 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from django.db import connection, transaction
+from django.db import connection
 from django.utils import timezone
 
 from tasks import alerts
 from tasks.alerts.incidents import UNEVALUATED
 from tasks.errors import AlertGone, InvalidInput
-from tasks.models import Alert, AlertRule, Breaker, Status, Task
-from tests.alerts.conftest import evaluate
+from tasks.models import Alert, AlertRule, Breaker, Task
+from tests.alerts.conftest import WEBHOOK, evaluate, messages
 from tests.factories import make_task
 
 pytestmark = pytest.mark.django_db
 
 Rule = Callable[..., AlertRule]
-WEBHOOK = "https://example.com/alerts"
-
-
-@pytest.fixture
-def backlog(rule: Rule) -> AlertRule:
-    """Return a rule with a webhook, and a queue that it reports."""
-    make_task(queue="a")
-    return rule("backlog", threshold=1, webhook_url=WEBHOOK, queue="a")
 
 
 def end_incident() -> None:
     Task.objects.filter(queue="a").delete()
-
-
-def messages() -> list[str]:
-    """Return the events of the messages submitted so far."""
-    return list(
-        Task.objects.filter(queue="alerts").order_by("id").values_list("input__event", flat=True)
-    )
 
 
 def age(**fields: float) -> None:
@@ -288,64 +272,3 @@ def test_an_alert_stays_open_while_its_condition_cannot_be_read(rule: Rule) -> N
     with unreadable_breakers():
         evaluate()
         assert Alert.objects.open().get().subject == "llm"
-
-
-def test_a_rule_is_evaluated_once_in_an_interval(backlog: AlertRule) -> None:
-    assert alerts.evaluate_due() == 1
-    assert alerts.evaluate_due() == 0
-    AlertRule.objects.update(evaluated_at=timezone.now() - dt.timedelta(seconds=alerts.EVERY))
-    assert alerts.evaluate_due() == 1
-
-
-def test_an_evaluation_in_the_future_does_not_delay_the_next_one(backlog: AlertRule) -> None:
-    AlertRule.objects.update(evaluated_at=timezone.now() + dt.timedelta(hours=1))
-    assert alerts.evaluate_due() == 1
-
-
-@pytest.mark.django_db(transaction=True)
-def test_concurrent_evaluators_open_one_alert_with_one_message(backlog: AlertRule) -> None:
-    ready = threading.Barrier(4)
-    counts: list[int] = []
-
-    def run() -> None:
-        ready.wait()
-        counts.append(alerts.evaluate_due())
-        connection.close()
-
-    threads = [threading.Thread(target=run) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sum(counts) == 1
-    assert Alert.objects.count() == 1
-    assert messages() == ["opened"]
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_rule_that_another_process_evaluates_is_skipped(backlog: AlertRule) -> None:
-    counts: list[int] = []
-
-    def run() -> None:
-        counts.append(alerts.evaluate_due())
-        connection.close()
-
-    with transaction.atomic():
-        AlertRule.objects.select_for_update().get()
-        thread = threading.Thread(target=run)
-        thread.start()
-        thread.join()
-    assert counts == [0]
-
-
-@pytest.mark.django_db(transaction=True)
-def test_an_evaluation_that_is_rolled_back_leaves_neither_alert_nor_message(
-    backlog: AlertRule,
-) -> None:
-    with transaction.atomic():
-        evaluate()
-        assert messages() == ["opened"]
-        transaction.set_rollback(True)
-    assert not Alert.objects.exists()
-    assert messages() == []
-    assert Task.objects.filter(status=Status.PENDING).count() == 1

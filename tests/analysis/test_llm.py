@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 import re
-import threading
-import time
 import traceback
 
 import pytest
@@ -16,9 +14,8 @@ from analysis.llm import errors
 from analysis.llm.answers import Answer
 from analysis.llm.errors import ModelRefused, ModelUnavailable, OutOfCredit
 from analysis.outgoing.retry_after import requested_delay
-from tasks.kinds import Cancel, FatalError, Retry, Snooze, SoftTimeLimitExceeded
+from tasks.kinds import FatalError, Retry, Snooze
 from tests.analysis.llm import answer
-from tests.factories import make_context
 from tests.fakes.openrouter import KEY, Fake
 from tests.waiting import wait_until
 
@@ -238,34 +235,6 @@ def test_a_refused_connection_is_reported_as_unreachable(settings: Settings) -> 
     settings.OPENROUTER_BASE_URL, settings.OPENROUTER_API_KEY = "http://127.0.0.1:1", KEY
     with pytest.raises(ModelUnavailable, match=errors.UNREACHABLE):
         answer("anything")
-
-
-@pytest.mark.parametrize("do", ["hang", "drip", "drip headers"])
-def test_a_call_ends_at_its_deadline_even_while_bytes_arrive(provider: Fake, do: str) -> None:
-    provider.behaviour = do
-    began = time.monotonic()
-    with pytest.raises(ModelUnavailable, match=errors.TIMED_OUT):
-        answer("anything")
-    assert 0.9 < time.monotonic() - began < 3
-
-
-@pytest.mark.parametrize("do", ["hang", "drip"])
-def test_a_cancelled_task_ends_its_call(provider: Fake, settings: Settings, do: str) -> None:
-    settings.OPENROUTER_TIMEOUT = 60
-    provider.behaviour = do
-    running = make_context()
-    threading.Timer(0.3, setattr, (running, "cancelled", True)).start()
-    began = time.monotonic()
-    with pytest.raises(Cancel):
-        answer("anything", context=running)
-    assert time.monotonic() - began < 5
-
-
-def test_a_call_does_not_outlast_the_soft_limit(provider: Fake, settings: Settings) -> None:
-    settings.OPENROUTER_TIMEOUT = 60
-    provider.behaviour = "hang"
-    with pytest.raises(SoftTimeLimitExceeded):
-        answer("anything", context=make_context(soft_time_limit=0.5))
 
 
 def test_characters_that_cannot_be_stored_are_removed_from_answers(provider: Fake) -> None:
