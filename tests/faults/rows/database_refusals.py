@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import LiteralString
 
 import psycopg
 
@@ -81,7 +82,10 @@ def full_volume(system: System, dice: Dice) -> Measured:
     with _volume(system.directory / "volume") as volume, _server(volume) as server:
         _manage("migrate", "--verbosity=0", DATABASE_URL=server.url)
         web = system.web(DATABASE_URL=server.url)
+        # They are registered in that server. One that starts while the volume is full is refused the
+        # connection, and exits.
         system.workers(registered=False, DATABASE_URL=server.url)
+        wait_until(lambda: _count(server, "FROM tasks_worker") > 0, what="workers are registered")
         ballast = volume / "ballast"
         text = "".join(chr(dice.randrange(0x4E00, 0x9FFF)) for _ in range(40_000))
         body = {"kind": "test.script", "input": {"value": text}}
@@ -107,7 +111,8 @@ def full_volume(system: System, dice: Dice) -> Measured:
         accepted = set(file.ids())
         file.close()
         durable = _ids(server)
-        wait_until(lambda: _is_idle(server), within=90, what="all ended")
+        unended: LiteralString = "FROM tasks_task WHERE status IN ('PENDING', 'PROCESSING')"
+        wait_until(lambda: not _count(server, unended), within=90, what="all ended")
     statuses = callers.statuses()
     return Measured(
         f"{statuses[202]} × 202, {statuses[503]} × 503, others "
@@ -169,9 +174,7 @@ def _ids(server: Server) -> set[uuid.UUID]:
         return {id for (id,) in session.execute("SELECT id FROM tasks_task").fetchall()}
 
 
-def _is_idle(server: Server) -> bool:
+def _count(server: Server, rows: LiteralString) -> int:
     with psycopg.connect(server.url) as session:
-        row = session.execute(
-            "SELECT count(*) FROM tasks_task WHERE status IN ('PENDING', 'PROCESSING')"
-        ).fetchone()
-    return row == (0,)
+        ((count,),) = session.execute(f"SELECT count(*) {rows}").fetchall()
+    return int(count)
