@@ -82,8 +82,8 @@ def full_volume(system: System, dice: Dice) -> Measured:
     with _volume(system.directory / "volume") as volume, _server(volume) as server:
         _manage("migrate", "--verbosity=0", DATABASE_URL=server.url)
         web = system.web(DATABASE_URL=server.url)
-        # They are registered in that server. One that starts while the volume is full is refused the
-        # connection, and exits.
+        # They are registered in that server. One that starts while the volume is full is refused
+        # the connection, and exits.
         system.workers(registered=False, DATABASE_URL=server.url)
         wait_until(lambda: _count(server, "FROM tasks_worker") > 0, what="workers are registered")
         ballast = volume / "ballast"
