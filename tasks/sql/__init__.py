@@ -13,7 +13,7 @@ from tasks.postgres.base import prepared_cursor
 Row = tuple[Any, ...]
 
 
-# Comments in whose place another file is inserted.
+# These comments stand for the content of another file.
 _PLACES = {"-- callbacks", "-- queue_lanes", "-- is_jobless", "-- is_taskless"}
 
 
