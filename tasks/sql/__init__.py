@@ -13,26 +13,43 @@ from tasks.postgres.base import prepared_cursor
 Row = tuple[Any, ...]
 
 
+# These comments stand for the content of another file.
+_PLACES = {"-- callbacks", "-- queue_lanes", "-- is_jobless", "-- is_taskless"}
+
+
 def _read(name: str) -> LiteralString:
+    """Return a statement without indentation, and without comments but the first line, its name.
+
+    PostgreSQL shows the first 1,024 bytes of what runs, and psycopg parses a statement of more than
+    4,096 bytes again each time.
+    """
     # As literal as a string in this file: nothing of a request is ever put into it.
-    return (Path(__file__).parent / f"{name}.sql").read_text(encoding="utf-8")
+    text = (Path(__file__).parent / f"{name}.sql").read_text(encoding="utf-8")
+    title, *lines = [line.strip() for line in text.splitlines()]
+    body = [line for line in lines if not line.startswith("--") or line in _PLACES]
+    return "\n".join([title, *body]) + "\n"
+
+
+def _part(name: str) -> LiteralString:
+    """Return what other statements have in its place."""
+    return _read(name).partition("\n")[2]
 
 
 def _calling_back(name: str, *, moved: LiteralString) -> LiteralString:
     """Return a statement that also queues the callbacks of the tasks in its part `moved`."""
-    callbacks = _read("callbacks").replace("FROM moved", f"FROM {moved}")
+    callbacks = _part("callbacks").replace("FROM moved", f"FROM {moved}")
     return _read(name).replace("-- callbacks\n", callbacks)
 
 
 def _with_part(name: str, part: str) -> LiteralString:
     """Return a statement with the part that it shares with others in its place."""
-    return _read(name).replace(f"-- {part}\n", _read(part))
+    return _read(name).replace(f"-- {part}\n", _part(part))
 
 
 def _without_conflicts(statement: LiteralString) -> LiteralString:
     """Return a statement without its part ON CONFLICT, for rows that repeat no other."""
-    before, rest = statement.split("    ON CONFLICT", 1)
-    return before + rest[rest.index("    RETURNING") :]
+    before, rest = statement.split("ON CONFLICT", 1)
+    return before + rest[rest.index("RETURNING") :]
 
 
 SUBMIT_KEYED = _read("submit")
@@ -45,8 +62,8 @@ POSTPONE = _read("postpone")
 DELETE = _read("delete")
 DISCARD = _with_part("discard", "is_taskless")
 RESCUE = _calling_back("rescue", moved="rescued")
-IS_JOBLESS = _read("is_jobless")
-IS_TASKLESS = _read("is_taskless")
+IS_JOBLESS = _part("is_jobless")
+IS_TASKLESS = _part("is_taskless")
 RECONCILE = _with_part("reconcile", "is_jobless").replace("-- is_taskless\n", IS_TASKLESS)
 PRUNE = _read("prune")
 RESET = _read("reset")
