@@ -20,6 +20,7 @@ import requests
 from tests.faults.harness.row import Dice, Measured, row
 from tests.faults.harness.system import System, Web
 from tests.routes import all_paths
+from tests.waiting import wait_until
 
 CONNECTIONS = 200
 DEADLINE = 5
@@ -37,6 +38,8 @@ _FILE = '--x\r\nContent-Disposition: form-data; name="f"; filename="f"\r\n\r\n'
 _LENGTH = f"Content-Length: {GIGABYTE}\r\n\r\n"
 _CHUNKED = "Transfer-Encoding: chunked\r\n\r\n"
 
+NOT_READ = "answer not read"
+DRIPS = "one byte a second"
 # What each shape of stalled connection sends, and whether a 408 is due.
 STALLED = {
     "no byte": ("", False),
@@ -44,8 +47,8 @@ STALLED = {
     "body by length": (f"{_POST}Content-Length: 1000\r\n\r\n{{", True),
     "chunked": (f"{_POST}{_CHUNKED}1\r\n{{\r\n", True),
     "multipart": (f"{_POST}{_MULTIPART}Content-Length: 1000\r\n\r\n{_FILE}", True),
-    "answer not read": ("GET /static/drf_spectacular_sidecar/swagger-ui-dist/swagger-ui-bundle.js "
-                        "HTTP/1.1\r\nHost: localhost\r\n\r\n", False),
+    NOT_READ: ("GET /static/drf_spectacular_sidecar/swagger-ui-dist/swagger-ui-bundle.js "
+               "HTTP/1.1\r\nHost: localhost\r\n\r\n", False),
 }  # fmt: skip
 
 
@@ -54,30 +57,38 @@ STALLED = {
     title=f"{CONNECTIONS} stalled or slow connections of every shape: no byte, headers, body by "
     "length, chunked, multipart, one byte a second, answer not read",
     promise="others are served",
-    target=f"`/health/live` p99 ≤ 50 ms; 408 after at most the time limit ({DEADLINE} s) + 1 s",
+    target=f"`/health/live` p99 ≤ 50 ms; 408 after at most the time limit ({DEADLINE} s) + 1 s; "
+    "answers that are not read end after at most that + 2 s",
     limit=300,
 )
 def stalled_clients(system: System, dice: Dice) -> Measured:
     """Hold many connections of each shape, one shape after another, while probes run."""
     web = system.web(REQUEST_TIMEOUT=f"{DEADLINE}s")
-    figures, slowest, answers = [], 0.0, Counter[str]()
-    for shape in (*STALLED, "one byte a second"):
+    figures, slowest, unread, answers = [], 0.0, 0.0, Counter[str]()
+    for shape in (*STALLED, DRIPS):
         with Probes(web.url) as probes, ExitStack() as stack:
             text, times_out = STALLED.get(shape, STALLED["body by length"])
             began = time.monotonic()
             held = [stack.enter_context(_opened(web, text.encode())) for _ in range(CONNECTIONS)]
-            drips = shape == "one byte a second"
-            ends = _ends(held, began, within=DEADLINE + 4, drips=drips)
-            if times_out or drips:
-                slowest = max(slowest, *(seconds for seconds, _ in ends))
-                answers.update(status for _, status in ends)
+            if shape == NOT_READ:
+                unread = _end_of_unread(web, held, began)
+            else:
+                drips = shape == DRIPS
+                ends = _ends(held, began, within=DEADLINE + 4, drips=drips)
+                if times_out or drips:
+                    slowest = max(slowest, *(seconds for seconds, _ in ends))
+                    answers.update(status for _, status in ends)
         figures.append((probes.percentile(99), shape))
     worst, shape = max(figures)
     return Measured(
         f"`/health/live` p99 at most {worst * 1000:.0f} ms ({shape}), p50 "
         f"{statistics.median(seconds for seconds, _ in figures) * 1000:.0f} ms over the shapes' "
-        f"p99; 408 after at most {slowest:.1f} s; answers {dict(answers)}",
-        met=worst <= LONGEST_PROBE and set(answers) == {"408"} and slowest <= DEADLINE + 1,
+        f"p99; 408 after at most {slowest:.1f} s; answers {dict(answers)}; "
+        f"answers that were not read ended after {unread:.1f} s",
+        met=worst <= LONGEST_PROBE
+        and set(answers) == {"408"}
+        and slowest <= DEADLINE + 1
+        and unread <= DEADLINE + 2,
     )
 
 
@@ -188,6 +199,27 @@ def _ends(
                     key.fileobj.send(b"x")
         ends += [(math.inf, "none")] * len(selector.get_map())
     return ends
+
+
+def _end_of_unread(web: Web, held: list[socket.socket], began: float) -> float:
+    """Return when the kernel had closed the last of the connections; their clients do not hear."""
+    ports = {connection.getsockname()[1] for connection in held}
+    wait_until(
+        lambda: not ports & _peers(web),
+        within=4 * DEADLINE,
+        what="the server has closed the connections",
+    )
+    return time.monotonic() - began
+
+
+def _peers(web: Web) -> set[int]:
+    """Return the ports of the clients whose connections the server holds open."""
+    return {
+        connection.raddr.port
+        for pid in web.command.descendants()
+        for connection in psutil.Process(pid).net_connections(kind="tcp")
+        if connection.status == psutil.CONN_ESTABLISHED
+    }
 
 
 def _status(connection: socket.socket) -> str:
