@@ -198,10 +198,11 @@ class Claimer:
         counts.observe(CLAIMED, seconds=[seconds])
 
     def _is_job_waiting(self) -> bool:
-        if not self._looks:
+        ((is_waiting, is_due),) = self._session.rows(sql.IS_WAITING, {})
+        if is_due and not self._looks:
             # The leader stages when jobs are due; this is for when it cannot.
             self._session.rows(sql.STAGE, {"limit": STAGE_LIMIT})
-        ((is_waiting,),) = self._session.rows(sql.IS_WAITING, {})
+            return True
         return bool(is_waiting)
 
     def _look_later(self) -> None:

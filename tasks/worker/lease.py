@@ -12,6 +12,7 @@ import psycopg
 from django.conf import settings
 
 from tasks import sql
+from tasks.counts import counts
 from tasks.lifecycle.ending import ClaimKey
 from tasks.metrics.store import add_counts
 from tasks.worker.session import worker_parameters
@@ -110,7 +111,7 @@ class Lease(threading.Thread):
 
     def _add_counts(self) -> None:
         """Add what this process has counted, unless that would take long; a loss costs no lease."""
-        if self._connection is None:
+        if self._connection is None or not counts:
             return
         try:
             with self._connection.transaction():

@@ -181,3 +181,20 @@ def test_scheduled_tasks_take_their_turns_when_they_are_due(user, stranger):
     execute("UPDATE procrastinate_jobs SET scheduled_at = now() WHERE scheduled_at IS NOT NULL")
     execute(sql.STAGE, {"limit": 100})
     assert 4 <= _owners(claim(make_worker(), limit=10)).count(user.pk) <= 6
+
+
+def test_a_look_tells_what_waits_from_what_is_due_and_not_staged():
+    def look() -> tuple[bool, bool]:
+        with connection.cursor() as cursor:
+            cursor.execute(sql.IS_WAITING, {})
+            return cursor.fetchone()
+
+    assert look() == (False, False)
+    tasks.submit("test.script", delay=3_600)
+    assert look() == (False, False)
+    execute("UPDATE procrastinate_jobs SET scheduled_at = statement_timestamp()")
+    assert look() == (False, True)
+    execute(sql.STAGE, {"limit": 100})
+    assert look() == (True, False)
+    claim(make_worker())
+    assert look() == (False, False)

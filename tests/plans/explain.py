@@ -92,7 +92,7 @@ def prepared(statement: str, *, session: Session = "own") -> Callable[[Mapping[s
     names = list(dict.fromkeys(re.findall(r"%\((\w+)\)s", statement)))
     for place, name in enumerate(names, start=1):
         statement = statement.replace(f"%({name})s", f"${place}")
-    values = ", ".join(["%s"] * len(names))
+    values = f"({', '.join(['%s'] * len(names))})" if names else ""
     with connection.cursor() as cursor:
         cursor.execute("DEALLOCATE ALL")
         cursor.execute(f"PREPARE explained AS {statement.replace('%%', '%')}")
@@ -105,7 +105,7 @@ def prepared(statement: str, *, session: Session = "own") -> Callable[[Mapping[s
         with connection.cursor() as cursor:
             try:
                 cursor.execute(
-                    f"{EXPLAIN} EXECUTE explained ({values})", [params[name] for name in names]
+                    f"{EXPLAIN} EXECUTE explained{values}", [params[name] for name in names]
                 )
             except OperationalError as error:
                 raise ReadsTooMuch(f"It takes longer than {LIMIT_SECONDS} s.") from error

@@ -30,6 +30,8 @@ CLAIM_ROWS = WORKER_ROW + rows.LANES * (LIMIT + int(LIMIT * claimer.LOW_SHARE) +
 LANES_ROWS = rows.LANES * (claimer.LANE_LIMIT + 1)
 # What is due, and the next that will be.
 STAGE_ROWS = 1
+# The first that waits, and the first that is due.
+LOOK_ROWS = 2
 
 MISLED = pytest.mark.xfail(
     raises=ReadsTooMuch,
@@ -95,6 +97,15 @@ def test_staging_does_not_read_jobs_that_are_scheduled_for_later(
     guard(explain(sql.STAGE, {"limit": STAGE_LIMIT}, session=session), rows=STAGE_ROWS)
 
 
+@cases(*((moment, Statistics.IDLE) for moment in Moment))
+def test_a_look_for_jobs_reads_one_that_waits_and_one_that_is_due(
+    at: At, seeded: Databases, moment: Moment, statistics: Statistics, session: Session
+) -> None:
+    at(moment)
+    seeded.use(statistics)
+    guard(explain(sql.IS_WAITING, {}, session=session), rows=LOOK_ROWS)
+
+
 @pytest.mark.parametrize(
     ("statement", "params", "index", "bound"),
     [
@@ -103,6 +114,7 @@ def test_staging_does_not_read_jobs_that_are_scheduled_for_later(
             sql.LANES, {"limit": claimer.LANE_LIMIT}, "tasks_waiting", LANES_ROWS, id="lanes"
         ),
         pytest.param(sql.STAGE, {"limit": STAGE_LIMIT}, "tasks_scheduled", STAGE_ROWS, id="stage"),
+        pytest.param(sql.IS_WAITING, {}, "tasks_scheduled", LOOK_ROWS, id="look"),
     ],
 )
 def test_the_guard_fails_when_an_index_is_missing(

@@ -193,6 +193,22 @@ def test_another_process_leads_when_the_leader_was_killed(worker: Callable[..., 
     assert _count("application_name = 'worker listen'") == 1
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_scheduled_task_starts_while_the_leader_is_frozen(worker):
+    command = worker(processes=2)
+    wait_until(lambda: _count("application_name = 'worker listen'") == 1, what="one listens")
+    leader = _leader(command)
+    os.kill(leader, signal.SIGSTOP)
+    try:
+        task = tasks.submit("test.script", delay=0.3)
+        # Nobody stages or announces it: the other process finds it by its poll.
+        wait_until(is_idle, what="it has ended")
+        assert _leader(command) == leader
+    finally:
+        os.kill(leader, signal.SIGCONT)
+    assert Task.objects.get(pk=task.pk).status == Status.COMPLETED
+
+
 POOLED = "&disable_server_side_cursors=true"
 
 
