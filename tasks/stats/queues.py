@@ -6,13 +6,15 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Any
 
+from django.db import transaction
 from django.db.models import Count, Min
 from django.db.models.functions import Greatest
 
-from tasks import kinds
+from tasks import kinds, sql
 from tasks.lanes import retry_share
 from tasks.models import Queue, Status, Task
 from tasks.models.task import IN_LANE, IS_DUE, TERMINAL, Lane, TaskQuerySet
+from tasks.postgres.planner import plan_row_by_row
 from tasks.stats import count_cache
 
 # Counting stops here: more would be slow and change no decision.
@@ -119,9 +121,14 @@ def _status(counted: count_cache.Count) -> QueuesStatus:
 
 
 def waiting() -> int:
-    """Return how many tasks are due, at most WAITING_LIMIT."""
-    due = Task.objects.filter(IS_DUE, status=Status.PENDING).order_by()
-    return due.values("pk")[:WAITING_LIMIT].count()
+    """Return how many tasks are due, at most WAITING_LIMIT.
+
+    By their jobs: what is scheduled for later is in an index of its own there.
+    """
+    with transaction.atomic():
+        plan_row_by_row()
+        ((due,),) = sql.run(sql.DUE, {"limit": WAITING_LIMIT})
+    return min(int(due), WAITING_LIMIT)
 
 
 def _tally(now: dt.datetime) -> dict[str, Any]:

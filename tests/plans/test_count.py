@@ -65,15 +65,17 @@ def test_the_progress_of_batches_reads_only_their_tasks(
     assert together.indexes == {"task_batch_status"}
 
 
+@pytest.mark.parametrize("statistics", Statistics)
 @pytest.mark.parametrize("moment", Moment)
-def test_the_health_check_stops_counting_waiting_tasks_at_its_limit(at: At, moment: Moment) -> None:
+def test_the_health_check_stops_counting_due_tasks_at_its_limit(
+    at: At, seeded: Databases, moment: Moment, statistics: Statistics
+) -> None:
     at(moment)
-    with explained() as plans:
-        stats.waiting()
-    (plan,) = plans
-    # In the index what is scheduled for later comes before what is due.
-    guard(plan, rows=rows.PART + stats.WAITING_LIMIT)
-    assert plan.indexes == {"task_pending"}
+    seeded.use(statistics)
+    plan = explain(sql.DUE, {"limit": stats.WAITING_LIMIT})
+    # Nothing of what is scheduled for later.
+    guard(plan, rows=stats.WAITING_LIMIT)
+    assert plan.indexes <= {"tasks_waiting", "tasks_scheduled"}
 
 
 @pytest.mark.parametrize("statistics", Statistics)
