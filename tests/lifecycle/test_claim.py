@@ -187,7 +187,8 @@ def test_a_look_tells_what_waits_from_what_is_due_and_not_staged():
     def look() -> tuple[bool, bool]:
         with connection.cursor() as cursor:
             cursor.execute(sql.IS_WAITING, {})
-            return cursor.fetchone()
+            is_waiting, is_due = cursor.fetchone()
+            return is_waiting, is_due
 
     assert look() == (False, False)
     tasks.submit("test.script", delay=3_600)
