@@ -201,7 +201,7 @@ def test_a_scheduled_task_starts_while_the_leader_is_frozen(worker):
     os.kill(leader, signal.SIGSTOP)
     try:
         task = tasks.submit("test.script", delay=0.3)
-        # Nobody stages or announces it: the other process finds it by its poll.
+        # No process stages or announces it; the other one finds it by its poll.
         wait_until(is_idle, what="it has ended")
         assert _leader(command) == leader
     finally:
