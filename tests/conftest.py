@@ -6,12 +6,23 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import pytest_django
 from django.contrib.auth.models import Permission, User
 from django.db import connection
 from rest_framework.test import APIClient
 
+from tasks.models import Schedule
 from tests import workers
 from tests.workers import WorkerCommand
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(
+    django_db_setup: None, django_db_blocker: pytest_django.DjangoDbBlocker
+) -> None:
+    """Delete the daily schedules: a worker that runs at their time of day would add their tasks."""
+    with django_db_blocker.unblock():
+        Schedule.objects.all().delete()
 
 
 @pytest.fixture(autouse=True)

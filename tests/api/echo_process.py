@@ -62,7 +62,7 @@ class EchoServer:
         return int(self._serving().memory_info().rss)
 
     def peers(self) -> set[int]:
-        """Return the ports of the clients whose connections the serving process holds open."""
+        """Return the ports of the clients that the serving process has an open connection to."""
         connections = self._serving().net_connections(kind="tcp")
         return {each.raddr.port for each in connections if each.status == "ESTABLISHED"}
 

@@ -213,7 +213,7 @@ def _end_of_unread(web: Web, held: list[socket.socket], began: float) -> float:
 
 
 def _peers(web: Web) -> set[int]:
-    """Return the ports of the clients whose connections the server holds open."""
+    """Return the ports of the clients that the server has an open connection to."""
     return {
         connection.raddr.port
         for pid in web.command.descendants()
