@@ -214,8 +214,8 @@ def pause_queue(name: str) -> None:
 
 
 def resume_queue(name: str) -> None:
-    """Claim from a queue again."""
-    Queue.objects.update_or_create(name=name, defaults={"paused": False})
+    """Claim from a queue again, at once."""
+    sql.run(sql.RESUME, {"queue": name})
 
 
 def _move(task: Task, verb: Callable[[Sequence[uuid.UUID]], int], participle: str) -> Task:

@@ -14,7 +14,8 @@
 -- Each lane of each queue (`queue_lane`) is read through its own range of one index: a queue that
 -- is paused, or not one of this worker's, may hold a million jobs and costs nothing.
 -- Tasks are updated in the order of their ids, as in every statement that locks several, so that
--- they do not deadlock; locking them first would cost as much again. Attempts are counted here, so
+-- they do not deadlock; locking them first would cost as much again. `= ANY (ARRAY[…])` is looked up
+-- like `=`, but cannot make the planner read every task in that order. Attempts are counted here, so
 -- that a task that kills its process cannot do so without limit.
 WITH RECURSIVE
 -- queue_lanes
@@ -109,7 +110,7 @@ open AS MATERIALIZED (
         progress = 0,
         progress_message = ''
     FROM (SELECT * FROM chosen ORDER BY task_id) AS chosen
-    WHERE task.id = chosen.task_id
+    WHERE task.id = ANY (ARRAY[chosen.task_id])
         AND task.job_id = chosen.id
         AND task.status IS NOT DISTINCT FROM 'PENDING'
     RETURNING

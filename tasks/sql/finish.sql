@@ -9,7 +9,8 @@
 -- Rows are updated in the order of their ids, as in every statement that locks several, so that they
 -- do not deadlock; locking them first would cost as much again. They are looked up by their ids: IS
 -- NOT DISTINCT FROM keeps the planner from the index of running tasks, which it expects to be empty
--- and would read for each ending.
+-- and would read for each ending; and `= ANY (ARRAY[…])`, which is looked up like `=`, from reading
+-- every task in the order of the ids.
 WITH ended AS (
     SELECT *
     FROM unnest(
@@ -45,7 +46,7 @@ WITH ended AS (
         END,
         progress = CASE WHEN ended.status = 'COMPLETED' THEN 100 ELSE task.progress END
     FROM (SELECT * FROM ended ORDER BY task_id) AS ended
-    WHERE task.id = ended.task_id
+    WHERE task.id = ANY (ARRAY[ended.task_id])
         AND task.lease = ended.lease
         AND task.status IS NOT DISTINCT FROM 'PROCESSING'
     RETURNING

@@ -71,6 +71,13 @@ def test_an_announcement_of_very_many_queues_names_none(listener):
     assert announced(listener) == [JobsInserted(None, is_scheduled=False)]
 
 
+def test_a_resumed_queue_is_announced_when_that_is_committed(listener):
+    with transaction.atomic():
+        lifecycle.resume_queue("a")
+        assert notices(listener) == 0
+    assert announced(listener) == [JobsInserted(frozenset({"a"}), is_scheduled=False)]
+
+
 @pytest.mark.parametrize(
     ("payload", "queues"),
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -76,7 +77,7 @@ def test_a_statement_reads_its_part_alone(
     big = [
         scan for scan in plan.scans if scan.table in rows.TABLES or scan.table == "tasks_attempt"
     ]
-    guard(type(plan)(scans=big, blocks=plan.blocks, returned=plan.returned), rows=BOUND)
+    guard(replace(plan, scans=big), rows=BOUND)
 
 
 @pytest.mark.usefixtures("_small_parts")

@@ -1,4 +1,4 @@
-"""Plans that a worker made for tables without a row, for which it keeps them when they fill."""
+"""Plans that a worker made for tables that had been emptied, and keeps when they fill again."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pytest_django import DjangoDbBlocker
 
 from tasks import lifecycle, sql
 from tasks.lifecycle.ending import parameters
+from tasks.models import Task
 from tasks.worker.leader import STAGE_LIMIT
 from tests.databases import connected_to, database, open_session
 from tests.plans.explain import Plan, ReadsTooMuch, prepared
@@ -27,12 +28,15 @@ LIMIT = 500
 
 @pytest.fixture(scope="module")
 def empty(django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
-    """Return a database with the statistics of tables without a row."""
+    """Return a database whose tables were filled, emptied and vacuumed."""
     name = f"plans_empty_{os.getpid()}"
     with django_db_blocker.unblock(), database(name):
         with connected_to(name):
             call_command("migrate", verbosity=0)
+            submit()
+            Task.objects.all().delete()
         with open_session(name) as session:
+            session.execute("DELETE FROM procrastinate_jobs")
             for table in TABLES:
                 session.execute(f"VACUUM ANALYZE {table}")
         yield name
@@ -53,7 +57,8 @@ def submit() -> None:
 def returned(plan: Plan, *, rows: int) -> None:
     """Raise ReadsTooMuch when the parts of a plan return more rows than the bound."""
     if plan.returned > rows:
-        raise ReadsTooMuch(f"{plan.returned:,} rows were returned, at most {rows:,} may be.")
+        report = "\n".join(map(str, plan.scans))
+        raise ReadsTooMuch(f"{plan.returned:,} rows returned, at most {rows:,} may be:\n{report}")
 
 
 def test_staging_reads_what_is_due(in_transaction: None) -> None:

@@ -194,6 +194,20 @@ def test_another_process_leads_when_the_leader_was_killed(worker: Callable[..., 
 
 
 @pytest.mark.django_db(transaction=True)
+def test_a_resumed_queue_is_claimed_from_although_no_process_polls(worker):
+    worker(processes=2, **WITHOUT_POLLING)
+    wait_until(lambda: _count("application_name = 'worker listen'") == 1, what="one listens")
+    for _ in range(3):
+        lifecycle.pause_queue("slow")
+        lifecycle.submit_many([prepare("test.script", queue="slow") for _ in range(10)])
+        tasks.submit("test.script")
+        waiting = Task.objects.exclude(status=Status.COMPLETED)
+        wait_until(lambda waiting=waiting: waiting.count() == 10, what="only the others wait")
+        lifecycle.resume_queue("slow")
+        wait_until(is_idle, what="all have ended")
+
+
+@pytest.mark.django_db(transaction=True)
 def test_a_scheduled_task_starts_while_the_leader_is_frozen(worker):
     command = worker(processes=2)
     wait_until(lambda: _count("application_name = 'worker listen'") == 1, what="one listens")

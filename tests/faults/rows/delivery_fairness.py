@@ -14,6 +14,7 @@ from tests.faults.harness.durations import percentile
 from tests.faults.harness.row import Dice, Measured, row
 from tests.faults.harness.system import System
 
+QUEUE = "default"
 FLOOD = 50_000
 CHUNK = 5_000
 OTHERS = 100
@@ -39,7 +40,10 @@ WAITS = """
     limit=900,
 )
 def floods(system: System, dice: Dice) -> Measured:
-    """Submit another owner's tasks: idle, behind a flood, and below a flood of high priority."""
+    """Submit another owner's tasks: idle, behind a flood, and below a flood of high priority.
+
+    The queue is paused while a flood is submitted, so that all of it waits when the others come.
+    """
     size = FLOOD // 5 if system.quick else FLOOD
     system.workers(processes=2, concurrency=4)
     tenant, other = (User.objects.create_user(name) for name in ("tenant", "other"))
@@ -57,10 +61,12 @@ def floods(system: System, dice: Dice) -> Measured:
 
 
 def _flood(system: System, owner: User, size: int, *, priority: int) -> None:
+    lifecycle.pause_queue(QUEUE)
     for _ in range(size // CHUNK):
         flood = [prepare("test.pause", {"seconds": 0.001}, priority=priority) for _ in range(CHUNK)]
         lifecycle.submit_many(flood, owner=owner)
         system.accepted.add([submission.id for submission in flood])
+    lifecycle.resume_queue(QUEUE)
 
 
 def _others(system: System, owner: User) -> Sequence[uuid.UUID]:
