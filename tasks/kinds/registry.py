@@ -17,7 +17,7 @@ from django.core.exceptions import ImproperlyConfigured
 from tasks.delays import DELAY_LIMIT
 from tasks.errors import InvalidInput, UnknownKind
 from tasks.kinds.context import Context
-from tasks.kinds.retry_policy import RetryPolicy
+from tasks.kinds.retry_policy import RetryPolicy, RetryRules, policy_for
 from tasks.schema_errors import field_errors
 from tasks.submission import checked_options
 
@@ -38,6 +38,10 @@ class Kind:
     queue: str = "default"
     priority: int = 0
     retry: RetryPolicy = field(default_factory=RetryPolicy)
+    # For exceptions of some classes other policies than `retry`, and classes that are not retried.
+    # No policy allows more attempts than the task has, which come from `retry` or its request.
+    retry_on: RetryRules = field(default_factory=dict)
+    never_on: tuple[type[BaseException], ...] = ()
     # Seconds; from the settings when omitted.
     soft_time_limit: float = field(default_factory=lambda: settings.TASK_SOFT_TIME_LIMIT)
     time_limit: float = field(default_factory=lambda: settings.TASK_TIME_LIMIT)
@@ -70,6 +74,12 @@ class Kind:
     @cached_property
     def _validator(self) -> Any:
         return jsonschema_rs.validator_for(self.schema)
+
+    def policy_for(self, error: BaseException) -> RetryPolicy | None:
+        """Return how an attempt is retried that failed with this exception; None for not at all."""
+        return policy_for(
+            error, retry_on=self.retry_on, never_on=self.never_on, otherwise=self.retry
+        )
 
     def validate(self, value: Any) -> None:
         """Check an input against the schema; raise InvalidInput."""
@@ -118,9 +128,10 @@ def _mistake_in(new: Kind) -> str | None:
     for name in ("transactional", "public_errors"):
         if not isinstance(getattr(new, name), bool):
             return f"has an invalid {name}: use True or False."
-    retry: Any = new.retry
-    if not isinstance(retry, RetryPolicy) or not isinstance(retry.max_retries, int):
+    if not _is_policy(new.retry):
         return "has an invalid retry: use a RetryPolicy with a whole number of max_retries."
+    if mistake := _mistake_in_rules(new.retry_on, new.never_on):
+        return mistake
     if new.soft_time_limit > new.time_limit:
         return "has a soft time limit above its hard one."
     if new.isolation not in ("thread", "process"):
@@ -135,6 +146,28 @@ def _mistake_in(new: Kind) -> str | None:
         message = getattr(error, "message", error)
         return f"has an input schema that is not valid: {message}"
     return None
+
+
+def _mistake_in_rules(retry_on: Any, never_on: Any) -> str | None:
+    if not isinstance(never_on, tuple) or not all(map(_is_exception, never_on)):
+        return "has an invalid never_on: use a tuple of exception classes."
+    if callable(retry_on):
+        return None
+    if not isinstance(retry_on, Mapping):
+        return "has an invalid retry_on: use a dict of exception classes, or a function."
+    if not all(map(_is_exception, retry_on)):
+        return "has an invalid retry_on: its keys must be exception classes."
+    if not all(map(_is_policy, retry_on.values())):
+        return "has an invalid retry_on: its values must be RetryPolicies."
+    return None
+
+
+def _is_policy(value: Any) -> bool:
+    return isinstance(value, RetryPolicy) and isinstance(value.max_retries, int)
+
+
+def _is_exception(value: Any) -> bool:
+    return isinstance(value, type) and issubclass(value, Exception)
 
 
 def _is_number(value: Any) -> bool:

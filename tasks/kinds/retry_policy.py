@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from django.conf import settings
@@ -34,3 +35,33 @@ class RetryPolicy:
         """
         least = min(self.delay * 2.0 ** min(attempt - 1, 60), self.cap / 2)
         return least * (1.0 + random.random())  # noqa: S311 spreads load, guards nothing
+
+
+# By class, the nearest base class first; or a function of the exception, which returns None for no
+# retry.
+RetryRules = (
+    Mapping[type[BaseException], RetryPolicy] | Callable[[BaseException], RetryPolicy | None]
+)
+
+
+def policy_for(
+    error: BaseException,
+    *,
+    retry_on: RetryRules,
+    never_on: tuple[type[BaseException], ...],
+    otherwise: RetryPolicy,
+) -> RetryPolicy | None:
+    """Return how an attempt is retried that failed with this exception; None for not at all.
+
+    Raises TypeError when a function returns neither.
+    """
+    if isinstance(error, never_on):
+        return None
+    if isinstance(retry_on, Mapping):
+        bases = (base for base in type(error).__mro__ if base in retry_on)
+        nearest = next(bases, None)
+        return retry_on[nearest] if nearest else otherwise
+    policy = retry_on(error)
+    if policy is not None and not isinstance(policy, RetryPolicy):
+        raise TypeError(f"retry_on must return a RetryPolicy or None, not {type(policy).__name__}.")
+    return policy

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import uuid
 from collections.abc import Iterable, Sequence
@@ -29,6 +30,8 @@ from tasks.models import Outcome, Status
 from tasks.postgres.json import NotStorable, to_json
 from tasks.postgres.text import array_text
 from tasks.submission import Owned, Submission
+
+log = logging.getLogger(__name__)
 
 # A task during which processes died so often fails: it probably kills them.
 DEATHS_LIMIT = 3
@@ -128,12 +131,13 @@ def completed(claim: Claim, result: Any, follow_ups: Sequence[Submission] = ()) 
 def raised(claim: Claim, kind: Kind, error: BaseException) -> Ending:
     """End as the exception determines: snooze, release, cancel, fail, or retry.
 
-    An exception that states something impossible, such as a changed delay, fails the attempt.
+    An exception that states something impossible, such as a changed delay, fails the attempt; so
+    does one for which the kind's own function fails.
     """
     try:
         return _determined(claim, kind, error)
     except Exception as defect:
-        return _determined(claim, kind, defect)
+        return _determined(claim, _without_rules(kind), defect)
 
 
 def _determined(claim: Claim, kind: Kind, error: BaseException) -> Ending:
@@ -149,13 +153,10 @@ def _determined(claim: Claim, kind: Kind, error: BaseException) -> Ending:
                 outcome=Outcome.CANCELLED,
                 error=_error_json(error),
             )
-    fatal = isinstance(error, FatalError) or claim.attempt >= claim.max_attempts
     given = error.delay if isinstance(error, Retry) else None
     delay = None if given is None else checked_seconds(given)
     is_public = kind.public_errors or isinstance(error, _DELIBERATE)
-    ending = _fails(
-        claim, kind, Outcome.FAILED, error, fatal=fatal, delay=delay, is_public=is_public
-    )
+    ending = _failure(claim, kind, Outcome.FAILED, error, delay=delay, is_public=is_public)
     traceback = traceback_of(error)[-_TRACEBACK_LIMIT:]
     return replace(ending, traceback=orjson.dumps(traceback))
 
@@ -177,15 +178,13 @@ def unexplained(claim: Claim) -> Ending:
 def timed_out(claim: Claim, kind: Kind) -> Ending:
     """End an attempt that ran past its hard limit."""
     error = TimeoutError(f"Ran longer than its hard time limit of {kind.time_limit:g} s.")
-    fatal = claim.attempt >= claim.max_attempts
-    return _fails(claim, kind, Outcome.TIMED_OUT, error, fatal=fatal)
+    return _fails(claim, kind, Outcome.TIMED_OUT, error)
 
 
 def crashed(claim: Claim, kind: Kind, how: str) -> Ending:
     """End an attempt whose own process died; at the third death the task fails."""
     error = Crashed(f"The process that ran this task died: {how}.")
-    fatal = claim.deaths + 1 >= DEATHS_LIMIT or claim.attempt >= claim.max_attempts
-    return _fails(claim, kind, Outcome.CRASHED, error, fatal=fatal)
+    return _fails(claim, kind, Outcome.CRASHED, error, is_last=claim.deaths + 1 >= DEATHS_LIMIT)
 
 
 def interrupted(claim: Claim) -> Ending:
@@ -246,27 +245,54 @@ def _again(claim: Claim, outcome: str, *, delay: float = 0.0) -> Ending:
     return Ending(claim=claim, status=Status.PENDING, outcome=outcome, delay=delay, refund=1)
 
 
-def _fails(
+def _failure(
     claim: Claim,
     kind: Kind,
     outcome: str,
     error: BaseException,
     *,
-    fatal: bool,
+    is_last: bool = False,
     delay: float | None = None,
     is_public: bool = True,
 ) -> Ending:
-    """Fail the attempt, and the task too if `fatal`."""
-    if delay is None:
-        delay = kind.retry.next_delay(claim.attempt)
+    """Fail the attempt; the task too if it `is_last`, or the kind allows no other after this error.
+
+    Raises what the kind's own function raises.
+    """
+    # A handler that requests a retry has decided.
+    policy = kind.retry if isinstance(error, Retry) else kind.policy_for(error)
+    is_last = is_last or claim.attempt >= claim.max_attempts or isinstance(error, FatalError)
+    if policy is None or is_last or claim.attempt > policy.max_retries:
+        status, delay = Status.FAILED, 0.0
+    else:
+        status = Status.PENDING
+        delay = policy.next_delay(claim.attempt) if delay is None else delay
     return Ending(
         claim=claim,
-        status=Status.FAILED if fatal else Status.PENDING,
+        status=status,
         outcome=outcome,
         error=_error_json(error, is_public=is_public),
-        delay=0.0 if fatal else delay,
+        delay=delay,
         detail=detail_of(error),
     )
+
+
+def _fails(
+    claim: Claim, kind: Kind, outcome: str, error: BaseException, *, is_last: bool = False
+) -> Ending:
+    """Fail an attempt that the worker ended; without the kind's own rules if they fail."""
+    try:
+        return _failure(claim, kind, outcome, error, is_last=is_last)
+    except Exception:
+        log.exception(
+            "the kind's retry_on failed; its policy `retry` is used instead",
+            extra={"task_id": str(claim.id), "kind": kind.name},
+        )
+        return _failure(claim, _without_rules(kind), outcome, error, is_last=is_last)
+
+
+def _without_rules(kind: Kind) -> Kind:
+    return replace(kind, retry_on={}, never_on=())
 
 
 def _result_json(result: Any) -> bytes:

@@ -26,8 +26,21 @@ def test_a_kind_is_shown_with_its_input_schema_and_limits(api: APIClient) -> Non
     assert shown["limits"] == {"soft_time_limit": 120, "time_limit": 120}
     assert (shown["queue"], shown["priority"]) == ("default", 0)
     script = described(api.get("/api/v1/kinds/test.script"))
-    assert script["retry"] == {"max_retries": 2, "delay": 0.05, "cap": 600.0}
+    policy = {"max_retries": 2, "delay": 0.05, "cap": 600.0}
+    assert script["retry"] == policy | {"retry_on": [], "never_on": []}
     assert script["description"] == "Do what the input requests."
+
+
+def test_a_kind_is_shown_with_its_retry_policies_for_exceptions(api: APIClient) -> None:
+    rules = described(api.get("/api/v1/kinds/test.rules"))["retry"]
+    policy = {"delay": 0.01, "cap": 600.0}
+    assert rules["retry_on"] == [
+        policy | {"exception": "OSError", "max_retries": 2},
+        policy | {"exception": "ConnectionError", "max_retries": 1},
+    ]
+    assert rules["never_on"] == ["ValueError"]
+    by_function = described(api.get("/api/v1/kinds/test.rules_by_function"))["retry"]
+    assert by_function["retry_on"] is None
 
 
 def test_an_unknown_kind_is_not_found(api: APIClient) -> None:

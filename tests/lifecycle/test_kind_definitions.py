@@ -120,6 +120,12 @@ def test_whatever_can_be_called_with_input_and_context_is_a_handler(handler):
         ({"public_errors": "x"}, "has an invalid public_errors: "),
         ({"retry": RetryPolicy(max_retries="3")}, "has an invalid retry: "),  # type: ignore[arg-type]
         ({"retry": 3}, "has an invalid retry: "),
+        ({"never_on": ValueError}, "has an invalid never_on: "),
+        ({"never_on": (ValueError, "OSError")}, "has an invalid never_on: "),
+        ({"never_on": (KeyboardInterrupt,)}, "has an invalid never_on: "),
+        ({"retry_on": [OSError]}, "has an invalid retry_on: "),
+        ({"retry_on": {"OSError": RetryPolicy()}}, "has an invalid retry_on: its keys "),
+        ({"retry_on": {OSError: 3}}, "has an invalid retry_on: its values "),
         ({"isolation": "container"}, "has an invalid isolation 'container'"),
         ({"input": {"type": "objekt"}}, "has an input schema that is not valid: "),
         ({"input": {"const": {1}}}, "has an input schema that is not valid: "),

@@ -20,7 +20,7 @@ from tasks.kinds import (
     SoftTimeLimitExceeded,
     kind,
 )
-from tests.script import delivery, harm, hostile, leaving, talk, traced  # noqa: F401 registers their kinds
+from tests.script import delivery, harm, hostile, leaving, retries, talk, traced  # noqa: F401 registers their kinds
 from tests.script.models import Effect
 
 

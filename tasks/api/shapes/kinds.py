@@ -6,7 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from tasks.kinds import Kind
+from tasks.kinds import Kind, RetryPolicy
 
 
 class RetryPolicySerializer(serializers.Serializer[Any]):
@@ -15,6 +15,23 @@ class RetryPolicySerializer(serializers.Serializer[Any]):
     max_retries = serializers.IntegerField()
     delay = serializers.FloatField()
     cap = serializers.FloatField()
+
+
+class RetryOnSerializer(RetryPolicySerializer):
+    """The policy for exceptions of one class."""
+
+    exception = serializers.CharField()
+
+
+class RetrySerializer(RetryPolicySerializer):
+    """How failed attempts are retried: by the policy of their exception's class, or by this one."""
+
+    retry_on = RetryOnSerializer(
+        many=True, allow_null=True, help_text="null: the kind decides for each exception."
+    )
+    never_on = serializers.ListField(
+        child=serializers.CharField(), help_text="Exceptions after which a task fails at once."
+    )
 
 
 class LimitsSerializer(serializers.Serializer[Any]):
@@ -33,7 +50,7 @@ class KindSerializer(serializers.Serializer[Any]):
     queue = serializers.CharField()
     priority = serializers.IntegerField()
     limits = LimitsSerializer()
-    retry = RetryPolicySerializer()
+    retry = RetrySerializer()
     transactional = serializers.BooleanField()
 
 
@@ -53,9 +70,22 @@ def kind_document(kind: Kind) -> dict[str, Any]:
         "priority": kind.priority,
         "limits": {"soft_time_limit": kind.soft_time_limit, "time_limit": kind.time_limit},
         "retry": {
-            "max_retries": kind.retry.max_retries,
-            "delay": kind.retry.delay,
-            "cap": kind.retry.cap,
+            **_policy(kind.retry),
+            "retry_on": _retry_on(kind),
+            "never_on": [exception.__name__ for exception in kind.never_on],
         },
         "transactional": kind.transactional,
     }
+
+
+def _retry_on(kind: Kind) -> list[dict[str, Any]] | None:
+    if callable(kind.retry_on):
+        return None
+    return [
+        {"exception": exception.__name__, **_policy(policy)}
+        for exception, policy in kind.retry_on.items()
+    ]
+
+
+def _policy(policy: RetryPolicy) -> dict[str, Any]:
+    return {"max_retries": policy.max_retries, "delay": policy.delay, "cap": policy.cap}
