@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import logging
-import re
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from types import CoroutineType, GeneratorType
 from typing import Any, NamedTuple
 
 import orjson
-from django.conf import settings
 
 from tasks.correlation import Cause
 from tasks.delays import checked_seconds
-from tasks.error_text import detail_of, name_of, traceback_of
+from tasks.error_text import detail_of, traceback_of
 from tasks.kinds import Kind
 from tasks.kinds.exceptions import (
     Cancel,
@@ -26,8 +23,8 @@ from tasks.kinds.exceptions import (
     Snooze,
     SoftTimeLimitExceeded,
 )
+from tasks.lifecycle.documents import error_json, result_json
 from tasks.models import Outcome, Status
-from tasks.postgres.json import NotStorable, to_json
 from tasks.postgres.text import array_text
 from tasks.submission import Owned, Submission
 
@@ -35,11 +32,8 @@ log = logging.getLogger(__name__)
 
 # A task during which processes died so often fails: it probably kills them.
 DEATHS_LIMIT = 3
-_DETAIL_LIMIT = 2_000
-_NAME_LIMIT = 200
 # Seconds until an attempt is repeated that ended in a way that nothing explains.
 _UNEXPLAINED_PAUSE = 10.0
-_DETAILS_HIDDEN = "The details are shown to operators only."
 # Exceptions with a text that is meant for the client.
 _DELIBERATE = (FatalError, Retry, SoftTimeLimitExceeded)
 _TRACEBACK_LIMIT = 20_000
@@ -123,7 +117,7 @@ def completed(claim: Claim, result: Any, follow_ups: Sequence[Submission] = ()) 
         claim=claim,
         status=Status.COMPLETED,
         outcome=Outcome.COMPLETED,
-        result=_result_json({} if result is None else result),
+        result=result_json({} if result is None else result),
         follow_ups=tuple(follow_ups),
     )
 
@@ -151,7 +145,7 @@ def _determined(claim: Claim, kind: Kind, error: BaseException) -> Ending:
                 claim=claim,
                 status=Status.CANCELLED,
                 outcome=Outcome.CANCELLED,
-                error=_error_json(error),
+                error=error_json(error),
             )
     given = error.delay if isinstance(error, Retry) else None
     delay = None if given is None else checked_seconds(given)
@@ -169,7 +163,7 @@ def unexplained(claim: Claim) -> Ending:
         claim=claim,
         status=Status.FAILED if is_last else Status.PENDING,
         outcome=Outcome.FAILED,
-        error=_error_json(error),
+        error=error_json(error),
         delay=0.0 if is_last else _UNEXPLAINED_PAUSE,
         detail=str(error),
     )
@@ -204,7 +198,7 @@ def unstorable(ending: Ending, error: Exception) -> Ending:
         claim=ending.claim,
         status=Status.FAILED,
         outcome=Outcome.FAILED,
-        error=_error_json(refused),
+        error=error_json(refused),
         detail=str(refused),
         ran=ending.ran,
     )
@@ -271,7 +265,7 @@ def _failure(
         claim=claim,
         status=status,
         outcome=outcome,
-        error=_error_json(error, is_public=is_public),
+        error=error_json(error, is_public=is_public),
         delay=delay,
         detail=detail_of(error),
     )
@@ -293,33 +287,3 @@ def _fails(
 
 def _without_rules(kind: Kind) -> Kind:
     return replace(kind, retry_on={}, never_on=())
-
-
-def _result_json(result: Any) -> bytes:
-    if isinstance(result, CoroutineType | GeneratorType):
-        result.close()
-        raise FatalError(
-            f"The handler returned a {type(result).__name__}; it must return the value itself."
-        )
-    try:
-        document = to_json(result, limit=settings.RESULT_MAX_BYTES)
-    except NotStorable as error:
-        raise FatalError(f"The handler's result cannot be stored: {error}.") from None
-    if not document.startswith(b"{"):
-        raise FatalError(
-            f"The handler's result must be an object (a dict) or None, not {type(result).__name__}."
-        )
-    return document
-
-
-def _error_json(error: BaseException, *, is_public: bool = True) -> bytes:
-    name = name_of(error)[:_NAME_LIMIT]
-    detail = detail_of(error)[-_DETAIL_LIMIT:] if is_public else _DETAILS_HIDDEN
-    return orjson.dumps({"type": name, "title": _title(name), "detail": detail})
-
-
-def _title(name: str) -> str:
-    """Turn a class name into words, FatalError into Fatal error; OSError stays as it is."""
-    if re.search("[A-Z]{2}", name):
-        return name
-    return re.sub("(?<!^)([A-Z])", lambda match: f" {match[1].lower()}", name)

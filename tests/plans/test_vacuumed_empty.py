@@ -28,7 +28,7 @@ LIMIT = 500
 
 @pytest.fixture(scope="module")
 def empty(django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
-    """Return a database whose tables were filled, emptied and vacuumed."""
+    """Return a database with tables from which all rows were deleted and vacuumed."""
     name = f"plans_empty_{os.getpid()}"
     with django_db_blocker.unblock(), database(name):
         with connected_to(name):
