@@ -123,6 +123,7 @@ def test_a_waiting_request_survives_a_database_outage(monkeypatch: pytest.Monkey
     with connection.cursor() as cursor:
         cursor.execute(
             f"{terminate} WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            " AND usename = current_user"
         )
     lifecycle.cancel(task)
     assert request.result().json()["status"] == Status.CANCELLED

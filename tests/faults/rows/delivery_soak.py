@@ -194,6 +194,7 @@ def _end_sessions(system: System, workers: Workers, dice: Dice) -> None:
     system.queries.rows(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
         " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        " AND usename = current_user"
     )
 
 
