@@ -16,11 +16,12 @@ from tasks.console.api_keys import ApiKeyAdmin
 from tasks.console.audit_log import AuditLogAdmin
 from tasks.console.batches import BatchAdmin
 from tasks.console.breakers import BreakerAdmin
+from tasks.console.limits import LimitAdmin
 from tasks.console.queues import QueueAdmin
 from tasks.console.schedules import ScheduleAdmin
 from tasks.console.task_list import TaskAdmin
 from tasks.console.workers import WorkerAdmin
-from tasks.models import Alert, AlertRule, Batch, Breaker, Queue, Schedule, Task, Worker
+from tasks.models import Alert, AlertRule, Batch, Breaker, Limit, Queue, Schedule, Task, Worker
 
 # Procrastinate's own screens would let users who may only view cancel and retry jobs.
 stock: list[type[Model]] = [
@@ -34,6 +35,7 @@ admin.site.unregister([model for model in stock if admin.site.is_registered(mode
 admin.site.register(Task, TaskAdmin)
 admin.site.register(Batch, BatchAdmin)
 admin.site.register(Queue, QueueAdmin)
+admin.site.register(Limit, LimitAdmin)
 admin.site.register(Schedule, ScheduleAdmin)
 admin.site.register(Worker, WorkerAdmin)
 admin.site.register(Breaker, BreakerAdmin)

@@ -75,3 +75,10 @@ class WrongStatus(TaskError):
     def __init__(self, status: str, participle: str) -> None:
         super().__init__(f"A task that is {status} cannot be {participle}.")
         self.status = status
+
+
+class LimitGone(TaskError):
+    """The limit was deleted meanwhile."""
+
+    def __init__(self) -> None:
+        super().__init__("The limit has been deleted.")

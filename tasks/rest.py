@@ -12,7 +12,7 @@ from tasks.api.responses import IDEMPOTENCY_KEY, REPLAYED, accepted
 from tasks.api.routes import route
 from tasks.api.shapes.body import Body
 from tasks.api.shapes.links import path_to
-from tasks.api.shapes.tasks import TaskSerializer, task_document
+from tasks.api.shapes.tasks import TaskSerializer, queued_document
 from tasks.api.submissions import caller_options
 from tasks.api.visible import changeable_task
 
@@ -30,7 +30,7 @@ __all__ = [
     "problem_of",
     "problems",
     "query_values",
+    "queued_document",
     "refusals",
     "route",
-    "task_document",
 ]

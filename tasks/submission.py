@@ -8,7 +8,6 @@ import re
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from numbers import Integral
 from typing import Any, TypedDict
 
 import orjson
@@ -19,6 +18,7 @@ from tasks.correlation import Cause, current_cause
 from tasks.delays import DELAY_LIMIT, Delay, seconds
 from tasks.errors import FieldError, InvalidInput
 from tasks.postgres.json import NotStorable, to_json
+from tasks.whole_number import checked_whole_number
 
 # 40, because procrastinate notifies on a channel of that name, and PostgreSQL bounds those.
 QUEUE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,39}")
@@ -124,22 +124,13 @@ def _queue(value: Any) -> str:
     raise ValueError(QUEUE_RULE)
 
 
-def _whole_number(value: Any, low: int, high: int, mistake: str) -> int:
-    if not isinstance(value, Integral) or isinstance(value, bool):
-        raise ValueError(mistake)
-    number = int(value)
-    if not low <= number <= high:
-        raise ValueError(mistake)
-    return number
-
-
 def _priority(value: Any) -> int:
     mistake = f"Must be within ±{PRIORITY_LIMIT}."
-    return _whole_number(value, -PRIORITY_LIMIT, PRIORITY_LIMIT, mistake)
+    return checked_whole_number(value, -PRIORITY_LIMIT, PRIORITY_LIMIT, mistake)
 
 
 def _max_attempts(value: Any) -> int:
-    return _whole_number(value, 1, MAX_ATTEMPTS_LIMIT, f"Must be 1 to {MAX_ATTEMPTS_LIMIT}.")
+    return checked_whole_number(value, 1, MAX_ATTEMPTS_LIMIT, f"Must be 1 to {MAX_ATTEMPTS_LIMIT}.")
 
 
 def _scheduled_at(value: Any) -> dt.datetime:

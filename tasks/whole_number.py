@@ -1,10 +1,12 @@
-"""Whole numbers that people give: settings, and options of commands."""
+"""Whole numbers that people give: settings, options of commands, fields of requests."""
 
 from __future__ import annotations
 
 import re
 from argparse import ArgumentTypeError
 from collections.abc import Callable
+from numbers import Integral
+from typing import Any
 
 # The least and the greatest number that is accepted.
 Bounds = tuple[int, int]
@@ -28,3 +30,13 @@ def number_option(bounds: Bounds) -> Callable[[str], int]:
             raise ArgumentTypeError(str(error)) from None
 
     return read
+
+
+def checked_whole_number(value: Any, low: int, high: int, mistake: str) -> int:
+    """Return a value that is a whole number within bounds; raise ValueError with `mistake`."""
+    if not isinstance(value, Integral) or isinstance(value, bool):
+        raise ValueError(mistake)
+    number = int(value)
+    if not low <= number <= high:
+        raise ValueError(mistake)
+    return number

@@ -17,16 +17,20 @@ class JobRow:
     queue: str
     priority: int
     status: str
+    # None also for a blocked job.
     scheduled_at: dt.datetime | None
     task_id: str
+    # None without limits; 0 outside any line.
+    line: int | None
 
 
 def jobs() -> list[JobRow]:
     """Return every job."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT id, queue_name, priority, status::text, scheduled_at, args ->> 'task_id'"
-            " FROM procrastinate_jobs ORDER BY id"
+            "SELECT id, queue_name, priority, status::text,"
+            " CASE WHEN isfinite(scheduled_at) THEN scheduled_at END, args ->> 'task_id',"
+            " tasks_line FROM procrastinate_jobs ORDER BY id"
         )
         return [JobRow(*row) for row in cursor.fetchall()]
 

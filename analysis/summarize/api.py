@@ -10,7 +10,7 @@ from rest_framework.views import APIView
 from analysis.input_schema import body_schema
 from analysis.submissions import submit_input
 from analysis.summarize.handler import INPUT
-from tasks.rest import IDEMPOTENCY_KEY, TaskSerializer, accepted, path_to, refusals, task_document
+from tasks.rest import IDEMPOTENCY_KEY, TaskSerializer, accepted, path_to, refusals, queued_document
 
 _CONTENT = "This is a test document to summarize."
 
@@ -30,4 +30,4 @@ class SummariesView(APIView):
     def post(self, request: Request) -> Response:
         """Queue the summary of a text."""
         task = submit_input(request, "text.summarize", request.data)
-        return accepted(task_document(task), at=path_to("api:task", task.id), task=task)
+        return accepted(queued_document(task), at=path_to("api:task", task.id), task=task)

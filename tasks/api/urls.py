@@ -14,6 +14,7 @@ from tasks.api.views import (
     documentation,
     health,
     kinds,
+    limits,
     metrics,
     queues,
     schedules,
@@ -39,6 +40,8 @@ urlpatterns = [
     *route("api/v1/queues/<str:name>/resume", queues.ResumeView.as_view()),
     *route("api/v1/kinds/", kinds.KindsView.as_view()),
     *route("api/v1/kinds/<str:name>", kinds.KindView.as_view()),
+    *route("api/v1/limits/", limits.LimitsView.as_view()),
+    *route("api/v1/limits/<anycase_uuid:limit_id>", limits.LimitView.as_view(), name="limit"),
     *route("api/v1/schedules/", schedules.SchedulesView.as_view()),
     *route(
         "api/v1/schedules/<anycase_uuid:schedule_id>",

@@ -14,7 +14,7 @@ from unfold.widgets import (
 
 from tasks.alerts.conditions import DEFINITIONS
 from tasks.alerts.rules import Values
-from tasks.errors import FieldError
+from tasks.console.verb_form import VerbForm
 from tasks.models import AlertRule, Condition
 
 
@@ -30,7 +30,7 @@ def _choices() -> list[tuple[str, str]]:
     return choices
 
 
-class AlertRuleForm(forms.Form):
+class AlertRuleForm(VerbForm):
     """What to watch and whom to notify; read-only for viewers."""
 
     name = forms.CharField(max_length=100, widget=UnfoldAdminTextInputWidget)
@@ -95,12 +95,9 @@ class AlertRuleForm(forms.Form):
         values["emails"] = values["emails"].split()
         return values  # type: ignore[no-any-return]
 
-    def add_errors(self, errors: list[FieldError]) -> None:
-        """Show a verb's errors at the fields they concern."""
-        for error in errors:
-            field, _, rest = error.field.partition(".")
-            message = f"Line {int(rest) + 1}: {error.message}" if rest else error.message
-            self.add_error(field if field in self.fields else None, message)
+    def name_place(self, rest: str) -> str:
+        """Return the line of a list, counted from 1."""
+        return f"Line {int(rest) + 1}"
 
 
 def _initial(rule: AlertRule) -> dict[str, Any]:

@@ -36,6 +36,8 @@ COLOURS = {
     Level.UNKNOWN: "quiet",
     "open": "good",
     "paused": "warning",
+    "applies": "good",
+    "starting": "quiet",
     "enabled": "good",
     "disabled": "quiet",
     "circuit closed": "good",

@@ -10,15 +10,19 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllow
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from tasks import formatting, lifecycle, stats
 from tasks.console import badges
 from tasks.console.audit import record
 from tasks.console.permissions import EngineAdmin, is_operator, require_operator
 from tasks.filter_values import require_usable
-from tasks.models import Queue
+from tasks.models import Limit, Queue
+from tasks.postgres.text import storable
 
-SWITCHES = {"pause": lifecycle.pause_queue, "resume": lifecycle.resume_queue}
+# Characters of the reason for a pause.
+REASON_LENGTH = 200
 PARTICIPLES = {"pause": "paused", "resume": "resumed"}
 
 
@@ -57,19 +61,25 @@ class QueueAdmin(EngineAdmin):
         require_operator(request)
         require_usable(request.POST, names=("name", "verb"))
         name, verb = request.POST.get("name", ""), request.POST.get("verb", "")
-        if verb not in SWITCHES or name not in stats.queues_status().by_queue:
+        reason = storable(request.POST.get("reason", ""))[:REASON_LENGTH]
+        if verb not in PARTICIPLES or name not in stats.queues_status().by_queue:
             raise Http404
-        SWITCHES[verb](name)
+        if verb == "pause":
+            lifecycle.pause_queue(name, by=request.user.get_username(), reason=reason)
+        else:
+            lifecycle.resume_queue(name)
         record(request.user, [Queue(name=name)], f"Queue {PARTICIPLES[verb]}.")
         messages.success(request, f"Queue {name} was {PARTICIPLES[verb]}.")
         return redirect("admin:tasks_queue_changelist")
 
 
 def _rows(status: stats.QueuesStatus) -> list[dict[str, Any]]:
+    switches = {queue.name: queue for queue in Queue.objects.filter(paused=True)}
     return [
         {
             "name": name,
             "paused": load.paused,
+            "why_paused": why_paused(switches.get(name)),
             "badge": badges.badge("paused" if load.paused else "open"),
             "pending": load.pending,
             "processing": load.processing,
@@ -77,3 +87,12 @@ def _rows(status: stats.QueuesStatus) -> list[dict[str, Any]]:
         }
         for name, load in status.by_queue.items()
     ]
+
+
+def why_paused(paused: Queue | Limit | None) -> SafeString | str:
+    """Return since when a queue or a limit is paused, by whom and why, as far as it is known."""
+    if paused is None or paused.paused_at is None:
+        return ""
+    by = f" by {paused.paused_by}" if paused.paused_by else ""
+    reason = f": {paused.paused_reason}" if paused.paused_reason else ""
+    return format_html("{}{}{}", formatting.relative_time(paused.paused_at), by, reason)

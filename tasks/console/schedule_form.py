@@ -14,8 +14,8 @@ from unfold.widgets import (
 )
 
 from tasks import kinds
+from tasks.console.verb_form import VerbForm
 from tasks.cron import time_zones
-from tasks.errors import FieldError
 from tasks.models import Schedule
 from tasks.schedules import Changes
 from tasks.schema_fields import ObjectField
@@ -23,7 +23,7 @@ from tasks.schema_fields import ObjectField
 WIDE = {"class": "ops-code-field", "spellcheck": "false"}
 
 
-class ScheduleForm(forms.Form):
+class ScheduleForm(VerbForm):
     """The task to submit and its times; read-only for viewers."""
 
     name = forms.CharField(max_length=100, widget=UnfoldAdminTextInputWidget)
@@ -79,13 +79,6 @@ class ScheduleForm(forms.Form):
             "timezone": values["timezone"],
             "enabled": values["enabled"],
         }
-
-    def add_errors(self, errors: list[FieldError]) -> None:
-        """Show a verb's errors at the fields they concern."""
-        for error in errors:
-            field, _, rest = error.field.partition(".")
-            message = f"{rest}: {error.message}" if rest else error.message
-            self.add_error(field if field in self.fields else None, message)
 
     def _set_choices(self, name: str, values: set[str]) -> None:
         field = self.fields[name]

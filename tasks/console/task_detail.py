@@ -19,6 +19,7 @@ from tasks.console.permissions import EngineAdmin, is_operator, require_operator
 from tasks.models import Attempt, Task
 from tasks.models.attempt import history_of, worker_name
 from tasks.models.task import parse_task_id
+from tasks.stats import waiting_reason
 
 LIST = "admin:tasks_task_changelist"
 
@@ -92,9 +93,23 @@ def facts(task: Task) -> list[tuple[str, Any]]:
     ]
 
 
+def _waits_for(task: Task) -> list[tuple[str, str]]:
+    """Return why a task waits, its place in line and the estimate."""
+    waiting = waiting_reason(task, to_operator=True)
+    if waiting is None:
+        return []
+    parts = [waiting.sentence]
+    if waiting.place:
+        parts.append(f"Place in line: {waiting.place}.")
+    if waiting.eta_s is not None:
+        parts.append(f"May start in about {formatting.duration(waiting.eta_s)}.")
+    return [("Waits because", " ".join(parts))]
+
+
 def long_facts(task: Task) -> list[tuple[str, str]]:
-    """Return the labels and values of identifiers, which are as wide as the task's own."""
+    """Return the labels and values of what is as wide as the task's own id."""
     return [
+        *_waits_for(task),
         ("Request", task.request_id or formatting.DASH),
         ("Trace", task.cause.trace_id or formatting.DASH),
     ]

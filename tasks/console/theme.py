@@ -84,6 +84,7 @@ UNFOLD: dict[str, Any] = {
                     _item("Dead letters", "mail_off", "tasks_task_dead_letters", VIEWERS),
                     _item("Batches", "stacks", "tasks_batch_changelist", VIEWERS),
                     _item("Queues", "low_priority", "tasks_queue_changelist", VIEWERS),
+                    _item("Limits", "speed", "tasks_limit_changelist", VIEWERS),
                     _item("Schedules", "schedule", "tasks_schedule_changelist", VIEWERS),
                     _item("Workers", "memory", "tasks_worker_changelist", VIEWERS),
                     _item("Circuit breakers", "electric_bolt", "tasks_breaker_changelist", VIEWERS),

@@ -156,6 +156,37 @@ INVARIANTS = (
         parts=(Part.RANGE,),
     ),
     Invariant(
+        name="limit_exceeded",
+        rows="Limits under which more tasks run, or may start, than are allowed",
+        meaning="What the limit protects gets more work at once than it should.",
+        remedy=(
+            "Look at the limit's tasks in the console; the number falls as they end, and none"
+            f" starts before. {_BY_HAND}"
+        ),
+        is_about_tasks=False,
+    ),
+    Invariant(
+        name="permit_differs",
+        rows="Tasks that run without their permits, and permits of tasks that do not run",
+        meaning="More tasks start under a limit than are allowed, or fewer.",
+        remedy=(
+            "A worker of an older version starts tasks without permits: stop it. Set released_at of"
+            f" permits whose task does not run. {_BY_HAND}"
+        ),
+        parts=(Part.RUNNING,),
+    ),
+    Invariant(
+        name="line_forgotten",
+        rows="Lines of blocked tasks that nothing will look at",
+        meaning="Their limits would let them start, and no worker will notice.",
+        remedy=(
+            "Change the limit in the console, or set look_at of the line in tasks_line to now():"
+            f" then workers look at it. {_BY_HAND}"
+        ),
+        parts=(Part.JOBS,),
+        is_about_tasks=False,
+    ),
+    Invariant(
         name="sequence_behind",
         rows="Sequences that would return a number that is in use",
         meaning="New tasks, attempts or workers may be refused, or take the place of others.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tasks.kinds.context import Context
 from tasks.kinds.exceptions import Cancel, FatalError, Retry, Snooze, SoftTimeLimitExceeded
+from tasks.kinds.limit import Limit
 from tasks.kinds.registry import Handler, Kind, add, all_kinds, get, kind
 from tasks.kinds.retry_policy import RetryPolicy
 
@@ -13,6 +14,7 @@ __all__ = [
     "FatalError",
     "Handler",
     "Kind",
+    "Limit",
     "Retry",
     "RetryPolicy",
     "Snooze",

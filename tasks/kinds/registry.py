@@ -17,6 +17,7 @@ from django.core.exceptions import ImproperlyConfigured
 from tasks.delays import DELAY_LIMIT
 from tasks.errors import InvalidInput, UnknownKind
 from tasks.kinds.context import Context
+from tasks.kinds.limit import Limit
 from tasks.kinds.retry_policy import RetryPolicy, RetryRules, policy_for
 from tasks.schema_errors import field_errors
 from tasks.submission import checked_options
@@ -42,6 +43,8 @@ class Kind:
     # No policy allows more attempts than the task has, which come from `retry` or its request.
     retry_on: RetryRules = field(default_factory=dict)
     never_on: tuple[type[BaseException], ...] = ()
+    # All of them hold at once. Operators can change them; a changed declaration then counts again.
+    limit: Limit | tuple[Limit, ...] = ()
     # Seconds; from the settings when omitted.
     soft_time_limit: float = field(default_factory=lambda: settings.TASK_SOFT_TIME_LIMIT)
     time_limit: float = field(default_factory=lambda: settings.TASK_TIME_LIMIT)
@@ -80,6 +83,11 @@ class Kind:
         return policy_for(
             error, retry_on=self.retry_on, never_on=self.never_on, otherwise=self.retry
         )
+
+    @property
+    def limits(self) -> tuple[Limit, ...]:
+        """Return the declared limits."""
+        return (self.limit,) if isinstance(self.limit, Limit) else self.limit
 
     def validate(self, value: Any) -> None:
         """Check an input against the schema; raise InvalidInput."""
@@ -132,6 +140,8 @@ def _mistake_in(new: Kind) -> str | None:
         return "has an invalid retry: use a RetryPolicy with a whole number of max_retries."
     if mistake := _mistake_in_rules(new.retry_on, new.never_on):
         return mistake
+    if mistake := _mistake_in_limits(new.limit):
+        return mistake
     if new.soft_time_limit > new.time_limit:
         return "has a soft time limit above its hard one."
     if new.isolation not in ("thread", "process"):
@@ -159,6 +169,15 @@ def _mistake_in_rules(retry_on: Any, never_on: Any) -> str | None:
         return "has an invalid retry_on: its keys must be exception classes."
     if not all(map(_is_policy, retry_on.values())):
         return "has an invalid retry_on: its values must be RetryPolicies."
+    return None
+
+
+def _mistake_in_limits(limit: Any) -> str | None:
+    limits = limit if isinstance(limit, tuple) else (limit,)
+    if not all(isinstance(each, Limit) for each in limits):
+        return "has an invalid limit: use a Limit, or a tuple of them."
+    if len({each.key for each in limits}) < len(limits):
+        return "has two limits with the same key: combine them."
     return None
 
 

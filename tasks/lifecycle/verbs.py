@@ -26,7 +26,7 @@ from tasks.kinds.exceptions import LostClaim
 from tasks.lifecycle.ending import Ending, follow_ups, parameters
 from tasks.lifecycle.enqueue import insert
 from tasks.lifecycle.telemetry import emit, emit_ended, emit_leases_lost
-from tasks.models import Queue, Status, Task, Worker
+from tasks.models import Status, Task, Worker
 from tasks.models.task import TaskQuerySet, retention
 
 log = logging.getLogger(__name__)
@@ -208,9 +208,9 @@ def reset() -> None:
     log.warning("reset: all tasks and batches were deleted; paused queues were resumed")
 
 
-def pause_queue(name: str) -> None:
+def pause_queue(name: str, *, by: str = "", reason: str = "") -> None:
     """Claim nothing more from a queue; its running tasks go on."""
-    Queue.objects.update_or_create(name=name, defaults={"paused": True})
+    sql.run(sql.PAUSE, {"queue": name, "by": by, "reason": reason})
 
 
 def resume_queue(name: str) -> None:

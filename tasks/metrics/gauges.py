@@ -14,8 +14,8 @@ from tasks.circuit_breaker import circuits
 from tasks.counts import OTHER
 from tasks.metrics.database import database
 from tasks.metrics.gauge import gauge
-from tasks.models import Alert, AlertRule, Schedule
-from tasks.stats import Liveness, queues, workers
+from tasks.models import Alert, AlertRule, Limit, Schedule
+from tasks.stats import Liveness, limit_usage, queues, workers
 from tasks.stats.health import check_health
 from tasks.stats.queues import QueueLoad, QueuesStatus
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _MOST_QUEUES = 100
 # Of schedules, those that are due first.
 _MOST_SCHEDULES = 200
+_MOST_LIMITS = 100
 
 
 def _queues_and_workers() -> Iterator[Metric]:
@@ -125,6 +126,26 @@ def _of_each(
     return metric
 
 
+def _limits() -> Iterator[Metric]:
+    running = gauge("tasks_limit_running", "Tasks that have a permit of a limit.", "limit")
+    blocked = gauge(
+        "tasks_limit_waiting", "Tasks that wait under a limit, counted up to 10,000.", "limit"
+    )
+    allowed = gauge(
+        "tasks_limit_allowed", "How many tasks of a limit may run at once, of each value.", "limit"
+    )
+    paused = gauge("tasks_limit_paused", "1 for a limit that is paused.", "limit")
+    limits = list(Limit.objects.filter(parent=None)[:_MOST_LIMITS])
+    usage = limit_usage(limits)
+    for limit in limits:
+        running.add_metric([str(limit)], usage[limit.pk].running)
+        blocked.add_metric([str(limit)], usage[limit.pk].blocked)
+        paused.add_metric([str(limit)], limit.paused)
+        if limit.concurrent:
+            allowed.add_metric([str(limit)], limit.concurrent)
+    yield from (running, blocked, allowed, paused)
+
+
 def _health() -> Iterator[Metric]:
     checks = gauge(
         "tasks_health", "Findings of the checks of /health: 0 ok, 1 warning, 2 failed, 3 unknown.",
@@ -185,6 +206,7 @@ def _invariants() -> Iterator[Metric]:
 # By the name of the part of a scrape in which they are.
 GAUGES: dict[str, Callable[[], Iterator[Metric]]] = {
     "queues": _queues_and_workers,
+    "limits": _limits,
     "services": _services,
     "alerts": _alerts,
     "invariants": _invariants,

@@ -1,4 +1,4 @@
-"""Models: tasks, attempts, batches, queues, workers, breakers, schedules, alerts, counts."""
+"""Models: tasks, attempts, batches, queues, limits, workers, breakers, schedules, alerts."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from tasks.models.batch import Batch
 from tasks.models.breaker import Breaker
 from tasks.models.cached_count import CachedCount
 from tasks.models.ended_worker import EndedWorker
+from tasks.models.limit import Limit, Line, Permit, RateState, Scope
 from tasks.models.metric_sum import MetricSum
 from tasks.models.queue import Queue
 from tasks.models.schedule import Schedule
@@ -25,10 +26,15 @@ __all__ = [
     "Condition",
     "EndedWorker",
     "Lane",
+    "Limit",
+    "Line",
     "MetricSum",
     "Outcome",
+    "Permit",
     "Queue",
+    "RateState",
     "Schedule",
+    "Scope",
     "SecretFingerprint",
     "Status",
     "Task",

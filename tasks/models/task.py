@@ -6,6 +6,7 @@ import uuid
 from typing import Any
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Q
@@ -128,6 +129,9 @@ class Task(models.Model):
     # The worker that holds the claim; the task's job in procrastinate's table while it has one.
     worker_id = models.BigIntegerField(null=True, blank=True)
     job_id = models.BigIntegerField(null=True, blank=True)
+
+    # The limits under which it stands, as keys of permits; null for none.
+    limit_keys = ArrayField(models.TextField(), null=True, blank=True)
 
     progress = models.SmallIntegerField(default=0)
     progress_message = models.CharField(max_length=200, blank=True, default="")

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from django.contrib.auth.models import AnonymousUser, User
 from django.utils import timezone
 
-from tasks.access import may_change
+from tasks.access import may_change, may_operate
 from tasks.kinds import all_kinds
 from tasks.models import Attempt, Lane, Status, Task
 from tasks.models.attempt import history_of
 from tasks.models.task import CANCELLABLE, RETRYABLE
+from tasks.stats import Waiting, waiting_reason
 
 POLL_SECONDS = 1
 # For a task that is not due within a minute.
@@ -30,6 +31,7 @@ class StatusPanel:
     poll_seconds: int | None
     may_cancel: bool
     may_retry: bool
+    waiting: Waiting | None
 
     @classmethod
     def of(cls, task: Task, *, visitor: User | AnonymousUser) -> StatusPanel:
@@ -42,6 +44,7 @@ class StatusPanel:
             poll_seconds=poll_seconds(task),
             may_cancel=is_allowed and task.status in CANCELLABLE and not task.cancel_requested,
             may_retry=is_allowed and task.status in RETRYABLE,
+            waiting=waiting_reason(task, to_operator=may_operate(visitor)),
         )
 
     @property

@@ -53,7 +53,7 @@ WITH ended AS (
         task.id, task.kind, task.queue, task.priority, task.status, task.attempt, task.lease,
         task.job_id, task.scheduled_at, task.started_at, task.error, task.owner_id,
         task.finished_at, task.callback_url, task.request_id, task.traceparent,
-        ended.outcome, ended.traceback, ended.refund
+        task.limit_keys IS NOT NULL AS is_limited, ended.outcome, ended.traceback, ended.refund
 ),
 -- callbacks
 turns AS MATERIALIZED (
@@ -63,17 +63,20 @@ turns AS MATERIALIZED (
     ) AS queues
 ), enqueued AS (
     INSERT INTO procrastinate_jobs (
-        id, queue_name, task_name, priority, args, scheduled_at, attempts, tasks_owner, tasks_turn
+        id, queue_name, task_name, priority, args, scheduled_at, attempts, tasks_line, tasks_owner,
+        tasks_turn
     )
     SELECT
-        job_id, queue, 'task:' || kind, priority, jsonb_build_object('task_id', id), scheduled_at,
-        attempt, tasks_job_owner(id), CASE attempt WHEN 0 THEN turns.first ELSE 0 END
+        job_id, queue, 'task:' || kind, priority, jsonb_build_object('task_id', id),
+        CASE WHEN is_limited THEN coalesce(scheduled_at, clock_timestamp()) ELSE scheduled_at END,
+        attempt, CASE WHEN is_limited THEN 0 END, tasks_job_owner(id), CASE attempt WHEN 0 THEN turns.first ELSE 0 END
     FROM finished
     LEFT JOIN turns USING (queue, priority)
     WHERE job_id IS NOT NULL
     -- A claim by the version before left the job as it was.
     ON CONFLICT (id) DO UPDATE
-    SET status = 'todo', worker_id = NULL, scheduled_at = excluded.scheduled_at
+    SET status = 'todo', worker_id = NULL, scheduled_at = excluded.scheduled_at,
+        tasks_line = excluded.tasks_line
 ), history AS (
     INSERT INTO tasks_attempt (
         task_id, number, lease, worker, started_at, finished_at, outcome, error

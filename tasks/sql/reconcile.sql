@@ -9,11 +9,16 @@ WITH jobless AS (
     FOR UPDATE OF task SKIP LOCKED
 ), enqueued AS (
     INSERT INTO procrastinate_jobs (
-        id, queue_name, task_name, priority, args, scheduled_at, attempts
+        id, queue_name, task_name, priority, args, scheduled_at, attempts, tasks_line
     )
     SELECT
         task.job_id, task.queue, 'task:' || task.kind, task.priority,
-        jsonb_build_object('task_id', task.id), task.scheduled_at, task.attempt
+        jsonb_build_object('task_id', task.id),
+        CASE
+            WHEN task.limit_keys IS NULL THEN task.scheduled_at
+            ELSE coalesce(task.scheduled_at, statement_timestamp())
+        END,
+        task.attempt, CASE WHEN task.limit_keys IS NOT NULL THEN 0 END
     FROM tasks_task AS task
     JOIN jobless ON jobless.id = task.id
     ON CONFLICT (id) DO NOTHING

@@ -13,10 +13,16 @@ WITH retried AS (
         progress_message = '',
         job_id = nextval('procrastinate_jobs_id_seq')
     WHERE id = ANY (%(ids)s::uuid[]) AND status IN ('FAILED', 'CANCELLED')
-    RETURNING id, kind, queue, priority, attempt, status, job_id
+    RETURNING
+        id, kind, queue, priority, attempt, status, job_id, limit_keys IS NOT NULL AS is_limited
 ), enqueued AS (
-    INSERT INTO procrastinate_jobs (id, queue_name, task_name, priority, args, attempts)
-    SELECT job_id, queue, 'task:' || kind, priority, jsonb_build_object('task_id', id), attempt
+    INSERT INTO procrastinate_jobs (
+        id, queue_name, task_name, priority, args, scheduled_at, attempts, tasks_line
+    )
+    SELECT
+        job_id, queue, 'task:' || kind, priority, jsonb_build_object('task_id', id),
+        CASE WHEN is_limited THEN statement_timestamp() END, attempt,
+        CASE WHEN is_limited THEN 0 END
     FROM retried
 )
 SELECT id, kind, queue, attempt, status FROM retried

@@ -3,8 +3,10 @@
 -- Claims read only jobs without a schedule, through an index that holds no others, so that two
 -- hundred thousand tasks scheduled for later cost them nothing. Only here do such jobs get their
 -- turns.
+-- The jobs of tasks under limits get permits, or join a line (`tasks_admit` in the database). Also
+-- without such jobs it is called when permits were given back or a line is to be looked at.
 WITH due AS MATERIALIZED (
-    SELECT id, queue_name, priority, tasks_owner, scheduled_at
+    SELECT id, queue_name, priority, tasks_owner, scheduled_at, tasks_line IS NOT NULL AS is_limited
     FROM procrastinate_jobs
     WHERE status = 'todo'
         AND scheduled_at <= statement_timestamp()
@@ -19,6 +21,7 @@ WITH due AS MATERIALIZED (
             PARTITION BY queue_name, priority, tasks_owner ORDER BY scheduled_at, id
         ) AS place
     FROM due
+    WHERE NOT is_limited
 ), numbered AS MATERIALIZED (
     SELECT array_agg(id) AS ids, array_agg(turn) AS turns
     FROM (
@@ -40,18 +43,37 @@ WITH due AS MATERIALIZED (
             ELSE 0
         END
     FROM numbered
-    WHERE job.id = ANY (ARRAY(SELECT id FROM due))
+    WHERE job.id = ANY (ARRAY(SELECT id FROM due WHERE NOT is_limited))
+), admission AS MATERIALIZED (
+    SELECT CASE
+        WHEN EXISTS (SELECT FROM due WHERE is_limited)
+            OR EXISTS (SELECT FROM tasks_permit WHERE released_at IS NOT NULL)
+            OR EXISTS (SELECT FROM tasks_permit WHERE is_rated AND started_at IS NOT NULL)
+            OR EXISTS (SELECT FROM tasks_line WHERE look_at <= statement_timestamp())
+            THEN tasks_admit(ARRAY(SELECT id FROM due WHERE is_limited), %(limit)s::integer)
+        ELSE (
+            SELECT extract(epoch FROM look_at - clock_timestamp())
+            FROM tasks_line
+            WHERE look_at IS NOT NULL
+            ORDER BY look_at
+            LIMIT 1
+        )
+    END AS next_look
 )
 SELECT CASE (SELECT count(*) FROM due)
     WHEN %(limit)s THEN 0.0
-    ELSE (
-        SELECT extract(epoch FROM scheduled_at - clock_timestamp())::float
-        FROM procrastinate_jobs
-        WHERE status = 'todo'
-            AND scheduled_at > statement_timestamp()
-            AND isfinite(scheduled_at)
-            AND task_name LIKE 'task:%%'
-        ORDER BY scheduled_at
-        LIMIT 1
+    ELSE least(
+        admission.next_look,
+        (
+            SELECT extract(epoch FROM scheduled_at - clock_timestamp())::float
+            FROM procrastinate_jobs
+            WHERE status = 'todo'
+                AND scheduled_at > statement_timestamp()
+                AND isfinite(scheduled_at)
+                AND task_name LIKE 'task:%%'
+            ORDER BY scheduled_at
+            LIMIT 1
+        )
     )
 END
+FROM admission

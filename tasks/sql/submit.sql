@@ -7,12 +7,14 @@
 -- The turn (start-time fair queueing) is the position of a job in its queue and priority: after the
 -- waiting jobs of the same owner, but for a new owner at the current position, so that no owner
 -- waits behind all the jobs of another.
+-- A task under limits gets a job that is due at once and is staged first: with its permits, or into
+-- a line (`stage.sql`). Its limits are looked up only where any exist.
 WITH submitted AS (
     INSERT INTO tasks_task (
         id, owner_id, batch_id, kind, queue, priority, status, input, metadata,
         attempt, max_attempts, lease, losses, crashes, progress, progress_message, cancel_requested,
         created_at, scheduled_at, callback_url, idempotency_key, fingerprint, request_id, traceparent,
-        job_id
+        job_id, limit_keys
     )
     SELECT
         new.id, new.owner_id, %(batch)s::uuid, new.kind, new.queue, new.priority, 'PENDING',
@@ -21,7 +23,11 @@ WITH submitted AS (
         statement_timestamp(),
         coalesce(new.scheduled_at, statement_timestamp() + new.delay * interval '1 second'),
         new.callback_url, new.idempotency_key, new.fingerprint, new.request_id, new.traceparent,
-        nextval('procrastinate_jobs_id_seq')
+        nextval('procrastinate_jobs_id_seq'),
+        CASE
+            WHEN EXISTS (SELECT FROM tasks_limit)
+                THEN tasks_limit_keys(new.kind, new.queue, new.owner_id, new.input)
+        END
     FROM jsonb_to_recordset(%(new)s::jsonb) AS new (
         id uuid, owner_id bigint, kind text, queue text, priority integer, input jsonb,
         metadata jsonb, max_attempts integer, delay double precision, scheduled_at timestamptz,
@@ -30,16 +36,19 @@ WITH submitted AS (
     ON CONFLICT (coalesce(owner_id, 0), idempotency_key) WHERE idempotency_key IS NOT NULL
     DO NOTHING
     RETURNING
-        id, kind, queue, priority, coalesce(owner_id, 0) AS owner, job_id, created_at, scheduled_at
+        id, kind, queue, priority, coalesce(owner_id, 0) AS owner, job_id, created_at, scheduled_at,
+        limit_keys IS NOT NULL AS is_limited
 ), turns AS MATERIALIZED (
     SELECT queue, priority, owner, tasks_last_turn(queue, priority, owner) AS last
     FROM (SELECT DISTINCT queue, priority, owner FROM submitted) AS owners
 ), enqueued AS (
     INSERT INTO procrastinate_jobs (
-        id, queue_name, task_name, priority, args, scheduled_at, tasks_owner, tasks_turn
+        id, queue_name, task_name, priority, args, scheduled_at, tasks_line, tasks_owner, tasks_turn
     )
     SELECT
-        job_id, queue, 'task:' || kind, priority, jsonb_build_object('task_id', id), scheduled_at,
+        job_id, queue, 'task:' || kind, priority, jsonb_build_object('task_id', id),
+        CASE WHEN is_limited THEN coalesce(scheduled_at, created_at) ELSE scheduled_at END,
+        CASE WHEN is_limited THEN 0 END,
         owner, last + row_number() OVER (PARTITION BY queue, priority, owner ORDER BY job_id)
     FROM submitted
     JOIN turns USING (queue, priority, owner)

@@ -6,7 +6,7 @@ from typing import Any
 
 from django import template
 
-from tasks.formatting import elapsed, relative_time
+from tasks.formatting import duration, elapsed, relative_time
 from tasks.pages.tree import Tree, tree_of
 
 register = template.Library()
@@ -14,6 +14,7 @@ register = template.Library()
 
 register.simple_tag(relative_time, name="moment")
 register.simple_tag(elapsed, name="duration")
+register.filter("seconds", duration)
 
 
 @register.inclusion_tag("tasks/_tree.html")

@@ -99,7 +99,8 @@ class Leader:
             notice = notices.read(notify.channel, notify.payload)
             if isinstance(notice, uuid.UUID):
                 self._member.announce_cancel(notice)
-            elif notice and notice.concerns(self._queues):
-                self._member.announce_jobs()
+            elif notice:
+                if notice.concerns(self._queues):
+                    self._member.announce_jobs()
                 is_sooner |= notice.is_scheduled
         return is_sooner

@@ -28,7 +28,9 @@ class JobsInserted:
 
     def concerns(self, queues: Sequence[str] | None) -> bool:
         """Return whether a worker of these queues, None for all, may claim some of them."""
-        return self.queues is None or queues is None or not self.queues.isdisjoint(queues)
+        if self.queues is None or queues is None:
+            return self.queues is None or bool(self.queues)
+        return not self.queues.isdisjoint(queues)
 
 
 def listen(connection: psycopg.Connection[Any]) -> None:

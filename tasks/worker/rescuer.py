@@ -13,7 +13,7 @@ from contextlib import suppress
 from django.conf import settings
 from django.db import Error, connection
 
-from tasks import alerts, lifecycle
+from tasks import alerts, lifecycle, limits
 from tasks.models import Worker
 
 log = logging.getLogger(__name__)
@@ -68,6 +68,8 @@ class Rescuer(threading.Thread):
         super().__init__(name="rescuer", daemon=True)
         self._stopped = threading.Event()
         self._observer = HeartbeatObserver()
+        self._adoption = limits.Adoption()
+        self._has_declared = False
         # Not in the first round, when workers have just begun on what waits.
         self._reconcile_at = time.monotonic() + settings.RESCUE_SECONDS
         self._prune_at = time.monotonic() + PRUNE_SECONDS * random.random()  # noqa: S311
@@ -99,6 +101,10 @@ class Rescuer(threading.Thread):
         missed_renewal, steady = self._observer.missed_renewal(), self._observer.is_steady()
         lifecycle.rescue(missed_renewal, clock_is_steady=steady)
         lifecycle.forget_workers()
+        if not self._has_declared:
+            limits.declare()
+            self._has_declared = True
+        self._adoption.step()
         began = time.monotonic()
         if began >= self._reconcile_at:
             repaired = lifecycle.reconcile()

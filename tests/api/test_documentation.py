@@ -48,6 +48,7 @@ def test_each_route_is_documented_once_in_its_specified_spelling() -> None:
         "/conversations/tasks/queues/status", "/conversations/tasks/active",
         "/conversations/webhooks/facebook", "/conversations/webhooks/google",
         "/conversations/webhooks/generic",
+        "/api/v1/limits/", "/api/v1/limits/{limit_id}",
         "/api/v1/schedules/", "/api/v1/schedules/{schedule_id}",
         "/api/v1/schedules/{schedule_id}/enable", "/api/v1/schedules/{schedule_id}/disable",
         "/api/v1/schedules/{schedule_id}/run",

@@ -23,7 +23,7 @@ def test_every_kind_is_listed_by_name_without_a_query(
 def test_a_kind_is_shown_with_its_input_schema_and_limits(api: APIClient) -> None:
     shown = described(api.get("/api/v1/kinds/text.analyze"))
     assert shown["input_schema"]["required"] == ["text"]
-    assert shown["limits"] == {"soft_time_limit": 120, "time_limit": 120}
+    assert shown["limits"] == {"soft_time_limit": 120, "time_limit": 120, "tasks": []}
     assert (shown["queue"], shown["priority"]) == ("default", 0)
     script = described(api.get("/api/v1/kinds/test.script"))
     policy = {"max_retries": 2, "delay": 0.05, "cap": 600.0}
@@ -41,6 +41,13 @@ def test_a_kind_is_shown_with_its_retry_policies_for_exceptions(api: APIClient) 
     assert rules["never_on"] == ["ValueError"]
     by_function = described(api.get("/api/v1/kinds/test.rules_by_function"))["retry"]
     assert by_function["retry_on"] is None
+
+
+def test_a_kind_is_shown_with_its_declared_limits(api: APIClient) -> None:
+    shown = described(api.get("/api/v1/kinds/test.limited"))
+    assert shown["limits"]["tasks"] == [
+        {"concurrent": 2, "rate": "2000/m", "burst": 50, "key": "customer"}
+    ]
 
 
 def test_an_unknown_kind_is_not_found(api: APIClient) -> None:

@@ -16,11 +16,32 @@ def test_an_operator_pauses_and_resumes_a_queue(
     api_for: Callable[[User], APIClient], operator: User
 ) -> None:
     api = api_for(operator)
-    shown = described(post(api, "/api/v1/queues/default/pause"))
-    assert shown == {"name": "default", "paused": True}
-    assert Queue.objects.get().paused
-    assert post(api, "/api/v1/queues/default/resume/").json()["paused"] is False
+    shown = described(post(api, "/api/v1/queues/default/pause", {"reason": "their server is down"}))
+    queue = Queue.objects.get()
+    assert queue.paused
+    assert shown["paused_at"]
+    assert shown == {
+        "name": "default", "paused": True, "paused_by": operator.username,
+        "paused_reason": "their server is down", "paused_at": shown["paused_at"],
+    }  # fmt: skip
+    resumed = post(api, "/api/v1/queues/default/resume/").json()
+    assert resumed == {
+        "name": "default", "paused": False, "paused_by": "", "paused_reason": "", "paused_at": None,
+    }  # fmt: skip
     assert not Queue.objects.get().paused
+
+
+def test_a_queue_is_paused_without_a_reason_and_again_with_another(
+    api_for: Callable[[User], APIClient], operator: User
+) -> None:
+    api = api_for(operator)
+    assert post(api, "/api/v1/queues/default/pause").json()["paused_reason"] == ""
+    again = post(api, "/api/v1/queues/default/pause", {"reason": "a migration"})
+    assert again.json()["paused_reason"] == "a migration"
+    assert list(fields(post(api, "/api/v1/queues/default/pause", {"reason": "x" * 201}))) == [
+        "reason"
+    ]
+    assert list(fields(post(api, "/api/v1/queues/default/pause", {"why": "x"}))) == ["why"]
 
 
 def test_only_operators_pause_and_resume_a_queue(

@@ -7,9 +7,10 @@ from collections.abc import Callable
 
 from django.utils import timezone
 
-from tasks import lifecycle
-from tasks.models import Outcome, Status, Task
+from tasks import lifecycle, sql
+from tasks.models import Limit, Line, Outcome, Status, Task
 from tests.factories import ERROR, make_attempt, make_task, make_worker
+from tests.limits.rules import make_limit
 from tests.queue_rows import execute
 
 URL = "https://example.com/hook"
@@ -199,6 +200,67 @@ def _running_now() -> Task:
 
 
 # By the name of the invariant.
+def _limited(concurrent: int = 1) -> tuple[str, Task]:
+    """Write a limit and a task that can be claimed under it; return its key and the task."""
+    limit = make_limit(concurrent=concurrent)
+    task = lifecycle.submit("test.script")
+    execute(sql.STAGE, {"limit": 100})
+    return str(limit.pk), task
+
+
+def permit_too_many() -> str:
+    key, _ = _limited()
+    running = make_task(Status.PROCESSING, limit_keys=[key])
+    _permit(key, running)
+    return key
+
+
+def _permit(key: str, task: Task) -> None:
+    execute(
+        "INSERT INTO tasks_permit (key, task_id, is_rated, created_at)"
+        " VALUES (%s, %s, false, clock_timestamp()) RETURNING id",
+        [key, task.id],
+    )
+
+
+def running_without_a_permit() -> str:
+    limit = make_limit(concurrent=1)
+    return str(make_task(Status.PROCESSING, limit_keys=[str(limit.pk)]).id)
+
+
+def claimable_without_a_permit() -> str:
+    _, task = _limited()
+    execute("DELETE FROM tasks_permit WHERE task_id = %s RETURNING id", [task.id])
+    return str(task.id)
+
+
+def permit_of_an_ended_task() -> str:
+    limit = make_limit(concurrent=5)
+    task = make_task(Status.COMPLETED, limit_keys=[str(limit.pk)])
+    _permit(str(limit.pk), task)
+    return str(task.id)
+
+
+def _blocked_line() -> Line:
+    _limited()
+    lifecycle.submit("test.script")
+    execute(sql.STAGE, {"limit": 100})
+    return Line.objects.get()
+
+
+def line_that_is_not_looked_at() -> str:
+    line = _blocked_line()
+    Limit.objects.update(concurrent=2)
+    return f"line {line.pk} served {line.served}"
+
+
+def job_of_a_line_that_is_gone() -> str:
+    line = _blocked_line()
+    ((job,),) = execute("SELECT id FROM procrastinate_jobs WHERE tasks_line = %s", [line.pk])
+    line.delete()
+    return f"job {job}"
+
+
 BREAKERS: list[tuple[str, Callable[[], str]]] = [
     ("waiting_without_job", waiting_without_job),
     ("job_without_task", job_of_a_deleted_task),
@@ -229,6 +291,13 @@ BREAKERS: list[tuple[str, Callable[[], str]]] = [
     ("batch_too_large", batch_with_one_task_too_many),
     ("reference_missing", task_of_an_account_that_is_gone),
     ("reference_missing", task_of_a_batch_that_is_gone),
+    ("job_differs", job_with("tasks_line = 0")),
+    ("limit_exceeded", permit_too_many),
+    ("permit_differs", running_without_a_permit),
+    ("permit_differs", claimable_without_a_permit),
+    ("permit_differs", permit_of_an_ended_task),
+    ("line_forgotten", line_that_is_not_looked_at),
+    ("line_forgotten", job_of_a_line_that_is_gone),
     ("sequence_behind", sequence_of_jobs_behind),
     ("sequence_behind", sequence_of_attempts_behind),
 ]

@@ -20,9 +20,12 @@ def claim(
     retry_share: int = 3,
     low_share: int = 0,
 ) -> list[Claim]:
-    """Claim as a worker does."""
+    """Claim as a worker does, when the leader has staged all that is due."""
     with connection.cursor() as cursor:
-        cursor.execute(sql.STAGE, {"limit": 1_000})
+        seconds = 0.0
+        while seconds == 0.0:
+            cursor.execute(sql.STAGE, {"limit": 1_000})
+            (seconds,) = cursor.fetchone()
         params = {
             "worker": worker_id,
             "queues": list(queues) if queues else None,

@@ -16,7 +16,7 @@ from hypothesis.stateful import (
     rule,
 )
 
-from tasks import lifecycle, sql
+from tasks import lifecycle, limits, sql
 from tasks.errors import TaskGone, WrongStatus
 from tasks.kinds.exceptions import LostClaim
 from tasks.lifecycle.ending import Claim, Ending
@@ -26,9 +26,11 @@ from tests.factories import make_worker
 from tests.lifecycle.claiming import claim, finish, heartbeat, progress
 from tests.lifecycle.known import ENDINGS, LATER, Known
 from tests.lifecycle.stored import check_stored
+from tests.limits.rules import make_limit
 from tests.queue_rows import execute
 
 QUEUES = ("first", "second")
+LIMITED = "second"
 WORKERS = st.integers(0, 1)
 PAST_THE_LEASE = 16
 COPY_JOB = """
@@ -67,6 +69,7 @@ class TaskLives(RuleBasedStateMachine):
         self.jobless: set[uuid.UUID] = set()
         self.strays: set[int] = set()
         self.moves = 0
+        self.limit = make_limit(name=LIMITED, concurrent=2)
 
     def teardown(self) -> None:
         """Check what is otherwise checked at the commit, then leave nothing behind."""
@@ -107,18 +110,24 @@ class TaskLives(RuleBasedStateMachine):
         if later:
             self._time_passes()
         due = [
-            task.id
+            task
             for task in self.known.values()
             if task.status == Status.PENDING and task.due and task.queue not in self.paused
             if task.id not in self.jobless
         ]
+        limited = sum(task.queue == LIMITED for task in due)
+        room = self._room()
+        # A job that was lost by hand may have a permit.
+        jobless = sum(self.known[id].queue == LIMITED for id in self.jobless)
+        startable = len(due) - limited + max(0, min(limited, room - jobless))
         claims = claim(self.workers[which], limit=limit, retry_share=min(share, limit))
         if self.workers[which] in self.lost:
             assert claims == []
             return multiple()
-        assert {held.id for held in claims} <= set(due)
+        assert {held.id for held in claims} <= {task.id for task in due}
+        assert sum(held.queue == LIMITED for held in claims) <= room
         # A duplicate job takes a place in the claim and is then deleted.
-        assert len(claims) >= min(limit, len(due)) - len(self.strays)
+        assert len(claims) >= min(limit, startable) - len(self.strays)
         for held in claims:
             self.known[held.id].claimed(self.workers[which])
             assert self.known[held.id].is_held_by(held)
@@ -239,6 +248,10 @@ class TaskLives(RuleBasedStateMachine):
             lifecycle.resume_queue(queue)
             self.paused.discard(queue)
 
+    @rule(concurrent=st.sampled_from([1, 2, 3, None]), paused=st.booleans())
+    def change_the_limit(self, concurrent: int | None, paused: bool) -> None:
+        self.limit = limits.change(self.limit, concurrent=concurrent, paused=paused)
+
     @rule(id=ids, how=st.sampled_from(["lost", "delivered twice"]))
     def break_a_job(self, id: uuid.UUID, how: str) -> None:
         """Lose or duplicate a job, which happens only by hand."""
@@ -253,6 +266,18 @@ class TaskLives(RuleBasedStateMachine):
     def stored_rows_match_the_model(self) -> None:
         self.moves += 1
         self.strays = check_stored(self.known, jobless=self.jobless, strays=self.strays)
+
+    def _room(self) -> int:
+        """Return how many more tasks may start in the limited queue."""
+        if self.limit.paused:
+            return 0
+        if self.limit.concurrent is None:
+            return len(self.known)
+        running = sum(
+            task.status == Status.PROCESSING and task.queue == LIMITED
+            for task in self.known.values()
+        )
+        return max(0, self.limit.concurrent - running)
 
     def _claim_and_end(self, which: int, how: str) -> tuple[Claim, ...]:
         claimed: tuple[Claim, ...] = self.claim(which, 2, 1, later=True).values

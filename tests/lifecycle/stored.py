@@ -6,7 +6,7 @@ import uuid
 from collections import defaultdict
 from collections.abc import Mapping
 
-from tasks.models import Attempt, Outcome, Status, Task
+from tasks.models import Attempt, Outcome, Permit, Status, Task
 from tasks.models.task import TERMINAL
 from tests.lifecycle.known import Known
 from tests.queue_rows import jobs
@@ -35,6 +35,7 @@ def check_stored(
             {"claim_number": task.claim_number} if task.status == Status.COMPLETED else None
         )
     _check_histories(stored, known)
+    _check_permits(stored, jobless=jobless)
     return _check_jobs(stored, known, jobless=jobless, strays=strays)
 
 
@@ -60,13 +61,33 @@ def _check_jobs(
             assert (job.queue, job.priority) == (task.queue, task.priority)
             # The claim of a task that runs has deleted its job.
             assert (job.status, task.status) == ("todo", Status.PENDING)
-            if job.scheduled_at != task.scheduled_at:
+            assert (job.line is None) == (task.limit_keys is None)
+            if job.line is None and job.scheduled_at != task.scheduled_at:
                 # Staged, because its time has come.
                 assert job.scheduled_at is None
                 assert known[task.id].due
     left = by_id.keys() - named
     assert left <= strays
     return set(left)
+
+
+def _check_permits(stored: Mapping[uuid.UUID, Task], *, jobless: set[uuid.UUID]) -> None:
+    """Check that what runs or can be claimed under a limit has its permit, and nothing else.
+
+    A task keeps its permit when its job is lost by hand.
+    """
+    claimable = {job.task_id for job in jobs() if job.line == 0 and job.scheduled_at is None}
+    holders = [
+        id
+        for id, task in stored.items()
+        if task.limit_keys
+        and (
+            task.status == Status.PROCESSING
+            or (task.status == Status.PENDING and str(id) in claimable)
+        )
+    ]
+    held = Permit.objects.filter(released_at=None).values_list("task_id", flat=True)
+    assert sorted(id for id in held if id and id not in jobless) == sorted(holders)
 
 
 def _check_histories(stored: Mapping[uuid.UUID, Task], known: Mapping[uuid.UUID, Known]) -> None:

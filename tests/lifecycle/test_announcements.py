@@ -75,7 +75,11 @@ def test_a_resumed_queue_is_announced_when_that_is_committed(listener):
     with transaction.atomic():
         lifecycle.resume_queue("a")
         assert notices(listener) == 0
-    assert announced(listener) == [JobsInserted(frozenset({"a"}), is_scheduled=False)]
+    assert announced(listener) == [
+        JobsInserted(frozenset({"a"}), is_scheduled=False),
+        # Its tasks under limits may get permits again.
+        JobsInserted(frozenset(), is_scheduled=True),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -93,6 +97,12 @@ def test_an_announcement_of_another_version_is_for_every_worker(payload, queues)
     assert jobs.concerns(None)
     assert jobs.concerns(["a", "b"])
     assert jobs.concerns(["b"]) == (queues is None)
+
+
+def test_an_announcement_of_permits_concerns_no_worker_but_is_staged():
+    permits = JobsInserted(frozenset(), is_scheduled=True)
+    assert not permits.concerns(None)
+    assert not permits.concerns(["a"])
 
 
 def announced(listener: psycopg.Connection) -> list[object]:

@@ -10,7 +10,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from tasks import kinds
-from tasks.kinds import RetryPolicy
+from tasks.kinds import Limit, RetryPolicy
 from tasks.kinds.registry import Kind
 
 
@@ -126,6 +126,9 @@ def test_whatever_can_be_called_with_input_and_context_is_a_handler(handler):
         ({"retry_on": [OSError]}, "has an invalid retry_on: "),
         ({"retry_on": {"OSError": RetryPolicy()}}, "has an invalid retry_on: its keys "),
         ({"retry_on": {OSError: 3}}, "has an invalid retry_on: its values "),
+        ({"limit": 5}, "has an invalid limit: "),
+        ({"limit": (Limit(concurrent=1), "5/m")}, "has an invalid limit: "),
+        ({"limit": (Limit(concurrent=1), Limit(rate="5/m"))}, "has two limits with the same key"),
         ({"isolation": "container"}, "has an invalid isolation 'container'"),
         ({"input": {"type": "objekt"}}, "has an input schema that is not valid: "),
         ({"input": {"const": {1}}}, "has an input schema that is not valid: "),
@@ -148,3 +151,38 @@ def test_a_retry_policy_takes_timedeltas():
     policy = RetryPolicy(delay=timedelta(seconds=2), cap=timedelta(minutes=1))  # type: ignore[arg-type]
     assert (policy.delay, policy.cap) == (2.0, 60.0)
     assert 2.0 <= policy.next_delay(1) <= 4.0
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {},
+        {"concurrent": 0},
+        {"concurrent": 1.5},
+        {"concurrent": True},
+        {"rate": "100"},
+        {"rate": "0/m"},
+        {"rate": "5/w"},
+        {"rate": "1/31d"},
+        {"rate": 5},
+        {"rate": "5/m", "burst": 6},
+        {"rate": "5/m", "burst": 0},
+        {"concurrent": 1, "burst": 2},
+        {"concurrent": 1, "key": ""},
+        {"concurrent": 1, "key": "a b"},
+        {"concurrent": 1, "key": "a.b.c.d"},
+    ],
+)
+def test_a_limit_that_cannot_hold_is_refused(values):
+    with pytest.raises(ValueError, match=r"\.$"):
+        Limit(**values)
+
+
+@pytest.mark.parametrize(
+    ("rate", "number", "period"),
+    [("10/s", 10, 1), ("100/m", 100, 60), ("5/30s", 5, 30), ("1000/h", 1_000, 3_600)],
+)
+def test_a_rate_is_read_and_written_again(rate, number, period):
+    per_period = Limit(rate=rate).per_period
+    assert per_period == (number, period)
+    assert str(per_period) == rate

@@ -38,6 +38,7 @@ def renamed(table: str) -> Iterator[None]:
     [
         ("tasks_metricsum", "counters"),
         ("tasks_queue", "queues"),
+        ("tasks_limit", "limits"),
         ("tasks_breaker", "services"),
         ("tasks_schedule", "services"),
         ("tasks_alert", "alerts"),

@@ -7,9 +7,10 @@ import datetime as dt
 import pytest
 from django.utils import timezone
 
+from tasks import lifecycle
 from tasks.models import Status
 from tasks.models.task import TERMINAL
-from tests.factories import make_task
+from tests.factories import make_task, make_worker
 
 pytestmark = pytest.mark.django_db
 
@@ -40,7 +41,21 @@ def page_of(client, task, part=""):
     ],
 )
 def test_the_page_describes_the_status_of_the_task(client, status, fields, text):
+    make_worker()
     assert text in page_of(client, make_task(status, **fields))
+
+
+def test_the_page_says_what_holds_a_task_back_and_its_place(client):
+    waiting = make_task()
+    assert "No worker runs that serves the queue default" in page_of(client, waiting)
+    make_worker()
+    page = page_of(client, waiting, "status/")
+    assert "Place in line" in page
+    lifecycle.pause_queue("default", by="root", reason="a migration")
+    page = page_of(client, waiting, "status/")
+    assert "Waiting. The queue default has been paused since" in page
+    assert "a migration" in page
+    assert "root" not in page
 
 
 def test_the_page_of_a_scheduled_task_shows_when_it_is_due(client):

@@ -20,7 +20,7 @@ from tasks.kinds import (
     SoftTimeLimitExceeded,
     kind,
 )
-from tests.script import delivery, harm, hostile, leaving, retries, talk, traced  # noqa: F401 registers their kinds
+from tests.script import delivery, harm, hostile, leaving, limited, retries, talk, traced  # noqa: F401 registers their kinds
 from tests.script.models import Effect
 
 
@@ -31,6 +31,8 @@ def script(input: dict[str, Any], context: Context) -> dict[str, Any]:
     match input.get("do", "return"):
         case "return":
             return {"echo": input.get("value")}
+        case "sleep":
+            time.sleep(input["seconds"])
         case "raise":
             raise ValueError(input.get("message", "requested failure"))
         case "raise once" if first:

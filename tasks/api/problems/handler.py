@@ -26,6 +26,7 @@ from tasks.errors import (
     FieldError,
     InvalidInput,
     KeyReused,
+    LimitGone,
     ScheduleGone,
     TaskGone,
     UnknownKind,
@@ -116,6 +117,7 @@ def _api_exception(error: APIException) -> Problem:
 @problem_of.register(TaskGone)
 @problem_of.register(ScheduleGone)
 @problem_of.register(AlertGone)
+@problem_of.register(LimitGone)
 def _not_found(error: Exception) -> Problem:
     return Problem(type=types.NOT_FOUND, detail="Not found.")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from rest_framework import serializers
@@ -34,11 +35,25 @@ class RetrySerializer(RetryPolicySerializer):
     )
 
 
+class DeclaredLimitSerializer(serializers.Serializer[Any]):
+    """How many tasks may run at once, and start in a period, as the kind's code says."""
+
+    concurrent = serializers.IntegerField(allow_null=True)
+    rate = serializers.CharField(allow_null=True)
+    burst = serializers.IntegerField()
+    key = serializers.CharField(
+        allow_null=True, help_text="The field of the input of which each value counts apart."
+    )
+
+
 class LimitsSerializer(serializers.Serializer[Any]):
-    """The longest time that an attempt may run, in seconds."""
+    """The longest time that an attempt may run, in seconds, and how many tasks may run."""
 
     soft_time_limit = serializers.FloatField()
     time_limit = serializers.FloatField()
+    tasks = DeclaredLimitSerializer(
+        many=True, help_text="Operators may have changed them since: see `/api/v1/limits/`."
+    )
 
 
 class KindSerializer(serializers.Serializer[Any]):
@@ -68,7 +83,11 @@ def kind_document(kind: Kind) -> dict[str, Any]:
         "input_schema": kind.schema,
         "queue": kind.queue,
         "priority": kind.priority,
-        "limits": {"soft_time_limit": kind.soft_time_limit, "time_limit": kind.time_limit},
+        "limits": {
+            "soft_time_limit": kind.soft_time_limit,
+            "time_limit": kind.time_limit,
+            "tasks": [asdict(limit) for limit in kind.limits],
+        },
         "retry": {
             **_policy(kind.retry),
             "retry_on": _retry_on(kind),

@@ -6,6 +6,9 @@ from typing import Any
 
 from rest_framework import serializers
 
+from tasks.api.shapes.body import Body
+from tasks.models import Queue
+
 
 class StatusCountsSerializer(serializers.Serializer[Any]):
     """The number of tasks in each status."""
@@ -57,3 +60,32 @@ class QueueSerializer(serializers.Serializer[Any]):
 
     name = serializers.CharField()
     paused = serializers.BooleanField()
+    paused_at = serializers.DateTimeField(allow_null=True)
+    paused_by = serializers.CharField(help_text="Empty for an anonymous caller.")
+    paused_reason = serializers.CharField()
+
+
+PAUSE = Body(
+    {
+        "type": "object",
+        "properties": {
+            "reason": {
+                "type": "string",
+                "maxLength": 200,
+                "description": "Shown to operators, and as the reason for which its tasks wait.",
+            },
+        },
+        "additionalProperties": False,
+    }
+)
+
+
+def queue_document(queue: Queue) -> dict[str, Any]:
+    """Return the switch of one queue."""
+    return {
+        "name": queue.name,
+        "paused": queue.paused,
+        "paused_at": queue.paused_at,
+        "paused_by": queue.paused_by,
+        "paused_reason": queue.paused_reason,
+    }

@@ -18,6 +18,7 @@ from tasks.callback_address import MAX_URL_LENGTH
 from tasks.delays import DELAY_LIMIT
 from tasks.models import Attempt, Lane, Outcome, Status, Task
 from tasks.models.task import CANCELLABLE, RETRYABLE
+from tasks.stats import Reason, Waiting, expected_reason
 from tasks.submission import MAX_ATTEMPTS_LIMIT, PRIORITY_LIMIT, QUEUE_NAME
 
 _PATH = "A path on this server."
@@ -103,9 +104,35 @@ class TaskSummarySerializer(serializers.Serializer[Any]):
     links = TaskLinksSerializer()
 
 
+class WaitingSerializer(serializers.Serializer[Any]):
+    """Why a task waits."""
+
+    reason = serializers.ChoiceField(
+        Reason.choices,
+        help_text="`due`: for a worker; `scheduled`: for its time; `backoff`: for its next attempt;"
+        " `paused`: its queue is paused; `limit`: a limit is reached or paused; `no_worker`: no"
+        " worker serves its queue and knows its kind.",
+    )
+    place = serializers.IntegerField(
+        allow_null=True,
+        help_text="1 for the next task of its queue, or of those that wait for the same limit; null"
+        " if it is far behind or not known.",
+    )
+    eta_s = serializers.FloatField(
+        allow_null=True,
+        help_text="Estimated seconds until the start, from the pace of the last minute; null if"
+        " nothing ended in it.",
+    )
+    detail = serializers.CharField(allow_blank=True)
+
+
 class TaskSerializer(TaskSummarySerializer):
     """A task with all its details."""
 
+    waiting = WaitingSerializer(
+        allow_null=True,
+        help_text="Null if the task does not wait. A submit returns only the reason.",
+    )
     input = serializers.DictField()
     result = serializers.JSONField(help_text="Null until the task is completed.")
     error = TaskErrorSerializer(allow_null=True)
@@ -132,9 +159,17 @@ CHANGING = (
 )  # fmt: skip
 
 
-def task_document(task: Task, *, with_tracebacks: bool = False) -> dict[str, Any]:
+def queued_document(task: Task) -> dict[str, Any]:
+    """Return all details of a task that was just queued, at no cost for why it waits."""
+    return task_document(task, waiting=expected_reason(task))
+
+
+def task_document(
+    task: Task, *, waiting: Waiting | None, with_tracebacks: bool = False
+) -> dict[str, Any]:
     """Return all details of one task; costs a query for its attempts if it has an error."""
     document = task_summary(task)
+    document["waiting"] = waiting.document() if waiting else None
     document["input"] = task.input
     document["result"] = task.result
     if task.error is not None:
@@ -174,10 +209,14 @@ def task_summary(task: Task) -> dict[str, Any]:
     }
 
 
-def task_etag(task: Task, *, with_tracebacks: bool = False) -> str:
-    """Return a weak entity tag that changes whenever the task's document does."""
+def task_etag(task: Task, *, waiting: Waiting | None, with_tracebacks: bool = False) -> str:
+    """Return a weak entity tag that changes whenever the task's document does.
+
+    The estimate alone does not change it: it would at each request.
+    """
     state = [getattr(task, name) for name in CHANGING]
-    digest = crc32(repr((state, task.lane, with_tracebacks)).encode())
+    waits = (waiting.reason, waiting.place, waiting.detail) if waiting else None
+    digest = crc32(repr((state, task.lane, waits, with_tracebacks)).encode())
     return f'W/"{task.claim_number}-{digest:08x}"'
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
@@ -15,7 +13,13 @@ from tasks.api.no_choice import require_no_choice
 from tasks.api.permissions import IsOperator
 from tasks.api.problems.openapi import refusals
 from tasks.api.query_values import query_values
-from tasks.api.shapes.queues import QueueSerializer, QueuesStatusSerializer
+from tasks.api.shapes.queues import (
+    PAUSE,
+    QueueSerializer,
+    QueuesStatusSerializer,
+    queue_document,
+)
+from tasks.models import Queue
 from tasks.submission import QUEUE_NAME, QUEUE_RULE
 
 _NAME = OpenApiParameter(
@@ -49,13 +53,16 @@ class PauseView(APIView):
         summary="Pause a queue",
         tags=["queues"],
         parameters=[_NAME],
-        request=None,
-        responses={200: QueueSerializer, **refusals(400)},
+        request={"application/json": PAUSE.schema},
+        responses={200: QueueSerializer, **refusals(400, 413, 415)},
     )
     def post(self, request: Request, name: str) -> Response:
         """Stop workers from claiming tasks of a queue; running tasks continue."""
-        require_no_choice(request)
-        return _switch(name, lifecycle.pause_queue, paused=True)
+        query_values(request.query_params)
+        reason = PAUSE.check(request.data).get("reason", "")
+        _check_name(name)
+        lifecycle.pause_queue(name, by=request.user.get_username(), reason=reason)
+        return _switched(name)
 
 
 class ResumeView(APIView):
@@ -74,12 +81,16 @@ class ResumeView(APIView):
     def post(self, request: Request, name: str) -> Response:
         """Let workers claim tasks of a queue again."""
         require_no_choice(request)
-        return _switch(name, lifecycle.resume_queue, paused=False)
+        _check_name(name)
+        lifecycle.resume_queue(name)
+        return _switched(name)
 
 
-def _switch(name: str, verb: Callable[[str], None], *, paused: bool) -> Response:
+def _check_name(name: str) -> None:
     # A queue may be paused before its first task.
     if not QUEUE_NAME.fullmatch(name):
         raise ValidationError({"name": QUEUE_RULE})
-    verb(name)
-    return Response({"name": name, "paused": paused})
+
+
+def _switched(name: str) -> Response:
+    return Response(queue_document(Queue.objects.get(pk=name)))

@@ -28,7 +28,7 @@ from tasks.api.shapes.schedules import (
     ScheduleSerializer,
     schedule_document,
 )
-from tasks.api.shapes.tasks import TaskSerializer, task_document
+from tasks.api.shapes.tasks import TaskSerializer, queued_document
 from tasks.api.submissions import caller_options
 from tasks.models import Schedule
 
@@ -173,7 +173,7 @@ class RunView(APIView):
         """
         key = caller_options(request)["idempotency_key"]
         task = schedules.run_now(_schedule(schedule_id), idempotency_key=key)
-        return accepted(task_document(task), at=path_to("api:task", task.id), task=task)
+        return accepted(queued_document(task), at=path_to("api:task", task.id), task=task)
 
 
 def _schedule(schedule_id: uuid.UUID) -> Schedule:

@@ -22,6 +22,7 @@ from tasks.api.shapes.links import path_to
 from tasks.api.shapes.tasks import RequeuedSerializer, TaskSerializer, task_document
 from tasks.api.visible import changeable_task
 from tasks.models import Status, Task
+from tasks.stats import expected_reason
 
 
 class RetryView(APIView):
@@ -84,4 +85,5 @@ def _act(
     except Task.DoesNotExist:
         # Deleted since it was read.
         raise Http404 from None
-    return task, task_document(task, with_tracebacks=may_operate(view.request.user))
+    operator = may_operate(view.request.user)
+    return task, task_document(task, waiting=expected_reason(task), with_tracebacks=operator)

@@ -26,6 +26,7 @@ from tasks.api.shapes.tasks import (
     TASK,
     TaskPageSerializer,
     TaskSerializer,
+    queued_document,
     task_document,
     task_etag,
     task_summary,
@@ -33,6 +34,7 @@ from tasks.api.shapes.tasks import (
 from tasks.api.submissions import caller_options, task_options
 from tasks.api.visible import changeable_task, visible_task
 from tasks.models import Task
+from tasks.stats import READ, Waiting, waiting_reason
 
 PREFER = OpenApiParameter(
     "Prefer",
@@ -85,7 +87,7 @@ class TasksView(APIView):
     def post(self, request: Request) -> Response:
         """Queue one task; the response is sent once the task is stored durably."""
         task = lifecycle.submit(**task_options(request.data), **caller_options(request))
-        return accepted(task_document(task), at=path_to("api:task", task.id), task=task)
+        return accepted(queued_document(task), at=path_to("api:task", task.id), task=task)
 
 
 class TaskView(APIView):
@@ -133,18 +135,24 @@ class TaskView(APIView):
                 return not_modified
         task = visible_task(self, task_id, to_render=True)
         operator = task.error is not None and may_operate(request.user)
-        response = Response(task_document(task, with_tracebacks=operator))
-        return self._with_etag(response, task)
+        waiting = self._waiting(task)
+        document = task_document(task, waiting=waiting, with_tracebacks=operator)
+        return self._with_etag(Response(document), task, waiting)
+
+    def _waiting(self, task: Task) -> Waiting | None:
+        return waiting_reason(task, to_operator=may_operate(self.request.user))
 
     def _not_modified(self, request: Request, task_id: uuid.UUID) -> Response | None:
         # Large columns are not read for a caller that has them.
-        task = visible_task(self, task_id, only=("id", *CHANGING))
-        response = self._with_etag(Response(status=status.HTTP_304_NOT_MODIFIED), task)
+        task = visible_task(self, task_id, only=("id", *CHANGING, *READ))
+        empty = Response(status=status.HTTP_304_NOT_MODIFIED)
+        response = self._with_etag(empty, task, self._waiting(task))
         is_modified = get_conditional_response(request._request, etag=response["ETag"]) is None
         return None if is_modified else response
 
-    def _with_etag(self, response: Response, task: Task) -> Response:
-        response["ETag"] = task_etag(task, with_tracebacks=may_operate(self.request.user))
+    def _with_etag(self, response: Response, task: Task, waiting: Waiting | None) -> Response:
+        operator = may_operate(self.request.user)
+        response["ETag"] = task_etag(task, waiting=waiting, with_tracebacks=operator)
         response["Cache-Control"] = "private, no-cache"
         if not task.is_terminal:
             response["Retry-After"] = str(seconds_until_due(task))

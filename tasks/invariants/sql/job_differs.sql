@@ -1,5 +1,6 @@
 -- verify job_differs: waiting tasks with a job that is another task's, or has other values
--- A job without a time has been staged; one that has a time must have the task's.
+-- A job without a time has been staged; one that has a time must have the task's, unless it waits
+-- under a limit.
 WITH part AS (
     -- part
 )
@@ -14,8 +15,11 @@ WHERE task.status = 'PENDING'
         OR job.priority <> task.priority
         OR job.attempts <> task.attempt
         OR job.status <> 'todo'
+        OR (job.tasks_line IS NULL) <> (task.limit_keys IS NULL)
         OR (
-            job.scheduled_at IS NOT NULL AND job.scheduled_at IS DISTINCT FROM task.scheduled_at
+            job.scheduled_at IS NOT NULL
+            AND job.tasks_line IS NULL
+            AND job.scheduled_at IS DISTINCT FROM task.scheduled_at
         )
     )
 LIMIT %(most)s

@@ -62,6 +62,12 @@ ALWAYS: dict[str, LiteralString] = {
         ) AS step
         WHERE was = 'PROCESSING' AND lease <> before
     """,
+    "I4 more tasks of a limit run, or may start, than it allows": """
+        SELECT count(*) FROM (
+            SELECT key FROM tasks_permit WHERE released_at IS NULL GROUP BY key
+            HAVING count(*) > (tasks_limit_in_force(key)).concurrent
+        ) AS exceeded
+    """,
     "I6 more attempts than allowed": """
         SELECT count(*) FROM tasks_task
         WHERE attempt > max_attempts OR losses > 10 OR crashes > 3
@@ -95,6 +101,10 @@ AT_THE_END: dict[str, LiteralString] = {
         )
     """,
     "I5 a job that no waiting task names, or a waiting task without its job": UNPAIRED,
+    "I5 a permit or a line is left": """
+        SELECT (SELECT count(*) FROM tasks_permit WHERE released_at IS NULL)
+            + (SELECT count(*) FROM tasks_line)
+    """,
     "I5 a session is idle in a transaction": """
         SELECT count(*) FROM pg_stat_activity
         WHERE datname = current_database() AND state LIKE 'idle in transaction%%'

@@ -1,0 +1,14 @@
+-- verify limit_exceeded: limits under which more tasks run, or may start, than are allowed
+-- Those whose last permit too many was taken since the limit has had its present value.
+SELECT permit.key
+FROM (
+    SELECT key, created_at, row_number() OVER (PARTITION BY key ORDER BY created_at, id) AS place
+    FROM (
+        SELECT * FROM tasks_permit WHERE released_at IS NULL ORDER BY id LIMIT %(limit)s
+    ) AS held
+) AS permit
+CROSS JOIN LATERAL tasks_limit_in_force(permit.key) AS rule
+WHERE permit.place > rule.concurrent AND permit.created_at > rule.since
+GROUP BY permit.key
+ORDER BY permit.key
+LIMIT %(most)s

@@ -1,0 +1,193 @@
+from __future__ import annotations
+
+from django.db import migrations
+
+# 0: the job of a task under limits, outside any line; above 0: blocked, in that line.
+LINE_OF_JOB = "ALTER TABLE procrastinate_jobs ADD COLUMN tasks_line bigint"
+BLOCKED = "CREATE INDEX tasks_blocked ON procrastinate_jobs (tasks_line, id) WHERE tasks_line > 0"
+
+# The order in which lines take turns.
+SERVED = "CREATE SEQUENCE tasks_line_served"
+
+# The keys of the limits under which a task stands; null for none. Callbacks have limits of their
+# own. A task without the value stands under the same limit as all others without it.
+LIMIT_KEYS = """
+CREATE FUNCTION tasks_limit_keys(kind text, queue text, owner bigint, input jsonb) RETURNS text[]
+LANGUAGE sql STABLE AS $$
+    SELECT array_agg(
+        CASE scope
+            WHEN 'owner' THEN id::text || ':' || owner
+            WHEN 'key' THEN id::text || ':' || CASE
+                WHEN octet_length(given) > 100 THEN 'md5 ' || md5(given) ELSE given
+            END
+            ELSE id::text
+        END
+        ORDER BY id
+    )
+    FROM tasks_limit
+    CROSS JOIN LATERAL (
+        SELECT coalesce(input #>> string_to_array(path, '.'), '') AS given
+    ) AS value
+    WHERE parent_id IS NULL
+        AND kind <> 'callback.deliver'
+        AND (
+            scope = 'queue' AND name = queue
+            OR scope IN ('kind', 'key') AND name = kind
+            OR scope = 'owner' AND owner IS NOT NULL
+        )
+$$
+"""
+
+# The rule for a key, with the exception for its owner or value. `spacing`: the seconds between two
+# starts, so that never more than `rate` begin in a period, `burst` of them together.
+LIMIT_IN_FORCE = """
+CREATE FUNCTION tasks_limit_in_force(
+    key text,
+    OUT id uuid, OUT concurrent integer, OUT spacing double precision, OUT burst integer,
+    OUT paused boolean, OUT applies boolean, OUT since timestamptz
+) LANGUAGE sql STABLE AS $$
+    SELECT
+        rule.id,
+        coalesce(own.concurrent, rule.concurrent),
+        CASE
+            WHEN own.rate IS NOT NULL
+                THEN own.period / (own.rate - own.burst + 1)::double precision
+            ELSE rule.period / (rule.rate - rule.burst + 1)::double precision
+        END,
+        coalesce(own.burst, rule.burst),
+        rule.paused OR coalesce(own.paused, false),
+        rule.applies_at IS NOT NULL,
+        -- NULL while it does not apply: then nothing is too much.
+        CASE
+            WHEN rule.applies_at IS NOT NULL
+                THEN greatest(rule.applies_at, rule.changed_at, own.changed_at)
+        END
+    FROM tasks_limit AS rule
+    LEFT JOIN tasks_limit AS own
+        ON own.parent_id = rule.id AND own.value = substr(key, strpos(key, ':') + 1)
+    WHERE rule.id = split_part(key, ':', 1)::uuid
+$$
+"""
+
+# How many more tasks may start under a key, or in a queue (`queue <name>`); and in how many seconds
+# the next may, where only time decides. A permit whose start is not counted yet counts as one that
+# starts now.
+ROOM = """
+CREATE FUNCTION tasks_room(place text, OUT room integer, OUT look_in double precision)
+LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off AS $$
+DECLARE
+    rule record;
+    uncounted integer;
+    ahead double precision;
+BEGIN
+    room := 1000000;
+    IF place LIKE 'queue %' THEN
+        IF EXISTS (SELECT FROM tasks_queue WHERE name = substr(place, 7) AND paused) THEN
+            room := 0;
+        END IF;
+        RETURN;
+    END IF;
+    SELECT * INTO rule FROM tasks_limit_in_force(place);
+    IF rule.paused THEN
+        room := 0;
+        RETURN;
+    END IF;
+    IF rule.concurrent IS NOT NULL THEN
+        room := rule.concurrent - (
+            SELECT count(*) FROM (
+                SELECT FROM tasks_permit
+                WHERE key = place AND released_at IS NULL
+                LIMIT rule.concurrent
+            ) AS held
+        );
+    END IF;
+    IF room > 0 AND rule.spacing IS NOT NULL THEN
+        SELECT count(*) INTO uncounted FROM tasks_permit
+        WHERE key = place AND is_rated AND (released_at IS NULL OR started_at IS NOT NULL);
+        ahead := greatest(0, coalesce((
+            SELECT extract(epoch FROM next_at - clock_timestamp())
+            FROM tasks_ratestate WHERE key = place
+        ), 0)) / rule.spacing;
+        room := least(room, floor(rule.burst - uncounted - ahead));
+        IF room <= 0 AND uncounted < rule.burst THEN
+            look_in := (ahead - (rule.burst - uncounted - 1)) * rule.spacing;
+        END IF;
+    END IF;
+END
+$$
+"""
+
+# The permits follow the task's row, whatever statement changes it. Each query of a function sees
+# what was committed while the statement waited for the row, which the statement itself does not.
+USE_PERMITS = """
+CREATE FUNCTION tasks_use_permits() RETURNS trigger
+LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off AS $$
+BEGIN
+    IF TG_OP = 'UPDATE' AND NEW.status = 'PROCESSING' THEN
+        UPDATE tasks_permit SET started_at = NEW.started_at
+        WHERE task_id = OLD.id AND is_rated AND started_at IS NULL AND released_at IS NULL;
+    ELSE
+        UPDATE tasks_permit SET released_at = clock_timestamp()
+        WHERE task_id = OLD.id AND released_at IS NULL;
+    END IF;
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER tasks_use_permits AFTER UPDATE OF status ON tasks_task
+    FOR EACH ROW WHEN (new.limit_keys IS NOT NULL AND old.status IS DISTINCT FROM new.status)
+    EXECUTE FUNCTION tasks_use_permits();
+CREATE TRIGGER tasks_return_permits AFTER DELETE ON tasks_task
+    FOR EACH ROW WHEN (old.limit_keys IS NOT NULL)
+    EXECUTE FUNCTION tasks_use_permits()
+"""
+
+# Wakes the leaders of workers, which admit.
+ANNOUNCE_PERMITS = """
+CREATE FUNCTION tasks_announce_permits() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_notify(
+        'procrastinate_any_queue_v1',
+        '{"type": "job_inserted", "job_id": 0, "queues": [], "scheduled": true}'
+    );
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER tasks_announce_permits AFTER UPDATE ON tasks_permit
+    FOR EACH ROW WHEN (
+        old.released_at IS DISTINCT FROM new.released_at
+        OR old.started_at IS DISTINCT FROM new.started_at
+    )
+    EXECUTE FUNCTION tasks_announce_permits();
+CREATE TRIGGER tasks_announce_look AFTER INSERT ON tasks_permit
+    FOR EACH ROW WHEN (new.released_at IS NOT NULL)
+    EXECUTE FUNCTION tasks_announce_permits()
+"""
+
+
+class Migration(migrations.Migration):
+    """Permits follow their tasks; a task without limits has no more to do."""
+
+    dependencies = [("tasks", "0028_limits")]
+
+    operations = [
+        migrations.RunSQL(LINE_OF_JOB, "ALTER TABLE procrastinate_jobs DROP COLUMN tasks_line"),
+        migrations.RunSQL(BLOCKED, "DROP INDEX tasks_blocked"),
+        migrations.RunSQL(SERVED, "DROP SEQUENCE tasks_line_served"),
+        migrations.RunSQL(
+            LIMIT_KEYS, "DROP FUNCTION tasks_limit_keys(text, text, bigint, jsonb)"
+        ),
+        migrations.RunSQL(LIMIT_IN_FORCE, "DROP FUNCTION tasks_limit_in_force(text)"),
+        migrations.RunSQL(ROOM, "DROP FUNCTION tasks_room(text)"),
+        migrations.RunSQL(
+            USE_PERMITS,
+            "DROP TRIGGER tasks_use_permits ON tasks_task;"
+            " DROP TRIGGER tasks_return_permits ON tasks_task;"
+            " DROP FUNCTION tasks_use_permits()",
+        ),
+        migrations.RunSQL(
+            ANNOUNCE_PERMITS,
+            "DROP TRIGGER tasks_announce_permits ON tasks_permit;"
+            " DROP TRIGGER tasks_announce_look ON tasks_permit;"
+            " DROP FUNCTION tasks_announce_permits()",
+        ),
+    ]

@@ -1,0 +1,307 @@
+from __future__ import annotations
+
+from django.db import migrations
+
+# Gives permits to the lines that are blocked at one place, while it has room: highest priority
+# first, then in turn. A line that is blocked elsewhere moves there. No permit is taken unless all
+# are free. A task or job that another transaction has locked is looked at again soon.
+ADMIT_AT = """
+CREATE FUNCTION tasks_admit_at(place text, most integer) RETURNS integer
+LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off AS $$
+DECLARE
+    admitted integer := 0;
+    here record;
+    there record;
+    line tasks_line;
+    other text;
+    blocker text;
+    share integer;
+    jobs bigint[];
+    tasks uuid[];
+BEGIN
+    here := tasks_room(place);
+    WHILE here.room > 0 AND admitted < most LOOP
+        SELECT * INTO line FROM tasks_line
+        WHERE blocked_at = place
+        ORDER BY priority DESC, served
+        LIMIT 1
+        FOR UPDATE SKIP LOCKED;
+        EXIT WHEN NOT FOUND;
+        share := least(here.room, most - admitted);
+        blocker := NULL;
+        FOREACH other IN ARRAY array_prepend('queue ' || line.queue::text, line.keys) LOOP
+            there := tasks_room(other);
+            IF there.room <= 0 THEN
+                blocker := other;
+                EXIT;
+            END IF;
+            share := least(share, there.room);
+        END LOOP;
+        IF blocker IS NOT NULL THEN
+            UPDATE tasks_line
+            SET blocked_at = blocker,
+                look_at = clock_timestamp() + there.look_in * interval '1 second'
+            WHERE id = line.id;
+            CONTINUE;
+        END IF;
+        IF EXISTS (
+            SELECT FROM tasks_line
+            WHERE blocked_at = place AND priority = line.priority AND id <> line.id
+        ) THEN
+            share := 1;
+        END IF;
+        SELECT array_agg(job_id), array_agg(task_id) INTO jobs, tasks FROM (
+            SELECT job.id AS job_id, task.id AS task_id
+            FROM procrastinate_jobs AS job
+            JOIN tasks_task AS task
+                ON task.id = (job.args ->> 'task_id')::uuid AND task.job_id = job.id
+            WHERE job.tasks_line = line.id AND job.tasks_line > 0
+            ORDER BY job.id
+            LIMIT share
+            FOR UPDATE OF job SKIP LOCKED
+            FOR NO KEY UPDATE OF task SKIP LOCKED
+        ) AS next;
+        IF jobs IS NOT NULL THEN
+            INSERT INTO tasks_permit (key, task_id, is_rated, created_at)
+            SELECT key, task_id, rule.spacing IS NOT NULL, clock_timestamp()
+            FROM unnest(line.keys) AS key
+            CROSS JOIN LATERAL tasks_limit_in_force(key) AS rule
+            CROSS JOIN unnest(tasks) AS task_id
+            WHERE rule.id IS NOT NULL;
+            UPDATE procrastinate_jobs AS job
+            SET scheduled_at = NULL,
+                tasks_line = 0,
+                tasks_turn = CASE job.attempts
+                    WHEN 0 THEN turn.last + array_position(jobs, job.id)
+                    ELSE 0
+                END
+            FROM (SELECT tasks_last_turn(line.queue, line.priority, line.owner_id) AS last) AS turn
+            WHERE job.id = ANY (jobs);
+            admitted := admitted + cardinality(jobs);
+            here.room := here.room - cardinality(jobs);
+        END IF;
+        IF NOT EXISTS (
+            SELECT FROM procrastinate_jobs WHERE tasks_line = line.id AND tasks_line > 0
+        ) THEN
+            DELETE FROM tasks_line WHERE id = line.id;
+        ELSIF jobs IS NULL THEN
+            UPDATE tasks_line SET look_at = clock_timestamp() + interval '50 ms'
+            WHERE id = line.id;
+            RETURN admitted;
+        ELSE
+            UPDATE tasks_line SET served = nextval('tasks_line_served') WHERE id = line.id;
+        END IF;
+    END LOOP;
+    here := tasks_room(place);
+    IF here.look_in IS NOT NULL OR (here.room > 0 AND admitted >= most) THEN
+        UPDATE tasks_line
+        SET look_at = clock_timestamp() + coalesce(here.look_in, 0) * interval '1 second'
+        WHERE id = (
+            SELECT id FROM tasks_line
+            WHERE blocked_at = place
+            ORDER BY priority DESC, served
+            LIMIT 1
+            FOR UPDATE SKIP LOCKED
+        );
+    END IF;
+    RETURN admitted;
+END
+$$
+"""
+
+# Tasks that have permits and have not begun wait again: all under a paused limit or in a paused
+# queue, and of a lowered limit the last ones of those that are too many.
+RECALL = """
+CREATE FUNCTION tasks_recall(place text) RETURNS void
+LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off AS $$
+DECLARE
+    rule record;
+    surplus bigint := 0;
+    jobs bigint[];
+    tasks uuid[];
+BEGIN
+    IF place LIKE 'queue %' THEN
+        IF EXISTS (SELECT FROM tasks_queue WHERE name = substr(place, 7) AND paused) THEN
+            SELECT array_agg(job_id), array_agg(task_id) INTO jobs, tasks FROM (
+                SELECT job.id AS job_id, task.id AS task_id
+                FROM procrastinate_jobs AS job
+                JOIN tasks_task AS task
+                    ON task.id = (job.args ->> 'task_id')::uuid AND task.job_id = job.id
+                WHERE job.status = 'todo' AND job.scheduled_at IS NULL
+                    AND job.task_name LIKE 'task:%' AND job.queue_name = substr(place, 7)
+                    AND job.tasks_line = 0
+                FOR UPDATE OF job SKIP LOCKED
+                FOR NO KEY UPDATE OF task SKIP LOCKED
+            ) AS ready;
+        END IF;
+    ELSE
+        SELECT * INTO rule FROM tasks_limit_in_force(place);
+        SELECT CASE WHEN rule.paused THEN count(*) ELSE count(*) - rule.concurrent END
+        INTO surplus
+        FROM tasks_permit WHERE key = place AND released_at IS NULL;
+        IF surplus > 0 THEN
+            SELECT array_agg(job_id), array_agg(task_id) INTO jobs, tasks FROM (
+                SELECT job.id AS job_id, task.id AS task_id
+                FROM tasks_permit AS permit
+                JOIN tasks_task AS task ON task.id = permit.task_id AND task.status = 'PENDING'
+                JOIN procrastinate_jobs AS job
+                    ON job.id = task.job_id AND job.scheduled_at IS NULL
+                WHERE permit.key = place AND permit.released_at IS NULL
+                ORDER BY job.id DESC
+                LIMIT surplus
+                FOR UPDATE OF job SKIP LOCKED
+                FOR NO KEY UPDATE OF task SKIP LOCKED
+            ) AS ready;
+        END IF;
+    END IF;
+    UPDATE procrastinate_jobs SET scheduled_at = clock_timestamp() WHERE id = ANY (jobs);
+    UPDATE tasks_permit SET released_at = clock_timestamp()
+    WHERE task_id = ANY (tasks) AND released_at IS NULL;
+END
+$$
+"""
+
+# `due` jobs join their lines; then permits go to the lines of every place that got room since: by
+# a permit that was given back, by time, or because it was looked at for the first time. One
+# transaction at a time admits, so that it counts right without locking what others change. Returns
+# the seconds until the next look: 0 while there is more to do, null for none.
+ADMIT = """
+CREATE FUNCTION tasks_admit(due bigint[], most integer) RETURNS double precision
+LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off AS $$
+DECLARE
+    places text[] := '{}';
+    changed text[];
+    place text;
+    start record;
+    arrival record;
+    line_id bigint;
+    left_over integer := most;
+BEGIN
+    PERFORM pg_advisory_xact_lock(1952542572);
+    FOR start IN
+        WITH counted AS (
+            UPDATE tasks_permit SET is_rated = false
+            WHERE id = ANY (ARRAY(
+                SELECT id FROM tasks_permit
+                WHERE is_rated AND started_at IS NOT NULL
+                LIMIT most
+                FOR UPDATE SKIP LOCKED
+            ))
+            RETURNING key, started_at
+        )
+        SELECT counted.key, started_at, spacing * interval '1 second' AS spacing
+        FROM counted
+        CROSS JOIN LATERAL tasks_limit_in_force(counted.key) AS rule
+        WHERE spacing IS NOT NULL
+        ORDER BY started_at
+    LOOP
+        INSERT INTO tasks_ratestate AS state (key, next_at)
+        VALUES (start.key, start.started_at + start.spacing)
+        ON CONFLICT (key) DO UPDATE
+        SET next_at = greatest(state.next_at, start.started_at) + start.spacing;
+        places := array_append(places, start.key);
+    END LOOP;
+    WITH gone AS (
+        DELETE FROM tasks_permit
+        WHERE id = ANY (ARRAY(
+            SELECT id FROM tasks_permit
+            WHERE released_at IS NOT NULL AND NOT (is_rated AND started_at IS NOT NULL)
+            LIMIT most
+            FOR UPDATE SKIP LOCKED
+        ))
+        RETURNING key, task_id
+    ), changed_place AS (
+        SELECT key FROM gone WHERE task_id IS NULL
+        UNION
+        SELECT line.blocked_at FROM tasks_line AS line
+        JOIN gone ON gone.task_id IS NULL AND line.blocked_at LIKE gone.key || ':%'
+        UNION
+        SELECT permit.key FROM tasks_permit AS permit
+        JOIN gone ON gone.task_id IS NULL AND permit.key LIKE gone.key || ':%'
+        WHERE permit.released_at IS NULL
+    )
+    SELECT
+        (SELECT array_agg(key) FROM changed_place),
+        places || coalesce((SELECT array_agg(key) FROM gone WHERE task_id IS NOT NULL), '{}')
+    INTO changed, places;
+    FOREACH place IN ARRAY coalesce(changed, '{}') LOOP
+        PERFORM tasks_recall(place);
+        places := array_append(places, place);
+    END LOOP;
+    FOR arrival IN
+        SELECT
+            coalesce(task.limit_keys, '{}') AS keys, job.queue_name AS queue, job.priority,
+            job.tasks_owner AS owner, array_agg(job.id) AS jobs, array_agg(task.id) AS tasks
+        FROM unnest(due) AS due_id
+        JOIN procrastinate_jobs AS job ON job.id = due_id
+        JOIN tasks_task AS task
+            ON task.id = (job.args ->> 'task_id')::uuid AND task.job_id = job.id
+        GROUP BY 1, 2, 3, 4
+        ORDER BY min(job.id)
+    LOOP
+        SELECT id INTO line_id FROM tasks_line
+        WHERE keys = arrival.keys AND queue = arrival.queue AND priority = arrival.priority
+            AND owner_id = arrival.owner;
+        IF NOT FOUND THEN
+            INSERT INTO tasks_line (keys, queue, priority, owner_id, blocked_at, served)
+            VALUES (
+                arrival.keys, arrival.queue, arrival.priority, arrival.owner,
+                'queue ' || arrival.queue, nextval('tasks_line_served')
+            )
+            RETURNING id INTO line_id;
+            places := array_append(places, 'queue ' || arrival.queue);
+        END IF;
+        UPDATE procrastinate_jobs SET scheduled_at = 'infinity', tasks_line = line_id
+        WHERE id = ANY (arrival.jobs);
+        -- A task whose job was lost by hand while it could be claimed still has some.
+        UPDATE tasks_permit SET released_at = clock_timestamp()
+        WHERE task_id = ANY (arrival.tasks) AND released_at IS NULL;
+    END LOOP;
+    -- Jobs that no task names.
+    DELETE FROM procrastinate_jobs WHERE id = ANY (due) AND tasks_line = 0;
+    WITH looked AS (
+        UPDATE tasks_line SET look_at = NULL
+        WHERE id = ANY (ARRAY(
+            SELECT id FROM tasks_line
+            WHERE look_at <= clock_timestamp()
+            ORDER BY look_at
+            LIMIT most
+            FOR UPDATE SKIP LOCKED
+        ))
+        RETURNING blocked_at
+    )
+    SELECT places || coalesce(array_agg(blocked_at), '{}') INTO places FROM looked;
+    FOR place IN SELECT DISTINCT unnest(places) LOOP
+        left_over := left_over - tasks_admit_at(place, left_over);
+    END LOOP;
+    IF EXISTS (SELECT FROM tasks_permit WHERE released_at IS NOT NULL)
+        OR EXISTS (SELECT FROM tasks_permit WHERE is_rated AND started_at IS NOT NULL)
+    THEN
+        RETURN 0;
+    END IF;
+    RETURN (
+        SELECT greatest(0, extract(epoch FROM look_at - clock_timestamp()))
+        FROM tasks_line
+        WHERE look_at IS NOT NULL
+        ORDER BY look_at
+        LIMIT 1
+    );
+END
+$$
+"""
+
+
+class Migration(migrations.Migration):
+    """Permits are given to tasks in turn.
+
+    Workers of the version before stage and queue limited tasks without permits, so limits hold from
+    the moment in which the last of them has ended.
+    """
+
+    dependencies = [("tasks", "0029_permits")]
+
+    operations = [
+        migrations.RunSQL(RECALL, "DROP FUNCTION tasks_recall(text)"),
+        migrations.RunSQL(ADMIT_AT, "DROP FUNCTION tasks_admit_at(text, integer)"),
+        migrations.RunSQL(ADMIT, "DROP FUNCTION tasks_admit(bigint[], integer)"),
+    ]
