@@ -10,7 +10,7 @@ from rest_framework.views import APIView
 from analysis.input_schema import body_schema
 from analysis.submissions import submit_input
 from analysis.summarize.handler import INPUT
-from tasks.rest import IDEMPOTENCY_KEY, TaskSerializer, accepted, path_to, refusals, queued_document
+from tasks.rest import IDEMPOTENCY_KEY, TaskSerializer, accepted, path_to, queued_document, refusals
 
 _CONTENT = "This is a test document to summarize."
 
