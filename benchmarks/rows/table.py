@@ -13,6 +13,7 @@ from benchmarks.rows import (
     curves,
     fleet,
     life,
+    limits,
     mixed,
     pickup,
     reading,
@@ -39,6 +40,7 @@ GROUPS = (
     Group(("P10",), mixed.measure),
     Group(("P11",), fleet.measure),
     Group(("P12",), retention.measure),
+    Group(("P13", "P13b"), limits.measure),
     Group(("C1", "C2", "C3"), curves.measure),
 )
 IDS = tuple(id for group in GROUPS for id in group.ids)

@@ -19,3 +19,9 @@ def wait(input: dict[str, Any], context: object) -> dict[str, Any]:
     began = time.time()
     time.sleep(input["seconds"])
     return {"began": began}
+
+
+@kind("benchmark.limited")
+def limited(input: dict[str, Any], context: object) -> None:
+    """Sleep, if the input says so."""
+    time.sleep(input.get("seconds", 0))
