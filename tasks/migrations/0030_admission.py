@@ -4,12 +4,14 @@ from django.db import migrations
 
 # Gives permits to the lines that are blocked at one place, while it has room: highest priority
 # first, then in turn. A line that is blocked elsewhere moves there. No permit is taken unless all
-# are free. A task or job that another transaction has locked is looked at again soon.
+# are free. A task or job that another transaction has locked is looked at again soon, as is a place
+# with more to do than `most`. Returns how much was done.
 ADMIT_AT = """
 CREATE FUNCTION tasks_admit_at(place text, most integer) RETURNS integer
 LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off AS $$
 DECLARE
-    admitted integer := 0;
+    -- The work that was done: this place, lines that moved, tasks.
+    done integer := 1;
     here record;
     there record;
     line tasks_line;
@@ -20,14 +22,14 @@ DECLARE
     tasks uuid[];
 BEGIN
     here := tasks_room(place);
-    WHILE here.room > 0 AND admitted < most LOOP
+    WHILE here.room > 0 AND done < most LOOP
         SELECT * INTO line FROM tasks_line
         WHERE blocked_at = place
         ORDER BY priority DESC, served
         LIMIT 1
         FOR UPDATE SKIP LOCKED;
         EXIT WHEN NOT FOUND;
-        share := least(here.room, most - admitted);
+        share := least(here.room, most - done);
         blocker := NULL;
         FOREACH other IN ARRAY array_prepend('queue ' || line.queue::text, line.keys) LOOP
             there := tasks_room(other);
@@ -42,6 +44,7 @@ BEGIN
             SET blocked_at = blocker,
                 look_at = clock_timestamp() + there.look_in * interval '1 second'
             WHERE id = line.id;
+            done := done + 1;
             CONTINUE;
         END IF;
         IF EXISTS (
@@ -77,23 +80,24 @@ BEGIN
                 END
             FROM (SELECT tasks_last_turn(line.queue, line.priority, line.owner_id) AS last) AS turn
             WHERE job.id = ANY (jobs);
-            admitted := admitted + cardinality(jobs);
+            done := done + cardinality(jobs);
             here.room := here.room - cardinality(jobs);
         END IF;
         IF NOT EXISTS (
             SELECT FROM procrastinate_jobs WHERE tasks_line = line.id AND tasks_line > 0
         ) THEN
             DELETE FROM tasks_line WHERE id = line.id;
+            done := done + 1;
         ELSIF jobs IS NULL THEN
             UPDATE tasks_line SET look_at = clock_timestamp() + interval '50 ms'
             WHERE id = line.id;
-            RETURN admitted;
+            RETURN done;
         ELSE
             UPDATE tasks_line SET served = nextval('tasks_line_served') WHERE id = line.id;
         END IF;
     END LOOP;
     here := tasks_room(place);
-    IF here.look_in IS NOT NULL OR (here.room > 0 AND admitted >= most) THEN
+    IF here.look_in IS NOT NULL OR (here.room > 0 AND done >= most) THEN
         UPDATE tasks_line
         SET look_at = clock_timestamp() + coalesce(here.look_in, 0) * interval '1 second'
         WHERE id = (
@@ -104,7 +108,7 @@ BEGIN
             FOR UPDATE SKIP LOCKED
         );
     END IF;
-    RETURN admitted;
+    RETURN done;
 END
 $$
 """
@@ -161,16 +165,16 @@ END
 $$
 """
 
-# `due` jobs join their lines; then permits go to the lines of every place that got room since: by
-# a permit that was given back, by time, or because it was looked at for the first time. One
-# transaction at a time admits, so that it counts right without locking what others change. Returns
-# the seconds until the next look: 0 while there is more to do, null for none.
+# `due` jobs join their lines; then permits go to the lines of each place that got room since, at most
+# `most` at once. One transaction at a time admits, so that it counts right without locking what
+# others change. Returns the seconds until the next look: 0 while there is more to do, null for none.
 ADMIT = """
 CREATE FUNCTION tasks_admit(due bigint[], most integer) RETURNS double precision
 LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off AS $$
 DECLARE
     places text[] := '{}';
     changed text[];
+    later text[] := '{}';
     place text;
     start record;
     arrival record;
@@ -272,8 +276,18 @@ BEGIN
     )
     SELECT places || coalesce(array_agg(blocked_at), '{}') INTO places FROM looked;
     FOR place IN SELECT DISTINCT unnest(places) LOOP
-        left_over := left_over - tasks_admit_at(place, left_over);
+        IF left_over > 0 THEN
+            left_over := left_over - tasks_admit_at(place, left_over);
+        ELSE
+            later := array_append(later, place);
+        END IF;
     END LOOP;
+    UPDATE tasks_line SET look_at = clock_timestamp()
+    WHERE id IN (
+        SELECT DISTINCT ON (blocked_at) id FROM tasks_line
+        WHERE blocked_at = ANY (later)
+        ORDER BY blocked_at, priority DESC, served
+    );
     IF EXISTS (SELECT FROM tasks_permit WHERE released_at IS NOT NULL)
         OR EXISTS (SELECT FROM tasks_permit WHERE is_rated AND started_at IS NOT NULL)
     THEN
@@ -294,8 +308,7 @@ $$
 class Migration(migrations.Migration):
     """Permits are given to tasks in turn.
 
-    Workers of the version before stage and queue limited tasks without permits, so limits hold from
-    the moment in which the last of them has ended.
+    Workers of the version before start limited tasks without permits: limits hold once they ended.
     """
 
     dependencies = [("tasks", "0029_permits")]

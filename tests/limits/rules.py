@@ -6,6 +6,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from tasks import sql
 from tasks.models import Limit, Scope
 from tests.queue_rows import execute
 
@@ -27,3 +28,9 @@ def blocked() -> int:
     """Return how many jobs are in lines."""
     ((count,),) = execute("SELECT count(*) FROM procrastinate_jobs WHERE tasks_line > 0")
     return int(count)
+
+
+def stage(*, limit: int) -> float | None:
+    """Stage once; return the seconds until the next time, 0 if there is more to do."""
+    ((seconds,),) = execute(sql.STAGE, {"limit": limit})
+    return seconds  # type: ignore[no-any-return]

@@ -9,13 +9,13 @@ import pytest
 from django.contrib.auth.models import User
 
 import tasks
-from tasks import kinds, lifecycle
+from tasks import kinds, lifecycle, limits
 from tasks.kinds.exceptions import FatalError, Retry, Snooze
 from tasks.lifecycle.ending import Claim, Ending, completed, interrupted, raised, released
 from tasks.models import Line, Permit, Queue, Scope, Task
 from tests.factories import make_worker
 from tests.lifecycle.claiming import claim, finish
-from tests.limits.rules import blocked, make_limit, permits
+from tests.limits.rules import blocked, make_limit, permits, stage
 from tests.queue_rows import execute
 
 pytestmark = pytest.mark.django_db
@@ -206,3 +206,21 @@ def test_lines_are_gone_when_nobody_waits():
     assert claim(worker) == []
     assert not Line.objects.exists()
     assert not Permit.objects.exists()
+
+
+def test_one_step_does_a_bounded_part_and_the_next_ones_the_rest():
+    limit = make_limit(Scope.KEY, "test.script", path="customer", concurrent=1, paused=True)
+    for number in range(12):
+        tasks.submit("test.script", {"do": "return", "customer": f"{number}"})
+    stage(limit=100)
+    assert blocked() == 12
+    limits.change(limit, paused=False)
+    steps = 0
+    while blocked():
+        steps += 1
+        before = blocked()
+        seconds = stage(limit=3)
+        assert before - blocked() <= 3
+        assert seconds == (0.0 if blocked() else None)
+    assert steps >= 4
+    assert len(claim(make_worker(), limit=20)) == 12
