@@ -165,9 +165,9 @@ END
 $$
 """
 
-# `due` jobs join their lines; then permits go to the lines of each place that got room since, at most
-# `most` at once. One transaction at a time admits, so that it counts right without locking what
-# others change. Returns the seconds until the next look: 0 while there is more to do, null for none.
+# `due` jobs join their lines; then permits go to the lines of each place that got room, at most
+# `most` at once. One transaction at a time admits, so that it counts right without locks on rows.
+# Returns the seconds until the next look: 0 while there is more to do, null for none.
 ADMIT = """
 CREATE FUNCTION tasks_admit(due bigint[], most integer) RETURNS double precision
 LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off AS $$
