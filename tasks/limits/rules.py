@@ -8,6 +8,7 @@ from typing import Any, TypedDict, Unpack
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from tasks import kinds
@@ -23,6 +24,8 @@ VALUE_BYTES = 100
 RULES_BY_VALUE = 10
 # Callbacks have limits of their own, for each receiver.
 CALLBACKS = "callbacks"
+# A rule without effect: it was created for its exceptions.
+UNBOUNDED = Q(concurrent=None, rate=None, paused=False, declared__isnull=True)
 
 
 class Changes(TypedDict, total=False):
@@ -51,7 +54,12 @@ def create(
     """
     place = _place(scope, name=name, by=by, key=key)
     values = _checked(changes, operator=operator)
+    if not (values.get("concurrent") or values.get("rate") or values.get("paused")):
+        raise InvalidInput([FieldError("concurrent", "A limit needs concurrent, rate or paused.")])
     value = place.pop("value")
+    unbounded = Limit.objects.filter(**place, parent=None).filter(UNBOUNDED).first()
+    if value is None and unbounded:
+        return change(unbounded, operator=operator, **changes)
     try:
         with transaction.atomic():
             general = None if value is None else _general(place)
@@ -91,8 +99,11 @@ def delete(limit: Limit) -> None:
     with transaction.atomic():
         if Limit.objects.filter(pk=limit.pk).delete()[0]:
             if limit.parent_id:
-                # The general rule is in force for its tasks from now on.
-                Limit.objects.filter(pk=limit.parent_id).update(changed_at=Now())
+                # The general rule is in force for its tasks from now on. One that was created for
+                # its exceptions alone is not needed without any.
+                general = Limit.objects.filter(pk=limit.parent_id)
+                general.update(changed_at=Now())
+                general.filter(UNBOUNDED, exceptions=None).delete()
             _look(limit)
 
 
@@ -197,6 +208,8 @@ def _checked(
         errors += _check_rate(changes, stored, columns)
     if "paused" in changes or "paused_reason" in changes:
         columns |= _pause(changes, stored, operator)
+        if changes.get("paused_reason") and not columns["paused"]:
+            errors.append(FieldError("paused_reason", "Only a paused limit has a reason."))
     if errors:
         raise InvalidInput(errors)
     return columns

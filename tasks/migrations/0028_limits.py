@@ -32,6 +32,9 @@ class Migration(migrations.Migration):
             fields=[
                 ("key", models.TextField(primary_key=True, serialize=False)),
                 ("next_at", models.DateTimeField()),
+                ("rate", models.IntegerField()),
+                ("period", models.IntegerField()),
+                ("burst", models.IntegerField()),
             ],
             options={
                 "ordering": ("key",),

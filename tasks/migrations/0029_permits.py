@@ -4,7 +4,9 @@ from django.db import migrations
 
 # 0: the job of a task under limits, outside any line; above 0: blocked, in that line.
 LINE_OF_JOB = "ALTER TABLE procrastinate_jobs ADD COLUMN tasks_line bigint"
-BLOCKED = "CREATE INDEX tasks_blocked ON procrastinate_jobs (tasks_line, id) WHERE tasks_line > 0"
+LIMITED = """
+CREATE INDEX tasks_limited ON procrastinate_jobs (tasks_line, id) WHERE tasks_line IS NOT NULL
+"""
 
 # The order in which lines take turns.
 SERVED = "CREATE SEQUENCE tasks_line_served"
@@ -39,33 +41,56 @@ $$
 """
 
 # The rule for a key, with the exception for its owner or value. `spacing`: the seconds between two
-# starts, so that never more than `rate` begin in a period, `burst` of them together.
+# starts, so that never more than `rate` begin in a period, `burst` of them together. `since` is null
+# while the limit does not apply.
 LIMIT_IN_FORCE = """
 CREATE FUNCTION tasks_limit_in_force(
     key text,
-    OUT id uuid, OUT concurrent integer, OUT spacing double precision, OUT burst integer,
-    OUT paused boolean, OUT applies boolean, OUT since timestamptz
+    OUT id uuid, OUT concurrent integer, OUT rate integer, OUT period integer, OUT burst integer,
+    OUT spacing double precision, OUT paused boolean, OUT since timestamptz
 ) LANGUAGE sql STABLE AS $$
     SELECT
-        rule.id,
-        coalesce(own.concurrent, rule.concurrent),
+        general.id, coalesce(own.concurrent, general.concurrent),
+        coalesce(own.rate, general.rate), coalesce(own.period, general.period),
+        coalesce(own.burst, general.burst),
+        coalesce(own.period, general.period) / (
+            coalesce(own.rate, general.rate) - coalesce(own.burst, general.burst) + 1
+        )::double precision,
+        general.paused OR coalesce(own.paused, false),
         CASE
-            WHEN own.rate IS NOT NULL
-                THEN own.period / (own.rate - own.burst + 1)::double precision
-            ELSE rule.period / (rule.rate - rule.burst + 1)::double precision
-        END,
-        coalesce(own.burst, rule.burst),
-        rule.paused OR coalesce(own.paused, false),
-        rule.applies_at IS NOT NULL,
-        -- NULL while it does not apply: then nothing is too much.
-        CASE
-            WHEN rule.applies_at IS NOT NULL
-                THEN greatest(rule.applies_at, rule.changed_at, own.changed_at)
+            WHEN general.applies_at IS NOT NULL
+                THEN greatest(general.applies_at, general.changed_at, own.changed_at)
         END
-    FROM tasks_limit AS rule
+    FROM tasks_limit AS general
     LEFT JOIN tasks_limit AS own
-        ON own.parent_id = rule.id AND own.value = substr(key, strpos(key, ':') + 1)
-    WHERE rule.id = split_part(key, ':', 1)::uuid
+        ON own.parent_id = general.id AND own.value = substr(key, strpos(key, ':') + 1)
+    WHERE general.id = split_part(key, ':', 1)::uuid
+$$
+"""
+
+# How many starts under a rate are still to be made up for by waiting: each for one spacing. After a
+# change of the rate they are as many as before. And because it is not known when those before began,
+# as many as the old rate allowed count as having begun within the new period.
+OWED = """
+CREATE FUNCTION tasks_owed(place text) RETURNS double precision
+LANGUAGE sql STABLE SET enable_seqscan = off SET enable_bitmapscan = off AS $$
+    SELECT coalesce(max(CASE
+        WHEN (state.rate, state.period, state.burst) = (rule.rate, rule.period, rule.burst)
+            THEN ahead / rule.spacing
+        WHEN ahead > -state.period
+            THEN greatest(
+                ahead * (state.rate - state.burst + 1) / state.period,
+                rule.burst - greatest(
+                    0, rule.rate - state.rate * ceil(rule.period / state.period::double precision)
+                )
+            )
+    END), 0)
+    FROM (
+        SELECT *, extract(epoch FROM next_at - clock_timestamp())::double precision AS ahead
+        FROM tasks_ratestate
+        WHERE key = place
+    ) AS state
+    CROSS JOIN LATERAL tasks_limit_in_force(place) AS rule
 $$
 """
 
@@ -104,16 +129,81 @@ BEGIN
     IF room > 0 AND rule.spacing IS NOT NULL THEN
         SELECT count(*) INTO uncounted FROM tasks_permit
         WHERE key = place AND is_rated AND (released_at IS NULL OR started_at IS NOT NULL);
-        ahead := greatest(0, coalesce((
-            SELECT extract(epoch FROM next_at - clock_timestamp())
-            FROM tasks_ratestate WHERE key = place
-        ), 0)) / rule.spacing;
+        ahead := greatest(0, tasks_owed(place));
         room := least(room, floor(rule.burst - uncounted - ahead));
         IF room <= 0 AND uncounted < rule.burst THEN
             look_in := (ahead - (rule.burst - uncounted - 1)) * rule.spacing;
         END IF;
     END IF;
 END
+$$
+"""
+
+# Tasks that have permits and have not begun wait again: all under a paused limit or in a paused
+# queue, and of a lowered limit the last ones of those that are too many.
+RECALL = """
+CREATE FUNCTION tasks_recall(place text) RETURNS void
+LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off AS $$
+DECLARE
+    rule record;
+    surplus bigint := 0;
+    jobs bigint[];
+    tasks uuid[];
+BEGIN
+    IF place LIKE 'queue %' THEN
+        IF EXISTS (SELECT FROM tasks_queue WHERE name = substr(place, 7) AND paused) THEN
+            SELECT array_agg(job_id), array_agg(task_id) INTO jobs, tasks FROM (
+                SELECT job.id AS job_id, task.id AS task_id
+                FROM procrastinate_jobs AS job
+                JOIN tasks_task AS task
+                    ON task.id = (job.args ->> 'task_id')::uuid AND task.job_id = job.id
+                WHERE job.status = 'todo' AND job.scheduled_at IS NULL
+                    AND job.task_name LIKE 'task:%' AND job.queue_name = substr(place, 7)
+                    AND job.tasks_line = 0
+                FOR UPDATE OF job SKIP LOCKED
+                FOR NO KEY UPDATE OF task SKIP LOCKED
+            ) AS ready;
+        END IF;
+    ELSE
+        SELECT * INTO rule FROM tasks_limit_in_force(place);
+        SELECT CASE WHEN rule.paused THEN count(*) ELSE count(*) - rule.concurrent END
+        INTO surplus
+        FROM tasks_permit WHERE key = place AND released_at IS NULL;
+        IF surplus > 0 THEN
+            SELECT array_agg(job_id), array_agg(task_id) INTO jobs, tasks FROM (
+                SELECT job.id AS job_id, task.id AS task_id
+                FROM tasks_permit AS permit
+                JOIN tasks_task AS task ON task.id = permit.task_id AND task.status = 'PENDING'
+                JOIN procrastinate_jobs AS job
+                    ON job.id = task.job_id AND job.scheduled_at IS NULL
+                WHERE permit.key = place AND permit.released_at IS NULL
+                ORDER BY job.id DESC
+                LIMIT surplus
+                FOR UPDATE OF job SKIP LOCKED
+                FOR NO KEY UPDATE OF task SKIP LOCKED
+            ) AS ready;
+        END IF;
+    END IF;
+    UPDATE procrastinate_jobs SET scheduled_at = clock_timestamp() WHERE id = ANY (jobs);
+    UPDATE tasks_permit SET released_at = clock_timestamp()
+    WHERE task_id = ANY (tasks) AND released_at IS NULL;
+END
+$$
+"""
+
+# After a change of a rate: the time of the next start as the new rate has it.
+CONVERT_RATE = """
+CREATE FUNCTION tasks_convert_rate(place text) RETURNS void
+LANGUAGE sql SET enable_seqscan = off SET enable_bitmapscan = off AS $$
+    UPDATE tasks_ratestate AS state
+    SET next_at = clock_timestamp() + tasks_owed(place) * rule.spacing * interval '1 second',
+        rate = rule.rate,
+        period = rule.period,
+        burst = rule.burst
+    FROM tasks_limit_in_force(place) AS rule
+    WHERE state.key = place
+        AND rule.rate IS NOT NULL
+        AND (state.rate, state.period, state.burst) <> (rule.rate, rule.period, rule.burst)
 $$
 """
 
@@ -171,13 +261,16 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.RunSQL(LINE_OF_JOB, "ALTER TABLE procrastinate_jobs DROP COLUMN tasks_line"),
-        migrations.RunSQL(BLOCKED, "DROP INDEX tasks_blocked"),
+        migrations.RunSQL(LIMITED, "DROP INDEX tasks_limited"),
         migrations.RunSQL(SERVED, "DROP SEQUENCE tasks_line_served"),
         migrations.RunSQL(
             LIMIT_KEYS, "DROP FUNCTION tasks_limit_keys(text, text, bigint, jsonb)"
         ),
         migrations.RunSQL(LIMIT_IN_FORCE, "DROP FUNCTION tasks_limit_in_force(text)"),
+        migrations.RunSQL(OWED, "DROP FUNCTION tasks_owed(text)"),
         migrations.RunSQL(ROOM, "DROP FUNCTION tasks_room(text)"),
+        migrations.RunSQL(CONVERT_RATE, "DROP FUNCTION tasks_convert_rate(text)"),
+        migrations.RunSQL(RECALL, "DROP FUNCTION tasks_recall(text)"),
         migrations.RunSQL(
             USE_PERMITS,
             "DROP TRIGGER tasks_use_permits ON tasks_task;"

@@ -113,58 +113,6 @@ END
 $$
 """
 
-# Tasks that have permits and have not begun wait again: all under a paused limit or in a paused
-# queue, and of a lowered limit the last ones of those that are too many.
-RECALL = """
-CREATE FUNCTION tasks_recall(place text) RETURNS void
-LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off AS $$
-DECLARE
-    rule record;
-    surplus bigint := 0;
-    jobs bigint[];
-    tasks uuid[];
-BEGIN
-    IF place LIKE 'queue %' THEN
-        IF EXISTS (SELECT FROM tasks_queue WHERE name = substr(place, 7) AND paused) THEN
-            SELECT array_agg(job_id), array_agg(task_id) INTO jobs, tasks FROM (
-                SELECT job.id AS job_id, task.id AS task_id
-                FROM procrastinate_jobs AS job
-                JOIN tasks_task AS task
-                    ON task.id = (job.args ->> 'task_id')::uuid AND task.job_id = job.id
-                WHERE job.status = 'todo' AND job.scheduled_at IS NULL
-                    AND job.task_name LIKE 'task:%' AND job.queue_name = substr(place, 7)
-                    AND job.tasks_line = 0
-                FOR UPDATE OF job SKIP LOCKED
-                FOR NO KEY UPDATE OF task SKIP LOCKED
-            ) AS ready;
-        END IF;
-    ELSE
-        SELECT * INTO rule FROM tasks_limit_in_force(place);
-        SELECT CASE WHEN rule.paused THEN count(*) ELSE count(*) - rule.concurrent END
-        INTO surplus
-        FROM tasks_permit WHERE key = place AND released_at IS NULL;
-        IF surplus > 0 THEN
-            SELECT array_agg(job_id), array_agg(task_id) INTO jobs, tasks FROM (
-                SELECT job.id AS job_id, task.id AS task_id
-                FROM tasks_permit AS permit
-                JOIN tasks_task AS task ON task.id = permit.task_id AND task.status = 'PENDING'
-                JOIN procrastinate_jobs AS job
-                    ON job.id = task.job_id AND job.scheduled_at IS NULL
-                WHERE permit.key = place AND permit.released_at IS NULL
-                ORDER BY job.id DESC
-                LIMIT surplus
-                FOR UPDATE OF job SKIP LOCKED
-                FOR NO KEY UPDATE OF task SKIP LOCKED
-            ) AS ready;
-        END IF;
-    END IF;
-    UPDATE procrastinate_jobs SET scheduled_at = clock_timestamp() WHERE id = ANY (jobs);
-    UPDATE tasks_permit SET released_at = clock_timestamp()
-    WHERE task_id = ANY (tasks) AND released_at IS NULL;
-END
-$$
-"""
-
 # `due` jobs join their lines; then permits go to the lines of each place that got room, at most
 # `most` at once. One transaction at a time admits, so that it counts right without locks on rows.
 # Returns the seconds until the next look: 0 while there is more to do, null for none.
@@ -193,14 +141,18 @@ BEGIN
             ))
             RETURNING key, started_at
         )
-        SELECT counted.key, started_at, spacing * interval '1 second' AS spacing
+        SELECT counted.key, started_at, spacing * interval '1 second' AS spacing,
+            rate, period, burst
         FROM counted
         CROSS JOIN LATERAL tasks_limit_in_force(counted.key) AS rule
         WHERE spacing IS NOT NULL
         ORDER BY started_at
     LOOP
-        INSERT INTO tasks_ratestate AS state (key, next_at)
-        VALUES (start.key, start.started_at + start.spacing)
+        PERFORM tasks_convert_rate(start.key);
+        INSERT INTO tasks_ratestate AS state (key, next_at, rate, period, burst)
+        VALUES (
+            start.key, start.started_at + start.spacing, start.rate, start.period, start.burst
+        )
         ON CONFLICT (key) DO UPDATE
         SET next_at = greatest(state.next_at, start.started_at) + start.spacing;
         places := array_append(places, start.key);
@@ -229,6 +181,7 @@ BEGIN
         places || coalesce((SELECT array_agg(key) FROM gone WHERE task_id IS NOT NULL), '{}')
     INTO changed, places;
     FOREACH place IN ARRAY coalesce(changed, '{}') LOOP
+        PERFORM tasks_convert_rate(place);
         PERFORM tasks_recall(place);
         places := array_append(places, place);
     END LOOP;
@@ -314,7 +267,6 @@ class Migration(migrations.Migration):
     dependencies = [("tasks", "0029_permits")]
 
     operations = [
-        migrations.RunSQL(RECALL, "DROP FUNCTION tasks_recall(text)"),
         migrations.RunSQL(ADMIT_AT, "DROP FUNCTION tasks_admit_at(text, integer)"),
         migrations.RunSQL(ADMIT, "DROP FUNCTION tasks_admit(bigint[], integer)"),
     ]

@@ -176,6 +176,10 @@ class RateState(models.Model):
 
     key = models.TextField(primary_key=True)
     next_at = models.DateTimeField()
+    # The rate by which the time was computed.
+    rate = models.IntegerField()
+    period = models.IntegerField()
+    burst = models.IntegerField()
 
     class Meta:
         ordering = ("key",)

@@ -1,5 +1,6 @@
 -- retry: FAILED, CANCELLED -> PENDING
--- Requested by hand: grants at least one more attempt, and inserts a new job.
+-- Requested by hand: grants at least one more attempt, and inserts a new job. The limits are those of
+-- now: it may have ended before they were created.
 WITH retried AS (
     UPDATE tasks_task
     SET status = 'PENDING',
@@ -11,7 +12,11 @@ WITH retried AS (
         finished_at = NULL,
         progress = 0,
         progress_message = '',
-        job_id = nextval('procrastinate_jobs_id_seq')
+        job_id = nextval('procrastinate_jobs_id_seq'),
+        limit_keys = CASE
+            WHEN EXISTS (SELECT FROM tasks_limit)
+                THEN tasks_limit_keys(kind, queue, owner_id, input)
+        END
     WHERE id = ANY (%(ids)s::uuid[]) AND status IN ('FAILED', 'CANCELLED')
     RETURNING
         id, kind, queue, priority, attempt, status, job_id, limit_keys IS NOT NULL AS is_limited

@@ -131,9 +131,17 @@ _BLOCKED: LiteralString = """
     )
     FROM own
 """
-_HELD: LiteralString = (
-    "SELECT count(*) FROM tasks_permit WHERE key = %(key)s AND released_at IS NULL"
-)
+# How many tasks have a permit, since when the oldest of them runs, and how the rate stands.
+_USE: LiteralString = """
+    SELECT
+        count(permit.id),
+        extract(epoch FROM statement_timestamp() - min(task.started_at))::float,
+        greatest(0, tasks_owed(%(key)s)), rule.spacing, rule.burst
+    FROM tasks_limit_in_force(%(key)s) AS rule
+    LEFT JOIN tasks_permit AS permit ON permit.key = %(key)s AND permit.released_at IS NULL
+    LEFT JOIN tasks_task AS task ON task.id = permit.task_id AND task.status = 'PROCESSING'
+    GROUP BY rule.spacing, rule.burst
+"""
 
 
 def waiting_reason(task: Task, *, to_operator: bool = False) -> Waiting | None:
@@ -222,23 +230,33 @@ def _blocked(task: Task, job_id: int, line: int, *, to_operator: bool) -> Waitin
     subject = _subject(general, value)
     for rule in (general, limit):
         if rule.paused:
-            return Waiting(reason=Reason.LIMIT, detail=_pause(subject, rule, to_operator))
+            named = f"The limit of {subject}"
+            return Waiting(reason=Reason.LIMIT, detail=_pause(named, rule, to_operator))
     concurrent = limit.concurrent or general.concurrent
     rate = limit.per_period or general.per_period
-    ((held,),) = sql.run(_HELD, {"key": blocked_at})
+    ((held, oldest, owed, spacing, burst),) = sql.run(_USE, {"key": blocked_at})
     eta = None
     if concurrent and held >= concurrent:
         detail = f"{held} of {concurrent} running for {subject}."
-        seconds = pace().run_seconds(task.kind)
-        if place and seconds is not None:
-            eta = math.ceil(place / concurrent) * seconds
+        eta = _when_others_end(place, concurrent, oldest=oldest, run=pace().run_seconds(task.kind))
     elif rate:
         detail = f"At most {rate} may start for {subject}."
-        burst = limit.burst or general.burst or 1
-        eta = place * rate.period / (rate.number - burst + 1) if place else None
+        eta = max(0.0, owed - burst + place) * spacing if place else None
     else:
-        detail = ""
+        detail = f"The limit of {subject} is reached."
     return Waiting(reason=Reason.LIMIT, place=place, eta_s=_rounded(eta), detail=detail)
+
+
+def _when_others_end(
+    place: int | None, concurrent: int, *, oldest: float | None, run: float | None
+) -> float | None:
+    """Return in how many seconds the task at a place may start, if those before run as usual.
+
+    None if the oldest of those that run has taken much longer than usual already.
+    """
+    if place is None or run is None or oldest is None or oldest > 2 * run:
+        return None
+    return max(0.0, run - oldest) + (math.ceil(place / concurrent) - 1) * run
 
 
 def _limit_of(key: str) -> tuple[Limit | None, str]:

@@ -36,8 +36,11 @@ def test_a_queue_is_paused_without_a_reason_and_again_with_another(
 ) -> None:
     api = api_for(operator)
     assert post(api, "/api/v1/queues/default/pause").json()["paused_reason"] == ""
-    again = post(api, "/api/v1/queues/default/pause", {"reason": "a migration"})
-    assert again.json()["paused_reason"] == "a migration"
+    paused_at = Queue.objects.get().paused_at
+    for body in ({"reason": "a migration"}, None):
+        again = post(api, "/api/v1/queues/default/pause", body)
+        assert again.json()["paused_reason"] == "a migration"
+    assert Queue.objects.get().paused_at == paused_at
     assert list(fields(post(api, "/api/v1/queues/default/pause", {"reason": "x" * 201}))) == [
         "reason"
     ]

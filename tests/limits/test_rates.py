@@ -8,6 +8,7 @@ import pytest
 from django.utils import timezone
 
 import tasks
+from tasks import limits
 from tasks.lifecycle.ending import completed, released
 from tasks.models import Line, Permit, RateState
 from tests.factories import make_worker
@@ -117,3 +118,48 @@ def test_both_numbers_of_a_limit_hold():
     assert len(held) == 2
     finish(completed(held[0], {}))
     assert len(claim(worker)) == 1
+
+
+def test_a_higher_rate_starts_more_at_once_although_the_old_one_had_long_pauses():
+    limit = make_limit(rate=1, period=3600, burst=1)
+    _submit(30)
+    worker = make_worker()
+    assert len(claim(worker, limit=30)) == 1
+    limits.change(limit, rate="20/s", burst=20)
+    # One may have started in the present second already.
+    assert len(claim(worker, limit=30)) == 19
+
+
+def test_a_lower_rate_counts_what_has_just_started():
+    limit = make_limit(rate=2, period=1, burst=1)
+    _submit(3)
+    worker = make_worker()
+    assert len(claim(worker)) == 1
+    limits.change(limit, rate="1/5s")
+    assert claim(worker) == []
+    assert _look_in() == pytest.approx(5, abs=1)
+
+
+def test_a_larger_burst_lets_no_more_start_than_the_rate_allows():
+    limit = make_limit(rate=10, period=3600, burst=5)
+    _submit(40)
+    worker = make_worker()
+    assert len(claim(worker, limit=40)) == 5
+    assert claim(worker, limit=40) == []
+    limits.change(limit, burst=10)
+    assert claim(worker, limit=40) == []
+    # Twice the rate allows as many more in the same period.
+    limits.change(limit, rate="20/h", burst=20)
+    assert len(claim(worker, limit=40)) == 10
+
+
+def test_a_key_that_rested_may_use_a_larger_burst_at_once():
+    limit = make_limit(rate=10, period=60, burst=1)
+    _submit(1)
+    worker = make_worker()
+    claim(worker)
+    assert claim(worker) == []
+    _time_passes(200)
+    limits.change(limit, burst=4)
+    _submit(10)
+    assert len(claim(worker)) == 4

@@ -11,7 +11,8 @@ import tasks
 from tasks import kinds, lifecycle, limits
 from tasks.errors import InvalidInput, LimitGone
 from tasks.kinds import Limit as DeclaredLimit
-from tasks.lifecycle.ending import completed
+from tasks.kinds.exceptions import FatalError
+from tasks.lifecycle.ending import completed, raised
 from tasks.models import Limit, Permit, Scope, Status, Task
 from tests.factories import make_worker
 from tests.lifecycle.claiming import claim, finish
@@ -172,6 +173,32 @@ def test_a_blocked_task_comes_under_a_second_limit():
     assert Task.objects.filter(status=Status.PENDING).count() == 2
 
 
+def test_tasks_that_ended_before_a_limit_come_under_it_when_they_are_retried():
+    worker = make_worker()
+    ended = _submit(4)
+    for held in claim(worker):
+        finish(raised(held, kinds.get("test.script"), FatalError("requested")))
+    make_limit(concurrent=1)
+    assert lifecycle.retry_many([task.id for task in ended]) == 4
+    assert len(claim(worker)) == 1
+    assert claim(worker) == []
+
+
+def test_a_general_limit_may_come_after_its_exception_and_goes_with_it():
+    place = {"scope": "key", "name": "test.script", "by": "customer"}
+    exception = limits.create(**place, key="acme", concurrent=3)
+    general = limits.create(**place, concurrent=5)
+    assert general == exception.parent
+    assert Limit.objects.count() == 2
+    with pytest.raises(InvalidInput, match="such a limit"):
+        limits.create(**place, concurrent=6)
+    limits.delete(exception)
+    assert list(Limit.objects.all()) == [general]
+    limits.delete(general)
+    limits.delete(limits.create(**place, key="acme", concurrent=3))
+    assert not Limit.objects.exists()
+
+
 def test_declared_limits_are_rows_that_operators_may_change(monkeypatch):
     registered = kinds.get("test.script")
 
@@ -204,6 +231,11 @@ def test_declared_limits_are_rows_that_operators_may_change(monkeypatch):
         ({"scope": "key", "name": "test.script", "by": "a..b"}, "by"),
         ({"scope": "queue", "name": "default", "by": "customer"}, "by"),
         ({"scope": "kind", "name": "test.script", "key": "acme"}, "key"),
+        ({"scope": "queue", "name": "default"}, "concurrent"),
+        (
+            {"scope": "queue", "name": "default", "concurrent": 2, "paused_reason": "x"},
+            "paused_reason",
+        ),
         ({"scope": "queue", "name": "default", "concurrent": 0}, "concurrent"),
         ({"scope": "queue", "name": "default", "concurrent": 1.5}, "concurrent"),
         ({"scope": "queue", "name": "default", "rate": "100"}, "rate"),

@@ -19,7 +19,7 @@ SELECT holder.id::text
 FROM holder
 CROSS JOIN LATERAL unnest(holder.limit_keys) AS key
 CROSS JOIN LATERAL tasks_limit_in_force(key) AS rule
-WHERE rule.applies
+WHERE rule.since IS NOT NULL
     AND NOT EXISTS (
         SELECT FROM tasks_permit
         WHERE task_id = holder.id AND tasks_permit.key = key AND released_at IS NULL
