@@ -185,7 +185,7 @@ def test_tasks_that_ended_before_a_limit_come_under_it_when_they_are_retried():
 
 
 def test_a_general_limit_may_come_after_its_exception_and_goes_with_it():
-    place = {"scope": "key", "name": "test.script", "by": "customer"}
+    place: dict[str, Any] = {"scope": "key", "name": "test.script", "by": "customer"}
     exception = limits.create(**place, key="acme", concurrent=3)
     general = limits.create(**place, concurrent=5)
     assert general == exception.parent
