@@ -8,6 +8,12 @@ LIMITED = """
 CREATE INDEX tasks_limited ON procrastinate_jobs (tasks_line, id) WHERE tasks_line IS NOT NULL
 """
 
+# The version before would never stage blocked jobs.
+NO_LINES = """
+UPDATE procrastinate_jobs SET scheduled_at = now() WHERE tasks_line > 0;
+ALTER TABLE procrastinate_jobs DROP COLUMN tasks_line
+"""
+
 # The order in which lines take turns.
 SERVED = "CREATE SEQUENCE tasks_line_served"
 
@@ -260,7 +266,7 @@ class Migration(migrations.Migration):
     dependencies = [("tasks", "0028_limits")]
 
     operations = [
-        migrations.RunSQL(LINE_OF_JOB, "ALTER TABLE procrastinate_jobs DROP COLUMN tasks_line"),
+        migrations.RunSQL(LINE_OF_JOB, NO_LINES),
         migrations.RunSQL(LIMITED, "DROP INDEX tasks_limited"),
         migrations.RunSQL(SERVED, "DROP SEQUENCE tasks_line_served"),
         migrations.RunSQL(
