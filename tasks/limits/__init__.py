@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
-from tasks.limits.adoption import Adoption
+from tasks.limits.adoption import Adoption, are_starting
 from tasks.limits.declared import declare
 from tasks.limits.rules import REASON_LENGTH, Changes, change, create, delete
 
-__all__ = ["REASON_LENGTH", "Adoption", "Changes", "change", "create", "declare", "delete"]
+__all__ = [
+    "REASON_LENGTH",
+    "Adoption",
+    "Changes",
+    "are_starting",
+    "change",
+    "create",
+    "declare",
+    "delete",
+]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import uuid
+from collections.abc import Callable
 
 from django.db.models.functions import Now
 
@@ -28,34 +29,40 @@ class Adoption:
     is left that does not count.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, is_stopped: Callable[[], bool] = lambda: False) -> None:
+        self._is_stopped = is_stopped
         # The readers at the first sight of each limit.
         self._readers: dict[uuid.UUID, set[str]] = {}
 
-    def step(self) -> None:
-        """Adopt tasks; note which limits apply."""
+    def step(self) -> bool:
+        """Adopt tasks; note which limits apply. Return whether there are others."""
         new = set(Limit.objects.filter(applies_at=None).values_list("pk", flat=True))
         self._readers = {pk: readers for pk, readers in self._readers.items() if pk in new}
         if not new:
-            return
+            return False
         now_reading = {transaction for (transaction,) in sql.run(_READERS, {})}
         for pk in new:
             self._readers[pk] = self._readers.get(pk, now_reading) & now_reading
         # Those whose readers had ended before the walk.
         ready = [pk for pk in new if not self._readers[pk]]
-        if _adopt_all() and ready:
+        if self._adopt_all() and ready:
             Limit.objects.filter(pk__in=ready, applies_at=None).update(applies_at=Now())
-            log.info("limits apply now", extra={"limits": sorted(ready)})
+            log.info("limits apply now", extra={"limits": sorted(map(str, ready))})
+        return are_starting()
+
+    def _adopt_all(self) -> bool:
+        """Walk once through all that waits and runs; return whether nothing was changed or left."""
+        after, is_quiet = 0, True
+        while not self._is_stopped():
+            ((last, adopted, left),) = sql.run(sql.ADOPT, {"after": after, "limit": ADOPT_LIMIT})
+            is_quiet &= not (adopted or left)
+            if last is None:
+                ((adopted, left),) = sql.run(sql.ADOPT_RUNNING, {})
+                return is_quiet and not (adopted or left)
+            after = last
+        return False
 
 
-def _adopt_all() -> bool:
-    """Walk once through all that waits and runs; return whether nothing was changed or left."""
-    after, is_quiet = 0, True
-    while True:
-        ((last, adopted, left),) = sql.run(sql.ADOPT, {"after": after, "limit": ADOPT_LIMIT})
-        is_quiet &= not (adopted or left)
-        if last is None:
-            break
-        after = last
-    ((adopted, left),) = sql.run(sql.ADOPT_RUNNING, {})
-    return is_quiet and not (adopted or left)
+def are_starting() -> bool:
+    """Return whether some limits do not apply yet."""
+    return Limit.objects.filter(applies_at=None).exists()

@@ -15,6 +15,7 @@ from django.db import Error, connection
 
 from tasks import alerts, lifecycle, limits
 from tasks.models import Worker
+from tasks.worker.adopter import Adopter
 
 log = logging.getLogger(__name__)
 
@@ -68,8 +69,8 @@ class Rescuer(threading.Thread):
         super().__init__(name="rescuer", daemon=True)
         self._stopped = threading.Event()
         self._observer = HeartbeatObserver()
-        self._adoption = limits.Adoption()
         self._has_declared = False
+        self._adopter: Adopter | None = None
         # Not in the first round, when workers have just begun on what waits.
         self._reconcile_at = time.monotonic() + settings.RESCUE_SECONDS
         self._prune_at = time.monotonic() + PRUNE_SECONDS * random.random()  # noqa: S311
@@ -101,10 +102,7 @@ class Rescuer(threading.Thread):
         missed_renewal, steady = self._observer.missed_renewal(), self._observer.is_steady()
         lifecycle.rescue(missed_renewal, clock_is_steady=steady)
         lifecycle.forget_workers()
-        if not self._has_declared:
-            limits.declare()
-            self._has_declared = True
-        self._adoption.step()
+        self._start_limits()
         began = time.monotonic()
         if began >= self._reconcile_at:
             repaired = lifecycle.reconcile()
@@ -116,3 +114,12 @@ class Rescuer(threading.Thread):
             self._prune_at = began + PRUNE_SECONDS
             lifecycle.prune()
             alerts.prune()
+
+    def _start_limits(self) -> None:
+        """Declare the limits of the code, once; let new limits count older tasks too."""
+        if not self._has_declared:
+            limits.declare()
+            self._has_declared = True
+        if (self._adopter is None or not self._adopter.is_alive()) and limits.are_starting():
+            self._adopter = Adopter(self._stopped)
+            self._adopter.start()
