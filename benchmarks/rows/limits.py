@@ -61,7 +61,7 @@ def measure(bench: Bench) -> list[Row]:
             show=lambda each: f"claim p95 {percentile(each.claims, 0.95):.1f} ms",
             name=lambda ours: ours.name,
         ).values()
-    claims = _figure("claim of a task whose key is free", [run.claims for run in runs])
+    claims = _figure("claim of a task with a free key", [run.claims for run in runs])
     gaps = _figure("from the end of a task to the start of the next", [run.gaps for run in runs])
     return [
         Row(

@@ -1,4 +1,4 @@
-"""Forms whose values a verb checks."""
+"""Forms with values that a verb checks."""
 
 from __future__ import annotations
 

@@ -171,7 +171,7 @@ INVARIANTS = (
         meaning="More tasks start under a limit than are allowed, or fewer.",
         remedy=(
             "A worker of an older version starts tasks without permits: stop it. Set released_at of"
-            f" permits whose task does not run. {_BY_HAND}"
+            f" a permit if its task does not run. {_BY_HAND}"
         ),
         parts=(Part.RUNNING,),
     ),

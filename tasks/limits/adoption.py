@@ -43,7 +43,7 @@ class Adoption:
         now_reading = {transaction for (transaction,) in sql.run(_READERS, {})}
         for pk in new:
             self._readers[pk] = self._readers.get(pk, now_reading) & now_reading
-        # Those whose readers had ended before the walk.
+        # No reader from before the limit is left when the walk begins.
         ready = [pk for pk in new if not self._readers[pk]]
         if self._adopt_all() and ready:
             Limit.objects.filter(pk__in=ready, applies_at=None).update(applies_at=Now())

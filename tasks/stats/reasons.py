@@ -16,8 +16,8 @@ from tasks.models import Limit, Queue, Status, Task
 from tasks.postgres.planner import plan_row_by_row
 from tasks.stats.pace import pace
 
-# A place beyond this is not counted.
-PLACE_LIMIT = 10_000
+# A place beyond this is not counted: callers ask again and again, and each time it is read anew.
+PLACE_LIMIT = 1_000
 
 
 class Reason(TextChoices):
@@ -109,25 +109,21 @@ _BLOCKED: LiteralString = """
         WHERE line.id = %(line)s
     )
     SELECT own.blocked_at, own.earlier + (
-        SELECT coalesce(sum(least(
-            (
-                SELECT count(*) FROM (
-                    SELECT FROM procrastinate_jobs
-                    WHERE tasks_line = other.id AND tasks_line > 0
-                    LIMIT %(limit)s
-                ) AS jobs
-            ),
-            CASE WHEN other.priority > own.priority
-                THEN %(limit)s
-                ELSE own.earlier + (other.served < own.served)::integer
-            END
-        )), 0)
-        FROM (
-            SELECT * FROM tasks_line
-            WHERE blocked_at = own.blocked_at AND priority >= own.priority AND id <> own.id
-            ORDER BY priority DESC, served
-            LIMIT 100
-        ) AS other
+        SELECT count(*) FROM (
+            SELECT
+            FROM tasks_line AS other
+            CROSS JOIN LATERAL (
+                SELECT FROM procrastinate_jobs
+                WHERE tasks_line = other.id AND tasks_line > 0
+                LIMIT CASE WHEN other.priority > own.priority
+                    THEN %(limit)s
+                    ELSE own.earlier + (other.served < own.served)::integer
+                END
+            ) AS job
+            WHERE other.blocked_at = own.blocked_at AND other.priority >= own.priority
+                AND other.id <> own.id
+            LIMIT %(limit)s
+        ) AS of_other_lines
     )
     FROM own
 """

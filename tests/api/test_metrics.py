@@ -33,8 +33,6 @@ from tasks.models import (
 )
 from tasks.stats import count_cache
 from tests.factories import make_task, make_worker
-from tests.lifecycle.claiming import claim
-from tests.limits.rules import make_limit
 from tests.waiting import wait_until
 from tests.workers import database_url, is_idle
 
@@ -107,21 +105,6 @@ def test_a_sum_with_the_buckets_or_labels_of_another_version_is_left_out(api: AP
     assert "tasks_run_seconds_count" not in {name for name, _ in shown}
     assert not [labels for _, labels in shown if "alone" in labels]
     assert {value for (name, _), value in shown.items() if name == "tasks_moved_total"} == {0}
-
-
-def test_gauges_show_limits(api: APIClient) -> None:
-    make_limit(concurrent=1)
-    make_limit("owner", "", rate=60, period=60, burst=1, paused=True)
-    for _ in range(3):
-        tasks.submit("test.script")
-    claim(make_worker())
-    shown = samples(api)
-    of_queue, of_owners = ("queue default",), ("owner",)
-    assert shown["tasks_limit_running", of_queue] == shown["tasks_limit_allowed", of_queue] == 1
-    assert shown["tasks_limit_waiting", of_queue] == 2
-    assert shown["tasks_limit_paused", of_queue] == 0
-    assert shown["tasks_limit_paused", of_owners] == 1
-    assert ("tasks_limit_allowed", of_owners) not in shown
 
 
 def test_gauges_show_queues_workers_services_and_database(api: APIClient) -> None:

@@ -226,7 +226,7 @@ def test_declared_limits_are_rows_that_operators_may_change(monkeypatch):
         ({"scope": "queue", "name": "callbacks"}, "name"),
         ({"scope": "kind", "name": "no.such"}, "name"),
         ({"scope": "kind", "name": "callback.deliver"}, "name"),
-        ({"scope": "owner", "name": "nobody-here"}, "name"),
+        ({"scope": "owner", "name": "no-such-account"}, "name"),
         ({"scope": "key", "name": "test.script"}, "by"),
         ({"scope": "key", "name": "test.script", "by": "a..b"}, "by"),
         ({"scope": "queue", "name": "default", "by": "customer"}, "by"),

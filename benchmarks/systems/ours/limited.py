@@ -65,7 +65,7 @@ def fill(keys: int, each: int) -> None:
 
 
 def claims() -> None:
-    """Print the milliseconds of claims of single tasks whose key is free; no worker runs."""
+    """Print how long claims of single tasks with a free key take, in milliseconds."""
     worker = _register()
     times = []
     for number in range(CLAIMS):

@@ -1,5 +1,5 @@
 -- verify limit_exceeded: limits under which more tasks run, or may start, than are allowed
--- Those whose last permit too many was taken since the limit has had its present value.
+-- Only permits count as too many that were taken after the last change of the limit.
 SELECT permit.key
 FROM (
     SELECT key, created_at, row_number() OVER (PARTITION BY key ORDER BY created_at, id) AS place
