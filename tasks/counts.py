@@ -69,9 +69,10 @@ ENDED = Family(
 )
 MOVED = Family(
     name="tasks_moved",
-    help="Tasks that were cancelled, retried, deleted or rescued, not by an attempt.",
+    help="Tasks that were cancelled, retried, deleted, replaced by a newer request, rescued, or"
+    " that expired; not by an attempt.",
     labels=("queue", "kind", "transition"),
-    values=("cancel", "retry", "delete", "rescue"),
+    values=("cancel", "retry", "delete", "rescue", "replace", "expire"),
 )
 WAITED = Family(
     name="tasks_wait_seconds",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass
 
 
@@ -46,6 +47,14 @@ class KeyReused(TaskError):
 
     def __init__(self) -> None:
         super().__init__("This Idempotency-Key was already used for a different request.")
+
+
+class UniqueConflict(TaskError):
+    """The task was to be the only one of its kind and value, and another exists."""
+
+    def __init__(self, task_id: uuid.UUID) -> None:
+        super().__init__(f"The task {task_id} exists, and no other may have the same unique value.")
+        self.task_id = task_id
 
 
 class TaskGone(TaskError):

@@ -18,6 +18,7 @@ from tasks.correlation import Cause, current_cause
 from tasks.delays import DELAY_LIMIT, Delay, seconds
 from tasks.errors import FieldError, InvalidInput
 from tasks.postgres.json import NotStorable, to_json
+from tasks.unique import Unique
 from tasks.whole_number import checked_whole_number
 
 # 40, because procrastinate notifies on a channel of that name, and PostgreSQL bounds those.
@@ -48,6 +49,10 @@ class Options(TypedDict, total=False):
     callback_url: str | None
     # A client's key for its request: a second request with the same key creates no second task.
     idempotency_key: str | None
+    # How many tasks with the same value may exist: one. A dict has the fields of the API.
+    unique: Unique | dict[str, Any] | None
+    # From the submit until the task is cancelled if it has not begun, seconds or a timedelta.
+    expires_in: Delay | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,8 +72,15 @@ class Submission:
     metadata: bytes = b"{}"
     callback_url: str = ""
     idempotency_key: str | None = None
+    unique: Unique | None = None
+    expires_in: float | None = None
     id: uuid.UUID = field(default_factory=uuid7)
     cause: Cause = field(default_factory=current_cause)
+
+    @property
+    def may_repeat(self) -> bool:
+        """Return whether it creates no task if another exists: it has a key, or is unique."""
+        return self.idempotency_key is not None or self.unique is not None
 
     def fingerprint(self) -> str:
         """Return a digest that is the same for a repeated request and differs for others."""
@@ -79,17 +91,23 @@ class Submission:
         request = {**vars(self), **documents, "id": None}
         # A repeated request is another cause of the same task.
         del request["cause"]
+        # The version before, which may have had the request first, does not know these.
+        for name in ("unique", "expires_in"):
+            if request[name] is None:
+                del request[name]
         canonical = orjson.dumps(request, option=orjson.OPT_SORT_KEYS)
         return hashlib.sha256(canonical).hexdigest()
 
-    def row(self) -> dict[str, Any]:
+    def row(self, *, owner_id: int | None) -> dict[str, Any]:
         """Return the values of the task's row, for orjson."""
         documents = {
             "input": orjson.Fragment(self.input),
             "metadata": orjson.Fragment(self.metadata),
         }
-        row = {**vars(self), **documents, "fingerprint": self.fingerprint()}
-        del row["cause"]
+        row = {**vars(self), **documents, "fingerprint": self.fingerprint(), "owner_id": owner_id}
+        del row["cause"], row["unique"]
+        if self.unique:
+            row |= self.unique.row(kind=self.kind, owner_id=owner_id, input=self.input)
         return {**row, **self.cause._asdict()}
 
 
@@ -104,6 +122,8 @@ def checked_options(options: Mapping[str, Any]) -> dict[str, Any]:
             errors.append(FieldError(_SENT_NAMES.get(name, name), text[:1].upper() + text[1:]))
     if "delay" in options and "scheduled_at" in options:
         errors.append(FieldError("delay", "Use either delay or scheduled_at."))
+    if "expires_in" in checked and checked.get("delay", 0) >= checked["expires_in"]:
+        errors.append(FieldError("expires_in", "Must be longer than the delay."))
     if errors:
         raise InvalidInput(errors)
     return checked
@@ -159,6 +179,12 @@ def _callback_url(value: Any) -> str:
     return value
 
 
+def _expires_in(value: Any) -> float:
+    if (until := seconds(value)) > 0:
+        return until
+    raise ValueError("Must be above 0 seconds.")
+
+
 def _idempotency_key(value: Any) -> str:
     if isinstance(value, str) and KEY.fullmatch(value):
         return value
@@ -174,6 +200,8 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
     "metadata": _metadata,
     "callback_url": _callback_url,
     "idempotency_key": _idempotency_key,
+    "unique": Unique.parse,
+    "expires_in": _expires_in,
 }
 _SENT_NAMES = {"idempotency_key": "Idempotency-Key"}
 
@@ -184,3 +212,17 @@ class Owned:
 
     submission: Submission
     owner_id: int | None
+
+    @property
+    def unique_key(self) -> uuid.UUID | None:
+        """Return the key of a unique task; None for any other."""
+        new = self.submission
+        if new.unique is None:
+            return None
+        return new.unique.key_of(kind=new.kind, owner_id=self.owner_id, input=new.input)
+
+    @property
+    def on_conflict(self) -> str | None:
+        """Return what happens where the unique task exists; None for a task that is not unique."""
+        unique = self.submission.unique
+        return unique.on_conflict if unique else None

@@ -47,3 +47,12 @@ def execute(statement: str, params: Any = None) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(statement, params)
         return list(cursor.fetchall()) if cursor.description else []
+
+
+def has_waiting_session() -> bool:
+    """Return whether a session of this database waits for a lock."""
+    [[count]] = execute(
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    return bool(count)

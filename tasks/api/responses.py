@@ -33,12 +33,16 @@ def accepted(
 ) -> Response:
     """Return a 202 with the path to poll and the seconds to wait before that.
 
-    A request that repeats an earlier Idempotency-Key gets a 200 with the earlier request's task.
+    A request that repeats an earlier Idempotency-Key, or is for a unique task that exists, gets a
+    200 with the task of the earlier request.
     """
     seconds = seconds_until_due(task) if task else 1
     headers = {"Location": at, "Retry-After": str(seconds)}
     if replayed or (task and task.replayed):
         return Response(document, status=status.HTTP_200_OK, headers=headers | REPLAYED)
+    if task and task.unique_conflict:
+        headers["Unique-Conflict"] = task.unique_conflict
+        return Response(document, status=status.HTTP_200_OK, headers=headers)
     return Response(document, status=status.HTTP_202_ACCEPTED, headers=headers)
 
 

@@ -15,6 +15,8 @@ from tasks.lifecycle.preparation import prepare
 from tasks.schema_errors import MAX_ERRORS
 from tasks.submission import Submission
 
+_NUMBERS = {"priority": int, "max_attempts": int, "delay": float, "expires_in": float}
+
 
 def task_options(body: Any) -> dict[str, Any]:
     """Return the arguments of `submit`; raise InvalidInput."""
@@ -22,7 +24,7 @@ def task_options(body: Any) -> dict[str, Any]:
     if "scheduled_at" in options:
         options["scheduled_at"] = _due_time(options["scheduled_at"])
     # JSON has one type of number, and JSON Schema accepts 1.0 as an integer.
-    for name, number in (("priority", int), ("max_attempts", int), ("delay", float)):
+    for name, number in _NUMBERS.items():
         if name in options:
             options[name] = number(options[name])
     return options

@@ -83,6 +83,8 @@ def facts(task: Task) -> list[tuple[str, Any]]:
         ("Worker", worker_name(task.worker_id) or formatting.DASH),
         ("Created", formatting.relative_time(task.created_at)),
         ("Due", formatting.relative_time(task.scheduled_at)),
+        ("Expires", formatting.relative_time(task.expires_at)),
+        ("Unique", _uniqueness(task)),
         ("Started", formatting.relative_time(task.started_at)),
         ("Finished", formatting.relative_time(task.finished_at)),
         ("Duration", formatting.last_duration(task)),
@@ -91,6 +93,15 @@ def facts(task: Task) -> list[tuple[str, Any]]:
         ("Crashes", task.crashes),
         ("Job", task.job_id or formatting.DASH),
     ]
+
+
+def _uniqueness(task: Task) -> str:
+    """Return until when no other task can have its key."""
+    if task.unique_key is None:
+        return formatting.DASH
+    if task.unique_until:
+        return f"until {formatting.timestamp(task.unique_until)}"
+    return f"while {task.unique_while}"
 
 
 def _waits_for(task: Task) -> list[tuple[str, str]]:

@@ -7,6 +7,7 @@ from tasks.kinds.exceptions import Cancel, FatalError, Retry, Snooze, SoftTimeLi
 from tasks.kinds.limit import Limit
 from tasks.kinds.registry import Handler, Kind, add, all_kinds, get, kind
 from tasks.kinds.retry_policy import RetryPolicy
+from tasks.unique import Unique
 
 __all__ = [
     "Cancel",
@@ -19,6 +20,7 @@ __all__ = [
     "RetryPolicy",
     "Snooze",
     "SoftTimeLimitExceeded",
+    "Unique",
     "add",
     "all_kinds",
     "get",

@@ -21,6 +21,7 @@ from tasks.kinds.limit import Limit
 from tasks.kinds.retry_policy import RetryPolicy, RetryRules, policy_for
 from tasks.schema_errors import field_errors
 from tasks.submission import checked_options
+from tasks.unique import Unique
 
 Handler = Callable[[dict[str, Any], Context], dict[str, Any] | None]
 
@@ -45,6 +46,10 @@ class Kind:
     never_on: tuple[type[BaseException], ...] = ()
     # All of them hold at once. Operators can change them; a changed declaration then counts again.
     limit: Limit | tuple[Limit, ...] = ()
+    # At most one task with the same value; a request may name another rule.
+    unique: Unique | None = None
+    # Seconds from the submit after which a task that has not begun is cancelled; None for never.
+    expires_in: float | None = None
     # Seconds; from the settings when omitted.
     soft_time_limit: float = field(default_factory=lambda: settings.TASK_SOFT_TIME_LIMIT)
     time_limit: float = field(default_factory=lambda: settings.TASK_TIME_LIMIT)
@@ -61,11 +66,13 @@ class Kind:
     @cached_property
     def defaults(self) -> dict[str, Any]:
         """Return the options of a submission that names none; raise InvalidInput."""
+        optional = {"unique": self.unique, "expires_in": self.expires_in}
         return checked_options(
             {
                 "queue": self.queue,
                 "priority": self.priority,
                 "max_attempts": self.retry.max_retries + 1,
+                **{name: value for name, value in optional.items() if value is not None},
             }
         )
 
@@ -142,6 +149,8 @@ def _mistake_in(new: Kind) -> str | None:
         return mistake
     if mistake := _mistake_in_limits(new.limit):
         return mistake
+    if not isinstance(new.unique, Unique | None):
+        return "has an invalid unique: use a Unique."
     if new.soft_time_limit > new.time_limit:
         return "has a soft time limit above its hard one."
     if new.isolation not in ("thread", "process"):

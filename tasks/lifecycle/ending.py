@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -96,6 +96,8 @@ class Ending:
     delay: float = 0.0
     refund: int = 0
     follow_ups: tuple[Submission, ...] = ()
+    # Those that became tasks: others repeat a request, or a unique task that exists.
+    submitted: tuple[Submission, ...] = ()
     # Whether the handler's own transaction has written it already.
     recorded: bool = False
     # For the log: the error's text, also where clients do not see it; seconds that it ran.
@@ -224,6 +226,12 @@ def parameters(endings: Sequence[Ending], *, worker: str) -> dict[str, Any]:
 def follow_ups(endings: Iterable[Ending]) -> list[Owned]:
     """Return the tasks that these attempts submitted, with the owners of the attempts."""
     return [Owned(new, ending.claim.owner_id) for ending in endings for new in ending.follow_ups]
+
+
+def note_submitted(endings: Iterable[Ending], ids: Container[uuid.UUID]) -> None:
+    """Keep which follow-ups became tasks."""
+    for ending in endings:
+        ending.submitted = tuple(new for new in ending.follow_ups if new.id in ids)
 
 
 def _joined(documents: Iterable[bytes]) -> str:

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, TypeVar, Unpack
+from typing import Any, LiteralString, TypeVar, Unpack
 
 import orjson
 from django.contrib.auth.models import User
@@ -15,10 +15,11 @@ from django.db import connection, transaction
 from psycopg.errors import SerializationFailure
 
 from tasks import sql, tracing
-from tasks.errors import KeyReused
+from tasks.errors import KeyReused, TaskGone, UniqueConflict
 from tasks.lifecycle.group_commit import GroupCommit
-from tasks.lifecycle.preparation import prepare, submit_params, submit_statement
-from tasks.lifecycle.telemetry import emit_submitted
+from tasks.lifecycle.preparation import prepare
+from tasks.lifecycle.telemetry import emit, emit_submitted
+from tasks.lifecycle.writing import Written, write
 from tasks.models import Batch, Task
 from tasks.postgres.failures import is_outage
 from tasks.submission import Options, Owned, Submission, checked_options
@@ -40,9 +41,11 @@ def submit(
 ) -> Task:
     """Queue one task if and only if the surrounding transaction commits.
 
-    Raises UnknownKind; InvalidInput for an input or an option that is not valid; KeyReused for an
-    idempotency key that belongs to another request; SerializationFailure if every try found the
-    key taken by a task that was deleted at once.
+    Returns the task that exists if the request repeats an earlier one, by its idempotency key or
+    because the task is unique. Raises UnknownKind; InvalidInput for an input or an option that is
+    not valid; KeyReused for an idempotency key that belongs to another request; UniqueConflict
+    where a unique task is refused; SerializationFailure if every try found the key taken by a task
+    that was deleted or ended at once.
     """
     submission = prepare(kind, input, **options)
     if tracing.recorder is None:
@@ -54,11 +57,15 @@ def submit(
 
 
 def _submit(submission: Submission, *, input: dict[str, Any] | None, owner: User | None) -> Task:
+    new = Owned(submission, owner.pk if owner else None)
     for _ in range(TRIES):
-        if row := _enqueue_one(submission, owner_id=owner.pk if owner else None):
+        written = _enqueue_one(new)
+        if row := written.submitted.get(submission.id):
             return _new_task(submission, row, input=input, owner=owner)
-        # None when it was deleted since, which frees the key: submit again.
-        if task := _replayed(submission, owner):
+        if row := written.replaced.get(submission.id):
+            return _replaced(row)
+        # None when it was deleted since, which frees the key, or has ended: submit again.
+        if task := _replayed(submission, owner) or _existing(new):
             return task
     raise _lost_every_try()
 
@@ -66,7 +73,7 @@ def _submit(submission: Submission, *, input: dict[str, Any] | None, owner: User
 def _new_task(
     submission: Submission, row: sql.Row, *, input: dict[str, Any] | None, owner: User | None
 ) -> Task:
-    _, job_id, created_at, due, *_ = row
+    _, job_id, created_at, due, expires_at, *_ = row
     return Task(
         id=submission.id,
         owner=owner,
@@ -82,13 +89,43 @@ def _new_task(
         job_id=job_id,
         created_at=created_at,
         scheduled_at=due,
+        expires_at=expires_at,
     )
+
+
+def _replaced(row: sql.Row) -> Task:
+    """Return the task that took over the request; raise TaskGone if it was deleted at once."""
+    _emit_replaced(row)
+    if task := Task.objects.filter(pk=row[0]).first():
+        task.unique_conflict = "replaced"
+        return task
+    raise TaskGone
+
+
+def _emit_replaced(row: sql.Row) -> None:
+    task_id, kind, queue, attempt, status, *_ = row
+    facts = {"task_id": task_id, "kind": kind, "queue": queue}
+    transaction.on_commit(partial(emit, "replace", attempt=attempt, status=status, **facts))
 
 
 def _replayed(submission: Submission, owner: User | None) -> Task | None:
     """Return the task of the earlier request that had the same idempotency key, if it exists."""
+    if submission.idempotency_key is None:
+        return None
     keyed = Task.objects.filter(owner=owner, idempotency_key=submission.idempotency_key)
     return _unless_reused(keyed.first(), submission.fingerprint())
+
+
+def _existing(new: Owned) -> Task | None:
+    """Return the unique task that exists already; raise UniqueConflict if that is a refusal."""
+    if new.unique_key is None:
+        return None
+    task = Task.objects.filter(unique_key=new.unique_key).first()
+    if task and new.on_conflict == "refuse":
+        raise UniqueConflict(task.id)
+    if task:
+        task.unique_conflict = "existing"
+    return task
 
 
 def submit_many(
@@ -99,7 +136,9 @@ def submit_many(
 ) -> Batch:
     """Queue all submissions as one batch, or none.
 
-    Keys of batches are apart from those of tasks. Raises InvalidInput for a key that is not valid;
+    A unique task that exists stays outside the batch: its id is among `submitted_ids`, and `total`
+    does not count it. Keys of batches are apart from those of tasks. Raises UniqueConflict where a
+    unique task is refused; InvalidInput for a key that is not valid;
     KeyReused for one that belongs to another batch, or to one with another order of tasks;
     SerializationFailure as `submit` does.
     """
@@ -142,10 +181,48 @@ def _insert_batch(batch: Batch, submissions: Sequence[Submission]) -> bool:
         Batch.objects.bulk_create([batch], ignore_conflicts=batch.idempotency_key is not None)
         if batch.idempotency_key and not Batch.objects.filter(pk=batch.pk).exists():
             return False
-        insert([Owned(new, batch.owner_id) for new in submissions], batch_id=batch.id)
-        for new in submissions:
-            transaction.on_commit(partial(emit_submitted, new))
+        new = [Owned(submission, batch.owner_id) for submission in submissions]
+        _insert_tasks(batch, new)
     return True
+
+
+def _insert_tasks(batch: Batch, new: Sequence[Owned]) -> None:
+    """Write the tasks of a batch; one that exists already stays outside of it."""
+    elsewhere: dict[uuid.UUID, uuid.UUID] = {}
+    left, submitted = list(new), 0
+    for _ in range(TRIES):
+        written = insert(left, batch_id=batch.id)
+        submitted += len(written.submitted)
+        for row in written.replaced.values():
+            _emit_replaced(row)
+        elsewhere |= {new_id: row[0] for new_id, row in written.replaced.items()}
+        for owned in left:
+            if owned.submission.id in written.submitted:
+                transaction.on_commit(partial(emit_submitted, owned.submission))
+        done = written.submitted.keys() | elsewhere.keys()
+        left = [owned for owned in left if owned.submission.id not in done]
+        elsewhere |= (existing := _existing_of(left))
+        left = [owned for owned in left if owned.submission.id not in existing]
+        if not left:
+            break
+    else:
+        raise _lost_every_try()
+    batch.submitted_ids = [elsewhere.get(owned.submission.id, owned.submission.id) for owned in new]
+    if elsewhere:
+        batch.total = submitted
+        kept = ["submitted_ids"] if batch.idempotency_key else []
+        batch.save(update_fields=["total", *kept])
+
+
+def _existing_of(left: Sequence[Owned]) -> dict[uuid.UUID, uuid.UUID]:
+    """Return the unique tasks that exist in the place of submissions; raise UniqueConflict."""
+    keys = {owned.submission.id: owned.unique_key for owned in left}
+    held = Task.objects.filter(unique_key__in=set(keys.values()))
+    ids = dict(held.values_list("unique_key", "id")) if keys else {}
+    for owned in left:
+        if owned.on_conflict == "refuse" and (task_id := ids.get(owned.unique_key)):
+            raise UniqueConflict(task_id)
+    return {new_id: ids[key] for new_id, key in keys.items() if key in ids}
 
 
 def _fingerprint_of_all(submissions: Sequence[Submission], key: str) -> str:
@@ -165,30 +242,42 @@ def _unless_reused(earlier: Row | None, fingerprint: str) -> Row | None:
     return earlier
 
 
-def _enqueue_one(submission: Submission, *, owner_id: int | None) -> sql.Row | None:
-    """Queue one task; return its row, or None for a repeated request."""
-    new = Owned(submission, owner_id)
-    if submission.idempotency_key is None and connection.get_autocommit():
-        rows = [_submit_in_group(new)]
+def _enqueue_one(new: Owned) -> Written:
+    """Queue one task, unless the request is a repeated one or the task exists."""
+    if not new.submission.may_repeat and connection.get_autocommit():
+        row = _submit_in_group(new)
+        written = Written(submitted={row[0]: row})
     else:
         # The caller commits, or this waits for a request with the same key, alone: no group waits.
-        rows = insert([new])
-    if not rows:
-        return None
-    # Runs in the request's thread, so that the log line has the request's id.
-    transaction.on_commit(partial(emit_submitted, submission))
-    return rows[0]
+        written = insert([new])
+    if written.submitted:
+        # Runs in the request's thread, so that the log line has the request's id.
+        transaction.on_commit(partial(emit_submitted, new.submission))
+    return written
 
 
-def insert(new: Sequence[Owned], *, batch_id: uuid.UUID | None = None) -> list[sql.Row]:
-    """Write tasks and their jobs; return their rows, none for a repeated request."""
-    params = submit_params(new, batch_id=batch_id, commits_at_once=connection.get_autocommit())
-    # Planning costs as much as one task, so it is done once; a batch is planned for its size.
-    return sql.run(submit_statement(new), params, prepared=len(new) <= FEW)
+def insert(new: Sequence[Owned], *, batch_id: uuid.UUID | None = None) -> Written:
+    """Write tasks and their jobs in the caller's transaction, or in one for each statement."""
+
+    def run(statement: LiteralString, params: dict[str, Any]) -> list[sql.Row]:
+        # Planning costs as much as one task, so it is done once; a batch is planned for its size.
+        return sql.run(statement, params, prepared=len(new) <= FEW)
+
+    written = write(new, run, batch_id=batch_id, commits_at_once=connection.get_autocommit())
+    if left := written.left_jobs:
+        # Robust: the tasks are committed, and the reconciler deletes what this leaves.
+        transaction.on_commit(partial(discard, left), robust=True)
+    return written
+
+
+def discard(jobs: Sequence[int]) -> None:
+    """Delete jobs that no task names any more."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql.DISCARD, {"jobs": list(jobs)})
 
 
 def _insert_group(new: Sequence[Owned]) -> list[sql.Row]:
-    rows = {row[0]: row for row in insert(new)}
+    rows = insert(new).submitted
     return [rows[owned.submission.id] for owned in new]
 
 

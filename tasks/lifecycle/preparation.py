@@ -42,8 +42,7 @@ def prepare(
 
 def submit_statement(new: Iterable[Owned]) -> LiteralString:
     """Return the statement that writes the submissions and their jobs."""
-    is_keyed = any(owned.submission.idempotency_key is not None for owned in new)
-    return sql.SUBMIT_KEYED if is_keyed else sql.SUBMIT
+    return sql.SUBMIT_KEYED if any(owned.submission.may_repeat for owned in new) else sql.SUBMIT
 
 
 def submit_params(
@@ -53,7 +52,7 @@ def submit_params(
 
     `commits_at_once` is true when the statement is a transaction of its own.
     """
-    rows = [owned.submission.row() | {"owner_id": owned.owner_id} for owned in new]
+    rows = [owned.submission.row(owner_id=owned.owner_id) for owned in new]
     return {
         "batch": batch_id,
         "commits_at_once": commits_at_once,

@@ -34,7 +34,7 @@ _log = logging.getLogger("tasks.transition")
 # Outcomes that use an attempt.
 _FAILURES = (Outcome.FAILED, Outcome.TIMED_OUT, Outcome.CRASHED)
 # The transitions that end a task, unless they only request it or queue it again.
-_MAY_END = ("cancel", "rescue")
+_MAY_END = ("cancel", "expire", "rescue")
 # Of an error's text. All of it stands in the task's history.
 _LONGEST_DETAIL = 300
 
@@ -94,7 +94,7 @@ def emit_ended(endings: Sequence[Ending], *, worker: str) -> None:
         claim = ending.claim
         # Compared by a plain text: an enumeration's hash is computed in Python.
         alike[claim.queue, claim.kind, str(ending.outcome), str(ending.status)].append(ending)
-        for follow_up in ending.follow_ups:
+        for follow_up in ending.submitted:
             emit_submitted(follow_up)
     for group in alike.values():
         _count(group)

@@ -23,8 +23,8 @@ from django.db.models.functions import Now
 from tasks import sql
 from tasks.errors import TaskGone, WrongStatus
 from tasks.kinds.exceptions import LostClaim
-from tasks.lifecycle.ending import Ending, follow_ups, parameters
-from tasks.lifecycle.enqueue import insert
+from tasks.lifecycle.ending import Ending, follow_ups, note_submitted, parameters
+from tasks.lifecycle.enqueue import discard, insert
 from tasks.lifecycle.telemetry import emit, emit_ended, emit_leases_lost
 from tasks.models import Status, Task, Worker
 from tasks.models.task import TaskQuerySet, retention
@@ -32,6 +32,7 @@ from tasks.models.task import TaskQuerySet, retention
 log = logging.getLogger(__name__)
 
 RESCUE_LIMIT = 1_000
+EXPIRE_LIMIT = 1_000
 RECONCILE_LIMIT = 10_000
 PRUNE_LIMIT = 1_000
 # Tasks that `move_matching` moves in one transaction.
@@ -53,7 +54,7 @@ def finish(ending: Ending, *, worker: str) -> None:
     if not rows:
         raise LostClaim
     if new := follow_ups([ending]):
-        insert(new)
+        note_submitted([ending], insert(new).submitted)
     transaction.on_commit(partial(emit_ended, [ending], worker=worker))
 
 
@@ -68,7 +69,7 @@ def cancel(task: Task) -> Task:
 
 def cancel_many(ids: Sequence[uuid.UUID]) -> int:
     """Cancel the tasks that have not ended; return how many."""
-    return _drop("cancel", sql.CANCEL, ids)
+    return _drop("cancel", sql.CANCEL, {"ids": list(ids)})
 
 
 def retry(task: Task) -> Task:
@@ -94,7 +95,7 @@ def delete(task: Task) -> None:
 
 def delete_many(ids: Sequence[uuid.UUID]) -> int:
     """Delete the tasks that are not being processed; return how many."""
-    return _drop("delete", sql.DELETE, ids)
+    return _drop("delete", sql.DELETE, {"ids": list(ids)})
 
 
 def move_matching(
@@ -169,6 +170,16 @@ def reconcile() -> tuple[int, int]:
     return enqueued, gone
 
 
+def expire() -> int:
+    """Cancel the tasks that no worker took in time, in groups of EXPIRE_LIMIT; return how many."""
+    expired = 0
+    while True:
+        in_group = _drop("expire", sql.EXPIRE, {"limit": EXPIRE_LIMIT})
+        expired += in_group
+        if in_group < EXPIRE_LIMIT:
+            return expired
+
+
 def forget_workers() -> None:
     """Delete the rows of workers that have been dead for long and hold no task."""
     dead_since = Now() - FORGET_WORKERS_AFTER
@@ -231,18 +242,13 @@ def _move(task: Task, verb: Callable[[Sequence[uuid.UUID]], int], participle: st
     return task
 
 
-def _drop(transition: str, statement: LiteralString, ids: Sequence[uuid.UUID]) -> int:
+def _drop(transition: str, statement: LiteralString, params: dict[str, Any]) -> int:
     """Run a statement that returns, as sixth column, a job that it could not delete, if any."""
-    rows = _apply(transition, statement, {"ids": list(ids)})
+    rows = _apply(transition, statement, params)
     if left := [row[5] for row in rows if row[5]]:
         # Robust: the verb has committed, and the reconciler deletes what this leaves.
-        transaction.on_commit(partial(_discard, left), robust=True)
+        transaction.on_commit(partial(discard, left), robust=True)
     return len(rows)
-
-
-def _discard(jobs: list[int]) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(sql.DISCARD, {"jobs": jobs})
 
 
 def _apply(transition: str, statement: LiteralString, params: dict[str, Any]) -> list[sql.Row]:

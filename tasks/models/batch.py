@@ -24,7 +24,8 @@ class Batch(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
 
     # A client's key for its request, a digest of the request, and the answer to it: the ids of all
-    # tasks in order of submission, deleted ones included. Without a key no ids are kept.
+    # tasks in order of submission, deleted ones and unique ones that existed before included.
+    # Without a key no ids are stored; a submit returns them all the same.
     idempotency_key = models.CharField(max_length=255, null=True, blank=True)  # noqa: DJ001 null: none
     fingerprint = models.CharField(max_length=64, blank=True, default="", db_default="")
     submitted_ids = ArrayField(models.UUIDField(), null=True, blank=True)

@@ -133,6 +133,12 @@ class Task(models.Model):
     # The limits under which it stands, as keys of permits; null for none.
     limit_keys = ArrayField(models.TextField(), null=True, blank=True)
 
+    # While it is set, no other task can have the key. A trigger removes it when `unique_while` is
+    # over: at the first claim, at the end, or, for a period, when a submit finds it over.
+    unique_key = models.UUIDField(null=True, blank=True)
+    unique_while = models.CharField(max_length=10, null=True, blank=True)  # noqa: DJ001 null: none
+    unique_until = models.DateTimeField(null=True, blank=True)
+
     progress = models.SmallIntegerField(default=0)
     progress_message = models.CharField(max_length=200, blank=True, default="")
     cancel_requested = models.BooleanField(default=False)
@@ -147,13 +153,17 @@ class Task(models.Model):
 
     created_at = models.DateTimeField(default=timezone.now)
     scheduled_at = models.DateTimeField(null=True, blank=True)
+    # A task that no worker has taken by then is cancelled.
+    expires_at = models.DateTimeField(null=True, blank=True)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
 
     objects = TaskQuerySet.as_manager()
 
-    # Set by a submit that returns the task of an earlier request.
+    # Set by a submit that returns the task of an earlier request: for a repeated idempotency key,
+    # and for a unique task that existed ("existing") or took over the request ("replaced").
     replayed = False
+    unique_conflict = ""
 
     class Meta:
         ordering = ("-id",)
@@ -164,6 +174,11 @@ class Task(models.Model):
                 "idempotency_key",
                 name="task_once_per_idempotency_key",
                 condition=Q(idempotency_key__isnull=False),
+            ),
+            models.UniqueConstraint(
+                fields=["unique_key"],
+                name="task_unique",
+                condition=Q(unique_key__isnull=False),
             ),
             models.CheckConstraint(name="task_status_known", condition=Q(status__in=Status.values)),
             # A task has an end time if and only if it has ended.
@@ -246,6 +261,12 @@ class Task(models.Model):
                 fields=["id"],
                 name="task_scheduled_newest",
                 condition=Q(status=Status.PENDING, scheduled_at__isnull=False),
+            ),
+            # The rescuer's search for tasks that have expired.
+            models.Index(
+                fields=["expires_at"],
+                name="task_expiring",
+                condition=Q(status=Status.PENDING, claim_number=0, expires_at__isnull=False),
             ),
             # The pruner's search for old rows; tiny, since rows end roughly in order.
             BrinIndex(fields=["finished_at"], name="task_finished_brin", autosummarize=True),

@@ -14,7 +14,9 @@ Row = tuple[Any, ...]
 
 
 # These comments stand for the content of another file.
-_PLACES = {"-- callbacks", "-- queue_lanes", "-- is_jobless", "-- is_taskless"}
+_PLACES = {
+    "-- callbacks", "-- queue_lanes", "-- is_jobless", "-- is_taskless", "-- submitted_jobs"
+}  # fmt: skip
 
 
 def _read(name: str) -> LiteralString:
@@ -48,15 +50,18 @@ def _with_part(name: str, part: str) -> LiteralString:
 
 def _without_conflicts(statement: LiteralString) -> LiteralString:
     """Return a statement without its part ON CONFLICT, for rows that repeat no other."""
-    before, rest = statement.split("ON CONFLICT", 1)
+    before, rest = statement.split("ORDER BY idempotency_key", 1)
     return before + rest[rest.index("RETURNING") :]
 
 
-SUBMIT_KEYED = _read("submit")
+SUBMIT_KEYED = _with_part("submit", "submitted_jobs")
 SUBMIT = _without_conflicts(SUBMIT_KEYED)
+REPLACE = _with_part("replace", "submitted_jobs")
+FREE_KEYS = _read("free_keys")
 CLAIM = _with_part("claim", "queue_lanes")
 FINISH = _calling_back("finish", moved="finished")
 CANCEL = _calling_back("cancel", moved="cancelled")
+EXPIRE = _calling_back("expire", moved="expired")
 RETRY = _read("retry")
 POSTPONE = _read("postpone")
 DELETE = _read("delete")

@@ -2,7 +2,8 @@
 -- Takes up to `limit` due jobs (those not scheduled, or staged by now: `stage.sql`), and with them
 -- their tasks. Guards: the worker has not lost its lease, no other transaction has locked the job
 -- (SKIP LOCKED), its kind is registered in this worker (jobs of other kinds stay), its queue is not
--- paused, and the task still names this job.
+-- paused, the task still names this job, and it has not expired before its first claim (those are
+-- cancelled by `expire.sql`).
 -- The job is deleted: while the task is PROCESSING, its own row says all that is known of the claim,
 -- and a statement that queues the task again (`finish.sql`, `rescue.sql`) inserts its job again. A
 -- job that its task no longer names is a duplicate or left over: it is deleted too, and nothing runs.
@@ -113,6 +114,7 @@ open AS MATERIALIZED (
     WHERE task.id = ANY (ARRAY[chosen.task_id])
         AND task.job_id = chosen.id
         AND task.status IS NOT DISTINCT FROM 'PENDING'
+        AND (task.lease > 0 OR task.expires_at > now()) IS NOT FALSE
     RETURNING
         task.id, task.job_id, task.kind, task.queue, task.owner_id, task.input,
         task.attempt, task.max_attempts, task.lease, task.losses + task.crashes AS deaths,

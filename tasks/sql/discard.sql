@@ -1,4 +1,4 @@
--- discard: no change of status; deletes jobs that a cancel or a delete had to leave
+-- discard: no change of status; deletes jobs that cancel, delete, expire or replace had to leave
 -- A claim that chose such a job deletes it; a claim that locked it and chose others does not, nor
 -- does a stage. So this statement waits for their locks. A transaction that holds a task row must
 -- not do that, so it runs after the commit. Guard: no task names the job. The jobs are locked in

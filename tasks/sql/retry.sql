@@ -1,6 +1,6 @@
 -- retry: FAILED, CANCELLED -> PENDING
 -- Requested by hand: grants at least one more attempt, and inserts a new job. The limits are those of
--- now: it may have ended before they were created.
+-- now: it may have ended before they were created. It expires no more, and does not count as unique.
 WITH retried AS (
     UPDATE tasks_task
     SET status = 'PENDING',
@@ -9,6 +9,7 @@ WITH retried AS (
         crashes = 0,
         cancel_requested = false,
         scheduled_at = NULL,
+        expires_at = NULL,
         finished_at = NULL,
         progress = 0,
         progress_message = '',

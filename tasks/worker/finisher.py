@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 
@@ -20,11 +20,12 @@ from tasks.lifecycle.ending import (
     ClaimKey,
     Ending,
     follow_ups,
+    note_submitted,
     parameters,
     unstorable,
 )
-from tasks.lifecycle.preparation import submit_params, submit_statement
 from tasks.lifecycle.telemetry import emit_ended
+from tasks.lifecycle.writing import write as write_tasks
 from tasks.models import Status
 from tasks.postgres.failures import is_outage, is_outage_or_may_pass, may_pass
 from tasks.postgres.slow import watch
@@ -237,13 +238,17 @@ def write(
     """
 
     def run(connection: psycopg.Connection[Any]) -> set[ClaimKey]:
+        def run_here(statement: LiteralString, params: dict[str, Any]) -> list[tuple[Any, ...]]:
+            return connection.execute(statement, params).fetchall()
+
         if not any(ending.follow_ups for ending in endings):
             return _finish(connection, endings, worker)
         with connection.transaction():
             finished = _finish(connection, endings, worker)
-            recorded = (ending for ending in endings if ending.claim.key in finished)
+            recorded = [ending for ending in endings if ending.claim.key in finished]
             if new := follow_ups(recorded):
-                connection.execute(submit_statement(new), submit_params(new))
+                # A job that a replaced task left behind is deleted by a claim or the reconciler.
+                note_submitted(recorded, write_tasks(new, run_here).submitted)
         return finished
 
     return session.run_until_answered(run, is_passing=is_passing)

@@ -101,6 +101,8 @@ class Rescuer(threading.Thread):
     def _round(self) -> None:
         missed_renewal, steady = self._observer.missed_renewal(), self._observer.is_steady()
         lifecycle.rescue(missed_renewal, clock_is_steady=steady)
+        # Before it reconciles: a claim leaves tasks that have expired without their job.
+        lifecycle.expire()
         lifecycle.forget_workers()
         self._start_limits()
         began = time.monotonic()

@@ -15,7 +15,7 @@ from rest_framework.test import APIClient
 from tasks import lifecycle
 from tasks.lifecycle import enqueue
 from tasks.models import Batch, Schedule, Status, Task
-from tests.queue_rows import execute
+from tests.queue_rows import has_waiting_session
 from tests.threads import in_threads
 from tests.waiting import wait_until
 
@@ -41,15 +41,6 @@ def elsewhere(work: Callable[[], object]) -> Any:
 def delete_all() -> None:
     Task.objects.all().delete()
     Batch.objects.all().delete()
-
-
-def has_waiting_session() -> bool:
-    """Return whether a session of this database waits for a lock."""
-    [[count]] = execute(
-        "SELECT count(*) FROM pg_stat_activity"
-        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    )
-    return bool(count)
 
 
 @contextmanager

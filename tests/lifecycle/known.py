@@ -78,6 +78,11 @@ class Known:
     crashes: int = 0
     worker_id: int | None = None
     cancel_requested: bool = False
+    # What it is unique by, while it is.
+    key: tuple[str, str] | None = None
+    # Whether it expires when time passes before its first claim; whether it has.
+    expires: bool = False
+    expired: bool = False
     # The job that it was last seen with; None when it may have any.
     job_id: int | None = None
     # Whether its last move gave it another job, and with it another place in the queue.
@@ -91,7 +96,7 @@ class Known:
         """Return the columns that must be stored."""
         return (
             self.status, self.attempt, self.max_attempts, self.claim_number, self.losses,
-            self.crashes, self.worker_id, self.cancel_requested,
+            self.crashes, self.worker_id, self.cancel_requested, self.key is not None,
         )  # fmt: skip
 
     def is_held_by(self, claim: Claim) -> bool:
@@ -101,6 +106,8 @@ class Known:
     def claimed(self, worker_id: int) -> None:
         """A worker claimed it."""
         self.status, self.worker_id = Status.PROCESSING, worker_id
+        if self.key and self.key[1] == "waiting":
+            self.key = None
         self.attempt += 1
         self.claim_number += 1
 
@@ -123,6 +130,12 @@ class Known:
             self.status = Status.FAILED
         else:
             self.status = Status.CANCELLED if self.cancel_requested else Status.PENDING
+        self._free_key()
+
+    def _free_key(self) -> None:
+        """An ended task is not unique any more, nor if it is retried by hand."""
+        if self.status in TERMINAL:
+            self.key = None
 
     def _has_another(self, how: str) -> bool:
         if how in _UNSPENT:
@@ -140,6 +153,7 @@ class Known:
             self.status = Status.CANCELLED
         else:
             self.status = Status.FAILED if self.losses >= LOSSES else Status.PENDING
+        self._free_key()
 
     def allows(self, verb: str) -> bool:
         """Return whether its status allows the verb."""
@@ -160,10 +174,21 @@ class Known:
         self.cancel_requested = True
         if self.status == Status.PENDING:
             self.status = Status.CANCELLED
+        self._free_key()
+
+    def was_too_late(self) -> None:
+        """It was cancelled because no worker had taken it in time."""
+        self.status, self.expired = Status.CANCELLED, False
+
+    def replaced(self, queue: str, max_attempts: int, *, due: bool) -> None:
+        """A newer request gave it other values, and with them another job."""
+        self.queue, self.max_attempts, self.due = queue, max_attempts, due
+        self.has_new_job = True
 
     def retried(self) -> None:
         """It was retried by hand."""
         self.status, self.due, self.cancel_requested = Status.PENDING, True, False
         self.has_new_job = True
+        self.expires = self.expired = False
         self.losses = self.crashes = 0
         self.max_attempts = max(self.max_attempts, self.attempt + 1)

@@ -7,14 +7,7 @@ from typing import Any
 
 from django.db import transaction
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    Bundle,
-    RuleBasedStateMachine,
-    initialize,
-    invariant,
-    multiple,
-    rule,
-)
+from hypothesis.stateful import Bundle, invariant, multiple, rule
 
 from tasks import lifecycle, limits, sql
 from tasks.errors import TaskGone, WrongStatus
@@ -24,12 +17,12 @@ from tasks.models import Status, Task
 from tasks.models.task import TERMINAL
 from tests.factories import make_worker
 from tests.lifecycle.claiming import claim, finish, heartbeat, progress
-from tests.lifecycle.known import ENDINGS, LATER, Known
+from tests.lifecycle.known import ENDINGS
+from tests.lifecycle.machine_submissions import QUEUES, Submissions
 from tests.lifecycle.stored import check_stored
 from tests.limits.rules import make_limit
 from tests.queue_rows import execute
 
-QUEUES = ("first", "second")
 LIMITED = "second"
 WORKERS = st.integers(0, 1)
 PAST_THE_LEASE = 16
@@ -46,27 +39,25 @@ DELETE_JOB = """
 """
 
 
-class TaskLives(RuleBasedStateMachine):
+class TaskLives(Submissions):
     """A few tasks, two workers, and what each move must have done to every task.
 
     An example is one transaction that is rolled back; the clock is moved by rewriting times.
     """
 
-    ids = Bundle("ids")
+    ids = Submissions.ids
     claims = Bundle("claims")
 
     def __init__(self) -> None:
         super().__init__()
         self._example = transaction.atomic()
         self._example.__enter__()
-        self.known: dict[uuid.UUID, Known] = {}
         self.workers = [make_worker("test:0"), make_worker("test:1")]
         self.dead: set[int] = set()
         # The dead workers that a rescue has marked as lost.
         self.lost: set[int] = set()
         self.paused: set[str] = set()
-        # Broken by hand, until a claim or the reconciler repairs it.
-        self.jobless: set[uuid.UUID] = set()
+        # Duplicates made by hand, until a claim or the reconciler deletes them.
         self.strays: set[int] = set()
         self.moves = 0
         self.limit = make_limit(name=LIMITED, concurrent=2)
@@ -78,26 +69,6 @@ class TaskLives(RuleBasedStateMachine):
         finally:
             transaction.set_rollback(True)
             self._example.__exit__(None, None, None)
-
-    @initialize(target=ids)
-    def begin(self) -> Any:
-        return multiple(*(self.submit("first", n, n, None) for n in (1, 2, 3)))
-
-    @rule(
-        target=ids,
-        queue=st.sampled_from(QUEUES),
-        priority=st.integers(-1, 1),
-        max_attempts=st.integers(1, 3),
-        delay=st.sampled_from([None, 0.0, LATER]),
-    )
-    def submit(
-        self, queue: str, priority: int, max_attempts: int, delay: float | None
-    ) -> uuid.UUID:
-        task = lifecycle.submit(
-            "test.script", queue=queue, priority=priority, max_attempts=max_attempts, delay=delay
-        )
-        self.known[task.id] = Known(task.id, queue, max_attempts, due=not delay)
-        return task.id
 
     @rule(
         target=claims,
@@ -113,21 +84,25 @@ class TaskLives(RuleBasedStateMachine):
             task
             for task in self.known.values()
             if task.status == Status.PENDING and task.due and task.queue not in self.paused
-            if task.id not in self.jobless
+            if task.id not in self.jobless and not task.expired
         ]
+        expired = [task for task in self.known.values() if task.expired]
         limited = sum(task.queue == LIMITED for task in due)
         room = self._room()
-        # A job that was lost by hand may have a permit.
-        jobless = sum(self.known[id].queue == LIMITED for id in self.jobless)
-        startable = len(due) - limited + max(0, min(limited, room - jobless))
+        # A task whose job was lost by hand may have a permit, and one that has expired.
+        idle = {*self.jobless, *(task.id for task in expired)}
+        taken = sum(self.known[id].queue == LIMITED for id in idle)
+        startable = len(due) - limited + max(0, min(limited, room - taken))
         claims = claim(self.workers[which], limit=limit, retry_share=min(share, limit))
         if self.workers[which] in self.lost:
             assert claims == []
             return multiple()
         assert {held.id for held in claims} <= {task.id for task in due}
         assert sum(held.queue == LIMITED for held in claims) <= room
-        # A duplicate job takes a place in the claim and is then deleted.
-        assert len(claims) >= min(limit, startable) - len(self.strays)
+        # A duplicate job takes a place in the claim and is then deleted; so is one of a task that
+        # has expired.
+        assert len(claims) >= min(limit, startable) - len(self.strays) - len(expired)
+        self.jobless.update(task.id for task in expired if not _has_job(task.id))
         for held in claims:
             self.known[held.id].claimed(self.workers[which])
             assert self.known[held.id].is_held_by(held)
@@ -223,9 +198,16 @@ class TaskLives(RuleBasedStateMachine):
         """Let tasks wait again without a spent attempt: they keep their place in the queue."""
         return multiple(*self._claim_and_end(which, how))
 
-    @rule(what=st.sampled_from(["rescue", "rescue", "reconcile"]))
+    @rule(what=st.sampled_from(["rescue", "rescue", "reconcile", "expire"]))
     def sweep(self, what: str) -> None:
-        """Rescue the tasks of dead workers, or reconcile what was broken by hand."""
+        """Rescue the tasks of dead workers, cancel what has expired, or reconcile."""
+        if what == "expire":
+            late = [task for task in self.known.values() if task.expired]
+            assert lifecycle.expire() == len(late)
+            for task in late:
+                task.was_too_late()
+                self.jobless.discard(task.id)
+            return
         if what == "reconcile":
             assert lifecycle.reconcile() == (len(self.jobless), len(self.strays))
             for id in self.jobless:
@@ -291,12 +273,18 @@ class TaskLives(RuleBasedStateMachine):
 
     def _time_passes(self) -> None:
         """Make every delayed, retried and snoozed task due."""
-        for table in ("tasks_task", "procrastinate_jobs"):
+        for table, column in (
+            ("tasks_task", "scheduled_at"),
+            ("tasks_task", "expires_at"),
+            ("procrastinate_jobs", "scheduled_at"),
+        ):
             execute(
-                f"UPDATE {table} SET scheduled_at = scheduled_at - interval '2 hours'"
-                " WHERE scheduled_at IS NOT NULL"
+                f"UPDATE {table} SET {column} = {column} - interval '2 hours'"
+                f" WHERE {column} IS NOT NULL"
             )
         for task in self.known.values():
+            if task.expires and task.status == Status.PENDING and not task.claim_number:
+                task.expired = True
             task.due = task.due or task.status == Status.PENDING
 
     def _is_refused(self, verb: str, id: uuid.UUID) -> bool:
@@ -308,6 +296,16 @@ class TaskLives(RuleBasedStateMachine):
         except WrongStatus as error:
             return error.status == self.known[id].status
         return verb == "delete" and id not in self.known
+
+
+def _has_job(id: uuid.UUID) -> bool:
+    return bool(
+        execute(
+            "SELECT 1 FROM procrastinate_jobs JOIN tasks_task"
+            " ON tasks_task.job_id = procrastinate_jobs.id WHERE tasks_task.id = %s",
+            [id],
+        )
+    )
 
 
 def _finish_in_transaction(ending: Ending) -> bool:

@@ -129,6 +129,8 @@ def test_whatever_can_be_called_with_input_and_context_is_a_handler(handler):
         ({"limit": 5}, "has an invalid limit: "),
         ({"limit": (Limit(concurrent=1), "5/m")}, "has an invalid limit: "),
         ({"limit": (Limit(concurrent=1), Limit(rate="5/m"))}, "has two limits with the same key"),
+        ({"unique": ["account"]}, "has an invalid unique: "),
+        ({"expires_in": 0}, "has an invalid default: expires_in: "),
         ({"isolation": "container"}, "has an invalid isolation 'container'"),
         ({"input": {"type": "objekt"}}, "has an input schema that is not valid: "),
         ({"input": {"const": {1}}}, "has an input schema that is not valid: "),

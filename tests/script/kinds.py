@@ -54,7 +54,7 @@ def script(input: dict[str, Any], context: Context) -> dict[str, Any]:
         case "return a NUL":
             return {"text": "a\0b"}
         case "follow up":
-            context.submit("test.script", {"value": input["value"]})
+            context.submit("test.script", {"value": input["value"]}, **input.get("options", {}))
             if input.get("then") == "raise":
                 raise FatalError("the follow-up must not come")
         case "submit and roll back":

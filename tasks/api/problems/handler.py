@@ -29,6 +29,7 @@ from tasks.errors import (
     LimitGone,
     ScheduleGone,
     TaskGone,
+    UniqueConflict,
     UnknownKind,
     WrongStatus,
 )
@@ -83,6 +84,11 @@ def _wrong_status(error: WrongStatus) -> Problem:
 @problem_of.register
 def _key_reused(error: KeyReused) -> Problem:
     return Problem(type=types.KEY_REUSED, detail=str(error))
+
+
+@problem_of.register
+def _unique_conflict(error: UniqueConflict) -> Problem:
+    return Problem(type=types.UNIQUE_CONFLICT, detail=str(error))
 
 
 @problem_of.register

@@ -39,6 +39,7 @@ NOT_FOUND = ProblemType("/problems/not-found", 404, "Not found")
 METHOD_NOT_ALLOWED = ProblemType("/problems/method-not-allowed", 405, "The method is not allowed")
 NOT_ACCEPTABLE = ProblemType("/problems/not-acceptable", 406, "Responses are JSON only")
 WRONG_STATUS = ProblemType("/problems/wrong-status", 409, "The task's status does not allow this")
+UNIQUE_CONFLICT = ProblemType("/problems/unique-conflict", 409, "The unique task exists already")
 REQUEST_TIMEOUT = ProblemType("/problems/request-timeout", 408, "The request took too long")
 KEY_REUSED = ProblemType(
     "/problems/idempotency-key-reused", 422, "The Idempotency-Key belongs to another request"

@@ -13,6 +13,15 @@ SUBMISSIONS = [
         value={**_TASK, "delay": 60, "priority": 10, "metadata": {"source": "example"}},
         request_only=True,
     ),
+    OpenApiExample(
+        "Once, half a minute after the last such request",
+        value={
+            **_TASK,
+            "delay": 30,
+            "unique": {"while": "waiting", "on_conflict": "replace", "longest_wait": 300},
+        },
+        request_only=True,
+    ),
 ]
 
 BATCHES = [

@@ -7,7 +7,8 @@ from typing import Any
 
 from rest_framework import serializers
 
-from tasks.kinds import Kind, RetryPolicy
+from tasks.kinds import Kind, RetryPolicy, Unique
+from tasks.unique import CONFLICTS
 
 
 class RetryPolicySerializer(serializers.Serializer[Any]):
@@ -56,6 +57,20 @@ class LimitsSerializer(serializers.Serializer[Any]):
     )
 
 
+class UniqueSerializer(serializers.Serializer[Any]):
+    """Of which tasks there is at most one; a submit with a `unique` of its own replaces this."""
+
+    key = serializers.CharField(allow_null=True)
+    by = serializers.ListField(child=serializers.CharField())
+    on_conflict = serializers.ChoiceField(CONFLICTS)
+    longest_wait = serializers.FloatField(allow_null=True)
+
+    def get_fields(self) -> dict[str, Any]:
+        """Add the field whose name is a word of Python."""
+        period = serializers.CharField(help_text="`waiting`, `unfinished`, or a number of seconds.")
+        return {**super().get_fields(), "while": period}
+
+
 class KindSerializer(serializers.Serializer[Any]):
     """A kind of task that can be submitted."""
 
@@ -66,6 +81,10 @@ class KindSerializer(serializers.Serializer[Any]):
     priority = serializers.IntegerField()
     limits = LimitsSerializer()
     retry = RetrySerializer()
+    unique = UniqueSerializer(allow_null=True)
+    expires_in = serializers.FloatField(
+        allow_null=True, help_text="Seconds after which a task that has not begun is cancelled."
+    )
     transactional = serializers.BooleanField()
 
 
@@ -93,7 +112,19 @@ def kind_document(kind: Kind) -> dict[str, Any]:
             "retry_on": _retry_on(kind),
             "never_on": [exception.__name__ for exception in kind.never_on],
         },
+        "unique": kind.unique and _unique(kind.unique),
+        "expires_in": kind.defaults.get("expires_in"),
         "transactional": kind.transactional,
+    }
+
+
+def _unique(unique: Unique) -> dict[str, Any]:
+    return {
+        "key": unique.key,
+        "by": list(unique.by),
+        "while": str(unique.while_),
+        "on_conflict": unique.on_conflict,
+        "longest_wait": unique.longest_wait,
     }
 
 

@@ -20,6 +20,7 @@ from tasks.models import Attempt, Lane, Outcome, Status, Task
 from tasks.models.task import CANCELLABLE, RETRYABLE
 from tasks.stats import Reason, Waiting, expected_reason
 from tasks.submission import MAX_ATTEMPTS_LIMIT, PRIORITY_LIMIT, QUEUE_NAME
+from tasks.unique import BY_LIMIT, CONFLICTS, KEY_LENGTH, NAMED_PERIODS
 
 _PATH = "A path on this server."
 
@@ -90,6 +91,9 @@ class TaskSummarySerializer(serializers.Serializer[Any]):
     error = ErrorSerializer(allow_null=True)
     created_at = serializers.DateTimeField()
     scheduled_at = serializers.DateTimeField(allow_null=True)
+    expires_at = serializers.DateTimeField(
+        allow_null=True, help_text="When the task is cancelled if it has not begun."
+    )
     started_at = serializers.DateTimeField(allow_null=True)
     finished_at = serializers.DateTimeField(allow_null=True)
     cancel_requested = serializers.BooleanField()
@@ -152,10 +156,11 @@ class RequeuedSerializer(serializers.Serializer[Any]):
     requeued = serializers.IntegerField()
 
 
-# The columns that change and are part of a task's document; small ones only.
+# The columns that change with a task's document; small ones only. A newer request that replaces a
+# unique task's input gives it another job.
 CHANGING = (
     "status", "claim_number", "attempt", "max_attempts", "progress", "progress_message",
-    "cancel_requested", "scheduled_at", "started_at", "finished_at",
+    "cancel_requested", "scheduled_at", "expires_at", "started_at", "finished_at", "job_id",
 )  # fmt: skip
 
 
@@ -198,6 +203,7 @@ def task_summary(task: Task) -> dict[str, Any]:
         "error": task.error,
         "created_at": task.created_at,
         "scheduled_at": task.scheduled_at,
+        "expires_at": task.expires_at,
         "started_at": task.started_at,
         "finished_at": task.finished_at,
         "cancel_requested": task.cancel_requested,
@@ -279,6 +285,53 @@ TASK = Body(
                 "maxLength": MAX_URL_LENGTH,
                 "description": "This URL receives a signed POST (Standard Webhooks) when the task"
                 " has ended.",
+            },
+            "expires_in": {
+                "type": "number",
+                "exclusiveMinimum": 0,
+                "maximum": DELAY_LIMIT,
+                "description": "Seconds after which the task is cancelled if it has not begun.",
+            },
+            "unique": {
+                "type": "object",
+                "description": "At most one task of this kind and caller with the same value: the"
+                " `key`, the fields `by` of the input, or the whole input.",
+                "properties": {
+                    "key": {"type": "string", "minLength": 1, "maxLength": KEY_LENGTH},
+                    "by": {
+                        "type": "array",
+                        "items": {"type": "string"},
+                        "minItems": 1,
+                        "maxItems": BY_LIMIT,
+                        "description": "Names of fields, or at most three joined by dots.",
+                    },
+                    "while": {
+                        "anyOf": [
+                            {"enum": list(NAMED_PERIODS)},
+                            {"type": "number", "exclusiveMinimum": 0, "maximum": DELAY_LIMIT},
+                        ],
+                        "default": "unfinished",
+                        "description": "`waiting`: until a worker takes the task; `unfinished`:"
+                        " until it has ended; or for so many seconds after its submit. A failed or"
+                        " cancelled task counts no longer.",
+                    },
+                    "on_conflict": {
+                        "enum": list(CONFLICTS),
+                        "default": "existing",
+                        "description": "`existing`: return the task that exists, with status 200"
+                        " and `Unique-Conflict: existing`; `refuse`: 409; `replace`, only while"
+                        " `waiting`: the task gets the input, the options and the delay of this"
+                        " request, with status 200 and `Unique-Conflict: replaced`.",
+                    },
+                    "longest_wait": {
+                        "type": "number",
+                        "minimum": 0,
+                        "maximum": DELAY_LIMIT,
+                        "description": "Seconds after the first request beyond which `replace` does"
+                        " not put off the start.",
+                    },
+                },
+                "additionalProperties": False,
             },
             "metadata": {
                 "type": "object",

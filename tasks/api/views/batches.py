@@ -38,15 +38,14 @@ class BatchesView(APIView):
         responses={
             200: BatchCreatedSerializer,
             202: BatchCreatedSerializer,
-            **refusals(400, 413, 415, 422),
+            **refusals(400, 409, 413, 415, 422),
         },
     )
     def post(self, request: Request) -> Response:
         """Queue an array of tasks as one batch; errors name the index of each invalid task."""
         submissions = batch_submissions(request.data)
         batch = lifecycle.submit_many(submissions, **caller_options(request))
-        task_ids = batch.submitted_ids or [submission.id for submission in submissions]
-        document = {"batch_id": batch.id, "task_ids": task_ids}
+        document = {"batch_id": batch.id, "task_ids": batch.submitted_ids}
         return accepted(document, at=path_to("api:batch", batch.id), replayed=batch.replayed)
 
 

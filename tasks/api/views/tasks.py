@@ -81,8 +81,17 @@ class TasksView(APIView):
                 response=[202],
                 description="Seconds to wait before polling.",
             ),
+            OpenApiParameter(
+                "Unique-Conflict",
+                str,
+                "header",
+                enum=["existing", "replaced"],
+                response=[200],
+                description="The request was for a unique task that exists: it is returned as it"
+                " was, or with the values of this request.",
+            ),
         ],
-        responses={200: TaskSerializer, 202: TaskSerializer, **refusals(400, 413, 415, 422)},
+        responses={200: TaskSerializer, 202: TaskSerializer, **refusals(400, 409, 413, 415, 422)},
     )
     def post(self, request: Request) -> Response:
         """Queue one task; the response is sent once the task is stored durably."""

@@ -1,0 +1,77 @@
+-- replace: PENDING -> PENDING, with the values of a newer request for the same unique task
+-- The task keeps its id, its age and its idempotency key. It gets a new job, in the place of one that
+-- was just submitted: a worker that has locked the old one finds that no task names it. An old job
+-- that another transaction has locked, or has just inserted, is left, and its id returned, as in
+-- `cancel.sql`. The start is put off as the request says, until `longest_wait` seconds after the task
+-- was submitted.
+-- A repeated request, with the idempotency key of an earlier one, changes nothing.
+-- `target` is as new as its lock: a task that was claimed meanwhile has no key any more.
+WITH target AS MATERIALIZED (
+    SELECT
+        task.id, task.job_id AS old_job, new.owner_id, new.kind, new.queue, new.priority, new.input,
+        new.metadata, new.max_attempts, new.callback_url, new.request_id, new.traceparent,
+        CASE
+            WHEN new.scheduled_at IS NOT NULL OR new.delay IS NOT NULL THEN least(
+                coalesce(
+                    new.scheduled_at, statement_timestamp() + new.delay * interval '1 second'
+                ),
+                task.created_at + new.longest_wait * interval '1 second'
+            )
+        END AS scheduled_at,
+        statement_timestamp() + new.expires_in * interval '1 second' AS expires_at
+    FROM jsonb_to_recordset(%(new)s::jsonb) AS new (
+        owner_id bigint, kind text, queue text, priority integer, input jsonb, metadata jsonb,
+        max_attempts integer, delay double precision, scheduled_at timestamptz, callback_url text,
+        idempotency_key text, request_id text, traceparent text, unique_key uuid,
+        expires_in double precision, longest_wait double precision
+    )
+    JOIN tasks_task AS task ON task.unique_key = new.unique_key
+    WHERE task.unique_key IS NOT NULL AND task.status = 'PENDING'
+        AND NOT EXISTS (
+            SELECT FROM tasks_task AS earlier
+            WHERE coalesce(earlier.owner_id, 0) = coalesce(new.owner_id, 0)
+                AND earlier.idempotency_key = new.idempotency_key
+        )
+    ORDER BY task.id
+    FOR UPDATE OF task
+), submitted AS (
+    UPDATE tasks_task AS task
+    SET queue = target.queue,
+        priority = target.priority,
+        input = target.input,
+        metadata = target.metadata,
+        max_attempts = target.max_attempts,
+        callback_url = target.callback_url,
+        request_id = target.request_id,
+        traceparent = target.traceparent,
+        scheduled_at = target.scheduled_at,
+        expires_at = target.expires_at,
+        job_id = nextval('procrastinate_jobs_id_seq'),
+        limit_keys = CASE
+            WHEN EXISTS (SELECT FROM tasks_limit)
+                THEN tasks_limit_keys(target.kind, target.queue, target.owner_id, target.input)
+        END
+    FROM target
+    WHERE task.id = target.id
+    RETURNING
+        task.id, task.kind, task.queue, task.priority, task.status, task.attempt,
+        coalesce(task.owner_id, 0) AS owner, task.job_id, task.created_at, task.scheduled_at,
+        task.unique_key, task.limit_keys IS NOT NULL AS is_limited, target.old_job
+), gone AS (
+    DELETE FROM procrastinate_jobs
+    WHERE id = ANY (ARRAY(
+        SELECT id
+        FROM procrastinate_jobs
+        WHERE id = ANY (ARRAY(SELECT old_job FROM target))
+        FOR UPDATE SKIP LOCKED
+    ))
+    RETURNING id
+),
+-- submitted_jobs
+SELECT
+    id, kind, queue, attempt, status,
+    CASE WHEN old_job NOT IN (SELECT id FROM gone) THEN old_job END AS left_job,
+    unique_key,
+    -- Read by the trigger that announces jobs.
+    set_config('tasks.commits_at_once', %(commits_at_once)s::boolean::text, true)
+FROM submitted
