@@ -36,7 +36,7 @@ class Migration(migrations.Migration):
             "task",
             models.Index(
                 condition=models.Q(
-                    ("claim_number", 0), ("expires_at__isnull", False), ("status", "PENDING")
+                    ("claim_number", 0), ("expires_at__isnull", False), ("finished_at", None)
                 ),
                 fields=["expires_at"],
                 name="task_expiring",

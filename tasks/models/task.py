@@ -262,11 +262,12 @@ class Task(models.Model):
                 name="task_scheduled_newest",
                 condition=Q(status=Status.PENDING, scheduled_at__isnull=False),
             ),
-            # The rescuer's search for tasks that have expired.
+            # The rescuer's search for tasks that have expired. Not by the status: the planner would
+            # take `task_pending` for it where it expects that nothing waits.
             models.Index(
                 fields=["expires_at"],
                 name="task_expiring",
-                condition=Q(status=Status.PENDING, claim_number=0, expires_at__isnull=False),
+                condition=Q(finished_at=None, claim_number=0, expires_at__isnull=False),
             ),
             # The pruner's search for old rows; tiny, since rows end roughly in order.
             BrinIndex(fields=["finished_at"], name="task_finished_brin", autosummarize=True),

@@ -2,10 +2,12 @@
 -- A task that was claimed once has begun and does not expire. `claim.sql` leaves tasks that have
 -- expired, whose jobs it deletes. Rows that another transaction has locked are left for the next
 -- round, as in `rescue.sql`; a job that is locked is left, and its id returned, as in `cancel.sql`.
+-- The conditions are those of the index `task_expiring`.
 WITH target AS MATERIALIZED (
     SELECT id, job_id
     FROM tasks_task
-    WHERE status = 'PENDING' AND lease = 0 AND expires_at <= statement_timestamp()
+    WHERE finished_at IS NULL AND lease = 0 AND expires_at <= statement_timestamp()
+        AND status IS NOT DISTINCT FROM 'PENDING'
     ORDER BY expires_at
     LIMIT %(limit)s
     FOR UPDATE SKIP LOCKED

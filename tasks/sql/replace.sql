@@ -5,20 +5,15 @@
 -- `cancel.sql`. The start is put off as the request says, until `longest_wait` seconds after the task
 -- was submitted.
 -- A repeated request, with the idempotency key of an earlier one, changes nothing.
+-- The time is read after the lock, so that of several requests the one that wins has the last start.
 -- `target` is as new as its lock: a task that was claimed meanwhile has no key any more.
 WITH target AS MATERIALIZED (
     SELECT
         task.id, task.job_id AS old_job, new.owner_id, new.kind, new.queue, new.priority, new.input,
         new.metadata, new.max_attempts, new.callback_url, new.request_id, new.traceparent,
-        CASE
-            WHEN new.scheduled_at IS NOT NULL OR new.delay IS NOT NULL THEN least(
-                coalesce(
-                    new.scheduled_at, statement_timestamp() + new.delay * interval '1 second'
-                ),
-                task.created_at + new.longest_wait * interval '1 second'
-            )
-        END AS scheduled_at,
-        statement_timestamp() + new.expires_in * interval '1 second' AS expires_at
+        new.scheduled_at, new.delay * interval '1 second' AS delay,
+        new.longest_wait * interval '1 second' AS longest_wait,
+        new.expires_in * interval '1 second' AS expires_in
     FROM jsonb_to_recordset(%(new)s::jsonb) AS new (
         owner_id bigint, kind text, queue text, priority integer, input jsonb, metadata jsonb,
         max_attempts integer, delay double precision, scheduled_at timestamptz, callback_url text,
@@ -26,7 +21,7 @@ WITH target AS MATERIALIZED (
         expires_in double precision, longest_wait double precision
     )
     JOIN tasks_task AS task ON task.unique_key = new.unique_key
-    WHERE task.unique_key IS NOT NULL AND task.status = 'PENDING'
+    WHERE task.unique_key IS NOT NULL AND task.status IS NOT DISTINCT FROM 'PENDING'
         AND NOT EXISTS (
             SELECT FROM tasks_task AS earlier
             WHERE coalesce(earlier.owner_id, 0) = coalesce(new.owner_id, 0)
@@ -44,8 +39,13 @@ WITH target AS MATERIALIZED (
         callback_url = target.callback_url,
         request_id = target.request_id,
         traceparent = target.traceparent,
-        scheduled_at = target.scheduled_at,
-        expires_at = target.expires_at,
+        scheduled_at = CASE
+            WHEN target.scheduled_at IS NOT NULL OR target.delay IS NOT NULL THEN least(
+                coalesce(target.scheduled_at, clock_timestamp() + target.delay),
+                task.created_at + target.longest_wait
+            )
+        END,
+        expires_at = clock_timestamp() + target.expires_in,
         job_id = nextval('procrastinate_jobs_id_seq'),
         limit_keys = CASE
             WHEN EXISTS (SELECT FROM tasks_limit)
