@@ -20,7 +20,7 @@ from tasks.models import Attempt, Lane, Outcome, Status, Task
 from tasks.models.task import CANCELLABLE, RETRYABLE
 from tasks.stats import Reason, Waiting, expected_reason
 from tasks.submission import MAX_ATTEMPTS_LIMIT, PRIORITY_LIMIT, QUEUE_NAME
-from tasks.unique import BY_LIMIT, CONFLICTS, KEY_LENGTH, NAMED_PERIODS
+from tasks.unique import BY_LIMIT, CONFLICTS, KEY_LENGTH
 
 _PATH = "A path on this server."
 
@@ -306,10 +306,8 @@ TASK = Body(
                         "description": "Names of fields, or at most three joined by dots.",
                     },
                     "while": {
-                        "anyOf": [
-                            {"enum": list(NAMED_PERIODS)},
-                            {"type": "number", "exclusiveMinimum": 0, "maximum": DELAY_LIMIT},
-                        ],
+                        # Not alternatives: the error would not say what is allowed.
+                        "type": ["string", "number"],
                         "default": "unfinished",
                         "description": "`waiting`: until a worker takes the task; `unfinished`:"
                         " until it has ended; or for so many seconds after its submit. A failed or"
