@@ -69,10 +69,10 @@ ENDED = Family(
 )
 MOVED = Family(
     name="tasks_moved",
-    help="Tasks that were cancelled, retried, deleted, replaced by a newer request, rescued, or"
-    " that expired; not by an attempt.",
+    help="Tasks that were cancelled, retried, deleted, replaced by a newer request, rescued, that"
+    " expired, or were answered with a stored result; not by an attempt.",
     labels=("queue", "kind", "transition"),
-    values=("cancel", "retry", "delete", "rescue", "replace", "expire"),
+    values=("cancel", "retry", "delete", "rescue", "replace", "expire", "answer"),
 )
 WAITED = Family(
     name="tasks_wait_seconds",

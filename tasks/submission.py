@@ -18,7 +18,7 @@ from tasks.correlation import Cause, current_cause
 from tasks.delays import DELAY_LIMIT, Delay, seconds
 from tasks.errors import FieldError, InvalidInput
 from tasks.postgres.json import NotStorable, to_json
-from tasks.unique import Unique
+from tasks.unique import Cache, Unique
 from tasks.whole_number import checked_whole_number
 
 # 40, because procrastinate notifies on a channel of that name, and PostgreSQL bounds those.
@@ -74,8 +74,15 @@ class Submission:
     idempotency_key: str | None = None
     unique: Unique | None = None
     expires_in: float | None = None
+    # Of a kind whose results can be used again; not an option of the request.
+    cache: Cache | None = None
     id: uuid.UUID = field(default_factory=uuid7)
     cause: Cause = field(default_factory=current_cause)
+
+    @property
+    def may_be_answered(self) -> bool:
+        """Return whether a stored result can be its result at once."""
+        return self.cache is not None and self.delay is None and self.scheduled_at is None
 
     @property
     def may_repeat(self) -> bool:
@@ -95,6 +102,7 @@ class Submission:
         for name in ("unique", "expires_in"):
             if request[name] is None:
                 del request[name]
+        del request["cache"]
         canonical = orjson.dumps(request, option=orjson.OPT_SORT_KEYS)
         return hashlib.sha256(canonical).hexdigest()
 
@@ -105,7 +113,11 @@ class Submission:
             "metadata": orjson.Fragment(self.metadata),
         }
         row = {**vars(self), **documents, "fingerprint": self.fingerprint(), "owner_id": owner_id}
-        del row["cause"], row["unique"]
+        del row["cause"], row["unique"], row["cache"]
+        if self.cache:
+            row["cache_key"] = self.cache.key_of(
+                kind=self.kind, owner_id=owner_id, input=self.input
+            )
         if self.unique:
             row |= self.unique.row(kind=self.kind, owner_id=owner_id, input=self.input)
         return {**row, **self.cause._asdict()}

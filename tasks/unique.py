@@ -1,4 +1,4 @@
-"""Unique tasks: which requests mean the same work, for how long, and what a repetition does."""
+"""Requests that mean the same work: which they are, for how long, and what a repetition does."""
 
 from __future__ import annotations
 
@@ -131,9 +131,27 @@ class Unique:
         if value is None:
             document = orjson.loads(input)
             value = [_at(path, document) for path in self.by] if self.by else document
-        parts = [kind, owner_id, self._hold, "key" if self.key is not None else self.by, value]
-        canonical = orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)
-        return UUID(bytes=hashlib.blake2b(canonical, digest_size=16).digest())
+        by = "key" if self.key is not None else self.by
+        return _digest(kind, owner_id, self._hold, by, value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cache:
+    """For how many seconds a result is used again for the same input: of its owner, or of all."""
+
+    ttl: float
+    is_shared: bool = False
+
+    def key_of(self, *, kind: str, owner_id: int | None, input: bytes) -> str:
+        """Return the text that tasks with the same result share; `input` is JSON."""
+        owner = "all" if self.is_shared else owner_id
+        return f"cache {self.ttl:g} {_digest(kind, owner, orjson.loads(input))}"
+
+
+def _digest(*parts: Any) -> UUID:
+    """Return a digest of JSON values; the order of an object's names makes no difference."""
+    canonical = orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)
+    return UUID(bytes=hashlib.blake2b(canonical, digest_size=16).digest())
 
 
 def _at(path: str, document: Any) -> Any:

@@ -34,7 +34,7 @@ def accepted(
     """Return a 202 with the path to poll and the seconds to wait before that.
 
     A request that repeats an earlier Idempotency-Key, or is for a unique task that exists, gets a
-    200 with the task of the earlier request.
+    200 with the task of the earlier request; so does one that is answered with a stored result.
     """
     seconds = seconds_until_due(task) if task else 1
     headers = {"Location": at, "Retry-After": str(seconds)}
@@ -42,6 +42,8 @@ def accepted(
         return Response(document, status=status.HTTP_200_OK, headers=headers | REPLAYED)
     if task and task.unique_conflict:
         headers["Unique-Conflict"] = task.unique_conflict
+        return Response(document, status=status.HTTP_200_OK, headers=headers)
+    if task and task.cached_from:
         return Response(document, status=status.HTTP_200_OK, headers=headers)
     return Response(document, status=status.HTTP_202_ACCEPTED, headers=headers)
 

@@ -122,6 +122,7 @@ def long_facts(task: Task) -> list[tuple[str, str]]:
     return [
         *_waits_for(task),
         ("Request", task.request_id or formatting.DASH),
+        ("Result of", str(task.cached_from or formatting.DASH)),
         ("Trace", task.cause.trace_id or formatting.DASH),
     ]
 

@@ -21,7 +21,7 @@ from tasks.kinds.limit import Limit
 from tasks.kinds.retry_policy import RetryPolicy, RetryRules, policy_for
 from tasks.schema_errors import field_errors
 from tasks.submission import checked_options
-from tasks.unique import Unique
+from tasks.unique import Cache, Unique
 
 Handler = Callable[[dict[str, Any], Context], dict[str, Any] | None]
 
@@ -50,6 +50,10 @@ class Kind:
     unique: Unique | None = None
     # Seconds from the submit after which a task that has not begun is cancelled; None for never.
     expires_in: float | None = None
+    # Seconds for which the result of a completed task is that of every task with the same input, of
+    # the same owner or, when shared, of all; None for never.
+    cache_ttl: float | None = None
+    cache_shared: bool = False
     # Seconds; from the settings when omitted.
     soft_time_limit: float = field(default_factory=lambda: settings.TASK_SOFT_TIME_LIMIT)
     time_limit: float = field(default_factory=lambda: settings.TASK_TIME_LIMIT)
@@ -75,6 +79,13 @@ class Kind:
                 **{name: value for name, value in optional.items() if value is not None},
             }
         )
+
+    @cached_property
+    def cache(self) -> Cache | None:
+        """Return how results are used again; None for a kind without a cache."""
+        if self.cache_ttl is None:
+            return None
+        return Cache(ttl=float(self.cache_ttl), is_shared=self.cache_shared)
 
     @cached_property
     def schema(self) -> dict[str, Any]:
@@ -140,7 +151,11 @@ def _mistake_in(new: Kind) -> str | None:
             return f"has an invalid {name}: use a number of seconds above 0."
     if new.memory_limit is not None and not (_is_number(new.memory_limit) and new.memory_limit > 0):
         return "has an invalid memory_limit: use a number of MiB above 0, or None."
-    for name in ("transactional", "public_errors"):
+    if new.cache_ttl is not None and not (
+        _is_number(new.cache_ttl) and 0 < new.cache_ttl <= DELAY_LIMIT
+    ):
+        return "has an invalid cache_ttl: use a number of seconds above 0, or None."
+    for name in ("transactional", "public_errors", "cache_shared"):
         if not isinstance(getattr(new, name), bool):
             return f"has an invalid {name}: use True or False."
     if not _is_policy(new.retry):

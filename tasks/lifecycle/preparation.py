@@ -37,7 +37,8 @@ def prepare(
         # A type that JSON does not have, such as an own class of text, became one that it has.
         registered.validate(orjson.loads(stored))
     chosen = checked_options({name: value for name, value in options.items() if value is not None})
-    return Submission(kind=registered.name, input=stored, **registered.defaults | chosen)
+    values = registered.defaults | chosen
+    return Submission(kind=registered.name, input=stored, cache=registered.cache, **values)
 
 
 def submit_statement(new: Iterable[Owned]) -> LiteralString:

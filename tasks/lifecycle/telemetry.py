@@ -34,7 +34,7 @@ _log = logging.getLogger("tasks.transition")
 # Outcomes that use an attempt.
 _FAILURES = (Outcome.FAILED, Outcome.TIMED_OUT, Outcome.CRASHED)
 # The transitions that end a task, unless they only request it or queue it again.
-_MAY_END = ("cancel", "expire", "rescue")
+_MAY_END = ("answer", "cancel", "expire", "rescue")
 # Of an error's text. All of it stands in the task's history.
 _LONGEST_DETAIL = 300
 
@@ -76,6 +76,11 @@ def emit_submitted(submission: Submission) -> None:
 def emit_started(claim: Claim) -> None:
     """Count that a worker begins an attempt; each task waits for this."""
     counts.add(STARTED, *queue_and_kind(claim.queue, claim.kind))
+
+
+def emit_reused(claim: Claim) -> None:
+    """Count that a claimed task takes a stored result; its ending is counted like any other."""
+    counts.add(MOVED, *queue_and_kind(claim.queue, claim.kind), "answer")
 
 
 def emit_leases_lost(workers: int) -> None:

@@ -42,7 +42,7 @@ def write(
     """Write tasks and their jobs, in as few statements as possible: one where none is unique."""
     written = Written()
     left = list(new)
-    for _ in range(_TRIES):
+    for _ in range(_TRIES if left else 0):
         params = submit_params(left, batch_id=batch_id, commits_at_once=commits_at_once)
         rows = run(submit_statement(left), params)
         written.submitted |= {row[0]: row for row in rows}

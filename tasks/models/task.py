@@ -139,6 +139,12 @@ class Task(models.Model):
     unique_while = models.CharField(max_length=10, null=True, blank=True)  # noqa: DJ001 null: none
     unique_until = models.DateTimeField(null=True, blank=True)
 
+    # What tasks with the same result share, null for a kind without a cache: `cache`, the seconds
+    # for which a result is used, and a digest of kind, owner and input. It is the key of a permit
+    # too. `cached_from` is the task whose result this one got without running.
+    cache_key = models.TextField(null=True, blank=True)  # noqa: DJ001 null: none
+    cached_from = models.UUIDField(null=True, blank=True)
+
     progress = models.SmallIntegerField(default=0)
     progress_message = models.CharField(max_length=200, blank=True, default="")
     cancel_requested = models.BooleanField(default=False)
@@ -268,6 +274,12 @@ class Task(models.Model):
                 fields=["expires_at"],
                 name="task_expiring",
                 condition=Q(finished_at=None, claim_number=0, expires_at__isnull=False),
+            ),
+            # Results that can be used again.
+            models.Index(
+                fields=["cache_key", "finished_at"],
+                name="task_cached",
+                condition=Q(cache_key__isnull=False, cached_from=None),
             ),
             # The pruner's search for old rows; tiny, since rows end roughly in order.
             BrinIndex(fields=["finished_at"], name="task_finished_brin", autosummarize=True),

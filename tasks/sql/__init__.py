@@ -57,6 +57,8 @@ def _without_conflicts(statement: LiteralString) -> LiteralString:
 SUBMIT_KEYED = _with_part("submit", "submitted_jobs")
 SUBMIT = _without_conflicts(SUBMIT_KEYED)
 REPLACE = _with_part("replace", "submitted_jobs")
+ANSWER = _calling_back("answer", moved="answered")
+REUSE = _read("reuse")
 FREE_KEYS = _read("free_keys")
 CLAIM = _with_part("claim", "queue_lanes")
 FINISH = _calling_back("finish", moved="finished")

@@ -11,12 +11,14 @@ WITH job AS MATERIALIZED (
 ), waiting AS MATERIALIZED (
     SELECT
         task.id, task.job_id,
-        tasks_limit_keys(task.kind, task.queue, task.owner_id, task.input) AS keys
+        tasks_permit_keys(
+            task.kind, task.queue, task.owner_id, task.input, task.cache_key
+        ) AS keys
     FROM job
     JOIN tasks_task AS task ON task.id = job.task_id AND task.job_id = job.id
     WHERE task.status IS NOT DISTINCT FROM 'PENDING'
-        AND task.limit_keys IS DISTINCT FROM tasks_limit_keys(
-            task.kind, task.queue, task.owner_id, task.input
+        AND task.limit_keys IS DISTINCT FROM tasks_permit_keys(
+            task.kind, task.queue, task.owner_id, task.input, task.cache_key
         )
 ), locked_task AS MATERIALIZED (
     SELECT task.id

@@ -4,10 +4,10 @@
 WITH running AS MATERIALIZED (
     SELECT
         id, limit_keys,
-        tasks_limit_keys(kind, queue, owner_id, input) AS keys
+        tasks_permit_keys(kind, queue, owner_id, input, cache_key) AS keys
     FROM tasks_task
     WHERE status = 'PROCESSING'
-        AND limit_keys IS DISTINCT FROM tasks_limit_keys(kind, queue, owner_id, input)
+        AND limit_keys IS DISTINCT FROM tasks_permit_keys(kind, queue, owner_id, input, cache_key)
 ), locked AS MATERIALIZED (
     SELECT id
     FROM tasks_task

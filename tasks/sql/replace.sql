@@ -11,6 +11,7 @@ WITH target AS MATERIALIZED (
     SELECT
         task.id, task.job_id AS old_job, new.owner_id, new.kind, new.queue, new.priority, new.input,
         new.metadata, new.max_attempts, new.callback_url, new.request_id, new.traceparent,
+        new.cache_key,
         new.scheduled_at, new.delay * interval '1 second' AS delay,
         new.longest_wait * interval '1 second' AS longest_wait,
         new.expires_in * interval '1 second' AS expires_in
@@ -18,7 +19,7 @@ WITH target AS MATERIALIZED (
         owner_id bigint, kind text, queue text, priority integer, input jsonb, metadata jsonb,
         max_attempts integer, delay double precision, scheduled_at timestamptz, callback_url text,
         idempotency_key text, request_id text, traceparent text, unique_key uuid,
-        expires_in double precision, longest_wait double precision
+        expires_in double precision, longest_wait double precision, cache_key text
     )
     JOIN tasks_task AS task ON task.unique_key = new.unique_key
     WHERE task.unique_key IS NOT NULL AND task.status IS NOT DISTINCT FROM 'PENDING'
@@ -46,10 +47,13 @@ WITH target AS MATERIALIZED (
             )
         END,
         expires_at = clock_timestamp() + target.expires_in,
+        cache_key = target.cache_key,
         job_id = nextval('procrastinate_jobs_id_seq'),
         limit_keys = CASE
-            WHEN EXISTS (SELECT FROM tasks_limit)
-                THEN tasks_limit_keys(target.kind, target.queue, target.owner_id, target.input)
+            WHEN EXISTS (SELECT FROM tasks_limit) OR target.cache_key IS NOT NULL
+                THEN tasks_permit_keys(
+                    target.kind, target.queue, target.owner_id, target.input, target.cache_key
+                )
         END
     FROM target
     WHERE task.id = target.id

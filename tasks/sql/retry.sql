@@ -15,8 +15,8 @@ WITH retried AS (
         progress_message = '',
         job_id = nextval('procrastinate_jobs_id_seq'),
         limit_keys = CASE
-            WHEN EXISTS (SELECT FROM tasks_limit)
-                THEN tasks_limit_keys(kind, queue, owner_id, input)
+            WHEN EXISTS (SELECT FROM tasks_limit) OR cache_key IS NOT NULL
+                THEN tasks_permit_keys(kind, queue, owner_id, input, cache_key)
         END
     WHERE id = ANY (%(ids)s::uuid[]) AND status IN ('FAILED', 'CANCELLED')
     RETURNING

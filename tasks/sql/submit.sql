@@ -10,7 +10,8 @@ WITH submitted AS (
         id, owner_id, batch_id, kind, queue, priority, status, input, metadata,
         attempt, max_attempts, lease, losses, crashes, progress, progress_message, cancel_requested,
         created_at, scheduled_at, callback_url, idempotency_key, fingerprint, request_id, traceparent,
-        job_id, limit_keys, unique_key, unique_while, unique_until, expires_at
+        job_id, limit_keys, unique_key, unique_while, unique_until, expires_at,
+        cache_key
     )
     SELECT
         new.id, new.owner_id, %(batch)s::uuid, new.kind, new.queue, new.priority, 'PENDING',
@@ -21,12 +22,15 @@ WITH submitted AS (
         new.callback_url, new.idempotency_key, new.fingerprint, new.request_id, new.traceparent,
         new.job_id,
         CASE
-            WHEN EXISTS (SELECT FROM tasks_limit)
-                THEN tasks_limit_keys(new.kind, new.queue, new.owner_id, new.input)
+            WHEN EXISTS (SELECT FROM tasks_limit) OR new.cache_key IS NOT NULL
+                THEN tasks_permit_keys(
+                    new.kind, new.queue, new.owner_id, new.input, new.cache_key
+                )
         END,
         new.unique_key, new.unique_while,
         statement_timestamp() + new.unique_for * interval '1 second',
-        statement_timestamp() + new.expires_in * interval '1 second'
+        statement_timestamp() + new.expires_in * interval '1 second',
+        new.cache_key
     FROM (
         SELECT *, nextval('procrastinate_jobs_id_seq') AS job_id
         FROM jsonb_to_recordset(%(new)s::jsonb) AS listed (
@@ -34,7 +38,7 @@ WITH submitted AS (
             metadata jsonb, max_attempts integer, delay double precision, scheduled_at timestamptz,
             callback_url text, idempotency_key text, fingerprint text, request_id text,
             traceparent text, unique_key uuid, unique_while text, unique_for double precision,
-            expires_in double precision
+            expires_in double precision, cache_key text
         )
     ) AS new
     ORDER BY idempotency_key, unique_key

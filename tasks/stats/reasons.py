@@ -63,6 +63,10 @@ class Waiting:
         return asdict(self)
 
 
+_SAME_INPUT = (
+    "Another task works on the same input; its result will be the result of this task too."
+)
+
 # The columns of a task that `waiting_reason` reads.
 READ = ("status", "attempt", "max_attempts", "scheduled_at", "queue", "kind", "job_id")
 
@@ -218,6 +222,8 @@ def _blocked(task: Task, job_id: int, line: int, *, to_operator: bool) -> Waitin
     if not rows:
         return Waiting(reason=Reason.LIMIT)
     ((blocked_at, before),) = rows
+    if blocked_at.startswith("cache "):
+        return Waiting(reason=Reason.LIMIT, detail=_SAME_INPUT)
     place = int(before) + 1 if before < PLACE_LIMIT else None
     limit, value = _limit_of(blocked_at)
     if limit is None:

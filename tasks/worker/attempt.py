@@ -8,14 +8,16 @@ from contextvars import copy_context
 from dataclasses import replace
 from typing import Any
 
+import orjson
 from django.db import transaction
 
-from tasks import lifecycle
+from tasks import lifecycle, sql
 from tasks.correlation import running
 from tasks.kinds import Kind
 from tasks.kinds.context import Context
 from tasks.kinds.exceptions import Interrupted, LostClaim
 from tasks.lifecycle.ending import Claim, Ending, completed, raised
+from tasks.lifecycle.telemetry import emit_reused
 from tasks.worker.handler_session import (
     begin_in_transaction,
     renew_changed_sessions,
@@ -39,6 +41,9 @@ def attempt(kind: Kind, claim: Claim, context: Context, *, worker: str) -> Endin
 def _attempt(kind: Kind, claim: Claim, context: Context, *, worker: str) -> Ending | None:
     watch_sessions()
     try:
+        if kind.cache and (result := _stored_result(claim)) is not None:
+            emit_reused(claim)
+            return completed(claim, result)
         if kind.transactional:
             return _attempt_in_transaction(kind, claim, context, worker=worker)
         return completed(claim, _run_handler(kind, claim, context), context.follow_ups)
@@ -52,6 +57,13 @@ def _attempt(kind: Kind, claim: Claim, context: Context, *, worker: str) -> Endi
         return raised(claim, kind, error)
     finally:
         renew_changed_sessions(claim.id)
+
+
+def _stored_result(claim: Claim) -> dict[str, Any] | None:
+    """Return the result of an earlier task with the same input, if it can be used again."""
+    params = {"task": claim.id, "claim_number": claim.claim_number}
+    rows = sql.run(sql.REUSE, params)
+    return orjson.loads(rows[0][0]) if rows else None
 
 
 def _run_handler(kind: Kind, claim: Claim, context: Context) -> dict[str, Any] | None:

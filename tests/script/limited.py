@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from tasks.kinds import Context, Limit, Unique, kind
+from tasks.kinds import Context, FatalError, Limit, RetryPolicy, Unique, kind
+from tests.script.models import Effect
 
 
 @kind("test.limited", limit=Limit(concurrent=2, rate="2000/m", burst=50, key="customer"))
@@ -23,3 +24,29 @@ def unique(input: dict[str, Any], context: Context) -> dict[str, Any]:
 @kind("test.expiring", expires_in=3600)
 def expiring(input: dict[str, Any], context: Context) -> None:
     """Do nothing; a task that has not begun after an hour is cancelled."""
+
+
+@kind("test.cached", cache_ttl=60, retry=RetryPolicy(max_retries=2, delay=0.05))
+def cached(input: dict[str, Any], context: Context) -> dict[str, Any]:
+    """Leave an effect for each run; a result is used again for a minute."""
+    Effect.objects.create(task_id=context.task_id, attempt=context.attempt)
+    time.sleep(input.get("seconds", 0))
+    if input.get("do") == "fail":
+        raise FatalError("requested")
+    if input.get("do") == "fail once" and context.attempt == 1:
+        raise ValueError("requested")
+    return {"value": input.get("value"), "by": str(context.task_id)}
+
+
+@kind("test.shared", cache_ttl=60, cache_shared=True)
+def shared(input: dict[str, Any], context: Context) -> dict[str, Any]:
+    """Leave an effect for each run; all owners use one result."""
+    Effect.objects.create(task_id=context.task_id, attempt=context.attempt)
+    return {"by": str(context.task_id)}
+
+
+@kind("test.cached_briefly", cache_ttl=1)
+def cached_briefly(input: dict[str, Any], context: Context) -> dict[str, Any]:
+    """Leave an effect for each run; a result is used again for a second."""
+    Effect.objects.create(task_id=context.task_id, attempt=context.attempt)
+    return {"by": str(context.task_id)}

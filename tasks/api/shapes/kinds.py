@@ -71,6 +71,13 @@ class UniqueSerializer(serializers.Serializer[Any]):
         return {**super().get_fields(), "while": period}
 
 
+class CacheSerializer(serializers.Serializer[Any]):
+    """For how many seconds a result is that of every task with the same input."""
+
+    ttl = serializers.FloatField()
+    is_shared = serializers.BooleanField(help_text="Among all owners, instead of each its own.")
+
+
 class KindSerializer(serializers.Serializer[Any]):
     """A kind of task that can be submitted."""
 
@@ -85,6 +92,7 @@ class KindSerializer(serializers.Serializer[Any]):
     expires_in = serializers.FloatField(
         allow_null=True, help_text="Seconds after which a task that has not begun is cancelled."
     )
+    cache = CacheSerializer(allow_null=True)
     transactional = serializers.BooleanField()
 
 
@@ -114,6 +122,7 @@ def kind_document(kind: Kind) -> dict[str, Any]:
         },
         "unique": kind.unique and _unique(kind.unique),
         "expires_in": kind.defaults.get("expires_in"),
+        "cache": kind.cache and asdict(kind.cache),
         "transactional": kind.transactional,
     }
 

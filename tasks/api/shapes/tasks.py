@@ -137,6 +137,9 @@ class TaskSerializer(TaskSummarySerializer):
         allow_null=True,
         help_text="Null if the task does not wait. A submit returns only the reason.",
     )
+    cached_from = serializers.UUIDField(
+        allow_null=True, help_text="The earlier task whose result this one got without running."
+    )
     input = serializers.DictField()
     result = serializers.JSONField(help_text="Null until the task is completed.")
     error = TaskErrorSerializer(allow_null=True)
@@ -175,6 +178,7 @@ def task_document(
     """Return all details of one task; costs a query for its attempts if it has an error."""
     document = task_summary(task)
     document["waiting"] = waiting.document() if waiting else None
+    document["cached_from"] = task.cached_from
     document["input"] = task.input
     document["result"] = task.result
     if task.error is not None:

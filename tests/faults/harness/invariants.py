@@ -44,6 +44,8 @@ ALWAYS: dict[str, LiteralString] = {
         SELECT count(*) FROM faults_history
         WHERE was IS DISTINCT FROM became AND (coalesce(was, '-'), became) NOT IN (
             ('-', 'PENDING'), ('PENDING', 'PROCESSING'), ('PENDING', 'CANCELLED'),
+            -- With the stored result of an earlier task.
+            ('-', 'COMPLETED'),
             ('PROCESSING', 'COMPLETED'), ('PROCESSING', 'FAILED'), ('PROCESSING', 'CANCELLED'),
             ('PROCESSING', 'PENDING'), ('FAILED', 'PENDING'), ('CANCELLED', 'PENDING')
         )
