@@ -50,11 +50,20 @@ class KeyReused(TaskError):
 
 
 class UniqueConflict(TaskError):
-    """The task was to be the only one of its kind and value, and another exists."""
+    """The task was to be the only one of its kind and value, and another exists.
 
-    def __init__(self, task_id: uuid.UUID) -> None:
-        super().__init__(f"The task {task_id} exists, and no other may have the same unique value.")
-        self.task_id = task_id
+    In a batch, `place` is that of the task, and `twin` that of the other one if it is there too.
+    """
+
+    def __init__(
+        self, task_id: uuid.UUID, *, place: int | None = None, twin: int | None = None
+    ) -> None:
+        if twin is None:
+            mistake = f"The task {task_id} exists, and no other may have the same unique value."
+        else:
+            mistake = f"It has the same unique value as task {twin}, and may not."
+        super().__init__(mistake if place is None else f"Task {place} of the batch: {mistake}")
+        self.task_id = None if twin is not None else task_id
 
 
 class TaskGone(TaskError):

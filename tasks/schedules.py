@@ -4,25 +4,36 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import random
+import uuid
 from collections.abc import Set
 from typing import Any, TypedDict, Unpack
 
 import psycopg
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
-from django.db.models import DurationField, ExpressionWrapper, FloatField, Min
+from django.db.models import DurationField, ExpressionWrapper, FloatField, Min, Q, TextChoices
 from django.db.models.functions import Cast, Extract, Now
 
 from tasks import kinds, lifecycle, sql
 from tasks.errors import FieldError, InvalidInput, ScheduleGone, TaskError, UnknownKind
 from tasks.lifecycle.preparation import prepare
-from tasks.models import Schedule, Task
+from tasks.models import CatchUp, Overlap, Schedule, ScheduleRun, Task
+from tasks.whole_number import checked_whole_number
 
 log = logging.getLogger(__name__)
 
 NAME_LENGTH = 100
 _SUBMITTED = {"kind", "input", "queue"}
 _TIMED = {"cron", "timezone"}
+JITTER_LIMIT = 86_400
+_CHOICES: dict[str, type[TextChoices]] = {"overlap": Overlap, "catch_up": CatchUp}
+# Seconds by which a tick may be late and is not missed.
+MISSED_AFTER = 60.0
+# Of ticks that were missed, older ones are left out.
+CATCH_UP_PERIOD = dt.timedelta(days=1)
+# Runs of a schedule that are kept.
+RUNS_KEPT = 100
 
 
 class Changes(TypedDict, total=False):
@@ -35,6 +46,9 @@ class Changes(TypedDict, total=False):
     cron: str
     timezone: str
     enabled: bool
+    overlap: str
+    catch_up: str
+    jitter: int
 
 
 def create(
@@ -46,6 +60,9 @@ def create(
     queue: str | None = None,
     timezone: str = "UTC",
     enabled: bool = True,
+    overlap: str = Overlap.ALLOW,
+    catch_up: str = CatchUp.ONCE,
+    jitter: int = 0,
     owner: User | None = None,
 ) -> Schedule:
     """Create a schedule; its tasks will be the owner's. Raise InvalidInput naming the fields."""
@@ -57,9 +74,12 @@ def create(
         queue=queue or "",
         timezone=timezone,
         enabled=enabled,
+        overlap=overlap,
+        catch_up=catch_up,
+        jitter=jitter,
         owner=owner,
     )
-    _check(schedule, {"name", *_SUBMITTED, *_TIMED})
+    _check(schedule, {"name", *_SUBMITTED, *_TIMED, *_CHOICES, "jitter"})
     schedule.next_at = _next_at(schedule)
     _save(schedule, force_insert=True)
     return schedule
@@ -109,7 +129,7 @@ def run_now(schedule: Schedule, *, idempotency_key: str | None = None) -> Task:
         stored = _locked(schedule)
         task = _submit(stored, {"schedule": stored.name}, idempotency_key=idempotency_key)
         if not task.replayed:
-            _note(stored, task, at=task.created_at)
+            _note(stored, task, at=sql.database_now())
             _save(stored)
     return task
 
@@ -118,57 +138,83 @@ def fire_due() -> int:
     """Submit the task of every schedule that is due by the database's clock; return how many.
 
     Each runs in its own transaction, which locks the row: however many processes call this at
-    once, a tick runs once, and it has run if and only if the task is queued. Missed ticks run
-    once, together. A schedule whose kind is not registered here is left to other processes.
+    once, a tick runs once, and it has run if and only if the task is queued. What becomes of missed
+    ticks, and of a tick while an earlier task has not ended, is the schedule's to say. A schedule
+    whose kind is not registered here is left to other processes.
     """
     fired = 0
-    while _fire_next():
-        fired += 1
-    return fired
+    # Those that wait for the end of an earlier task.
+    waiting: set[uuid.UUID] = set()
+    while True:
+        with transaction.atomic():
+            due = Schedule.objects.of_kinds(kinds.all_kinds()).due().exclude(pk__in=waiting)
+            schedule: Any = due.select_for_update(of=("self",), skip_locked=True).first()
+            if schedule is None:
+                return fired
+            if schedule.is_held:
+                waiting.add(schedule.pk)
+            else:
+                fired += _fire(schedule, now=schedule.seen_at)
 
 
 def seconds_until_next() -> float | None:
-    """Return the seconds until a schedule is due, negative if one is; None if none will be."""
+    """Return the seconds until a schedule is due, negative if one is; None if none will be.
+
+    A due one that may wait for an earlier task does not count: it is looked at again and again.
+    """
     # As a number: psycopg reads an interval in one of PostgreSQL's four styles only.
     left = ExpressionWrapper(Min("next_at") - Now(), output_field=DurationField())
     seconds = Cast(Extract(left, "epoch"), output_field=FloatField())
     schedules = Schedule.objects.of_kinds(kinds.all_kinds())
+    schedules = schedules.exclude(Q(overlap=Overlap.QUEUE) & Q(next_at__lte=Now()))
     answer: float | None = schedules.aggregate(seconds=seconds)["seconds"]
     return answer
 
 
-def _fire_next() -> bool:
-    with transaction.atomic():
-        due = Schedule.objects.of_kinds(kinds.all_kinds()).due()
-        schedule: Any = due.select_for_update(of=("self",), skip_locked=True).first()
-        if schedule is None:
-            return False
-        _fire(schedule, now=schedule.seen_at)
-    return True
+def _fire(schedule: Schedule, *, now: dt.datetime) -> bool:
+    """Run one tick and set the next; return whether a task was submitted.
 
-
-def _fire(schedule: Schedule, *, now: dt.datetime) -> None:
-    """Submit the tick's task and set the next tick; an invalid schedule stops no other."""
+    An invalid schedule stops no other.
+    """
     tick = schedule.next_at
     assert tick is not None
+    is_missed = (now - tick).total_seconds() > MISSED_AFTER
+    runs_each = schedule.catch_up == CatchUp.ALL
+    is_too_old = is_missed and runs_each and tick < now - CATCH_UP_PERIOD
+    after = max(tick, now - CATCH_UP_PERIOD) if runs_each else now
     try:
-        schedule.next_at = schedule.cron_expression.next_tick(after=now)
+        schedule.next_at = schedule.cron_expression.next_tick(after=after)
     except InvalidInput as error:
         # Its time zone may be unknown on this machine: there is no next tick.
         schedule.enabled, schedule.next_at = False, None
-        _record_error(schedule, error, "schedule disabled: it has no next tick")
-        return
+        _record_error(schedule, error, "schedule disabled: it has no next tick", at=now)
+        return False
+    if is_too_old or (is_missed and schedule.catch_up == CatchUp.NONE):
+        _leave_out(schedule, "Missed: no worker was alive to run it.", tick=tick, at=now)
+        return False
+    if schedule.overlap == Overlap.SKIP and schedule.has_unfinished_task():
+        _leave_out(schedule, "Left out: a task of an earlier run had not ended.", tick=tick, at=now)
+        return False
+    # Not for security: tasks of many schedules should not all start at once.
+    delay = random.uniform(0, schedule.jitter) if schedule.jitter else None  # noqa: S311
+    metadata = {"schedule": schedule.name, "tick": tick.isoformat()}
     try:
-        task = _submit(schedule, {"schedule": schedule.name, "tick": tick.isoformat()})
+        task = _submit(schedule, metadata, delay=delay)
     except TaskError as error:
-        _record_error(schedule, error, "schedule ran without submitting a task")
-        return
-    _note(schedule, task, at=now)
+        event = "schedule ran without submitting a task"
+        _record_error(schedule, error, event, tick=tick, at=now)
+        return False
+    _note(schedule, task, tick=tick, at=now)
     _save(schedule)
+    return True
 
 
 def _submit(
-    schedule: Schedule, metadata: dict[str, Any], *, idempotency_key: str | None = None
+    schedule: Schedule,
+    metadata: dict[str, Any],
+    *,
+    delay: float | None = None,
+    idempotency_key: str | None = None,
 ) -> Task:
     return lifecycle.submit(
         schedule.kind,
@@ -176,18 +222,43 @@ def _submit(
         owner=schedule.owner,
         queue=schedule.queue or None,
         metadata=metadata,
+        delay=delay,
         idempotency_key=idempotency_key,
     )
 
 
-def _note(schedule: Schedule, task: Task, *, at: dt.datetime) -> None:
+def _note(
+    schedule: Schedule, task: Task, *, at: dt.datetime, tick: dt.datetime | None = None
+) -> None:
     schedule.last_at, schedule.last_task_id, schedule.last_error = at, task.id, ""
+    _add_run(schedule, tick=tick, at=at, task_id=task.id)
 
 
-def _record_error(schedule: Schedule, error: TaskError, event: str) -> None:
+def _leave_out(schedule: Schedule, why: str, *, tick: dt.datetime, at: dt.datetime) -> None:
+    log.warning("schedule left a run out", extra={"schedule": schedule.name, "reason": why})
+    _add_run(schedule, tick=tick, at=at, note=why)
+    _save(schedule)
+
+
+def _record_error(
+    schedule: Schedule,
+    error: TaskError,
+    event: str,
+    *,
+    at: dt.datetime,
+    tick: dt.datetime | None = None,
+) -> None:
     log.error(event, extra={"schedule": schedule.name, "error": type(error).__name__})
     schedule.last_error = str(error)[:500]
+    _add_run(schedule, tick=tick, at=at, note=schedule.last_error)
     _save(schedule)
+
+
+def _add_run(schedule: Schedule, **values: Any) -> None:
+    """Keep a run, and the newest before it."""
+    ScheduleRun.objects.create(schedule=schedule, **values)
+    if oldest := schedule.runs.values_list("pk", flat=True)[RUNS_KEPT - 1 : RUNS_KEPT].first():
+        schedule.runs.filter(pk__lt=oldest).delete()
 
 
 def _check(schedule: Schedule, touched: Set[str]) -> None:
@@ -204,6 +275,15 @@ def _check(schedule: Schedule, touched: Set[str]) -> None:
             errors += error.errors
     if touched & _TIMED:
         errors += schedule.cron_expression.mistakes()
+    for field in sorted(touched & _CHOICES.keys()):
+        if getattr(schedule, field) not in _CHOICES[field].values:
+            errors.append(FieldError(field, f"Use {', '.join(_CHOICES[field].values)}."))
+    if "jitter" in touched:
+        mistake = f"Use a whole number of seconds from 0 to {JITTER_LIMIT}."
+        try:
+            checked_whole_number(schedule.jitter, 0, JITTER_LIMIT, mistake)
+        except ValueError as error:
+            errors.append(FieldError("jitter", str(error)))
     if errors:
         raise InvalidInput(errors)
 

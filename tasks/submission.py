@@ -134,8 +134,6 @@ def checked_options(options: Mapping[str, Any]) -> dict[str, Any]:
             errors.append(FieldError(_SENT_NAMES.get(name, name), text[:1].upper() + text[1:]))
     if "delay" in options and "scheduled_at" in options:
         errors.append(FieldError("delay", "Use either delay or scheduled_at."))
-    if "expires_in" in checked and checked.get("delay", 0) >= checked["expires_in"]:
-        errors.append(FieldError("expires_in", "Must be longer than the delay."))
     if errors:
         raise InvalidInput(errors)
     return checked

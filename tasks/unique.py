@@ -26,12 +26,13 @@ _FIELDS = {"key", "by", "while", "on_conflict", "longest_wait"}
 class Unique:
     """At most one task of a kind and an owner with the same value, for as long as `while_` says.
 
-    The value is a `key`, or the fields `by` of the input (names, or at most three joined by dots),
-    or the whole input. `while_` is "waiting" (until a worker takes the task), "unfinished", or
-    seconds since the task was submitted; a failed or cancelled task counts no longer. A request for
-    another task gets the `existing` one, is refused (`refuse`), or changes the waiting one to what
-    it asks for (`replace`): with a delay, each such request puts the start off again, until
-    `longest_wait` seconds after the first. Raises ValueError for what is not valid.
+    The value is a `key`, or the fields `by` of the input (names, or at most three joined by dots,
+    in any order), or the whole input. `while_` is "waiting" (until a worker takes the task),
+    "unfinished", or seconds since the task was submitted; a failed or cancelled task counts no
+    longer. A request for another task gets the `existing` one, is refused (`refuse`), or changes
+    the waiting one to what it asks for (`replace`): with a delay, each such request puts the start
+    off again, until `longest_wait` seconds after the first. Raises ValueError for what is not
+    valid.
     """
 
     key: str | None = None
@@ -67,11 +68,11 @@ class Unique:
         by: Any = self.by
         if not isinstance(by, (tuple, list)) or len(by) > BY_LIMIT:
             raise ValueError(f"Its by must be a list of at most {BY_LIMIT} fields of the input.")
-        for path in by:
+        for place, path in enumerate(by):
             try:
                 checked_path(path)
             except ValueError:
-                raise ValueError(f"Its by has an invalid field. {PATH_RULE}") from None
+                raise ValueError(f"Field {place} of its by is not valid. {PATH_RULE}") from None
 
     def _check_period(self) -> None:
         mistake = "Its while must be waiting, unfinished, or a number of seconds above 0."
@@ -128,10 +129,11 @@ class Unique:
         `input` is JSON. Tasks of one owner, and those of different `while_`, count apart.
         """
         value: Any = self.key
+        fields = sorted(set(self.by))
         if value is None:
             document = orjson.loads(input)
-            value = [_at(path, document) for path in self.by] if self.by else document
-        by = "key" if self.key is not None else self.by
+            value = [_at(path, document) for path in fields] if fields else document
+        by = "key" if self.key is not None else fields
         return _digest(kind, owner_id, self._hold, by, value)
 
 
@@ -157,5 +159,9 @@ def _digest(*parts: Any) -> UUID:
 def _at(path: str, document: Any) -> Any:
     """Return the value at a place in an input; None where there is none."""
     for name in path.split("."):
-        document = document.get(name) if isinstance(document, dict) else None
+        if isinstance(document, list) and name.isdecimal() and len(name) < 10:
+            place = int(name)
+            document = document[place] if place < len(document) else None
+        else:
+            document = document.get(name) if isinstance(document, dict) else None
     return document

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 from django.db.models.fields.json import KT
-from django.db.models.functions import Now
 
 from tasks.alerts.finding import Finding
 from tasks.alerts.readings import Readings
@@ -37,14 +37,20 @@ def open_circuits(rule: AlertRule, readings: Readings) -> Iterator[Finding]:
 
 
 def late_schedules(rule: AlertRule, readings: Readings) -> Iterator[Finding]:
-    """Yield the schedules with a tick that has not run, and since when it is due."""
-    due = Schedule.objects.filter(enabled=True, next_at__lte=Now()).order_by("next_at")
-    for name, next_at, now in due.values_list("name", "next_at", Now())[:_MOST_SCHEDULES]:
-        late = (now - next_at).total_seconds()
+    """Yield the schedules with a tick that has not run, and since when it is due.
+
+    One that waits for the end of an earlier task is not late.
+    """
+    due = Schedule.objects.filter(enabled=True).due()
+    schedule: Any
+    for schedule in due[:_MOST_SCHEDULES]:
+        if schedule.is_held:
+            continue
+        late = (schedule.seen_at - schedule.next_at).total_seconds()
         yield Finding(
-            subject=name,
+            subject=schedule.name,
             value=round(late, 1),
-            sentence=f"The schedule {name} should have run {duration(late)} ago.",
+            sentence=f"The schedule {schedule.name} should have run {duration(late)} ago.",
         )
 
 

@@ -48,6 +48,7 @@ urlpatterns = [
         schedules.ScheduleView.as_view(),
         name="schedule",
     ),
+    *route("api/v1/schedules/<anycase_uuid:schedule_id>/runs", schedules.RunsView.as_view()),
     *route("api/v1/schedules/<anycase_uuid:schedule_id>/enable", schedules.EnableView.as_view()),
     *route("api/v1/schedules/<anycase_uuid:schedule_id>/disable", schedules.DisableView.as_view()),
     *route("api/v1/schedules/<anycase_uuid:schedule_id>/run", schedules.RunView.as_view()),

@@ -16,8 +16,8 @@ from unfold.widgets import (
 from tasks import kinds
 from tasks.console.verb_form import VerbForm
 from tasks.cron import time_zones
-from tasks.models import Schedule
-from tasks.schedules import Changes
+from tasks.models import CatchUp, Overlap, Schedule
+from tasks.schedules import JITTER_LIMIT, Changes
 from tasks.schema_fields import ObjectField
 
 WIDE = {"class": "ops-code-field", "spellcheck": "false"}
@@ -55,6 +55,29 @@ class ScheduleForm(VerbForm):
         widget=UnfoldAdminSelectWidget,
     )
 
+    overlap = forms.ChoiceField(
+        choices=Overlap.choices,
+        initial=Overlap.ALLOW,
+        label="While an earlier task has not ended",
+        help_text="What a run does then.",
+        widget=UnfoldAdminSelectWidget,
+    )
+    catch_up = forms.ChoiceField(
+        choices=CatchUp.choices,
+        initial=CatchUp.ONCE,
+        label="Missed runs",
+        help_text="Runs that were due while no worker was alive.",
+        widget=UnfoldAdminSelectWidget,
+    )
+    jitter = forms.IntegerField(
+        min_value=0,
+        max_value=JITTER_LIMIT,
+        initial=0,
+        label="Start later by up to",
+        help_text="Seconds, at random, so that many schedules do not start at once.",
+        widget=UnfoldAdminTextInputWidget,
+    )
+
     def __init__(
         self, data: Any = None, *, schedule: Schedule | None = None, read_only: bool = False
     ) -> None:
@@ -78,6 +101,9 @@ class ScheduleForm(VerbForm):
             "cron": values["cron"],
             "timezone": values["timezone"],
             "enabled": values["enabled"],
+            "overlap": values["overlap"],
+            "catch_up": values["catch_up"],
+            "jitter": values["jitter"],
         }
 
     def _set_choices(self, name: str, values: set[str]) -> None:
@@ -95,4 +121,7 @@ def _initial(schedule: Schedule) -> dict[str, Any]:
         "queue": schedule.queue,
         "cron": schedule.cron,
         "timezone": schedule.timezone,
+        "overlap": schedule.overlap,
+        "catch_up": schedule.catch_up,
+        "jitter": schedule.jitter,
     }

@@ -28,6 +28,7 @@ LIST = "admin:tasks_schedule_changelist"
 PAGE = "admin/tasks/schedule.html"
 SHOWN = 500
 UPCOMING = 5
+RUNS_SHOWN = 20
 
 
 class ScheduleAdmin(EngineAdmin):
@@ -89,6 +90,7 @@ class ScheduleAdmin(EngineAdmin):
             schedule=schedule,
             row=_row(schedule, last.get(schedule.last_task_id)),
             upcoming=_upcoming(schedule),
+            runs=_runs(request, schedule),
         )
 
     def delete_view(
@@ -206,6 +208,25 @@ def _row(schedule: Schedule, last: Task | None) -> dict[str, Any]:
         "last_badge": badges.badge(last.status, last.get_status_display()) if last else "",
         "error": schedule.last_error if is_known else str(UnknownKind(schedule.kind)),
     }
+
+
+def _runs(request: HttpRequest, schedule: Schedule) -> list[dict[str, Any]]:
+    """Return the newest runs, each with its task if that still exists and this user may see it."""
+    runs = list(schedule.runs.all()[:RUNS_SHOWN])
+    visible = Task.objects.visible_to(request.user).defer("input", "result", "error")
+    tasks = visible.in_bulk([run.task_id for run in runs if run.task_id])
+    return [
+        {
+            "tick": formatting.relative_time(run.tick) if run.tick else "requested",
+            "at": formatting.relative_time(run.at),
+            "note": run.note,
+            "task_id": run.task_id,
+            "task": (task := tasks.get(run.task_id)),
+            "badge": badges.badge(task.status, task.get_status_display()) if task else "",
+            "took": formatting.last_duration(task) if task else formatting.DASH,
+        }
+        for run in runs
+    ]
 
 
 def _upcoming(schedule: Schedule) -> list[str]:

@@ -11,17 +11,17 @@ from typing import Any, LiteralString, TypeVar, Unpack
 
 import orjson
 from django.contrib.auth.models import User
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from psycopg.errors import SerializationFailure
 
 from tasks import sql, tracing
-from tasks.errors import KeyReused, TaskGone, UniqueConflict
+from tasks.errors import KeyReused, UniqueConflict
 from tasks.lifecycle.group_commit import GroupCommit
 from tasks.lifecycle.preparation import prepare, submit_params
 from tasks.lifecycle.telemetry import emit, emit_submitted
 from tasks.lifecycle.writing import Written, write
 from tasks.models import Batch, Task
-from tasks.postgres.failures import is_outage
+from tasks.postgres.failures import is_outage, sqlstate
 from tasks.submission import Options, Owned, Submission, checked_options
 
 Row = TypeVar("Row", Task, Batch)
@@ -30,6 +30,10 @@ Row = TypeVar("Row", Task, Batch)
 FEW = 100
 # How often a request with an idempotency key is tried while others delete what it repeats.
 TRIES = 20
+# How long a batch with unique tasks waits for others; half of PostgreSQL's `deadlock_timeout`.
+PATIENCE = "500ms"
+# Lock not available, deadlock detected.
+_LOCKED = ("55P03", "40P01")
 
 
 def submit(
@@ -65,19 +69,43 @@ def _submit(submission: Submission, *, input: dict[str, Any] | None, owner: User
         if row := written.submitted.get(submission.id):
             return _new_task(submission, row, input=input, owner=owner)
         if row := written.replaced.get(submission.id):
-            return _replaced(row)
+            return _replaced(submission, row, input=input, owner=owner)
         # None when it was deleted since, which frees the key, or has ended: submit again.
         if task := _replayed(submission, owner) or _existing(new):
             return task
     raise _lost_every_try()
 
 
+# The columns that the statements return of a task, besides its id.
+_STORED = (
+    "job_id", "created_at", "scheduled_at", "expires_at", "unique_key", "unique_while",
+    "unique_until",
+)  # fmt: skip
+
+
 def _new_task(
     submission: Submission, row: sql.Row, *, input: dict[str, Any] | None, owner: User | None
 ) -> Task:
-    _, job_id, created_at, due, expires_at, *_ = row
+    task_id, *stored, _ = row
+    values = dict(zip(_STORED, stored, strict=True))
+    return _task(submission, input, owner, id=task_id, **values)
+
+
+def _replaced(
+    submission: Submission, row: sql.Row, *, input: dict[str, Any] | None, owner: User | None
+) -> Task:
+    """Return the task that took over the request, as it was then."""
+    _emit_replaced(row)
+    values = dict(zip(_STORED, row[8:-1], strict=True))
+    task = _task(submission, input, owner, id=row[0], batch_id=row[7], **values)
+    task.unique_conflict = "replaced"
+    return task
+
+
+def _task(
+    submission: Submission, input: dict[str, Any] | None, owner: User | None, **values: Any
+) -> Task:
     return Task(
-        id=submission.id,
         owner=owner,
         kind=submission.kind,
         queue=submission.queue,
@@ -88,20 +116,8 @@ def _new_task(
         request_id=submission.cause.request_id,
         traceparent=submission.cause.traceparent,
         max_attempts=submission.max_attempts,
-        job_id=job_id,
-        created_at=created_at,
-        scheduled_at=due,
-        expires_at=expires_at,
+        **values,
     )
-
-
-def _replaced(row: sql.Row) -> Task:
-    """Return the task that took over the request; raise TaskGone if it was deleted at once."""
-    _emit_replaced(row)
-    if task := Task.objects.filter(pk=row[0]).first():
-        task.unique_conflict = "replaced"
-        return task
-    raise TaskGone
 
 
 def _emit_replaced(row: sql.Row) -> None:
@@ -119,8 +135,11 @@ def _replayed(submission: Submission, owner: User | None) -> Task | None:
 
 
 def _existing(new: Owned) -> Task | None:
-    """Return the unique task that exists already; raise UniqueConflict if that is a refusal."""
-    if new.unique_key is None:
+    """Return the unique task that exists already; raise UniqueConflict if that is a refusal.
+
+    None for a request that replaces: it is tried again, until it has.
+    """
+    if new.unique_key is None or new.on_conflict == "replace":
         return None
     task = Task.objects.filter(unique_key=new.unique_key).first()
     if task and new.on_conflict == "refuse":
@@ -161,9 +180,16 @@ def _submit_many(
         batch.idempotency_key = idempotency_key
         batch.fingerprint = _fingerprint_of_all(submissions, idempotency_key)
         batch.submitted_ids = [new.id for new in submissions]
+    # A caller's transaction cannot be repeated here.
+    is_own = connection.get_autocommit()
     for _ in range(TRIES):
-        if _insert_batch(batch, submissions):
-            return batch
+        try:
+            if _insert_batch(batch, submissions, is_own=is_own):
+                return batch
+        except OperationalError as error:
+            if not is_own or sqlstate(error) not in _LOCKED:
+                raise
+            continue
         keyed = Batch.objects.filter(owner=owner, idempotency_key=idempotency_key)
         # None when it was deleted since, which frees the key: submit again.
         if earlier := _unless_reused(keyed.first(), batch.fingerprint):
@@ -173,12 +199,19 @@ def _submit_many(
 
 def _lost_every_try() -> SerializationFailure:
     """Return PostgreSQL's error for a conflict that passes; over HTTP its answer is a 503."""
-    return SerializationFailure("the rows of this idempotency key are deleted again and again")
+    return SerializationFailure("others change the rows of this key again and again")
 
 
-def _insert_batch(batch: Batch, submissions: Sequence[Submission]) -> bool:
-    """Write a batch and its tasks; return False, with nothing written, for a repeated request."""
+def _insert_batch(batch: Batch, submissions: Sequence[Submission], *, is_own: bool) -> bool:
+    """Write a batch and its tasks; return False, with nothing written, for a repeated request.
+
+    Unique tasks that it replaces are locked while it waits for others, in an order that differs
+    from a claim's. In a transaction of its own (`is_own`) it gives up before PostgreSQL ends either
+    as a deadlock; the caller tries again.
+    """
     with transaction.atomic():
+        if is_own and any(new.unique for new in submissions):
+            sql.run("SELECT set_config('lock_timeout', %(patience)s, true)", {"patience": PATIENCE})
         # Waits for the end of a transaction that writes a batch with the same key.
         Batch.objects.bulk_create([batch], ignore_conflicts=batch.idempotency_key is not None)
         if batch.idempotency_key and not Batch.objects.filter(pk=batch.pk).exists():
@@ -198,7 +231,7 @@ def _insert_tasks(batch: Batch, new: Sequence[Owned]) -> None:
         left = [owned for owned in left if owned.submission.id not in answered]
         written = insert(left, batch_id=batch.id)
         submitted += len(written.submitted)
-        for row in written.replaced.values():
+        for row in {row[0]: row for row in written.replaced.values()}.values():
             _emit_replaced(row)
         elsewhere |= {new_id: row[0] for new_id, row in written.replaced.items()}
         for owned in left:
@@ -206,7 +239,7 @@ def _insert_tasks(batch: Batch, new: Sequence[Owned]) -> None:
                 transaction.on_commit(partial(emit_submitted, owned.submission))
         done = written.submitted.keys() | elsewhere.keys()
         left = [owned for owned in left if owned.submission.id not in done]
-        elsewhere |= (existing := _existing_of(left))
+        elsewhere |= (existing := _existing_of(left, new))
         left = [owned for owned in left if owned.submission.id not in existing]
         if not left:
             break
@@ -219,14 +252,21 @@ def _insert_tasks(batch: Batch, new: Sequence[Owned]) -> None:
         batch.save(update_fields=["total", *kept])
 
 
-def _existing_of(left: Sequence[Owned]) -> dict[uuid.UUID, uuid.UUID]:
-    """Return the unique tasks that exist in the place of submissions; raise UniqueConflict."""
-    keys = {owned.submission.id: owned.unique_key for owned in left}
+def _existing_of(left: Sequence[Owned], new: Sequence[Owned]) -> dict[uuid.UUID, uuid.UUID]:
+    """Return the unique tasks that exist in the place of some of a batch's submissions.
+
+    Raises UniqueConflict where that is a refusal.
+    """
+    keys = {
+        owned.submission.id: owned.unique_key for owned in left if owned.on_conflict != "replace"
+    }
     held = Task.objects.filter(unique_key__in=set(keys.values()))
     ids = dict(held.values_list("unique_key", "id")) if keys else {}
+    places = {owned.submission.id: place for place, owned in enumerate(new)}
     for owned in left:
         if owned.on_conflict == "refuse" and (task_id := ids.get(owned.unique_key)):
-            raise UniqueConflict(task_id)
+            place = places[owned.submission.id]
+            raise UniqueConflict(task_id, place=place, twin=places.get(task_id))
     return {new_id: ids[key] for new_id, key in keys.items() if key in ids}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import uuid
 from collections.abc import Iterable
 from typing import Any, LiteralString, Unpack
@@ -9,6 +10,7 @@ from typing import Any, LiteralString, Unpack
 import orjson
 
 from tasks import kinds, sql
+from tasks.errors import FieldError, InvalidInput
 from tasks.submission import (
     INPUT_LIMIT,
     Options,
@@ -38,7 +40,24 @@ def prepare(
         registered.validate(orjson.loads(stored))
     chosen = checked_options({name: value for name, value in options.items() if value is not None})
     values = registered.defaults | chosen
+    _check_times(values)
     return Submission(kind=registered.name, input=stored, cache=registered.cache, **values)
+
+
+def _check_times(values: dict[str, Any]) -> None:
+    """Raise InvalidInput for times that contradict each other, those of the kind included."""
+    delay = values.get("delay")
+    if due := values.get("scheduled_at"):
+        delay = (due - dt.datetime.now(dt.UTC)).total_seconds()
+    if delay is None:
+        return
+    expires_in, unique = values.get("expires_in"), values.get("unique")
+    if expires_in is not None and delay >= expires_in:
+        mistake = f"The task would expire before its start: after {expires_in:g} s."
+        raise InvalidInput([FieldError("expires_in", mistake)])
+    if unique and unique.longest_wait is not None and delay > unique.longest_wait:
+        mistake = f"Its longest_wait of {unique.longest_wait:g} s is shorter than the delay."
+        raise InvalidInput([FieldError("unique", mistake)])
 
 
 def submit_statement(new: Iterable[Owned]) -> LiteralString:

@@ -49,7 +49,11 @@ def write(
         if len(rows) == len(left):
             break
         left = [owned for owned in left if owned.submission.id not in written.submitted]
-        left = _replace(left, run, written, commits_at_once) + _with_free_key(left, run)
+        unmet = _replace(left, run, written, commits_at_once)
+        freed = _with_free_key(
+            [owned for owned in left if owned.submission.id not in written.replaced], run
+        )
+        left = list({owned.submission.id: owned for owned in (*unmet, *freed)}.values())
         if not left:
             break
     return written
@@ -58,31 +62,26 @@ def write(
 def _replace(
     left: Iterable[Owned], run: Run, written: Written, commits_at_once: bool
 ) -> list[Owned]:
-    """Change waiting tasks to what newer requests ask for; return those that met none."""
-    waiting = [owned for owned in left if owned.on_conflict == "replace"]
-    unmet = []
-    while waiting:
-        # A statement changes a task once: of several requests for a task the last one counts.
-        first = {owned.unique_key: owned for owned in reversed(waiting)}
-        rows = run(sql.REPLACE, submit_params(first.values(), commits_at_once=commits_at_once))
-        by_key = {row[6]: row for row in rows}
-        for key, owned in first.items():
-            if key in by_key:
-                written.replaced[owned.submission.id] = by_key[key]
-            else:
-                unmet.append(owned)
-        tried = {owned.submission.id for owned in first.values()}
-        waiting = [owned for owned in waiting if owned.submission.id not in tried]
-    return unmet
+    """Change waiting tasks to what newer requests ask for; return those that met none.
+
+    Of several requests for one task the last one counts.
+    """
+    waiting: dict[uuid.UUID | None, list[Owned]] = {}
+    for owned in left:
+        if owned.on_conflict == "replace":
+            waiting.setdefault(owned.unique_key, []).append(owned)
+    if not waiting:
+        return []
+    newest = [requests[-1] for requests in waiting.values()]
+    for row in run(sql.REPLACE, submit_params(newest, commits_at_once=commits_at_once)):
+        for owned in waiting.pop(row[6]):
+            written.replaced[owned.submission.id] = row
+    return [owned for requests in waiting.values() for owned in requests]
 
 
 def _with_free_key(left: Iterable[Owned], run: Run) -> list[Owned]:
-    """Free the keys of tasks that were unique for a period that is over; return who may go on."""
-    periodic = {
-        owned.unique_key: owned
-        for owned in left
-        if owned.submission.unique and owned.submission.unique.period is not None
-    }
-    if not periodic:
+    """Free the keys of tasks whose time is over; return who may go on."""
+    unique = {owned.unique_key: owned for owned in left if owned.unique_key}
+    if not unique:
         return []
-    return [periodic[key] for (key,) in run(sql.FREE_KEYS, {"keys": list(periodic)})]
+    return [unique[key] for (key,) in run(sql.FREE_KEYS, {"keys": list(unique)})]

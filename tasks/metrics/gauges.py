@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db.models import Count
 from django.db.models.functions import Now
@@ -166,9 +166,12 @@ def _services() -> Iterator[Metric]:
     late = gauge(
         "tasks_schedule_late_seconds", "Since when a schedule is due; 0 if it is not.", "schedule"
     )
-    enabled = Schedule.objects.filter(enabled=True).order_by("next_at")
-    for name, next_at, now in enabled.values_list("name", "next_at", Now())[:_MOST_SCHEDULES]:
-        late.add_metric([name], max(0.0, (now - next_at).total_seconds()))
+    enabled = Schedule.objects.filter(enabled=True).annotate(seen_at=Now()).order_by("next_at")
+    schedule: Any
+    for schedule in enabled[:_MOST_SCHEDULES]:
+        seconds = (schedule.seen_at - schedule.next_at).total_seconds()
+        is_late = seconds > 0 and not schedule.is_held
+        late.add_metric([schedule.name], seconds if is_late else 0.0)
     yield from (states, late)
 
 

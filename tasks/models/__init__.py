@@ -11,7 +11,7 @@ from tasks.models.ended_worker import EndedWorker
 from tasks.models.limit import Limit, Line, Permit, RateState, Scope
 from tasks.models.metric_sum import MetricSum
 from tasks.models.queue import Queue
-from tasks.models.schedule import Schedule
+from tasks.models.schedule import CatchUp, Overlap, Schedule, ScheduleRun
 from tasks.models.secret_fingerprint import SecretFingerprint
 from tasks.models.task import Lane, Status, Task
 from tasks.models.worker import Worker, WorkerState
@@ -23,6 +23,7 @@ __all__ = [
     "Batch",
     "Breaker",
     "CachedCount",
+    "CatchUp",
     "Condition",
     "EndedWorker",
     "Lane",
@@ -30,10 +31,12 @@ __all__ = [
     "Line",
     "MetricSum",
     "Outcome",
+    "Overlap",
     "Permit",
     "Queue",
     "RateState",
     "Schedule",
+    "ScheduleRun",
     "Scope",
     "SecretFingerprint",
     "Status",

@@ -12,6 +12,23 @@ from django.utils.timezone import now
 from uuid_utils.compat import uuid7
 
 from tasks.cron import CRON_LENGTH, CronExpression
+from tasks.models.task import TERMINAL, Task
+
+
+class Overlap(models.TextChoices):
+    """What a tick does while a task of an earlier run has not ended."""
+
+    ALLOW = "allow", "Run beside it"
+    SKIP = "skip", "Leave the run out"
+    QUEUE = "queue", "Wait for its end"
+
+
+class CatchUp(models.TextChoices):
+    """What becomes of ticks that were missed, because no worker was alive to run them."""
+
+    ONCE = "once", "One run for all"
+    NONE = "none", "Leave them out"
+    ALL = "all", "One run for each, of the last day"
 
 
 class ScheduleQuerySet(models.QuerySet["Schedule"]):
@@ -41,6 +58,15 @@ class Schedule(models.Model):
     cron = models.CharField(max_length=CRON_LENGTH)
     timezone = models.CharField(max_length=64, default="UTC")
     enabled = models.BooleanField(default=True)
+    # The database defaults let the previous version keep inserting.
+    overlap = models.CharField(
+        max_length=5, choices=Overlap, default=Overlap.ALLOW, db_default=Overlap.ALLOW
+    )
+    catch_up = models.CharField(
+        max_length=4, choices=CatchUp, default=CatchUp.ONCE, db_default=CatchUp.ONCE
+    )
+    # A run starts up to so many seconds after its tick, at random.
+    jitter = models.IntegerField(default=0, db_default=0)
     # The next tick; None while disabled.
     next_at = models.DateTimeField(null=True, blank=True)
     # The last task, from a tick or by hand; it may have been deleted since.
@@ -72,3 +98,32 @@ class Schedule(models.Model):
     @property
     def cron_expression(self) -> CronExpression:
         return CronExpression(cron=self.cron, timezone=self.timezone)
+
+    @property
+    def is_held(self) -> bool:
+        """Return whether its tick waits for the end of an earlier task."""
+        return self.overlap == Overlap.QUEUE and self.has_unfinished_task()
+
+    def has_unfinished_task(self) -> bool:
+        """Return whether a task of one of its runs waits or runs."""
+        ids = [run.task_id for run in self.runs.only("task_id") if run.task_id]
+        return Task.objects.filter(pk__in=ids).exclude(status__in=TERMINAL).exists()
+
+
+class ScheduleRun(models.Model):
+    """A run of a schedule: a tick, or one that was requested by hand. The newest are kept."""
+
+    schedule = models.ForeignKey(Schedule, models.CASCADE, related_name="runs", db_index=False)
+    # None for one that was requested.
+    tick = models.DateTimeField(null=True, blank=True)
+    at = models.DateTimeField()
+    # The task that it submitted, which may have been deleted since; or why it submitted none.
+    task_id = models.UUIDField(null=True, blank=True)
+    note = models.CharField(max_length=500, blank=True, default="")
+
+    class Meta:
+        ordering = ("-id",)
+        indexes = [models.Index(fields=["schedule", "-id"], name="schedule_run_newest")]
+
+    def __str__(self) -> str:
+        return f"run of {self.schedule_id} at {self.at}"

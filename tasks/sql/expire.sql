@@ -19,7 +19,7 @@ WITH target AS MATERIALIZED (
         error = jsonb_build_object(
             'type', 'Expired',
             'title', 'The task expired',
-            'detail', 'It had not begun until '
+            'detail', 'It had not begun by '
                 || to_char(task.expires_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') || ' UTC.'
         )
     FROM target

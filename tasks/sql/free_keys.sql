@@ -1,9 +1,13 @@
--- free_keys: no change of status; unique tasks whose period is over count no longer
+-- free_keys: no change of status; unique tasks count no longer when their time is over
+-- Their period has ended, or they have expired and the rescuer has not cancelled them yet.
 WITH freed AS (
     SELECT id, unique_key
     FROM tasks_task
     WHERE unique_key = ANY (%(keys)s::uuid[]) AND unique_key IS NOT NULL
-        AND unique_until <= statement_timestamp()
+        AND (
+            unique_until <= statement_timestamp()
+            OR (expires_at <= statement_timestamp() AND lease = 0)
+        )
     ORDER BY id
     FOR UPDATE
 )

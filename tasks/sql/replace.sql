@@ -60,7 +60,9 @@ WITH target AS MATERIALIZED (
     RETURNING
         task.id, task.kind, task.queue, task.priority, task.status, task.attempt,
         coalesce(task.owner_id, 0) AS owner, task.job_id, task.created_at, task.scheduled_at,
-        task.unique_key, task.limit_keys IS NOT NULL AS is_limited, target.old_job
+        task.expires_at, task.batch_id, task.unique_key, task.unique_while, task.unique_until,
+        task.limit_keys IS NOT NULL AS is_limited,
+        target.old_job
 ), gone AS (
     DELETE FROM procrastinate_jobs
     WHERE id = ANY (ARRAY(
@@ -75,7 +77,8 @@ WITH target AS MATERIALIZED (
 SELECT
     id, kind, queue, attempt, status,
     CASE WHEN old_job NOT IN (SELECT id FROM gone) THEN old_job END AS left_job,
-    unique_key,
+    unique_key, batch_id,
+    job_id, created_at, scheduled_at, expires_at, unique_key, unique_while, unique_until,
     -- Read by the trigger that announces jobs.
     set_config('tasks.commits_at_once', %(commits_at_once)s::boolean::text, true)
 FROM submitted

@@ -45,11 +45,11 @@ WITH submitted AS (
     ON CONFLICT DO NOTHING
     RETURNING
         id, kind, queue, priority, coalesce(owner_id, 0) AS owner, job_id, created_at, scheduled_at,
-        expires_at, limit_keys IS NOT NULL AS is_limited
+        expires_at, unique_key, unique_while, unique_until, limit_keys IS NOT NULL AS is_limited
 ),
 -- submitted_jobs
 SELECT
-    id, job_id, created_at, scheduled_at, expires_at,
+    id, job_id, created_at, scheduled_at, expires_at, unique_key, unique_while, unique_until,
     -- Read by the trigger that announces jobs.
     set_config('tasks.commits_at_once', %(commits_at_once)s::boolean::text, true)
 FROM submitted

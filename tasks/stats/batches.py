@@ -29,7 +29,10 @@ def batch_progress(batch: Batch) -> BatchProgress:
     )
     counts = dict.fromkeys(Status.values, 0) | {row["status"]: row["n"] for row in rows}
     alive = sum(counts[status] for status in Status.values if status not in TERMINAL)
-    ends = [row["last"] for row in rows if row["last"]]
+    # A batch of which every task existed before has ended at once.
+    ends = [row["last"] for row in rows if row["last"]] or (
+        [] if batch.total else [batch.created_at]
+    )
     return BatchProgress(
         counts=counts,
         percent=100 * (batch.total - alive) // batch.total if batch.total else 100,

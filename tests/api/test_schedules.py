@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import orjson
@@ -10,6 +11,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 from rest_framework.test import APIClient
 
+from tasks import schedules
 from tasks.models import Schedule, Task
 from tests.api.described import described, fields, post
 
@@ -52,6 +54,24 @@ def test_a_schedule_is_created_and_shown(ops: APIClient, operator: User) -> None
     assert created["next_at"] > timezone.now().isoformat()
     assert Schedule.objects.get().owner == operator
     assert described(ops.get(created["links"]["self"])) == created
+
+
+def test_runs_are_listed_newest_first_with_the_status_of_their_tasks(ops: APIClient) -> None:
+    rules = {"overlap": "skip", "catch_up": "all", "jitter": 30}
+    created = described(post(ops, SCHEDULES, {**NIGHTLY, **rules}))
+    assert {name: created[name] for name in rules} == rules
+    assert described(ops.get(created["links"]["runs"])) == {"runs": []}
+    task = described(post(ops, created["links"]["run"]))
+    Schedule.objects.update(next_at=timezone.now() - timedelta(seconds=1))
+    schedules.fire_due()
+    left_out, requested = described(ops.get(created["links"]["runs"]))["runs"]
+    assert (left_out["task_id"], left_out["status"]) == (None, None)
+    assert left_out["note"] == "Left out: a task of an earlier run had not ended."
+    assert left_out["tick"] is not None
+    assert (requested["tick"], requested["note"]) == (None, None)
+    assert (requested["task_id"], requested["status"]) == (task["task_id"], "PENDING")
+    changed = described(patch(ops, created["links"]["self"], {"overlap": "queue", "jitter": 0}))
+    assert (changed["overlap"], changed["catch_up"], changed["jitter"]) == ("queue", "all", 0)
 
 
 def test_schedules_are_listed_in_pages_newest_first(ops: APIClient) -> None:

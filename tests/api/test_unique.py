@@ -16,7 +16,9 @@ TASKS, BATCH = "/api/v1/tasks/", "/api/v1/tasks/batch/"
 
 
 def submit(client: APIClient, unique: Any, **fields: Any) -> Any:
-    body = {"kind": "test.script", "input": {"value": 1}, "unique": unique, **fields}
+    body = {"kind": "test.script", "input": {"value": 1}, **fields}
+    if unique is not None:
+        body["unique"] = unique
     return client.post(TASKS, body, format="json")
 
 
@@ -28,6 +30,8 @@ def test_a_unique_task_that_exists_is_returned(api: APIClient) -> None:
     assert second.headers["Unique-Conflict"] == "existing"
     assert second.headers["Location"] == first.headers["Location"]
     assert described(second)["task_id"] == described(first)["task_id"]
+    assert described(first)["unique"] == {"while": "unfinished", "until": None}
+    assert described(submit(api, None))["unique"] is None
 
 
 def test_a_refused_task_is_a_conflict(api: APIClient) -> None:
@@ -37,6 +41,7 @@ def test_a_refused_task_is_a_conflict(api: APIClient) -> None:
     problem = described(response)
     assert problem["type"] == "/problems/unique-conflict"
     assert described(first)["task_id"] in problem["detail"]
+    assert response.headers["Location"] == first.headers["Location"]
 
 
 def test_a_newer_request_replaces_a_waiting_task(api: APIClient) -> None:

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.urls import reverse
+from django.utils import timezone
 
 from tasks import schedules
-from tasks.models import Schedule, Task
+from tasks.models import Schedule, ScheduleRun, Task
 from tests.console.pages import message, text
 from tests.factories import make_task
 
@@ -24,6 +25,9 @@ FIELDS: dict[str, Any] = {
     "cron": "30 2 * * *",
     "timezone": "Europe/Berlin",
     "enabled": "on",
+    "overlap": "skip",
+    "catch_up": "none",
+    "jitter": "5",
 }
 
 
@@ -75,6 +79,7 @@ def test_an_operator_can_create_a_schedule(operator, console):
     assert (schedule.input, schedule.owner, schedule.enabled) == (
         {"text": "To be, or not to be."}, operator, True,
     )  # fmt: skip
+    assert (schedule.overlap, schedule.catch_up, schedule.jitter) == ("skip", "none", 5)
     assert LogEntry.objects.get().is_addition()
 
 
@@ -112,7 +117,9 @@ def test_an_operator_can_change_a_schedule(operator, console, schedule):
         "0 4 * * *", "Europe/Berlin", False,
     )  # fmt: skip
     entry = LogEntry.objects.get()
-    assert entry.change_message == "Changed: input, cron, timezone, enabled."
+    assert entry.change_message == (
+        "Changed: input, cron, timezone, enabled, overlap, catch_up, jitter."
+    )
 
 
 def test_a_name_in_use_is_an_error_in_the_form(operator, console, schedule):
@@ -183,3 +190,16 @@ def test_markup_in_a_schedule_is_escaped(operator, console, schedule):
         html = browser.get(address).content.decode()
         assert "<script>alert" not in html
         assert "<img src=x" not in html
+
+
+def test_the_page_shows_the_runs_with_their_tasks(operator, console, schedule):
+    task = schedules.run_now(schedule)
+    gone = schedules.run_now(schedule)
+    Task.objects.filter(pk=gone.pk).delete()
+    ScheduleRun.objects.create(
+        schedule=schedule, tick=timezone.now(), at=timezone.now(), note="Left out: requested."
+    )
+    shown = text(console(operator).get(page(schedule)))
+    assert "Left out: requested." in shown
+    assert "deleted since" in shown
+    assert task.get_status_display() in shown

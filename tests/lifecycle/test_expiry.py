@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.db import connection, transaction
+from django.utils import timezone
 
 import tasks
 from tasks import lifecycle, sql
@@ -146,6 +147,19 @@ def test_what_is_not_a_period_is_refused(expires_in: Any) -> None:
     assert [error.field for error in refusal.value.errors] == ["expires_in"]
 
 
-def test_an_expiry_before_the_start_is_refused() -> None:
-    with pytest.raises(InvalidInput, match="longer than the delay"):
-        tasks.submit("test.script", delay=60, expires_in=60)
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"delay": 60, "expires_in": 60},
+        {"scheduled_at": timezone.now() + dt.timedelta(days=1), "expires_in": 60},
+    ],
+)
+def test_an_expiry_before_the_start_is_refused(options: Any) -> None:
+    with pytest.raises(InvalidInput, match="expire before its start"):
+        tasks.submit("test.script", **options)
+
+
+def test_an_expiry_of_the_kind_before_the_start_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="expire before its start: after 3600 s"):
+        tasks.submit("test.expiring", delay=4000)
+    assert tasks.submit("test.expiring", delay=4000, expires_in=5000).expires_at

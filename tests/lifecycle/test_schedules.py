@@ -145,8 +145,9 @@ def test_an_invalid_schedule_records_its_error_and_stops_no_other():
     Schedule.objects.filter(pk=bad.pk).update(queue="not a name")
     Schedule.objects.filter(pk=lost.pk).update(timezone="Mars/Base")
     make_due(name="good")
-    assert schedules.fire_due() == 3
+    assert schedules.fire_due() == 1
     assert Task.objects.get().metadata["schedule"] == "good"
+    assert bad.runs.get().note == Schedule.objects.get(pk=bad.pk).last_error
     bad.refresh_from_db()
     assert "queue" in bad.last_error
     assert bad.next_at > timezone.now()

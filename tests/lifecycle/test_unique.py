@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.db import IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 import tasks
 from tasks import lifecycle
@@ -17,6 +18,7 @@ from tasks.kinds import Unique
 from tasks.lifecycle.ending import completed, released
 from tasks.lifecycle.preparation import prepare
 from tasks.models import Status, Task
+from tasks.stats import batch_progress
 from tests.factories import make_worker
 from tests.lifecycle.claiming import claim, finish
 from tests.lifecycle.known import ENDINGS
@@ -64,6 +66,7 @@ def test_other_inputs_kinds_and_owners_make_others() -> None:
         (["a.c"], {"a": {"c": 1, "d": 3}}, {"a": {"c": 2}}),
         (["a", "b"], {"b": 1, "a": 1, "x": 0}, {"a": 1}),
         (["z"], {"a": 5}, {"z": 1}),
+        (["b", "a", "b"], {"b": 1, "a": 1}, {"a": 1}),
     ],
 )
 def test_fields_of_the_input_decide(
@@ -74,6 +77,14 @@ def test_fields_of_the_input_decide(
     first = tasks.submit("test.script", base, unique=unique)
     assert tasks.submit("test.script", same, unique=unique).id == first.id
     assert tasks.submit("test.script", other, unique=unique).id != first.id
+
+
+def test_a_place_in_a_list_is_a_field() -> None:
+    unique = Unique(by=["a.0"])
+    first = tasks.submit("test.script", {"a": [7, 8]}, unique=unique)
+    assert tasks.submit("test.script", {"a": [7, 9]}, unique=unique).id == first.id
+    assert tasks.submit("test.script", {"a": [9, 8]}, unique=unique).id != first.id
+    assert tasks.submit("test.script", {"a": []}, unique=unique).id != first.id
 
 
 def test_the_order_of_names_in_the_input_makes_no_difference() -> None:
@@ -170,6 +181,25 @@ def test_a_period_ends_for_a_task_that_failed() -> None:
     [claimed] = claim(make_worker())
     finish(ENDINGS["fatal"](claimed))
     assert submit(unique=unique).id != first.id
+
+
+@pytest.mark.parametrize("on_conflict", ["existing", "refuse", "replace"])
+def test_a_task_that_has_expired_counts_no_longer(on_conflict: Any) -> None:
+    unique = Unique(key="k", while_="waiting", on_conflict=on_conflict)
+    first = submit(1, unique=unique, expires_in=60)
+    Task.objects.update(expires_at=sql_now() - dt.timedelta(seconds=1))
+    second = submit(2, unique=unique)
+    assert (second.id == first.id) == (on_conflict == "replace")
+    [claimed] = claim(make_worker())
+    assert claimed.input == {"value": 2}
+    assert lifecycle.expire() == (on_conflict != "replace")
+
+
+def test_a_wait_shorter_than_the_delay_is_refused() -> None:
+    unique = Unique(while_="waiting", on_conflict="replace", longest_wait=3)
+    with pytest.raises(InvalidInput, match="shorter than the delay"):
+        submit(unique=unique, delay=4)
+    assert submit(unique=unique, delay=3).scheduled_at
 
 
 def test_a_refused_task_names_the_one_that_exists() -> None:
@@ -285,8 +315,8 @@ def test_a_kind_can_be_unique_and_a_request_can_say_otherwise() -> None:
         ({"key": "a\x00"}, "printable"),
         ({"key": 5}, "printable"),
         ({"by": "a"}, "list"),
-        ({"by": ["a b"]}, "invalid field"),
-        ({"by": ["a.b.c.d"]}, "invalid field"),
+        ({"by": ["a b"]}, "Field 0 of its by is not valid"),
+        ({"by": ["a", "a.b.c.d"]}, "Field 1 of its by is not valid"),
         ({"by": ["x"] * 11}, "at most 10"),
         ({"key": "k", "by": ["a"]}, "either key or by"),
         ({"on_conflict": "fail"}, "existing, replace or refuse"),
@@ -328,6 +358,31 @@ def test_a_batch_with_a_refused_task_writes_nothing() -> None:
     with pytest.raises(UniqueConflict):
         lifecycle.submit_many(new)
     assert Task.objects.count() == len(jobs()) == 1
+
+
+def test_a_batch_may_replace_one_task_thousands_of_times() -> None:
+    unique = Unique(key="k", while_="waiting", on_conflict="replace")
+    new = [prepare("test.script", {"value": n}, unique=unique) for n in range(2_000)]
+    with CaptureQueriesContext(connection) as queries:
+        batch = lifecycle.submit_many(new)
+    assert sum("-- replace" in query["sql"] for query in queries) == 1
+    assert batch.total == 1
+    assert Task.objects.get().input == {"value": 1_999}
+
+
+def test_two_tasks_of_a_batch_that_refuse_each_other_are_named_by_their_places() -> None:
+    refused = Unique(key="k", on_conflict="refuse")
+    new = [prepare("test.script", {"value": n}, unique=refused) for n in (1, 2)]
+    with pytest.raises(UniqueConflict, match=r"Task 1 of the batch: .* as task 0, and may not"):
+        lifecycle.submit_many(new)
+    assert Task.objects.count() == 0
+
+
+def test_a_batch_whose_tasks_all_exist_has_ended() -> None:
+    submit()
+    batch = lifecycle.submit_many([prepare("test.script", {"value": 1}, unique=UNFINISHED)])
+    progress = batch_progress(batch)
+    assert (batch.total, progress.percent, progress.finished_at) == (0, 100, batch.created_at)
 
 
 def test_a_repeated_batch_returns_the_same_ids() -> None:
@@ -405,3 +460,52 @@ def test_the_database_itself_refuses_a_second_task() -> None:
     with pytest.raises(IntegrityError), transaction.atomic():
         Task.objects.filter(pk=other.pk).update(unique_key=key)
     assert connection.in_atomic_block
+
+
+@pytest.mark.django_db(transaction=True)
+def test_requests_that_replace_beside_deletions_become_tasks_or_replace() -> None:
+    numbers = iter(range(1_000))
+
+    def request() -> list[Any]:
+        answers: list[Any] = []
+        for _ in range(20):
+            if next(numbers) % 3:
+                answers.append(submit(unique=REPLACE, delay=60))
+            else:
+                lifecycle.delete_many(list(Task.objects.values_list("pk", flat=True)))
+        return answers
+
+    results = in_threads(6, request)
+    answers = [answer for result in results for answer in result]
+    assert {answer.unique_conflict for answer in answers} == {"", "replaced"}
+    lifecycle.delete_many(list(Task.objects.values_list("pk", flat=True)))
+    assert jobs() == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_batches_that_replace_in_other_orders_beside_claims_are_all_accepted() -> None:
+    worker = make_worker()
+    orders = iter([1, -1] * 4)
+
+    def request() -> int:
+        order = next(orders)
+        for n in range(6):
+            keys = [f"{n} {key}" for key in range(20)][::order]
+            new = [
+                prepare(
+                    "test.script",
+                    {"value": n},
+                    unique=Unique(key=key, while_="waiting", on_conflict="replace"),
+                )
+                for key in keys
+            ]
+            lifecycle.submit_many(new)
+        return 1
+
+    def take() -> int:
+        for _ in range(40):
+            claim(worker, limit=20)
+        return 1
+
+    calls = iter([request, request, request, request, take, take])
+    assert in_threads(6, lambda: next(calls)()) == [1] * 6

@@ -15,6 +15,7 @@ from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOper
 from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
 from django.http import Http404, HttpResponse, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
+from django.urls import reverse
 from rest_framework.exceptions import APIException, UnsupportedMediaType, ValidationError
 from rest_framework.settings import api_settings
 from rest_framework.views import set_rollback
@@ -88,7 +89,8 @@ def _key_reused(error: KeyReused) -> Problem:
 
 @problem_of.register
 def _unique_conflict(error: UniqueConflict) -> Problem:
-    return Problem(type=types.UNIQUE_CONFLICT, detail=str(error))
+    headers = {"Location": reverse("api:task", args=[error.task_id])} if error.task_id else {}
+    return Problem(type=types.UNIQUE_CONFLICT, detail=str(error), headers=headers)
 
 
 @problem_of.register
@@ -152,7 +154,8 @@ def _database_error(error: Exception) -> Problem | None:
     if is_outage_or_may_pass(error):
         return Problem(
             type=types.DATABASE_UNAVAILABLE,
-            detail="The database cannot be reached or does not answer. Try again shortly.",
+            detail="The database cannot be reached, does not answer, or is too busy for this"
+            " request. Try again shortly.",
             headers={"Retry-After": RETRY_AFTER_OUTAGE},
         )
     return _unstorable(error) if is_refused_value(error) else None

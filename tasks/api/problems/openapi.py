@@ -8,11 +8,12 @@ from drf_spectacular.utils import OpenApiResponse
 from rest_framework import serializers
 
 from tasks.api.problems import KEY_REUSED, WRONG_STATUS, type_of_status
+from tasks.api.problems.types import ProblemType
 
 # Any route may answer these: no valid key, not allowed, no database.
 _EVERYWHERE = (401, 403, 503)
 # Each stands for one type of problem in every route that documents it.
-_TITLES = {problem_type.status: problem_type.title for problem_type in (WRONG_STATUS, KEY_REUSED)}
+_TITLES = {KEY_REUSED.status: KEY_REUSED.title}
 
 
 class FieldErrorSerializer(serializers.Serializer[Any]):
@@ -38,16 +39,19 @@ class ProblemSerializer(serializers.Serializer[Any]):
     errors = FieldErrorSerializer(many=True, required=False)  # type: ignore[assignment]
 
 
-def refusals(*statuses: int) -> dict[tuple[int, str], OpenApiResponse]:
+def refusals(
+    *statuses: int, conflict: ProblemType = WRONG_STATUS
+) -> dict[tuple[int, str], OpenApiResponse]:
     """Return the documented error responses of a route, including those of every route.
 
-    A body that may be too large may also arrive too slowly.
+    A body that may be too large may also arrive too slowly. `conflict` is what a 409 means.
     """
+    titles = {**_TITLES, conflict.status: conflict.title}
     with_a_body = (408,) if 413 in statuses else ()
     return {
         (status, "application/problem+json"): OpenApiResponse(
             ProblemSerializer,
-            description=_TITLES.get(status) or type_of_status(status).title,
+            description=titles.get(status) or type_of_status(status).title,
         )
         for status in sorted({*statuses, *with_a_body, *_EVERYWHERE})
     }

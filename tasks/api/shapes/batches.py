@@ -33,7 +33,9 @@ class BatchSerializer(serializers.Serializer[Any]):
     """The progress of a batch."""
 
     batch_id = serializers.UUIDField()
-    total = serializers.IntegerField(help_text="Number of tasks submitted.")
+    total = serializers.IntegerField(
+        help_text="Number of tasks submitted, without unique tasks that existed before."
+    )
     counts = StatusCountsSerializer(help_text="Deleted tasks are not counted.")
     progress = serializers.IntegerField(
         min_value=0, max_value=100, help_text="Percentage of the tasks that have ended."

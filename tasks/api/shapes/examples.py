@@ -18,7 +18,12 @@ SUBMISSIONS = [
         value={
             **_TASK,
             "delay": 30,
-            "unique": {"while": "waiting", "on_conflict": "replace", "longest_wait": 300},
+            "unique": {
+                "key": "document 12",
+                "while": "waiting",
+                "on_conflict": "replace",
+                "longest_wait": 300,
+            },
         },
         request_only=True,
     ),

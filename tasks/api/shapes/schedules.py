@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from drf_spectacular.utils import OpenApiExample
@@ -10,8 +11,8 @@ from rest_framework import serializers
 from tasks.api.shapes.body import Body
 from tasks.api.shapes.links import path_to
 from tasks.cron import CRON_LENGTH
-from tasks.models import Schedule
-from tasks.schedules import NAME_LENGTH
+from tasks.models import CatchUp, Overlap, Schedule, ScheduleRun, Status, Task
+from tasks.schedules import JITTER_LIMIT, NAME_LENGTH
 from tasks.submission import QUEUE_NAME
 
 _PROPERTIES: dict[str, dict[str, Any]] = {
@@ -34,6 +35,25 @@ _PROPERTIES: dict[str, dict[str, Any]] = {
         "description": "IANA name of the time zone of `cron`; follows daylight saving time.",
     },
     "enabled": {"type": "boolean", "default": True},
+    "overlap": {
+        "enum": Overlap.values,
+        "default": Overlap.ALLOW,
+        "description": "While a task of an earlier run has not ended, a run `allow`: starts beside"
+        " it, `skip`: is left out, `queue`: waits; one run waits at most.",
+    },
+    "catch_up": {
+        "enum": CatchUp.values,
+        "default": CatchUp.ONCE,
+        "description": "Runs that were missed while no worker was alive: `once`: one run replaces"
+        " all, `none`: they are left out, `all`: each of the last day runs.",
+    },
+    "jitter": {
+        "type": "integer",
+        "minimum": 0,
+        "maximum": JITTER_LIMIT,
+        "default": 0,
+        "description": "Seconds by which a run may start later, at random.",
+    },
 }
 
 NEW_SCHEDULE = Body(
@@ -66,6 +86,7 @@ NEW_EXAMPLES = [
             "input": {"hours": 24},
             "cron": "30 2 * * *",
             "timezone": "Europe/Berlin",
+            "overlap": "skip",
         },
         request_only=True,
     ),
@@ -93,6 +114,7 @@ class ScheduleLinksSerializer(serializers.Serializer[Any]):
 
     self = serializers.CharField()
     run = serializers.CharField(help_text="Use POST.")
+    runs = serializers.CharField()
     last_task = serializers.CharField(
         allow_null=True, help_text="The task may already have been deleted."
     )
@@ -109,6 +131,9 @@ class ScheduleSerializer(serializers.Serializer[Any]):
     cron = serializers.CharField()
     timezone = serializers.CharField()
     enabled = serializers.BooleanField()
+    overlap = serializers.ChoiceField(Overlap.choices)
+    catch_up = serializers.ChoiceField(CatchUp.choices)
+    jitter = serializers.IntegerField(help_text="Seconds.")
     next_at = serializers.DateTimeField(allow_null=True, help_text="Null while disabled.")
     last_at = serializers.DateTimeField(allow_null=True)
     last_task_id = serializers.UUIDField(
@@ -130,6 +155,48 @@ class SchedulePageSerializer(serializers.Serializer[Any]):
     results = ScheduleSerializer(many=True)
 
 
+class ScheduleRunSerializer(serializers.Serializer[Any]):
+    """One run of a schedule."""
+
+    tick = serializers.DateTimeField(
+        allow_null=True, help_text="When it was due; null for a run that was requested."
+    )
+    at = serializers.DateTimeField()
+    task_id = serializers.UUIDField(allow_null=True)
+    status = serializers.ChoiceField(
+        Status.choices,
+        allow_null=True,
+        help_text="Of its task; null if there is none, or it was deleted.",
+    )
+    note = serializers.CharField(
+        allow_null=True, help_text="Why it submitted no task; null if it submitted one."
+    )
+
+
+class ScheduleRunsSerializer(serializers.Serializer[Any]):
+    """The newest runs of a schedule."""
+
+    runs = ScheduleRunSerializer(many=True)
+
+
+def runs_document(runs: Sequence[ScheduleRun]) -> dict[str, Any]:
+    """Return runs of a schedule with the statuses of their tasks."""
+    ids = [run.task_id for run in runs if run.task_id]
+    statuses = dict(Task.objects.filter(pk__in=ids).values_list("pk", "status"))
+    return {
+        "runs": [
+            {
+                "tick": run.tick,
+                "at": run.at,
+                "task_id": run.task_id,
+                "status": statuses.get(run.task_id) if run.task_id else None,
+                "note": run.note or None,
+            }
+            for run in runs
+        ]
+    }
+
+
 def schedule_document(schedule: Schedule) -> dict[str, Any]:
     """Return everything about one schedule."""
     path = path_to("api:schedule", schedule.id)
@@ -143,6 +210,9 @@ def schedule_document(schedule: Schedule) -> dict[str, Any]:
         "cron": schedule.cron,
         "timezone": schedule.timezone,
         "enabled": schedule.enabled,
+        "overlap": schedule.overlap,
+        "catch_up": schedule.catch_up,
+        "jitter": schedule.jitter,
         "next_at": schedule.next_at,
         "last_at": schedule.last_at,
         "last_task_id": last_task_id,
@@ -151,6 +221,7 @@ def schedule_document(schedule: Schedule) -> dict[str, Any]:
         "links": {
             "self": path,
             "run": f"{path}/run",
+            "runs": f"{path}/runs",
             "last_task": path_to("api:task", last_task_id) if last_task_id else None,
         },
     }

@@ -130,12 +130,28 @@ class WaitingSerializer(serializers.Serializer[Any]):
     detail = serializers.CharField(allow_blank=True)
 
 
+class UniqueUntilSerializer(serializers.Serializer[Any]):
+    """For how long the task is the only one with its value."""
+
+    until = serializers.DateTimeField(allow_null=True)
+
+    def get_fields(self) -> dict[str, Any]:
+        """Add the field whose name is a word of Python."""
+        hold = serializers.ChoiceField(
+            ["waiting", "unfinished", "period"], help_text="`period`: see `until`."
+        )
+        return {"while": hold, **super().get_fields()}
+
+
 class TaskSerializer(TaskSummarySerializer):
     """A task with all its details."""
 
     waiting = WaitingSerializer(
         allow_null=True,
         help_text="Null if the task does not wait. A submit returns only the reason.",
+    )
+    unique = UniqueUntilSerializer(
+        allow_null=True, help_text="Null if there may be others with the same value."
     )
     cached_from = serializers.UUIDField(
         allow_null=True, help_text="The earlier task whose result this one got without running."
@@ -178,6 +194,9 @@ def task_document(
     """Return all details of one task; costs a query for its attempts if it has an error."""
     document = task_summary(task)
     document["waiting"] = waiting.document() if waiting else None
+    document["unique"] = (
+        {"while": task.unique_while, "until": task.unique_until} if task.unique_key else None
+    )
     document["cached_from"] = task.cached_from
     document["input"] = task.input
     document["result"] = task.result

@@ -12,6 +12,7 @@ from rest_framework.views import APIView
 
 from tasks import lifecycle, stats
 from tasks.api.problems.openapi import refusals
+from tasks.api.problems.types import UNIQUE_CONFLICT
 from tasks.api.responses import IDEMPOTENCY_KEY, accepted
 from tasks.api.shapes import examples
 from tasks.api.shapes.batches import (
@@ -38,7 +39,7 @@ class BatchesView(APIView):
         responses={
             200: BatchCreatedSerializer,
             202: BatchCreatedSerializer,
-            **refusals(400, 409, 413, 415, 422),
+            **refusals(400, 409, 413, 415, 422, conflict=UNIQUE_CONFLICT),
         },
     )
     def post(self, request: Request) -> Response:

@@ -25,7 +25,9 @@ from tasks.api.shapes.schedules import (
     NEW_SCHEDULE,
     SCHEDULE_CHANGES,
     SchedulePageSerializer,
+    ScheduleRunsSerializer,
     ScheduleSerializer,
+    runs_document,
     schedule_document,
 )
 from tasks.api.shapes.tasks import TaskSerializer, queued_document
@@ -113,6 +115,22 @@ class ScheduleView(APIView):
         """Delete a schedule; the tasks that it submitted stay."""
         schedules.remove(_schedule(schedule_id))
         return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class RunsView(APIView):
+    """`/api/v1/schedules/{schedule_id}/runs`"""
+
+    permission_classes = [IsOperator]
+
+    @extend_schema(
+        operation_id="schedules_runs",
+        summary="List the runs of a schedule, newest first",
+        tags=["schedules"],
+        responses={200: ScheduleRunsSerializer, **refusals(404)},
+    )
+    def get(self, request: Request, schedule_id: uuid.UUID) -> Response:
+        """Return the last hundred runs with their tasks, and why some submitted none."""
+        return Response(runs_document(list(_schedule(schedule_id).runs.all())))
 
 
 class EnableView(APIView):

@@ -18,6 +18,7 @@ from tasks.api.list_parameters import list_parameters
 from tasks.api.pagination import TaskPages
 from tasks.api.prefer_header import LONGEST_WAIT, seconds_to_wait
 from tasks.api.problems.openapi import refusals
+from tasks.api.problems.types import UNIQUE_CONFLICT
 from tasks.api.responses import IDEMPOTENCY_KEY, accepted, seconds_until_due
 from tasks.api.shapes import examples
 from tasks.api.shapes.links import path_to
@@ -91,7 +92,11 @@ class TasksView(APIView):
                 " was, or with the values of this request.",
             ),
         ],
-        responses={200: TaskSerializer, 202: TaskSerializer, **refusals(400, 409, 413, 415, 422)},
+        responses={
+            200: TaskSerializer,
+            202: TaskSerializer,
+            **refusals(400, 409, 413, 415, 422, conflict=UNIQUE_CONFLICT),
+        },
     )
     def post(self, request: Request) -> Response:
         """Queue one task; the response is sent once the task is stored durably."""
