@@ -74,8 +74,10 @@ class Submission:
     idempotency_key: str | None = None
     unique: Unique | None = None
     expires_in: float | None = None
-    # Of a kind whose results can be used again; not an option of the request.
+    # Of the kind, not options of the request: whether its results can be used again, and for how
+    # many days its tasks are kept.
     cache: Cache | None = None
+    keep_days: int | None = None
     id: uuid.UUID = field(default_factory=uuid7)
     cause: Cause = field(default_factory=current_cause)
 
@@ -102,7 +104,7 @@ class Submission:
         for name in ("unique", "expires_in"):
             if request[name] is None:
                 del request[name]
-        del request["cache"]
+        del request["cache"], request["keep_days"]
         canonical = orjson.dumps(request, option=orjson.OPT_SORT_KEYS)
         return hashlib.sha256(canonical).hexdigest()
 

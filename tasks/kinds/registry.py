@@ -25,6 +25,8 @@ from tasks.unique import Cache, Unique
 
 Handler = Callable[[dict[str, Any], Context], dict[str, Any] | None]
 
+# Days; a hundred years.
+RETENTION_LIMIT = 36_500
 _NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)*")
 
 
@@ -54,6 +56,9 @@ class Kind:
     # the same owner or, when shared, of all; None for never.
     cache_ttl: float | None = None
     cache_shared: bool = False
+    # Days for which its tasks are kept after their end, 0 for without limit; None: as the settings
+    # say. It is that of the submit: a change applies to tasks that are submitted since.
+    retention_days: int | None = None
     # Seconds; from the settings when omitted.
     soft_time_limit: float = field(default_factory=lambda: settings.TASK_SOFT_TIME_LIMIT)
     time_limit: float = field(default_factory=lambda: settings.TASK_TIME_LIMIT)
@@ -155,6 +160,8 @@ def _mistake_in(new: Kind) -> str | None:
         _is_number(new.cache_ttl) and 0 < new.cache_ttl <= DELAY_LIMIT
     ):
         return "has an invalid cache_ttl: use a number of seconds above 0, or None."
+    if new.retention_days is not None and not _is_days(new.retention_days):
+        return "has an invalid retention_days: use a whole number of days from 0, or None."
     for name in ("transactional", "public_errors", "cache_shared"):
         if not isinstance(getattr(new, name), bool):
             return f"has an invalid {name}: use True or False."
@@ -215,6 +222,11 @@ def _is_exception(value: Any) -> bool:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _is_days(value: Any) -> bool:
+    is_whole = isinstance(value, int) and not isinstance(value, bool)
+    return is_whole and 0 <= value <= RETENTION_LIMIT
 
 
 def _mistake_in_handler(handler: Any) -> str | None:

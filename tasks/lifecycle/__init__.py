@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tasks.lifecycle.enqueue import submit, submit_many
 from tasks.lifecycle.preparation import prepare
+from tasks.lifecycle.pruning import prune, prune_batches
 from tasks.lifecycle.verbs import (
     RECONCILE_LIMIT,
     RESCUE_LOCK,
@@ -16,8 +17,6 @@ from tasks.lifecycle.verbs import (
     forget_workers,
     move_matching,
     pause_queue,
-    prune,
-    prune_batches,
     reconcile,
     rescue,
     reset,

@@ -41,7 +41,13 @@ def prepare(
     chosen = checked_options({name: value for name, value in options.items() if value is not None})
     values = registered.defaults | chosen
     _check_times(values)
-    return Submission(kind=registered.name, input=stored, cache=registered.cache, **values)
+    return Submission(
+        kind=registered.name,
+        input=stored,
+        cache=registered.cache,
+        keep_days=registered.retention_days,
+        **values,
+    )
 
 
 def _check_times(values: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ import datetime as dt
 import logging
 import sys
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, LiteralString
 
@@ -27,14 +27,13 @@ from tasks.lifecycle.ending import Ending, follow_ups, note_submitted, parameter
 from tasks.lifecycle.enqueue import discard, insert
 from tasks.lifecycle.telemetry import emit, emit_ended, emit_leases_lost
 from tasks.models import Status, Task, Worker
-from tasks.models.task import TaskQuerySet, retention
+from tasks.models.task import TaskQuerySet
 
 log = logging.getLogger(__name__)
 
 RESCUE_LIMIT = 1_000
 EXPIRE_LIMIT = 1_000
 RECONCILE_LIMIT = 10_000
-PRUNE_LIMIT = 1_000
 # Tasks that `move_matching` moves in one transaction.
 MATCHING_CHUNK = 1_000
 # More than bad luck explains; a task that kills its process fails long before, in isolation.
@@ -188,28 +187,6 @@ def forget_workers() -> None:
     if workers := list(dead.values_list("pk", flat=True)):
         with connection.cursor() as cursor:
             cursor.execute(sql.DEREGISTER, {"workers": workers})
-
-
-def prune() -> int:
-    """Delete tasks that ended longer ago than their retention; return how many."""
-    return sum(prune_batches())
-
-
-def prune_batches() -> Iterator[int]:
-    """Prune in small batches; yield the size of each, so that the caller can stop in between.
-
-    Retention is counted back from the start: tasks that reach it meanwhile are left.
-    """
-    start = sql.database_now()
-    for statuses, days in retention():
-        params = {
-            "statuses": [str(status) for status in statuses],
-            "start": start,
-            "days": days,
-            "limit": PRUNE_LIMIT,
-        }
-        while pruned := sql.run(sql.PRUNE, params)[0][0]:
-            yield pruned
 
 
 def reset() -> None:

@@ -145,6 +145,9 @@ class Task(models.Model):
     cache_key = models.TextField(null=True, blank=True)  # noqa: DJ001 null: none
     cached_from = models.UUIDField(null=True, blank=True)
 
+    # Days for which it is kept after its end; null: as the settings say, 0: without limit.
+    keep_days = models.IntegerField(null=True, blank=True)
+
     progress = models.SmallIntegerField(default=0)
     progress_message = models.CharField(max_length=200, blank=True, default="")
     cancel_requested = models.BooleanField(default=False)
@@ -281,7 +284,13 @@ class Task(models.Model):
                 name="task_cached",
                 condition=Q(cache_key__isnull=False, cached_from=None),
             ),
-            # The pruner's search for old rows; tiny, since rows end roughly in order.
+            # The pruner's search among tasks of kinds with a period of their own.
+            models.Index(
+                fields=["keep_days", "finished_at"],
+                name="task_kept",
+                condition=Q(keep_days__isnull=False),
+            ),
+            # The pruner's search for all other old rows; tiny, since rows end roughly in order.
             BrinIndex(fields=["finished_at"], name="task_finished_brin", autosummarize=True),
         ]
 

@@ -1,11 +1,15 @@
 -- prune: COMPLETED, FAILED, CANCELLED -> none
--- Deletes up to `limit` tasks that ended more than `days` days before `start`, with their history.
+-- Deletes up to `limit` tasks that ended more than `days` days before `start`, with their history;
+-- not those whose kind keeps them for a period of its own (`prune_kept.sql`). Only tasks that ended
+-- within [`since`, `until`), because those that are kept longer are read again in each batch.
 -- `start` is a value, not clock_timestamp(): with a volatile function no index could be used.
 WITH target AS MATERIALIZED (
     SELECT id
     FROM tasks_task
     WHERE status = ANY (%(statuses)s::text[])
         AND finished_at < %(start)s::timestamptz - %(days)s * interval '1 day'
+        AND finished_at >= %(since)s::timestamptz AND finished_at < %(until)s::timestamptz
+        AND keep_days IS NULL
     LIMIT %(limit)s
     FOR UPDATE SKIP LOCKED
 ), history AS (

@@ -11,7 +11,7 @@ WITH submitted AS (
         attempt, max_attempts, lease, losses, crashes, progress, progress_message, cancel_requested,
         created_at, scheduled_at, callback_url, idempotency_key, fingerprint, request_id, traceparent,
         job_id, limit_keys, unique_key, unique_while, unique_until, expires_at,
-        cache_key
+        cache_key, keep_days
     )
     SELECT
         new.id, new.owner_id, %(batch)s::uuid, new.kind, new.queue, new.priority, 'PENDING',
@@ -30,7 +30,7 @@ WITH submitted AS (
         new.unique_key, new.unique_while,
         statement_timestamp() + new.unique_for * interval '1 second',
         statement_timestamp() + new.expires_in * interval '1 second',
-        new.cache_key
+        new.cache_key, new.keep_days
     FROM (
         SELECT *, nextval('procrastinate_jobs_id_seq') AS job_id
         FROM jsonb_to_recordset(%(new)s::jsonb) AS listed (
@@ -38,7 +38,7 @@ WITH submitted AS (
             metadata jsonb, max_attempts integer, delay double precision, scheduled_at timestamptz,
             callback_url text, idempotency_key text, fingerprint text, request_id text,
             traceparent text, unique_key uuid, unique_while text, unique_for double precision,
-            expires_in double precision, cache_key text
+            expires_in double precision, cache_key text, keep_days integer
         )
     ) AS new
     ORDER BY idempotency_key, unique_key

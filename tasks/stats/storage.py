@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 from django.db import connection
-from django.db.models import Q
+from django.db.models import DurationField, ExpressionWrapper, F, Q, Value
 from django.db.models.functions import Now
 
 from tasks.models import Attempt, Batch, Queue, Task
@@ -30,5 +30,9 @@ def prunable() -> int:
     # Without a limit, nothing is due: an empty Q would be everything.
     due = Q(pk__in=[])
     for statuses, days in retention():
-        due |= Q(status__in=statuses, finished_at__lt=Now() - dt.timedelta(days=days))
+        ended = Now() - dt.timedelta(days=days)
+        due |= Q(status__in=statuses, finished_at__lt=ended, keep_days=None)
+    day = Value(dt.timedelta(days=1), output_field=DurationField())
+    kept = ExpressionWrapper(F("keep_days") * day, output_field=DurationField())
+    due |= Q(keep_days__gt=0, finished_at__lt=Now() - kept)
     return Task.objects.filter(due).count()

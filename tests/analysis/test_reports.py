@@ -136,7 +136,7 @@ def test_the_report_of_a_user_has_their_own_conversations_and_that_of_staff_has_
 
 
 def test_the_clean_up_deletes_tasks_events_and_sessions_past_their_retention(settings, monkeypatch):
-    monkeypatch.setattr("tasks.lifecycle.verbs.PRUNE_LIMIT", 2)
+    monkeypatch.setattr("tasks.lifecycle.pruning.PRUNE_LIMIT", 2)
     monkeypatch.setattr(cleanup, "CHUNK", 1)
     old = timezone.now() - dt.timedelta(days=31)
     for _ in range(3):
@@ -175,7 +175,7 @@ def test_the_clean_up_keeps_what_is_to_be_kept_without_limit(settings):
 
 
 def test_a_cancelled_clean_up_stops_after_its_batch(monkeypatch):
-    monkeypatch.setattr("tasks.lifecycle.verbs.PRUNE_LIMIT", 1)
+    monkeypatch.setattr("tasks.lifecycle.pruning.PRUNE_LIMIT", 1)
     for _ in range(3):
         make_task(Status.COMPLETED, finished_at=timezone.now() - dt.timedelta(days=31))
     context = context_of()

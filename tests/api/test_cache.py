@@ -26,7 +26,7 @@ def test_a_stored_result_is_the_answer(api: APIClient) -> None:
     assert (second.status_code, document["status"]) == (200, Status.COMPLETED)
     assert document["cached_from"] == described(first)["task_id"] != document["task_id"]
     assert (document["result"], document["waiting"]) == ({"value": 7}, None)
-    page = api.get(f"/tasks/{document['task_id']}")
+    page = api.get(document["links"]["status_page"])
     assert "with the result of an earlier task with the same input" in page.content.decode()
     stored = described(api.get(second.headers["Location"]))
     assert stored["cached_from"] == document["cached_from"]
@@ -38,3 +38,5 @@ def test_kinds_say_how_long_results_are_used(api: APIClient) -> None:
     assert kinds["test.shared"]["cache"] == {"ttl": 60, "is_shared": True}
     assert kinds["test.script"]["cache"] is None
     assert tasks.submit("test.script", {}).cached_from is None
+    assert kinds["test.kept"]["retention_days"] == 2
+    assert kinds["test.script"]["retention_days"] is None

@@ -130,6 +130,8 @@ def test_whatever_can_be_called_with_input_and_context_is_a_handler(handler):
         ({"limit": (Limit(concurrent=1), "5/m")}, "has an invalid limit: "),
         ({"limit": (Limit(concurrent=1), Limit(rate="5/m"))}, "has two limits with the same key"),
         ({"unique": ["account"]}, "has an invalid unique: "),
+        ({"retention_days": -1}, "has an invalid retention_days: "),
+        ({"retention_days": 1.5}, "has an invalid retention_days: "),
         ({"cache_ttl": 0}, "has an invalid cache_ttl: "),
         ({"cache_ttl": "1h"}, "has an invalid cache_ttl: "),
         ({"cache_shared": 1}, "has an invalid cache_shared: "),

@@ -50,3 +50,8 @@ def cached_briefly(input: dict[str, Any], context: Context) -> dict[str, Any]:
     """Leave an effect for each run; a result is used again for a second."""
     Effect.objects.create(task_id=context.task_id, attempt=context.attempt)
     return {"by": str(context.task_id)}
+
+
+@kind("test.kept", retention_days=2)
+def kept(input: dict[str, Any], context: Context) -> None:
+    """Do nothing; its tasks are kept for two days."""

@@ -93,6 +93,11 @@ class KindSerializer(serializers.Serializer[Any]):
         allow_null=True, help_text="Seconds after which a task that has not begun is cancelled."
     )
     cache = CacheSerializer(allow_null=True)
+    retention_days = serializers.IntegerField(
+        allow_null=True,
+        help_text="Days for which its tasks are kept after their end, 0 for without limit; null: as"
+        " the settings of the server say.",
+    )
     transactional = serializers.BooleanField()
 
 
@@ -123,6 +128,7 @@ def kind_document(kind: Kind) -> dict[str, Any]:
         "unique": kind.unique and _unique(kind.unique),
         "expires_in": kind.defaults.get("expires_in"),
         "cache": kind.cache and asdict(kind.cache),
+        "retention_days": kind.retention_days,
         "transactional": kind.transactional,
     }
 
