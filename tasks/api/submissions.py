@@ -9,7 +9,7 @@ from rest_framework.request import Request
 
 from tasks import rfc3339
 from tasks.api.shapes.batches import BATCH
-from tasks.api.shapes.tasks import TASK
+from tasks.api.shapes.new_task import TASK
 from tasks.errors import FieldError, InvalidInput, UnknownKind
 from tasks.lifecycle.preparation import prepare
 from tasks.schema_errors import MAX_ERRORS

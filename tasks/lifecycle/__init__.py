@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tasks.lifecycle.enqueue import submit, submit_many
+from tasks.lifecycle.batches import submit_many
+from tasks.lifecycle.enqueue import submit
 from tasks.lifecycle.preparation import prepare
 from tasks.lifecycle.pruning import prune, prune_batches
 from tasks.lifecycle.verbs import (

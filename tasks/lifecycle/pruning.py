@@ -9,7 +9,7 @@ from typing import Any, LiteralString
 
 from tasks import sql
 from tasks.models import Task
-from tasks.models.task import retention
+from tasks.models.retention import retention
 
 PRUNE_LIMIT = 1_000
 # Where tasks of some kinds are kept longer than others, those that ended in the last of the periods

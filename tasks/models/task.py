@@ -43,18 +43,6 @@ CANCELLABLE = (Status.PENDING, Status.PROCESSING)
 DELETABLE = (Status.PENDING, *TERMINAL)
 
 
-def retention() -> tuple[tuple[tuple[Status, ...], int], ...]:
-    """Return which statuses are kept for how many days after the end of a task.
-
-    Those that are kept without limit are left out.
-    """
-    periods = (
-        ((Status.COMPLETED, Status.CANCELLED), settings.RETENTION_COMPLETED_DAYS),
-        ((Status.FAILED,), settings.RETENTION_FAILED_DAYS),
-    )
-    return tuple((statuses, days) for statuses, days in periods if days)
-
-
 class Lane(models.TextChoices):
     """The lane that a task is in."""
 
@@ -133,19 +121,17 @@ class Task(models.Model):
     # The limits under which it stands, as keys of permits; null for none.
     limit_keys = ArrayField(models.TextField(), null=True, blank=True)
 
-    # While it is set, no other task can have the key. A trigger removes it when `unique_while` is
-    # over: at the first claim, at the end, or, for a period, when a submit finds it over.
+    # While it is set, no other task can have it; a trigger removes it (`tasks/sql/free_keys.sql`).
     unique_key = models.UUIDField(null=True, blank=True)
     unique_while = models.CharField(max_length=10, null=True, blank=True)  # noqa: DJ001 null: none
     unique_until = models.DateTimeField(null=True, blank=True)
 
-    # What tasks with the same result share, null for a kind without a cache: `cache`, the seconds
-    # for which a result is used, and a digest of kind, owner and input. It is the key of a permit
-    # too. `cached_from` is the task whose result this one got without running.
+    # What tasks with the same result share (`tasks/unique.py`), and the key of a permit; null for a
+    # kind without a cache. `cached_from` is the task whose result this one got without running.
     cache_key = models.TextField(null=True, blank=True)  # noqa: DJ001 null: none
     cached_from = models.UUIDField(null=True, blank=True)
 
-    # Days for which it is kept after its end; null: as the settings say, 0: without limit.
+    # Days after its end for which it is kept; null: as the settings say, 0: without limit.
     keep_days = models.IntegerField(null=True, blank=True)
 
     progress = models.SmallIntegerField(default=0)
@@ -169,8 +155,8 @@ class Task(models.Model):
 
     objects = TaskQuerySet.as_manager()
 
-    # Set by a submit that returns the task of an earlier request: for a repeated idempotency key,
-    # and for a unique task that existed ("existing") or took over the request ("replaced").
+    # Set by a submit that returns an earlier task: for a repeated idempotency key; for a unique
+    # task that existed ("existing") or took over the request ("replaced").
     replayed = False
     unique_conflict = ""
 
@@ -271,8 +257,7 @@ class Task(models.Model):
                 name="task_scheduled_newest",
                 condition=Q(status=Status.PENDING, scheduled_at__isnull=False),
             ),
-            # The rescuer's search for tasks that have expired. Not by the status: the planner would
-            # take `task_pending` for it where it expects that nothing waits.
+            # The rescuer's search for expired tasks; by the status, `task_pending` might be taken.
             models.Index(
                 fields=["expires_at"],
                 name="task_expiring",

@@ -1,5 +1,6 @@
 -- free_keys: no change of status; unique tasks count no longer when their time is over
--- Their period has ended, or they have expired and the rescuer has not cancelled them yet.
+-- Their period has ended, or they have expired and the rescuer has not cancelled them yet. Otherwise a
+-- trigger, `tasks_free_key`, frees the key: at the first claim, or at the end of the task.
 WITH freed AS (
     SELECT id, unique_key
     FROM tasks_task

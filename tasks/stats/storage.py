@@ -9,7 +9,7 @@ from django.db.models import DurationField, ExpressionWrapper, F, Q, Value
 from django.db.models.functions import Now
 
 from tasks.models import Attempt, Batch, Queue, Task
-from tasks.models.task import retention
+from tasks.models.retention import retention
 
 
 def holdings() -> dict[str, int]:

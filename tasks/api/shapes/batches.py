@@ -9,8 +9,9 @@ from rest_framework import serializers
 
 from tasks.api.shapes.body import Body
 from tasks.api.shapes.links import path_to
+from tasks.api.shapes.new_task import TASK
 from tasks.api.shapes.queues import StatusCountsSerializer
-from tasks.api.shapes.tasks import _PATH, TASK
+from tasks.api.shapes.tasks import _PATH
 from tasks.models import Batch
 from tasks.stats import BatchProgress
 

@@ -22,9 +22,9 @@ from tasks.api.problems.types import UNIQUE_CONFLICT
 from tasks.api.responses import IDEMPOTENCY_KEY, accepted, seconds_until_due
 from tasks.api.shapes import examples
 from tasks.api.shapes.links import path_to
+from tasks.api.shapes.new_task import TASK
 from tasks.api.shapes.tasks import (
     CHANGING,
-    TASK,
     TaskPageSerializer,
     TaskSerializer,
     queued_document,

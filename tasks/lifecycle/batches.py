@@ -1,0 +1,155 @@
+"""Submission of batches: all tasks or none, but for unique ones that exist already."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+
+from django.contrib.auth.models import User
+from django.db import OperationalError, connection, transaction
+
+from tasks import sql, tracing
+from tasks.errors import UniqueConflict
+from tasks.lifecycle.enqueue import (
+    TRIES,
+    answer,
+    emit_replaced,
+    insert,
+    lost_every_try,
+    unless_reused,
+)
+from tasks.lifecycle.telemetry import emit_submitted
+from tasks.models import Batch, Task
+from tasks.postgres.failures import sqlstate
+from tasks.submission import Owned, Submission, checked_options
+
+# How long a batch with unique tasks waits for others; half of PostgreSQL's `deadlock_timeout`.
+PATIENCE = "500ms"
+# Lock not available, deadlock detected.
+_LOCKED = ("55P03", "40P01")
+
+
+def submit_many(
+    submissions: Sequence[Submission],
+    *,
+    owner: User | None = None,
+    idempotency_key: str | None = None,
+) -> Batch:
+    """Queue all submissions as one batch, or none.
+
+    A unique task that exists stays outside the batch: its id is among `submitted_ids`, and `total`
+    does not count it. Keys of batches are apart from those of tasks. Raises UniqueConflict where a
+    unique task is refused; InvalidInput for a key that is not valid;
+    KeyReused for one that belongs to another batch, or to one with another order of tasks;
+    SerializationFailure as `submit` does.
+    """
+    if tracing.recorder is None:
+        return _submit_many(submissions, owner=owner, idempotency_key=idempotency_key)
+    with tracing.recorder.submitting("batch") as span:
+        traced = [replace(new, cause=span.cause) for new in submissions]
+        batch = _submit_many(traced, owner=owner, idempotency_key=idempotency_key)
+        span.set({"batch.id": str(batch.id), "batch.total": batch.total})
+        return batch
+
+
+def _submit_many(
+    submissions: Sequence[Submission], *, owner: User | None, idempotency_key: str | None
+) -> Batch:
+    batch = Batch(owner=owner, total=len(submissions))
+    if idempotency_key is not None:
+        batch.idempotency_key = idempotency_key
+        batch.fingerprint = _fingerprint_of_all(submissions, idempotency_key)
+        batch.submitted_ids = [new.id for new in submissions]
+    # A caller's transaction cannot be repeated here.
+    is_own = connection.get_autocommit()
+    for _ in range(TRIES):
+        try:
+            if _insert_batch(batch, submissions, is_own=is_own):
+                return batch
+        except OperationalError as error:
+            if not is_own or sqlstate(error) not in _LOCKED:
+                raise
+            continue
+        keyed = Batch.objects.filter(owner=owner, idempotency_key=idempotency_key)
+        # None when it was deleted since, which frees the key: submit again.
+        if earlier := unless_reused(keyed.first(), batch.fingerprint):
+            return earlier
+    raise lost_every_try()
+
+
+def _insert_batch(batch: Batch, submissions: Sequence[Submission], *, is_own: bool) -> bool:
+    """Write a batch and its tasks; return False, with nothing written, for a repeated request.
+
+    Unique tasks that it replaces are locked while it waits for others, in an order that differs
+    from a claim's. In a transaction of its own (`is_own`) it gives up before PostgreSQL ends either
+    as a deadlock; the caller tries again.
+    """
+    with transaction.atomic():
+        if is_own and any(new.unique for new in submissions):
+            sql.run("SELECT set_config('lock_timeout', %(patience)s, true)", {"patience": PATIENCE})
+        # Waits for the end of a transaction that writes a batch with the same key.
+        Batch.objects.bulk_create([batch], ignore_conflicts=batch.idempotency_key is not None)
+        if batch.idempotency_key and not Batch.objects.filter(pk=batch.pk).exists():
+            return False
+        new = [Owned(submission, batch.owner_id) for submission in submissions]
+        _insert_tasks(batch, new)
+    return True
+
+
+def _insert_tasks(batch: Batch, new: Sequence[Owned]) -> None:
+    """Write the tasks of a batch; one that exists already stays outside of it."""
+    elsewhere: dict[uuid.UUID, uuid.UUID] = {}
+    left, submitted = list(new), 0
+    for _ in range(TRIES):
+        answered = answer(left, batch_id=batch.id)
+        submitted += len(answered)
+        left = [owned for owned in left if owned.submission.id not in answered]
+        written = insert(left, batch_id=batch.id)
+        submitted += len(written.submitted)
+        for row in {row[0]: row for row in written.replaced.values()}.values():
+            emit_replaced(row)
+        elsewhere |= {new_id: row[0] for new_id, row in written.replaced.items()}
+        for owned in left:
+            if owned.submission.id in written.submitted:
+                transaction.on_commit(partial(emit_submitted, owned.submission))
+        done = written.submitted.keys() | elsewhere.keys()
+        left = [owned for owned in left if owned.submission.id not in done]
+        elsewhere |= (existing := _existing_of(left, new))
+        left = [owned for owned in left if owned.submission.id not in existing]
+        if not left:
+            break
+    else:
+        raise lost_every_try()
+    batch.submitted_ids = [elsewhere.get(owned.submission.id, owned.submission.id) for owned in new]
+    if elsewhere:
+        batch.total = submitted
+        kept = ["submitted_ids"] if batch.idempotency_key else []
+        batch.save(update_fields=["total", *kept])
+
+
+def _existing_of(left: Sequence[Owned], new: Sequence[Owned]) -> dict[uuid.UUID, uuid.UUID]:
+    """Return the unique tasks that exist in the place of some of a batch's submissions.
+
+    Raises UniqueConflict where that is a refusal.
+    """
+    keys = {
+        owned.submission.id: owned.unique_key for owned in left if owned.on_conflict != "replace"
+    }
+    held = Task.objects.filter(unique_key__in=set(keys.values()))
+    ids = dict(held.values_list("unique_key", "id")) if keys else {}
+    places = {owned.submission.id: place for place, owned in enumerate(new)}
+    for owned in left:
+        if owned.on_conflict == "refuse" and (task_id := ids.get(owned.unique_key)):
+            place = places[owned.submission.id]
+            raise UniqueConflict(task_id, place=place, twin=places.get(task_id))
+    return {new_id: ids[key] for new_id, key in keys.items() if key in ids}
+
+
+def _fingerprint_of_all(submissions: Sequence[Submission], key: str) -> str:
+    """Return a digest of all tasks in their order; raise InvalidInput for an invalid key."""
+    checked = checked_options({"idempotency_key": key})
+    keyed = (replace(new, **checked) for new in submissions)
+    return hashlib.sha256("".join(new.fingerprint() for new in keyed).encode()).hexdigest()
