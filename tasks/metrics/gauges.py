@@ -41,6 +41,9 @@ def _queues(status: QueuesStatus, processes: list[SeenWorker]) -> Iterator[Metri
     waiting = gauge("tasks_waiting", "Tasks that wait, due or scheduled.", "queue")
     due = gauge("tasks_due", "Tasks that wait and may run now.", "queue")
     scheduled = gauge("tasks_scheduled", "Tasks that wait for their time.", "queue")
+    blocked = gauge(
+        "tasks_blocked", "Tasks that wait for a limit, or for a task with the same input.", "queue"
+    )
     running = gauge("tasks_running", "Tasks that run.", "queue")
     oldest = gauge(
         "tasks_oldest_due_age_seconds",
@@ -53,6 +56,7 @@ def _queues(status: QueuesStatus, processes: list[SeenWorker]) -> Iterator[Metri
         waiting.add_metric([queue], load.pending)
         due.add_metric([queue], load.due)
         scheduled.add_metric([queue], load.scheduled)
+        blocked.add_metric([queue], load.blocked)
         running.add_metric([queue], load.processing)
         oldest.add_metric([queue], load.oldest_age or 0.0)
         if queue != OTHER:
@@ -66,7 +70,8 @@ def _queues(status: QueuesStatus, processes: list[SeenWorker]) -> Iterator[Metri
         states.add_metric([state], count)
     age = gauge("tasks_counted_timestamp_seconds", "When the tasks of the gauges were counted.")
     age.add_metric([], status.now.timestamp())
-    yield from (waiting, due, scheduled, running, oldest, paused, served, lanes, states, age)
+    yield from (waiting, due, scheduled, blocked, running, oldest)
+    yield from (paused, served, lanes, states, age)
 
 
 def _bounded(loads: dict[str, QueueLoad]) -> dict[str, QueueLoad]:
@@ -84,6 +89,7 @@ def _bounded(loads: dict[str, QueueLoad]) -> dict[str, QueueLoad]:
         oldest_age=max(load.oldest_age or 0.0 for load in summed),
         paused=False,
         scheduled=sum(load.scheduled for load in summed),
+        blocked=sum(load.blocked for load in summed),
     )
     return shown
 

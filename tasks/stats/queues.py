@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Count, Min
+from django.db.models import BooleanField, Count, Min, Q
+from django.db.models.expressions import RawSQL
 from django.db.models.functions import Greatest
 
 from tasks import kinds, sql
@@ -20,6 +21,17 @@ from tasks.stats import count_cache
 # Counting stops here: more would be slow and change no decision.
 WAITING_LIMIT = 1_000
 
+# Whether a waiting task is in the line of a limit; its job is looked up only where it has limits. A
+# subquery that returns a value is run for each; of EXISTS the planner might read all jobs at once.
+_IS_BLOCKED = Q(limit_keys__isnull=False) & Q(
+    RawSQL(
+        "(SELECT tasks_line FROM procrastinate_jobs"
+        " WHERE procrastinate_jobs.id = tasks_task.job_id) > 0",
+        (),
+        output_field=BooleanField(),
+    )
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class QueueLoad:
@@ -30,13 +42,14 @@ class QueueLoad:
     processing: int
     oldest_age: float | None
     paused: bool
-    # The part of `pending` that waits for its time.
+    # The parts of `pending` that wait for their time, and for a permit of a limit.
     scheduled: int
+    blocked: int
 
     @property
     def due(self) -> int:
         """The part of `pending` that may run now."""
-        return self.pending - self.scheduled
+        return self.pending - self.scheduled - self.blocked
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +99,7 @@ class QueuesStatus:
                 name: {
                     "pending": load.pending,
                     "processing": load.processing,
+                    "blocked": load.blocked,
                     "oldest_age_s": load.oldest_age,
                     "paused": load.paused,
                 }
@@ -147,8 +161,9 @@ def _with_age(row: dict[str, Any], now: dt.datetime) -> dict[str, Any]:
 
 
 def _waiting() -> Any:
-    # A due task has waited since the latest of these times.
-    since = Min(Greatest("created_at", "scheduled_at", "started_at"), filter=IS_DUE)
+    # A due task has waited since the latest of these times; a blocked one is held back on purpose.
+    may_run = IS_DUE & ~_IS_BLOCKED
+    since = Min(Greatest("created_at", "scheduled_at", "started_at"), filter=may_run)
     return (
         Task.objects.filter(status=Status.PENDING)
         .order_by()
@@ -158,6 +173,7 @@ def _waiting() -> Any:
             primary=Count("pk", filter=IN_LANE[Lane.PRIMARY]),
             retry=Count("pk", filter=IN_LANE[Lane.RETRY]),
             scheduled=Count("pk", filter=IN_LANE[Lane.SCHEDULED]),
+            blocked=Count("pk", filter=_IS_BLOCKED),
             since=since,
         )
     )
@@ -180,5 +196,7 @@ def _loads(waiting: dict[str, Any], running: dict[str, int]) -> dict[str, QueueL
             oldest_age=row.get("age"),
             paused=switches.get(name, False),
             scheduled=row.get("scheduled", 0),
+            # A count that the version before has cached has none.
+            blocked=row.get("blocked", 0),
         )
     return loads

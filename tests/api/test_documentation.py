@@ -51,7 +51,7 @@ def test_each_route_is_documented_once_in_its_specified_spelling() -> None:
         "/api/v1/limits/", "/api/v1/limits/{limit_id}",
         "/api/v1/schedules/", "/api/v1/schedules/{schedule_id}",
         "/api/v1/schedules/{schedule_id}/enable", "/api/v1/schedules/{schedule_id}/disable",
-        "/api/v1/schedules/{schedule_id}/run",
+        "/api/v1/schedules/{schedule_id}/run", "/api/v1/schedules/{schedule_id}/runs",
         "/api/v1/alerts/", "/api/v1/alerts/{alert_id}", "/api/v1/alerts/{alert_id}/acknowledge",
         "/api/v1/alerts/secrets", "/api/v1/alerts/rules/", "/api/v1/alerts/rules/{rule_id}",
         "/api/v1/alerts/rules/{rule_id}/mute", "/api/v1/alerts/rules/{rule_id}/unmute",

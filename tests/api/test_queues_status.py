@@ -24,7 +24,9 @@ def test_an_idle_system_shows_its_queues_with_zero_counts(api: APIClient) -> Non
     assert shown["queues"] == {"primary": 0, "retry": 0, "scheduled": 0, "dlq": 0}
     assert shown["states"] == dict.fromkeys(Status.values, 0)
     assert shown["retry_ratio"] == 0.3
-    idle = {"pending": 0, "processing": 0, "oldest_age_s": None, "paused": False}
+    idle = {
+        "pending": 0, "processing": 0, "blocked": 0, "oldest_age_s": None, "paused": False
+    }  # fmt: skip
     queues = {kind.queue for kind in kinds.all_kinds().values()}
     assert shown["by_queue"] == dict.fromkeys(queues, idle)
     assert api.get(f"{PATH}/").status_code == 200
@@ -50,7 +52,9 @@ def test_tasks_are_counted_by_lane_status_and_queue(
     default, slow = shown["by_queue"]["default"], shown["by_queue"]["slow"]
     assert (default["pending"], default["processing"], default["paused"]) == (2, 0, False)
     assert 60 <= default["oldest_age_s"] < 90
-    assert slow == {"pending": 1, "processing": 1, "oldest_age_s": None, "paused": True}
+    assert slow == {
+        "pending": 1, "processing": 1, "blocked": 0, "oldest_age_s": None, "paused": True
+    }  # fmt: skip
 
 
 def test_the_age_of_a_waiting_task_counts_from_its_due_time(api: APIClient) -> None:

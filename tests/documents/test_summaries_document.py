@@ -94,6 +94,7 @@ def test_the_queue_status_separates_lanes_from_statuses(site: Site) -> None:
     load = {
         "pending": COUNT,
         "processing": COUNT,
+        "blocked": COUNT,
         "oldest_age_s": either(None, NUMBER),
         "paused": one_of(True, False),
     }

@@ -32,7 +32,8 @@ def test_the_status_of_the_queues_reads_only_rows_of_waiting_tasks(
     waiting, running, completed, failed, cancelled = plans
     # A bitmap reads each twice: its place in the index, and the row.
     guard(waiting, rows=2 * WAITING[moment])
-    assert waiting.indexes == {"task_pending"}
+    # Jobs are looked up only of tasks that have limits.
+    assert waiting.indexes == {"task_pending", "procrastinate_jobs_pkey"}
     for plan, index, bound in (
         (running, "task_processing", 0),
         (completed, "task_completed_newest", rows.MILLION - 2 * rows.PART),

@@ -34,8 +34,12 @@ class QueueLoadSerializer(serializers.Serializer[Any]):
 
     pending = serializers.IntegerField(help_text="Including scheduled tasks.")
     processing = serializers.IntegerField()
+    blocked = serializers.IntegerField(
+        help_text="Tasks that wait for a limit, or for a task with the same input."
+    )
     oldest_age_s = serializers.FloatField(
-        allow_null=True, help_text="Seconds for which the oldest due task has been waiting."
+        allow_null=True,
+        help_text="Seconds for which the oldest due task has been waiting that may run.",
     )
     paused = serializers.BooleanField()
 
