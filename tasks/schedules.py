@@ -7,6 +7,8 @@ import logging
 import random
 import uuid
 from collections.abc import Set
+from dataclasses import replace
+from itertools import islice, takewhile
 from typing import Any, TypedDict, Unpack
 
 import psycopg
@@ -28,8 +30,10 @@ _SUBMITTED = {"kind", "input", "queue"}
 _TIMED = {"cron", "timezone"}
 JITTER_LIMIT = 86_400
 _CHOICES: dict[str, type[TextChoices]] = {"overlap": Overlap, "catch_up": CatchUp}
-# Seconds by which a tick may be late and is not missed.
-MISSED_AFTER = 60.0
+# How late a tick may be that is not missed.
+MISSED_AFTER = dt.timedelta(seconds=60)
+# Ticks that are dealt with together are counted up to this number.
+COUNTED_TICKS = 1_000
 # Of ticks that were missed, older ones are left out.
 CATCH_UP_PERIOD = dt.timedelta(days=1)
 # Runs of a schedule that are kept.
@@ -178,19 +182,27 @@ def _fire(schedule: Schedule, *, now: dt.datetime) -> bool:
     """
     tick = schedule.next_at
     assert tick is not None
-    is_missed = (now - tick).total_seconds() > MISSED_AFTER
-    runs_each = schedule.catch_up == CatchUp.ALL
-    is_too_old = is_missed and runs_each and tick < now - CATCH_UP_PERIOD
-    after = max(tick, now - CATCH_UP_PERIOD) if runs_each else now
+    is_missed = _is_missed(schedule, tick, now=now)
+    # The last moment of which the ticks are dealt with now.
+    match schedule.catch_up:
+        case CatchUp.ALL:
+            until = max(tick, now - CATCH_UP_PERIOD)
+        case CatchUp.NONE:
+            until = max(tick, now - MISSED_AFTER)
+        case _:
+            until = now
     try:
-        schedule.next_at = schedule.cron_expression.next_tick(after=after)
+        schedule.next_at = schedule.cron_expression.next_tick(after=until)
     except InvalidInput as error:
         # Its time zone may be unknown on this machine: there is no next tick.
         schedule.enabled, schedule.next_at = False, None
         _record_error(schedule, error, "schedule disabled: it has no next tick", at=now)
         return False
-    if is_too_old or (is_missed and schedule.catch_up == CatchUp.NONE):
-        _leave_out(schedule, "Missed: no worker was alive to run it.", tick=tick, at=now)
+    others = _others(schedule, tick, until=until)
+    is_too_old = schedule.catch_up == CatchUp.ALL and tick < now - CATCH_UP_PERIOD
+    if is_missed and (is_too_old or schedule.catch_up == CatchUp.NONE):
+        note = f"Missed{others and f', with {others}'}: no worker was alive to run it in time."
+        _leave_out(schedule, note, tick=tick, at=now)
         return False
     if schedule.overlap == Overlap.SKIP and schedule.has_unfinished_task():
         _leave_out(schedule, "Left out: a task of an earlier run had not ended.", tick=tick, at=now)
@@ -204,9 +216,28 @@ def _fire(schedule: Schedule, *, now: dt.datetime) -> bool:
         event = "schedule ran without submitting a task"
         _record_error(schedule, error, event, tick=tick, at=now)
         return False
-    _note(schedule, task, tick=tick, at=now)
+    note = f"It also stands for {others}, which had been missed." if others else ""
+    _note(schedule, task, tick=tick, at=now, note=note)
     _save(schedule)
     return True
+
+
+def _is_missed(schedule: Schedule, tick: dt.datetime, *, now: dt.datetime) -> bool:
+    """Return whether a tick is late though nothing held it up but a lack of workers."""
+    if now - tick <= MISSED_AFTER:
+        return False
+    # It may have waited for the end of an earlier task.
+    held_until = schedule.last_end() if schedule.overlap == Overlap.QUEUE else None
+    return held_until is None or now - max(tick, held_until) > MISSED_AFTER
+
+
+def _others(schedule: Schedule, tick: dt.datetime, *, until: dt.datetime) -> str:
+    """Return in words how many ticks after this one are dealt with together; empty for none."""
+    later = islice(schedule.cron_expression.ticks(after=tick), COUNTED_TICKS)
+    count = sum(1 for _ in takewhile(lambda each: each <= until, later))
+    if count == COUNTED_TICKS:
+        return f"more than {COUNTED_TICKS:,} later ones"
+    return f"{count} later {'one' if count == 1 else 'ones'}" if count else ""
 
 
 def _submit(
@@ -228,10 +259,15 @@ def _submit(
 
 
 def _note(
-    schedule: Schedule, task: Task, *, at: dt.datetime, tick: dt.datetime | None = None
+    schedule: Schedule,
+    task: Task,
+    *,
+    at: dt.datetime,
+    tick: dt.datetime | None = None,
+    note: str = "",
 ) -> None:
     schedule.last_at, schedule.last_task_id, schedule.last_error = at, task.id, ""
-    _add_run(schedule, tick=tick, at=at, task_id=task.id)
+    _add_run(schedule, tick=tick, at=at, task_id=task.id, note=note)
 
 
 def _leave_out(schedule: Schedule, why: str, *, tick: dt.datetime, at: dt.datetime) -> None:
@@ -266,13 +302,22 @@ def _check(schedule: Schedule, touched: Set[str]) -> None:
     errors: list[FieldError] = []
     if "name" in touched and not _is_name(schedule.name):
         errors.append(FieldError("name", f"Use 1 to {NAME_LENGTH} printable characters."))
-    if touched & _SUBMITTED:
+    if touched & (_SUBMITTED | {"jitter"}):
         try:
-            prepare(schedule.kind, schedule.input, queue=schedule.queue or None)
+            # As its latest task: with a kind's expiry, its jitter may be too long.
+            prepare(
+                schedule.kind,
+                schedule.input,
+                queue=schedule.queue or None,
+                delay=_longest_delay(schedule),
+            )
         except UnknownKind as error:
             errors.append(FieldError("kind", str(error)))
         except InvalidInput as error:
-            errors += error.errors
+            errors += [
+                replace(each, field="jitter") if each.field == "expires_in" else each
+                for each in error.errors
+            ]
     if touched & _TIMED:
         errors += schedule.cron_expression.mistakes()
     for field in sorted(touched & _CHOICES.keys()):
@@ -286,6 +331,14 @@ def _check(schedule: Schedule, touched: Set[str]) -> None:
             errors.append(FieldError("jitter", str(error)))
     if errors:
         raise InvalidInput(errors)
+
+
+def _longest_delay(schedule: Schedule) -> float | None:
+    """Return the latest start after a tick; None for no jitter, or one that is not valid."""
+    try:
+        return checked_whole_number(schedule.jitter, 1, JITTER_LIMIT, "")
+    except ValueError:
+        return None
 
 
 def _is_name(name: str) -> bool:

@@ -83,8 +83,12 @@ class Submission:
 
     @property
     def may_be_answered(self) -> bool:
-        """Return whether a stored result can be its result at once."""
-        return self.cache is not None and self.delay is None and self.scheduled_at is None
+        """Return whether a stored result can be its result at once.
+
+        A unique one must first be compared with the task that exists.
+        """
+        later = self.delay is not None or self.scheduled_at is not None
+        return self.cache is not None and self.unique is None and not later
 
     @property
     def may_repeat(self) -> bool:

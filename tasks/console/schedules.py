@@ -202,12 +202,18 @@ def _row(schedule: Schedule, last: Task | None) -> dict[str, Any]:
         "schedule": schedule,
         "badge": badges.badge("enabled" if schedule.enabled else "disabled"),
         "in_words": schedule.cron_expression.in_words(),
-        "next": formatting.relative_time(schedule.next_at),
+        "next": _next(schedule),
         "last_at": formatting.relative_time(schedule.last_at),
         "last": last,
         "last_badge": badges.badge(last.status, last.get_status_display()) if last else "",
         "error": schedule.last_error if is_known else str(UnknownKind(schedule.kind)),
     }
+
+
+def _next(schedule: Schedule) -> str:
+    if schedule.next_at and schedule.next_at < timezone.now() and schedule.is_held:
+        return "when the earlier task has ended"
+    return formatting.relative_time(schedule.next_at)
 
 
 def _runs(request: HttpRequest, schedule: Schedule) -> list[dict[str, Any]]:

@@ -10,6 +10,8 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.html import format_html
 
 from tasks import formatting
 from tasks.console import badges
@@ -117,12 +119,19 @@ def _waits_for(task: Task) -> list[tuple[str, str]]:
     return [("Waits because", " ".join(parts))]
 
 
+def _link_to(task_id: uuid.UUID | None) -> str:
+    if task_id is None:
+        return formatting.DASH
+    url = reverse("admin:tasks_task_change", args=[task_id])
+    return format_html('<a class="ops-link" href="{}">{}</a>', url, task_id)
+
+
 def long_facts(task: Task) -> list[tuple[str, str]]:
     """Return the labels and values of what is as wide as the task's own id."""
     return [
         *_waits_for(task),
         ("Request", task.request_id or formatting.DASH),
-        ("Result of", str(task.cached_from or formatting.DASH)),
+        ("Result of", _link_to(task.cached_from)),
         ("Trace", task.cause.trace_id or formatting.DASH),
     ]
 

@@ -159,9 +159,14 @@ def _mistake_in(new: Kind) -> str | None:
     if new.cache_ttl is not None and not (
         _is_number(new.cache_ttl) and 0 < new.cache_ttl <= DELAY_LIMIT
     ):
-        return "has an invalid cache_ttl: use a number of seconds above 0, or None."
+        return "has an invalid cache_ttl: use seconds above 0, at most ten years, or None."
+    if new.cache_shared and new.cache_ttl is None:
+        return "has cache_shared, which needs a cache_ttl."
     if new.retention_days is not None and not _is_days(new.retention_days):
-        return "has an invalid retention_days: use a whole number of days from 0, or None."
+        return (
+            f"has an invalid retention_days: use a whole number from 0 to {RETENTION_LIMIT:,},"
+            " or None."
+        )
     for name in ("transactional", "public_errors", "cache_shared"):
         if not isinstance(getattr(new, name), bool):
             return f"has an invalid {name}: use True or False."
@@ -200,6 +205,9 @@ def _mistake_in_rules(retry_on: Any, never_on: Any) -> str | None:
         return "has an invalid retry_on: its keys must be exception classes."
     if not all(map(_is_policy, retry_on.values())):
         return "has an invalid retry_on: its values must be RetryPolicies."
+    if both := retry_on.keys() & set(never_on):
+        names = ", ".join(sorted(each.__name__ for each in both))
+        return f"has the same exception in retry_on and never_on: {names}."
     return None
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import Max, Q
 from django.db.models.functions import Now
 from django.utils.timezone import now
 from uuid_utils.compat import uuid7
@@ -107,7 +108,17 @@ class Schedule(models.Model):
     def has_unfinished_task(self) -> bool:
         """Return whether a task of one of its runs waits or runs."""
         ids = [run.task_id for run in self.runs.only("task_id") if run.task_id]
-        return Task.objects.filter(pk__in=ids).exclude(status__in=TERMINAL).exists()
+        unfinished = Task.objects.filter(pk__in=ids).exclude(status__in=TERMINAL)
+        # One that has expired will not run; the rescuer cancels it soon.
+        return unfinished.exclude(expires_at__lte=Now(), claim_number=0).exists()
+
+    def last_end(self) -> dt.datetime | None:
+        """Return when the last of its tasks ended; None if none has."""
+        ids = [run.task_id for run in self.runs.only("task_id") if run.task_id]
+        ended: dt.datetime | None = Task.objects.filter(pk__in=ids).aggregate(
+            last=Max("finished_at")
+        )["last"]
+        return ended
 
 
 class ScheduleRun(models.Model):

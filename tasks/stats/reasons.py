@@ -63,9 +63,7 @@ class Waiting:
         return asdict(self)
 
 
-_SAME_INPUT = (
-    "Another task works on the same input; its result will be the result of this task too."
-)
+_SAME_INPUT = "Another task works on the same input; if it succeeds, this one gets its result."
 
 # The columns of a task that `waiting_reason` reads.
 READ = ("status", "attempt", "max_attempts", "scheduled_at", "queue", "kind", "job_id")

@@ -23,6 +23,8 @@ WORK: list[tuple[str, dict[str, Any]]] = [
     ("test.script", {"do": "fatal"}),
     ("test.script", {"do": "follow up", "value": 1}),
     ("test.script", {"do": "cancel"}),
+    ("test.cached", {"value": 1}),
+    ("test.unique", {"account": 1}),
     ("test.effect", {"seconds": 0.3}),
 ]
 TASKS = 300

@@ -100,7 +100,7 @@ def test_a_retried_task_of_an_earlier_run_counts_too() -> None:
     assert fire(schedule) == 0
 
 
-@pytest.mark.parametrize(("catch_up", "submitted"), [("once", 1), ("none", 0), ("all", 12)])
+@pytest.mark.parametrize(("catch_up", "submitted"), [("once", 1), ("all", 12)])
 def test_missed_ticks(catch_up: str, submitted: int) -> None:
     schedule = make(catch_up=catch_up)
     missed = timezone.now().replace(minute=0, second=0, microsecond=0) - dt.timedelta(hours=1)
@@ -109,12 +109,45 @@ def test_missed_ticks(catch_up: str, submitted: int) -> None:
     this_hour = len([n for n in range(0, 60, 5) if n <= timezone.now().minute])
     assert schedules.fire_due() == (submitted + this_hour if catch_up == "all" else submitted)
     assert Schedule.objects.get().next_at > timezone.now()
-    if catch_up == "none":
-        assert notes(schedule) == ["Missed: no worker was alive to run it."]
+    if catch_up == "once":
+        assert notes(schedule) == [
+            f"It also stands for {11 + this_hour} later ones, which had been missed."
+        ]
     if catch_up == "all":
         ticks = list(schedule.runs.order_by("id").values_list("tick", flat=True))
         assert ticks[0] == missed
         assert all(after - before == dt.timedelta(minutes=5) for before, after in pairwise(ticks))
+
+
+def test_missed_ticks_that_are_left_out_are_counted_and_one_that_is_not_too_late_runs() -> None:
+    schedule = make(catch_up="none", cron="* * * * *")
+    minute = timezone.now().replace(second=0, microsecond=0)
+    Schedule.objects.filter(pk=schedule.pk).update(next_at=minute - dt.timedelta(minutes=20))
+    assert schedules.fire_due() == 1
+    [missed, ran] = schedule.runs.order_by("id")
+    assert missed.note.startswith("Missed, with 1")
+    assert missed.note.endswith(" later ones: no worker was alive to run it in time.")
+    assert timezone.now() - ran.tick < dt.timedelta(seconds=61)
+    assert Schedule.objects.get().next_at > timezone.now()
+
+
+def test_a_tick_that_waited_for_an_earlier_task_is_not_missed() -> None:
+    schedule = make(overlap="queue", catch_up="none", cron="0 3 * * *")
+    assert fire(schedule) == 1
+    assert fire(schedule, ago=600 * SECOND) == 0
+    end_all()
+    assert schedules.fire_due() == 1
+    # Had it ended long ago, nothing but a lack of workers would explain the delay.
+    end_all()
+    Task.objects.update(finished_at=timezone.now() - 300 * SECOND)
+    assert fire(schedule, ago=600 * SECOND) == 0
+
+
+def test_an_expired_task_holds_up_no_run() -> None:
+    schedule = make(overlap="skip", kind="test.expiring")
+    assert fire(schedule) == 1
+    Task.objects.update(expires_at=timezone.now() - SECOND)
+    assert fire(schedule) == 1
 
 
 @pytest.mark.parametrize("catch_up", ["once", "none", "all"])
@@ -126,7 +159,9 @@ def test_of_ticks_that_were_missed_long_ago_only_those_of_the_last_day_run() -> 
     schedule = make(catch_up="all", cron="0 * * * *")
     assert fire(schedule, ago=400 * DAY) in (24, 25)
     [*_, oldest] = schedule.runs.all()
-    assert oldest.note == "Missed: no worker was alive to run it."
+    assert oldest.note == (
+        "Missed, with more than 1,000 later ones: no worker was alive to run it in time."
+    )
     assert Schedule.objects.get().next_at > timezone.now()
 
 
@@ -191,6 +226,15 @@ def test_a_mistake_is_named(field: str, value: Any) -> None:
     schedule = make()
     with pytest.raises(InvalidInput):
         schedules.change(schedule, **{field: value})
+
+
+def test_a_jitter_longer_than_the_expiry_of_the_kind_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="expire before its start") as refusal:
+        make(kind="test.expiring", jitter=3600)
+    assert [error.field for error in refusal.value.errors] == ["jitter"]
+    schedule = make(kind="test.expiring", jitter=3599)
+    with pytest.raises(InvalidInput):
+        schedules.change(schedule, jitter=3601)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -11,8 +11,9 @@ from django.core.management import call_command
 from django.utils import timezone
 
 import tasks
-from tasks import lifecycle
+from tasks import invariants, lifecycle
 from tasks.counts import ENDED, MOVED, counts
+from tasks.errors import UniqueConflict
 from tasks.lifecycle.ending import completed
 from tasks.lifecycle.preparation import prepare
 from tasks.models import Permit, Status, Task
@@ -126,6 +127,26 @@ def test_a_batch_is_answered_in_part(run_tasks) -> None:
     ]
     assert batch.total == 3
     assert len(jobs()) == 1
+
+
+def test_a_unique_task_is_compared_before_a_result_is_used(run_tasks) -> None:
+    submit()
+    run_tasks()
+    first = submit(2, unique={"key": "k"}, delay=3600)
+    assert submit(1, unique={"key": "k"}).pk == first.pk
+    with pytest.raises(UniqueConflict):
+        submit(1, unique={"key": "k", "on_conflict": "refuse"})
+    other = submit(1, unique={"key": "other"})
+    assert other.status == Status.PENDING
+
+
+def test_a_task_that_was_answered_at_once_breaks_no_invariant(run_tasks) -> None:
+    submit()
+    run_tasks()
+    assert submit().attempt == 0
+    report = invariants.verify(wait=lambda seconds: True)
+    assert report is not None
+    assert report.is_clean, str(report)
 
 
 def test_a_repeated_request_gets_its_own_task_again(run_tasks) -> None:

@@ -134,7 +134,10 @@ class ScheduleSerializer(serializers.Serializer[Any]):
     overlap = serializers.ChoiceField(Overlap.choices)
     catch_up = serializers.ChoiceField(CatchUp.choices)
     jitter = serializers.IntegerField(help_text="Seconds.")
-    next_at = serializers.DateTimeField(allow_null=True, help_text="Null while disabled.")
+    next_at = serializers.DateTimeField(
+        allow_null=True,
+        help_text="Null while disabled. In the past while the run waits for an earlier task.",
+    )
     last_at = serializers.DateTimeField(allow_null=True)
     last_task_id = serializers.UUIDField(
         allow_null=True, help_text="Submitted by the schedule or by a request to run it now."
@@ -169,7 +172,8 @@ class ScheduleRunSerializer(serializers.Serializer[Any]):
         help_text="Of its task; null if there is none, or it was deleted.",
     )
     note = serializers.CharField(
-        allow_null=True, help_text="Why it submitted no task; null if it submitted one."
+        allow_null=True,
+        help_text="Why it submitted no task, or for how many missed ticks it also stands.",
     )
 
 

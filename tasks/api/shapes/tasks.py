@@ -149,7 +149,8 @@ class TaskSerializer(TaskSummarySerializer):
         allow_null=True, help_text="Null if there may be others with the same value."
     )
     cached_from = serializers.UUIDField(
-        allow_null=True, help_text="The earlier task whose result this one got without running."
+        allow_null=True,
+        help_text="The task whose result this one got; its own handler did not run.",
     )
     input = serializers.DictField()
     result = serializers.JSONField(help_text="Null until the task is completed.")

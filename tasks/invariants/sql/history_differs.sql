@@ -1,13 +1,16 @@
 -- verify history_differs: tasks with counts that the history of their attempts does not confirm
 -- Each ended attempt but a completed or a released one has a row, under its claim's number. The
 -- current claim of a running or completed task has none. A manual retry sets losses and crashes back.
+-- A task that was answered with a stored result when it was submitted has had no claim.
 -- Most tasks have no history and need none: for these one look into the index is enough.
 WITH part AS (
     -- part
 ), counted AS (
     SELECT
         id, attempt, lease, losses, crashes,
-        (status IN ('PROCESSING', 'COMPLETED'))::integer AS current_claims
+        (
+            status IN ('PROCESSING', 'COMPLETED') AND NOT (lease = 0 AND cached_from IS NOT NULL)
+        )::integer AS current_claims
     FROM part
 )
 SELECT task.id::text
