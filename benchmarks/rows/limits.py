@@ -1,4 +1,4 @@
-"""Limits (P13): what full limits cost others, and tasks that stand under one."""
+"""Limits (P13): what full limits cost others, and tasks under one, unique, or with a cache."""
 
 from __future__ import annotations
 
@@ -33,6 +33,8 @@ NAMES = {
     "free": "without a limit",
     "roomy": "under a limit that is not reached",
     "narrow": "under a limit of 50 at once",
+    "unique": "each unique by its input",
+    "cached": "20 of each input, with results that are used again",
 }
 
 

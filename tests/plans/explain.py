@@ -134,7 +134,8 @@ def explained() -> Iterator[list[Plan]]:
     plans: list[Plan] = []
 
     def explain_first(execute: Any, statement: str, params: Any, many: bool, context: Any) -> Any:
-        if statement.startswith("SELECT") and any(table in statement for table in BIG_TABLES):
+        is_query = statement.lstrip().startswith(("SELECT", "WITH"))
+        if is_query and any(table in statement for table in BIG_TABLES):
             with connection.cursor() as cursor:
                 plans.append(_explain(cursor, statement, params))
         return execute(statement, params, many, context)

@@ -13,6 +13,12 @@ def add(input: dict[str, Any], context: object) -> dict[str, Any]:
     return sum_numbers(input, time.time())
 
 
+@kind("benchmark.cached", cache_ttl=3_600)
+def cached(input: dict[str, Any], context: object) -> dict[str, Any]:
+    """Sum three numbers; the same three once."""
+    return sum_numbers(input, time.time())
+
+
 @kind("benchmark.wait", queue="steady")
 def wait(input: dict[str, Any], context: object) -> dict[str, Any]:
     """Wait as for an outside service; return when the wait began."""

@@ -23,11 +23,14 @@ from django.db import connection  # noqa: E402 needs Django set up
 from django.db.models.functions import Now  # noqa: E402
 
 from tasks import limits, sql  # noqa: E402
+from tasks.kinds import Unique  # noqa: E402
 from tasks.lifecycle import submit, submit_many  # noqa: E402
 from tasks.lifecycle.preparation import prepare  # noqa: E402
 from tasks.models import Limit, Task, Worker  # noqa: E402
 
-KIND, SUM = "benchmark.limited", "benchmark.sum"
+KIND, SUM, CACHED = "benchmark.limited", "benchmark.sum", "benchmark.cached"
+# Tasks of each input.
+TWINS = 20
 BATCH = 5_000
 STAGE_LIMIT = 1_000
 CLAIMS = 300
@@ -89,17 +92,32 @@ def measure(tasks: int) -> None:
     times = sql.run(TIMES, {"ids": [new.id for new in free]})
     gaps = [1_000 * (start - end).total_seconds() for (_, end), (start, _) in pairwise(times)]
     rates = {name: _rate(name, tasks) for name in ("free", ROOMY[0], NARROW[0])}
+    rates["unique"] = _rate("unique", tasks, unique=Unique())
+    rates["cached"] = _rate("cached", tasks, kind=CACHED, inputs=tasks // TWINS)
     stopped.set()
     print(json.dumps({"gaps": gaps, "rates": rates}))
 
 
-def _rate(queue: str, tasks: int) -> float:
-    """Return how many tasks of a queue end in a second, from the first submit."""
+def _rate(
+    queue: str,
+    tasks: int,
+    *,
+    kind: str = SUM,
+    inputs: int | None = None,
+    unique: Unique | None = None,
+) -> float:
+    """Return how many tasks of a queue end in a second, from the first submit.
+
+    There are so many different `inputs`, by default one for each task.
+    """
     began = time.monotonic()
     for start in range(0, tasks, BATCH):
-        numbers = range(start, min(start + BATCH, tasks))
-        submit_many([prepare(SUM, {"numbers": [n, n, n]}, queue=queue) for n in numbers])
-    left = Task.objects.filter(queue=queue, kind=SUM, finished_at=None)
+        new = []
+        for number in range(start, min(start + BATCH, tasks)):
+            n = number % (inputs or tasks)
+            new.append(prepare(kind, {"numbers": [n, n, n]}, queue=queue, unique=unique))
+        submit_many(new)
+    left = Task.objects.filter(queue=queue, kind=kind, finished_at=None)
     _wait(lambda: not left.exists())
     return tasks / (time.monotonic() - began)
 
