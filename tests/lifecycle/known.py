@@ -130,12 +130,12 @@ class Known:
             self.status = Status.FAILED
         else:
             self.status = Status.CANCELLED if self.cancel_requested else Status.PENDING
-        self._free_key()
+        self._settle()
 
-    def _free_key(self) -> None:
-        """An ended task is not unique any more, nor if it is retried by hand."""
+    def _settle(self) -> None:
+        """An ended task is not unique any more, nor if it is retried by hand; nor does it expire."""
         if self.status in TERMINAL:
-            self.key = None
+            self.key, self.expires, self.expired = None, False, False
 
     def _has_another(self, how: str) -> bool:
         if how in _UNSPENT:
@@ -153,7 +153,7 @@ class Known:
             self.status = Status.CANCELLED
         else:
             self.status = Status.FAILED if self.losses >= LOSSES else Status.PENDING
-        self._free_key()
+        self._settle()
 
     def allows(self, verb: str) -> bool:
         """Return whether its status allows the verb."""
@@ -174,7 +174,7 @@ class Known:
         self.cancel_requested = True
         if self.status == Status.PENDING:
             self.status = Status.CANCELLED
-        self._free_key()
+        self._settle()
 
     def was_too_late(self) -> None:
         """It was cancelled because no worker had taken it in time."""
