@@ -20,8 +20,8 @@ PROGRESS_EVERY = 20
 
 @row(
     "R47",
-    title="any order of submit, claim, heartbeat, lease end, finish, stale finish, cancel, retry, "
-    "delete, rescue, reconcile, pause",
+    title="any order of submit, replace, claim, heartbeat, lease end, finish, stale finish, cancel,"
+    " retry, delete, rescue, expire, reconcile, pause, change of a limit",
     promise="every step leaves every task valid",
     target="2,000 examples × 50 steps without a counter-example",
     limit=3600,
