@@ -133,7 +133,7 @@ class Known:
         self._settle()
 
     def _settle(self) -> None:
-        """An ended task is not unique any more, nor if it is retried by hand; nor does it expire."""
+        """An ended task is not unique and does not expire, also when it is retried by hand."""
         if self.status in TERMINAL:
             self.key, self.expires, self.expired = None, False, False
 
