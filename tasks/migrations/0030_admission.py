@@ -228,7 +228,7 @@ BEGIN
         RETURNING blocked_at
     )
     SELECT places || coalesce(array_agg(blocked_at), '{}') INTO places FROM looked;
-    FOR place IN SELECT DISTINCT unnest(places) LOOP
+    FOR place IN SELECT DISTINCT unnest(places) ORDER BY 1 LOOP
         IF left_over > 0 THEN
             left_over := left_over - tasks_admit_at(place, left_over);
         ELSE
