@@ -46,7 +46,7 @@ class ScheduleQuerySet(models.QuerySet["Schedule"]):
 
 
 class Schedule(models.Model):
-    """What to submit, and when; only `tasks/schedules.py` writes it."""
+    """What to submit, and when; only `tasks/schedules/` writes it."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     name = models.CharField(max_length=100, unique=True)

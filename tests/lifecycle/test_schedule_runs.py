@@ -188,7 +188,7 @@ def test_runs_are_spread_by_their_jitter() -> None:
 
 
 def test_the_newest_runs_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(schedules, "RUNS_KEPT", 3)
+    monkeypatch.setattr("tasks.schedules.runs.RUNS_KEPT", 3)
     schedule, other = make(), make(name="other")
     fire(other)
     for _ in range(5):

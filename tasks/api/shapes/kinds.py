@@ -66,7 +66,7 @@ class UniqueSerializer(serializers.Serializer[Any]):
     longest_wait = serializers.FloatField(allow_null=True)
 
     def get_fields(self) -> dict[str, Any]:
-        """Add the field whose name is a word of Python."""
+        """Add the field `while`: its name is a reserved word of Python."""
         period = serializers.CharField(help_text="`waiting`, `unfinished`, or a number of seconds.")
         return {**super().get_fields(), "while": period}
 

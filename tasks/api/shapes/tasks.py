@@ -131,7 +131,7 @@ class UniqueUntilSerializer(serializers.Serializer[Any]):
     until = serializers.DateTimeField(allow_null=True)
 
     def get_fields(self) -> dict[str, Any]:
-        """Add the field whose name is a word of Python."""
+        """Add the field `while`: its name is a reserved word of Python."""
         hold = serializers.ChoiceField(
             ["waiting", "unfinished", "period"], help_text="`period`: see `until`."
         )

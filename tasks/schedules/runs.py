@@ -1,4 +1,4 @@
-"""Schedules: the verbs of their lifecycle. Nothing else writes one."""
+"""Runs: the tasks of schedules are submitted, at their ticks or by hand."""
 
 from __future__ import annotations
 
@@ -6,30 +6,20 @@ import datetime as dt
 import logging
 import random
 import uuid
-from collections.abc import Set
-from dataclasses import replace
 from itertools import islice, takewhile
-from typing import Any, TypedDict, Unpack
+from typing import Any
 
-import psycopg
-from django.contrib.auth.models import User
-from django.db import IntegrityError, transaction
-from django.db.models import DurationField, ExpressionWrapper, FloatField, Min, Q, TextChoices
+from django.db import transaction
+from django.db.models import DurationField, ExpressionWrapper, FloatField, Min, Q
 from django.db.models.functions import Cast, Extract, Now
 
 from tasks import kinds, lifecycle, sql
-from tasks.errors import FieldError, InvalidInput, ScheduleGone, TaskError, UnknownKind
-from tasks.lifecycle.preparation import prepare
+from tasks.errors import InvalidInput, TaskError
 from tasks.models import CatchUp, Overlap, Schedule, ScheduleRun, Task
-from tasks.whole_number import checked_whole_number
+from tasks.schedules.storing import locked, save
 
 log = logging.getLogger(__name__)
 
-NAME_LENGTH = 100
-_SUBMITTED = {"kind", "input", "queue"}
-_TIMED = {"cron", "timezone"}
-JITTER_LIMIT = 86_400
-_CHOICES: dict[str, type[TextChoices]] = {"overlap": Overlap, "catch_up": CatchUp}
 # How late a tick may be that is not missed.
 MISSED_AFTER = dt.timedelta(seconds=60)
 # Ticks that are dealt with together are counted up to this number.
@@ -40,89 +30,6 @@ CATCH_UP_PERIOD = dt.timedelta(days=1)
 RUNS_KEPT = 100
 
 
-class Changes(TypedDict, total=False):
-    """The fields of a schedule that can be changed; no queue means the kind's own."""
-
-    name: str
-    kind: str
-    input: dict[str, Any]
-    queue: str | None
-    cron: str
-    timezone: str
-    enabled: bool
-    overlap: str
-    catch_up: str
-    jitter: int
-
-
-def create(
-    *,
-    name: str,
-    kind: str,
-    cron: str,
-    input: dict[str, Any] | None = None,
-    queue: str | None = None,
-    timezone: str = "UTC",
-    enabled: bool = True,
-    overlap: str = Overlap.ALLOW,
-    catch_up: str = CatchUp.ONCE,
-    jitter: int = 0,
-    owner: User | None = None,
-) -> Schedule:
-    """Create a schedule; its tasks will be the owner's. Raise InvalidInput naming the fields."""
-    schedule = Schedule(
-        name=name,
-        kind=kind,
-        cron=cron,
-        input={} if input is None else input,
-        queue=queue or "",
-        timezone=timezone,
-        enabled=enabled,
-        overlap=overlap,
-        catch_up=catch_up,
-        jitter=jitter,
-        owner=owner,
-    )
-    _check(schedule, {"name", *_SUBMITTED, *_TIMED, *_CHOICES, "jitter"})
-    schedule.next_at = _next_at(schedule)
-    _save(schedule, force_insert=True)
-    return schedule
-
-
-def change(schedule: Schedule, **changes: Unpack[Changes]) -> Schedule:
-    """Change the given fields; raise InvalidInput naming the fields, or ScheduleGone.
-
-    An enabled schedule waits for its next tick: what it missed while disabled is not made up for.
-    """
-    values: dict[str, Any] = {**changes}
-    if "queue" in values:
-        values["queue"] = values["queue"] or ""
-    with transaction.atomic():
-        stored = _locked(schedule)
-        # An input counts as changed: Python finds 1 and true equal.
-        touched = {
-            name
-            for name, value in values.items()
-            if name == "input" or getattr(stored, name) != value
-        }
-        for name in touched:
-            setattr(stored, name, values[name])
-        # A disabled schedule may stay invalid, such as one of a removed kind, until it is enabled.
-        is_enabling = "enabled" in touched and stored.enabled
-        _check(stored, touched | (_SUBMITTED | _TIMED if is_enabling else set()))
-        if touched & {"enabled", *_TIMED}:
-            stored.next_at = _next_at(stored)
-        if touched & {"enabled", *_SUBMITTED, *_TIMED}:
-            stored.last_error = ""
-        _save(stored)
-    return stored
-
-
-def remove(schedule: Schedule) -> None:
-    """Delete a schedule; its tasks stay."""
-    Schedule.objects.filter(pk=schedule.pk).delete()
-
-
 def run_now(schedule: Schedule, *, idempotency_key: str | None = None) -> Task:
     """Submit the schedule's task at once, even if disabled; the next tick does not change.
 
@@ -130,11 +37,11 @@ def run_now(schedule: Schedule, *, idempotency_key: str | None = None) -> Task:
     key that belongs to another task of the schedule's owner.
     """
     with transaction.atomic():
-        stored = _locked(schedule)
+        stored = locked(schedule)
         task = _submit(stored, {"schedule": stored.name}, idempotency_key=idempotency_key)
         if not task.replayed:
             _note(stored, task, at=sql.database_now())
-            _save(stored)
+            save(stored)
     return task
 
 
@@ -218,7 +125,7 @@ def _fire(schedule: Schedule, *, now: dt.datetime) -> bool:
         return False
     note = f"It also stands for {others}, which had been missed." if others else ""
     _note(schedule, task, tick=tick, at=now, note=note)
-    _save(schedule)
+    save(schedule)
     return True
 
 
@@ -273,7 +180,7 @@ def _note(
 def _leave_out(schedule: Schedule, why: str, *, tick: dt.datetime, at: dt.datetime) -> None:
     log.warning("schedule left a run out", extra={"schedule": schedule.name, "reason": why})
     _add_run(schedule, tick=tick, at=at, note=why)
-    _save(schedule)
+    save(schedule)
 
 
 def _record_error(
@@ -287,7 +194,7 @@ def _record_error(
     log.error(event, extra={"schedule": schedule.name, "error": type(error).__name__})
     schedule.last_error = str(error)[:500]
     _add_run(schedule, tick=tick, at=at, note=schedule.last_error)
-    _save(schedule)
+    save(schedule)
 
 
 def _add_run(schedule: Schedule, **values: Any) -> None:
@@ -295,76 +202,3 @@ def _add_run(schedule: Schedule, **values: Any) -> None:
     ScheduleRun.objects.create(schedule=schedule, **values)
     if oldest := schedule.runs.values_list("pk", flat=True)[RUNS_KEPT - 1 : RUNS_KEPT].first():
         schedule.runs.filter(pk__lt=oldest).delete()
-
-
-def _check(schedule: Schedule, touched: Set[str]) -> None:
-    """Raise InvalidInput for every touched field that is wrong."""
-    errors: list[FieldError] = []
-    if "name" in touched and not _is_name(schedule.name):
-        errors.append(FieldError("name", f"Use 1 to {NAME_LENGTH} printable characters."))
-    if touched & (_SUBMITTED | {"jitter"}):
-        try:
-            # As its latest task: with a kind's expiry, its jitter may be too long.
-            prepare(
-                schedule.kind,
-                schedule.input,
-                queue=schedule.queue or None,
-                delay=_longest_delay(schedule),
-            )
-        except UnknownKind as error:
-            errors.append(FieldError("kind", str(error)))
-        except InvalidInput as error:
-            errors += [
-                replace(each, field="jitter") if each.field == "expires_in" else each
-                for each in error.errors
-            ]
-    if touched & _TIMED:
-        errors += schedule.cron_expression.mistakes()
-    for field in sorted(touched & _CHOICES.keys()):
-        if getattr(schedule, field) not in _CHOICES[field].values:
-            errors.append(FieldError(field, f"Use {', '.join(_CHOICES[field].values)}."))
-    if "jitter" in touched:
-        mistake = f"Use a whole number of seconds from 0 to {JITTER_LIMIT}."
-        try:
-            checked_whole_number(schedule.jitter, 0, JITTER_LIMIT, mistake)
-        except ValueError as error:
-            errors.append(FieldError("jitter", str(error)))
-    if errors:
-        raise InvalidInput(errors)
-
-
-def _longest_delay(schedule: Schedule) -> float | None:
-    """Return the latest start after a tick; None for no jitter, or one that is not valid."""
-    try:
-        return checked_whole_number(schedule.jitter, 1, JITTER_LIMIT, "")
-    except ValueError:
-        return None
-
-
-def _is_name(name: str) -> bool:
-    return 0 < len(name) <= NAME_LENGTH and name.isprintable() and name == name.strip()
-
-
-def _next_at(schedule: Schedule) -> dt.datetime | None:
-    return (
-        schedule.cron_expression.next_tick(after=sql.database_now()) if schedule.enabled else None
-    )
-
-
-def _locked(schedule: Schedule) -> Schedule:
-    rows = Schedule.objects.select_related("owner").select_for_update(of=("self",))
-    if stored := rows.filter(pk=schedule.pk).first():
-        return stored
-    raise ScheduleGone
-
-
-def _save(schedule: Schedule, *, force_insert: bool = False) -> None:
-    try:
-        with transaction.atomic():
-            schedule.save(force_insert=force_insert)
-    except IntegrityError as error:
-        if not isinstance(error.__cause__, psycopg.errors.UniqueViolation):
-            raise
-        raise InvalidInput(
-            [FieldError("name", "A schedule with this name already exists.")]
-        ) from error
