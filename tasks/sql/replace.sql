@@ -2,7 +2,7 @@
 -- The task keeps its id, its age and its idempotency key. It gets a new job, in the place of one that
 -- was just submitted: a worker that has locked the old one finds that no task names it. An old job
 -- that another transaction has locked, or has just inserted, is left, and its id returned, as in
--- `cancel.sql`. The start is put off as the request says, until `longest_wait` seconds after the task
+-- `cancel.sql`. A trigger gives its permits back. The start is put off as the request says, until `longest_wait` seconds after the task
 -- was submitted.
 -- A repeated request, with the idempotency key of an earlier one, changes nothing.
 -- The time is read after the lock, so that of several requests the one that wins has the last start.

@@ -13,7 +13,7 @@ from tasks.models import Task
 from tests.factories import make_worker
 from tests.lifecycle.claiming import claim
 from tests.lifecycle.unique_tasks import REPLACE, sql_now, submit
-from tests.limits.rules import make_limit, stage
+from tests.limits.rules import make_limit, permits, stage
 from tests.queue_rows import execute, job_of, jobs
 
 pytestmark = pytest.mark.django_db
@@ -120,3 +120,17 @@ def test_an_idempotency_key_counts_before_the_unique_value() -> None:
     again = submit(unique=unique, idempotency_key="r1", delay=3600)
     assert (again.id, again.replayed, again.unique_conflict) == (first.id, True, "")
     assert Task.objects.get().scheduled_at == due
+
+
+def test_a_replaced_task_that_could_start_gives_its_permit_back() -> None:
+    make_limit(name="narrow", concurrent=1)
+    key = Unique(key="k", while_="waiting", on_conflict="replace")
+    submit(unique=key, queue="narrow")
+    other = tasks.submit("test.script", {}, queue="narrow")
+    stage(limit=100)
+    assert len(permits()) == 1
+    submit(2, unique=key, queue="wide")
+    assert permits() == {}
+    claimed = {held.id: held.queue for held in claim(make_worker())}
+    assert sorted(claimed.values()) == ["narrow", "wide"]
+    assert claimed[other.id] == "narrow"
