@@ -50,8 +50,8 @@ class Attempt(models.Model):
 def history_of(task: Task) -> list[Attempt]:
     """Return every attempt of a task, oldest first, the running or completed one included.
 
-    A task that was answered with a stored result has had none. Only ended attempts that did not complete the task have a row; the last one is built from the
-    task's own row.
+    A task that was answered with a stored result has had none. Only ended attempts that did not
+    complete the task have a row; the last one is built from the task's own row.
     """
     ended = sorted(task.attempts.all(), key=lambda attempt: attempt.claim_number)
     if task.status not in (Status.PROCESSING, Status.COMPLETED) or not task.claim_number:
