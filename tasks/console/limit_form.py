@@ -9,6 +9,7 @@ from unfold.widgets import (
     UnfoldAdminIntegerFieldWidget,
     UnfoldAdminSelectWidget,
     UnfoldAdminTextInputWidget,
+    UnfoldBooleanSwitchWidget,
 )
 
 from tasks.console.verb_form import VerbForm
@@ -17,11 +18,15 @@ from tasks.limits import Changes
 from tasks.models import Limit, Scope
 
 # For which tasks a limit is: set once.
-PLACE = ("scope", "name", "by", "key")
+PLACE = ("scope", "name", "by", "key", "ordered")
+NUMBERS = ("concurrent", "rate", "burst")
 
 
 class LimitForm(VerbForm):
-    """For which tasks a limit is, and its numbers; read-only for viewers."""
+    """For which tasks a limit is, and its numbers; read-only for viewers.
+
+    An ordered limit has no numbers to change.
+    """
 
     scope = forms.ChoiceField(
         choices=Scope.choices,
@@ -49,6 +54,13 @@ class LimitForm(VerbForm):
         help_text="With the scope key: an exception for one value. Leave empty for all.",
         widget=UnfoldAdminTextInputWidget,
     )
+    ordered = forms.BooleanField(
+        required=False,
+        label="One after another",
+        help_text="Of a kind or each key: tasks run one at a time in the order of their submission."
+        " The next one starts when the one before has ended, with all its attempts.",
+        widget=UnfoldBooleanSwitchWidget,
+    )
     concurrent = forms.IntegerField(
         required=False,
         min_value=1,
@@ -74,7 +86,7 @@ class LimitForm(VerbForm):
     ) -> None:
         super().__init__(data, initial=_initial(limit) if limit else None)
         if limit:
-            for name in PLACE:
+            for name in PLACE + (NUMBERS if limit.ordered else ()):
                 del self.fields[name]
         for field in self.fields.values():
             field.disabled = read_only
@@ -87,13 +99,17 @@ class LimitForm(VerbForm):
             "name": values["name"],
             "by": values["by"] or None,
             "key": values["key"] or None,
+            "ordered": values["ordered"],
         }
 
     def changes(self) -> Changes:
         """Return the numbers of a valid form."""
         values = self.cleaned_data
+        if "rate" not in values:
+            return {}
         rate = values["rate"] or None
-        changes: Changes = {"concurrent": values["concurrent"], "rate": rate}
+        concurrent = values["concurrent"] or (1 if values.get("ordered") else None)
+        changes: Changes = {"concurrent": concurrent, "rate": rate}
         if rate or values["burst"]:
             changes["burst"] = values["burst"]
         return changes

@@ -227,7 +227,9 @@ def _title(limit: Limit, owners: dict[str, str]) -> str:
 def numbers(limit: Limit) -> str:
     """Return a limit's numbers as people read them."""
     parts = []
-    if limit.concurrent:
+    if limit.ordered:
+        parts.append("one after another")
+    elif limit.concurrent:
         parts.append(f"{limit.concurrent} at once")
     if limit.per_period:
         burst = f", {limit.burst} together" if limit.burst and limit.burst > 1 else ""

@@ -12,16 +12,22 @@ class Limit:
     """At most `concurrent` tasks at once, and at most `rate` (such as `100/m`) in any period.
 
     With a `key`, the name of a field of the input, each value has a limit of its own. `burst` tasks
-    may start together; the others follow at even distances. Raises ValueError for a limit that is
-    not valid.
+    may start together; the others follow at even distances. If `ordered`, tasks run one after
+    another in the order of their submission: the next one starts when the one before has ended, so
+    also after its last attempt. Raises ValueError for a limit that is not valid.
     """
 
     concurrent: int | None = None
     rate: str | None = None
     burst: int = 1
     key: str | None = None
+    ordered: bool = False
 
     def __post_init__(self) -> None:
+        if self.ordered:
+            if self.rate is not None or self.concurrent not in (None, 1):
+                raise ValueError("An ordered limit has neither concurrent nor rate.")
+            object.__setattr__(self, "concurrent", 1)
         if self.concurrent is None and self.rate is None:
             raise ValueError("A limit needs concurrent, rate or both.")
         if self.concurrent is not None:

@@ -217,6 +217,8 @@ def _mistake_in_limits(limit: Any) -> str | None:
         return "has an invalid limit: use a Limit, or a tuple of them."
     if len({each.key for each in limits}) < len(limits):
         return "has two limits with the same key: combine them."
+    if sum(each.ordered for each in limits) > 1:
+        return "has two ordered limits: tasks would wait for each other."
     return None
 
 

@@ -6,6 +6,7 @@ from tasks.lifecycle.batches import submit_many
 from tasks.lifecycle.enqueue import submit
 from tasks.lifecycle.preparation import prepare
 from tasks.lifecycle.pruning import prune, prune_batches
+from tasks.lifecycle.staging import stage
 from tasks.lifecycle.verbs import (
     RECONCILE_LIMIT,
     RESCUE_LOCK,
@@ -47,6 +48,7 @@ __all__ = [
     "resume_queue",
     "retry",
     "retry_many",
+    "stage",
     "submit",
     "submit_many",
 ]

@@ -24,11 +24,12 @@ def declare() -> None:
     }
     for kind in kinds.all_kinds().values():
         declared = {limit.key or "": limit for limit in kind.limits}
+        for (name, path), row in stored.items():
+            limit = declared.get(path)
+            if name == kind.name and (limit is None or limit.ordered != row.ordered):
+                delete(row)
         for path, limit in declared.items():
             _declare(kind.name, path, limit)
-        for (name, path), row in stored.items():
-            if name == kind.name and path not in declared:
-                delete(row)
 
 
 def _declare(name: str, path: str, limit: kinds.Limit) -> None:
@@ -36,9 +37,12 @@ def _declare(name: str, path: str, limit: kinds.Limit) -> None:
     if limit.rate:
         values["burst"] = limit.burst
     scope = Scope.KEY if path else Scope.KIND
+    defaults: dict[str, Any] = {"changed_at": Now()}
+    if limit.ordered:
+        defaults |= {"ordered": True, "concurrent": 1}
     with transaction.atomic():
         row, _ = Limit.objects.get_or_create(
-            scope=scope, name=name, path=path, parent=None, defaults={"changed_at": Now()}
+            scope=scope, name=name, path=path, parent=None, defaults=defaults
         )
         if row.declared != values:
             change(row, **values)

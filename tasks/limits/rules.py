@@ -44,6 +44,7 @@ def create(
     name: str = "",
     by: str | None = None,
     key: str | None = None,
+    ordered: bool = False,
     operator: str = "",
     **changes: Unpack[Changes],
 ) -> Limit:
@@ -51,19 +52,28 @@ def create(
 
     With the scope `key`, `by` is the place in the input and `key` one value of it, for which the
     rule is an exception; for owners `name` is the exception's owner, and without it all are meant.
+    An `ordered` limit is for a kind or each key; its tasks run one at a time.
     """
     place = _place(scope, name=name, by=by, key=key)
-    values = _checked(changes, operator=operator)
+    if ordered:
+        _check_ordered(place)
+        changes.setdefault("concurrent", 1)
+    values = _checked(changes, ordered=ordered, operator=operator)
     if not (values.get("concurrent") or values.get("rate") or values.get("paused")):
         raise InvalidInput([FieldError("concurrent", "A limit needs concurrent, rate or paused.")])
     value = place.pop("value")
     unbounded = Limit.objects.filter(**place, parent=None).filter(UNBOUNDED).first()
-    if value is None and unbounded:
+    if value is None and unbounded and not ordered:
         return change(unbounded, operator=operator, **changes)
     try:
         with transaction.atomic():
             general = None if value is None else _general(place)
-            limit = Limit(**place, parent=general, value=value or "", changed_at=Now(), **values)
+            if general and general.ordered:
+                _checked(changes, ordered=True)
+            limit = Limit(
+                **place, parent=general, value=value or "", ordered=ordered, changed_at=Now(),
+                **values,
+            )  # fmt: skip
             if general:
                 limit.applies_at = general.applies_at
             limit.save(force_insert=True)
@@ -85,7 +95,9 @@ def change(limit: Limit, *, operator: str = "", **changes: Unpack[Changes]) -> L
         stored = Limit.objects.select_for_update().filter(pk=limit.pk).first()
         if not stored:
             raise LimitGone
-        for name, value in _checked(changes, stored=stored, operator=operator).items():
+        ordered = (stored.parent or stored).ordered
+        values = _checked(changes, stored=stored, ordered=ordered, operator=operator)
+        for name, value in values.items():
             setattr(stored, name, value)
         stored.changed_at = Now()
         stored.save()
@@ -156,6 +168,17 @@ def _place(scope: str, *, name: str, by: str | None, key: str | None) -> dict[st
     return place
 
 
+def _check_ordered(place: dict[str, Any]) -> None:
+    """Raise InvalidInput if there can be no ordered limit."""
+    if place["scope"] not in (Scope.KIND, Scope.KEY) or place["value"] is not None:
+        mistake = "Only a limit of a kind, or of each key, can be ordered."
+    elif Limit.objects.filter(name=place["name"], ordered=True).exists():
+        mistake = "The kind has an ordered limit already: tasks would wait for each other."
+    else:
+        return
+    raise InvalidInput([FieldError("ordered", mistake)])
+
+
 def _queue(name: str) -> None:
     if not QUEUE_NAME.fullmatch(name):
         raise ValueError(QUEUE_RULE)
@@ -192,11 +215,13 @@ def _value(text: str) -> str:
 
 
 def _checked(
-    changes: Changes, *, stored: Limit | None = None, operator: str = ""
+    changes: Changes, *, stored: Limit | None = None, ordered: bool = False, operator: str = ""
 ) -> dict[str, Any]:
     """Return the columns for changes; raise InvalidInput."""
     columns: dict[str, Any] = {}
     errors: list[FieldError] = []
+    if ordered:
+        errors += _check_single(changes, is_general=not (stored and stored.parent_id))
     if (concurrent := changes.get("concurrent")) is not None:
         try:
             checked_concurrent(concurrent)
@@ -213,6 +238,18 @@ def _checked(
     if errors:
         raise InvalidInput(errors)
     return columns
+
+
+def _check_single(changes: Changes, *, is_general: bool) -> list[FieldError]:
+    """Return what changes would make of an ordered limit but one task at a time."""
+    errors = []
+    if changes.get("concurrent", 1) not in ((1,) if is_general else (1, None)):
+        mistake = "Tasks of an ordered limit run one at a time."
+        errors.append(FieldError("concurrent", mistake))
+    if changes.get("rate") is not None:
+        mistake = "An ordered limit has no rate; another limit may have one."
+        errors.append(FieldError("rate", mistake))
+    return errors
 
 
 def _check_rate(

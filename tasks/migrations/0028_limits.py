@@ -73,6 +73,7 @@ class Migration(migrations.Migration):
                         fields=["look_at"],
                         name="line_look",
                     ),
+                    models.Index(models.F("keys__0"), name="line_of_result"),
                 ],
                 "constraints": [
                     models.UniqueConstraint(
@@ -88,6 +89,7 @@ class Migration(migrations.Migration):
                 ("key", models.TextField()),
                 ("task_id", models.UUIDField(null=True)),
                 ("is_rated", models.BooleanField()),
+                ("is_ordered", models.BooleanField(db_default=False, default=False)),
                 ("created_at", models.DateTimeField()),
                 ("started_at", models.DateTimeField(null=True)),
                 ("released_at", models.DateTimeField(null=True)),
@@ -143,6 +145,7 @@ class Migration(migrations.Migration):
                 ("rate", models.IntegerField(blank=True, null=True)),
                 ("period", models.IntegerField(blank=True, null=True)),
                 ("burst", models.IntegerField(blank=True, null=True)),
+                ("ordered", models.BooleanField(default=False)),
                 ("paused", models.BooleanField(default=False)),
                 ("paused_reason", models.CharField(blank=True, default="", max_length=200)),
                 ("paused_by", models.CharField(blank=True, default="", max_length=150)),
@@ -172,6 +175,24 @@ class Migration(migrations.Migration):
                         condition=models.Q(("parent__isnull", False)),
                         fields=("parent", "value"),
                         name="limit_exception_once",
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("ordered", True)),
+                        fields=("name",),
+                        name="limit_ordered_once",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("ordered", False),
+                            models.Q(
+                                ("concurrent", 1),
+                                ("parent", None),
+                                ("rate", None),
+                                ("scope__in", ["kind", "key"]),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="limit_ordered_is_single",
                     ),
                     models.CheckConstraint(
                         condition=models.Q(("scope__in", ["queue", "kind", "owner", "key"])),

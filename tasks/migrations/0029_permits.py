@@ -4,8 +4,10 @@ from django.db import migrations
 
 # 0: the job of a task under limits, outside any line; above 0: blocked, in that line.
 LINE_OF_JOB = "ALTER TABLE procrastinate_jobs ADD COLUMN tasks_line bigint"
+# The order of a line: tasks that have begun before come first.
 LIMITED = """
-CREATE INDEX tasks_limited ON procrastinate_jobs (tasks_line, id) WHERE tasks_line IS NOT NULL
+CREATE INDEX tasks_limited ON procrastinate_jobs (tasks_line, (attempts = 0), id)
+WHERE tasks_line IS NOT NULL
 """
 
 # The version before would never stage blocked jobs.
@@ -146,7 +148,8 @@ $$
 """
 
 # Tasks that have permits and have not begun wait again: all under a paused limit or in a paused
-# queue, and of a lowered limit the last ones of those that are too many.
+# queue, and of a lowered limit the last ones of those that are too many. Of a task that has its turn
+# under an ordered limit, the turn is taken only when that limit is paused.
 RECALL = """
 CREATE FUNCTION tasks_recall(place text) RETURNS void
 LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off AS $$
@@ -181,7 +184,7 @@ BEGIN
                 FROM tasks_permit AS permit
                 JOIN tasks_task AS task ON task.id = permit.task_id AND task.status = 'PENDING'
                 JOIN procrastinate_jobs AS job
-                    ON job.id = task.job_id AND job.scheduled_at IS NULL
+                    ON job.id = task.job_id AND (job.scheduled_at IS NULL OR job.tasks_line > 0)
                 WHERE permit.key = place AND permit.released_at IS NULL
                 ORDER BY job.id DESC
                 LIMIT surplus
@@ -190,9 +193,10 @@ BEGIN
             ) AS ready;
         END IF;
     END IF;
-    UPDATE procrastinate_jobs SET scheduled_at = clock_timestamp() WHERE id = ANY (jobs);
+    UPDATE procrastinate_jobs SET scheduled_at = clock_timestamp(), tasks_line = 0
+    WHERE id = ANY (jobs);
     UPDATE tasks_permit SET released_at = clock_timestamp()
-    WHERE task_id = ANY (tasks) AND released_at IS NULL;
+    WHERE task_id = ANY (tasks) AND released_at IS NULL AND (NOT is_ordered OR key = place);
 END
 $$
 """
@@ -215,6 +219,7 @@ $$
 
 # The permits follow the task's row, whatever statement changes it. Each query of a function sees
 # what was committed while the statement waited for the row, which the statement itself does not.
+# Under an ordered limit a task keeps its turn from its first attempt until it has ended.
 USE_PERMITS = """
 CREATE FUNCTION tasks_use_permits() RETURNS trigger
 LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off AS $$
@@ -224,7 +229,11 @@ BEGIN
         WHERE task_id = OLD.id AND is_rated AND started_at IS NULL AND released_at IS NULL;
     ELSE
         UPDATE tasks_permit SET released_at = clock_timestamp()
-        WHERE task_id = OLD.id AND released_at IS NULL;
+        WHERE task_id = OLD.id AND released_at IS NULL
+            AND NOT (
+                is_ordered AND TG_OP = 'UPDATE'
+                AND OLD.status = 'PROCESSING' AND NEW.status = 'PENDING'
+            );
     END IF;
     RETURN NULL;
 END

@@ -4,7 +4,8 @@ from django.db import migrations
 
 # Gives permits to the lines that are blocked at one place, while it has room: highest priority
 # first, then in turn. A line that is blocked elsewhere moves there. No permit is taken unless all
-# are free. A task or job that another transaction has locked is looked at again soon, as is a place
+# are free. In the line of an ordered limit (`tasks_admit`) a task only gets its turn, and then joins
+# the line of its other limits. A task or job that another transaction has locked is looked at again soon, as is a place
 # with more to do than `most`. Returns how much was done.
 ADMIT_AT = """
 CREATE FUNCTION tasks_admit_at(place text, most integer) RETURNS integer
@@ -18,6 +19,7 @@ DECLARE
     other text;
     blocker text;
     share integer;
+    is_turn boolean;
     jobs bigint[];
     tasks uuid[];
 BEGIN
@@ -59,20 +61,24 @@ BEGIN
             JOIN tasks_task AS task
                 ON task.id = (job.args ->> 'task_id')::uuid AND task.job_id = job.id
             WHERE job.tasks_line = line.id AND job.tasks_line > 0
-            ORDER BY job.id
+            ORDER BY job.attempts = 0, job.id
             LIMIT share
             FOR UPDATE OF job SKIP LOCKED
             FOR NO KEY UPDATE OF task SKIP LOCKED
         ) AS next;
         IF jobs IS NOT NULL THEN
-            INSERT INTO tasks_permit (key, task_id, is_rated, created_at)
-            SELECT key, task_id, rule.spacing IS NOT NULL, clock_timestamp()
+            is_turn := cardinality(line.keys) = 1 AND EXISTS (
+                SELECT FROM tasks_limit
+                WHERE ordered AND id::text = split_part(line.keys[1], ':', 1)
+            );
+            INSERT INTO tasks_permit (key, task_id, is_rated, is_ordered, created_at)
+            SELECT key, task_id, rule.spacing IS NOT NULL, is_turn, clock_timestamp()
             FROM unnest(line.keys) AS key
             CROSS JOIN LATERAL tasks_limit_in_force(key) AS rule
             CROSS JOIN unnest(tasks) AS task_id
             WHERE rule.id IS NOT NULL;
             UPDATE procrastinate_jobs AS job
-            SET scheduled_at = NULL,
+            SET scheduled_at = CASE WHEN is_turn THEN clock_timestamp() END,
                 tasks_line = 0,
                 tasks_turn = CASE job.attempts
                     WHEN 0 THEN turn.last + array_position(jobs, job.id)
@@ -113,7 +119,9 @@ END
 $$
 """
 
-# `due` jobs join their lines; then permits go to the lines of each place that got room, at most
+# `due` jobs join their lines. Those under an ordered limit first join one line for all owners and
+# priorities, in the order of their submission; while they have their turn, that of their other
+# limits. Then permits go to the lines of each place that got room, at most
 # `most` at once. One transaction at a time admits, so that it counts right without locks on rows.
 # Returns the seconds until the next look: 0 while there is more to do, null for none.
 ADMIT = """
@@ -128,6 +136,8 @@ DECLARE
     arrival record;
     line_id bigint;
     left_over integer := most;
+    -- A task is under one of them at most, so that no two wait for each other's turn.
+    ordered_limits text[] := ARRAY(SELECT id::text FROM tasks_limit WHERE ordered);
 BEGIN
     PERFORM pg_advisory_xact_lock(1952542572);
     FOR start IN
@@ -187,12 +197,31 @@ BEGIN
     END LOOP;
     FOR arrival IN
         SELECT
-            coalesce(task.limit_keys, '{}') AS keys, job.queue_name AS queue, job.priority,
-            job.tasks_owner AS owner, array_agg(job.id) AS jobs, array_agg(task.id) AS tasks
+            CASE
+                WHEN turn.key IS NULL THEN coalesce(task.limit_keys, '{}')
+                WHEN turn.is_held THEN array_remove(task.limit_keys, turn.key)
+                ELSE ARRAY[turn.key]
+            END AS keys,
+            job.queue_name AS queue,
+            CASE WHEN turn.is_held IS DISTINCT FROM false THEN job.priority ELSE 0 END AS priority,
+            CASE WHEN turn.is_held IS DISTINCT FROM false THEN job.tasks_owner ELSE 0 END AS owner,
+            array_agg(job.id) AS jobs, array_agg(task.id) AS tasks
         FROM unnest(due) AS due_id
         JOIN procrastinate_jobs AS job ON job.id = due_id
         JOIN tasks_task AS task
             ON task.id = (job.args ->> 'task_id')::uuid AND task.job_id = job.id
+        LEFT JOIN LATERAL (
+            SELECT
+                key,
+                NOT (SELECT paused FROM tasks_limit_in_force(key)) AND EXISTS (
+                    SELECT FROM tasks_permit AS permit
+                    WHERE permit.task_id = task.id AND permit.key = limit_key.key
+                        AND is_ordered AND released_at IS NULL
+                ) AS is_held
+            FROM unnest(task.limit_keys) AS limit_key (key)
+            WHERE ordered_limits <> '{}' AND split_part(key, ':', 1) = ANY (ordered_limits)
+            LIMIT 1
+        ) AS turn ON true
         GROUP BY 1, 2, 3, 4
         ORDER BY min(job.id)
     LOOP
@@ -212,7 +241,8 @@ BEGIN
         WHERE id = ANY (arrival.jobs);
         -- A task whose job was lost by hand while it could be claimed still has some.
         UPDATE tasks_permit SET released_at = clock_timestamp()
-        WHERE task_id = ANY (arrival.tasks) AND released_at IS NULL;
+        WHERE task_id = ANY (arrival.tasks) AND released_at IS NULL
+            AND (NOT is_ordered OR key = ANY (arrival.keys));
     END LOOP;
     -- Jobs that no task names.
     DELETE FROM procrastinate_jobs WHERE id = ANY (due) AND tasks_line = 0;
@@ -243,6 +273,12 @@ BEGIN
     );
     IF EXISTS (SELECT FROM tasks_permit WHERE released_at IS NOT NULL)
         OR EXISTS (SELECT FROM tasks_permit WHERE is_rated AND started_at IS NOT NULL)
+        -- Those that have just got their turn.
+        OR EXISTS (
+            SELECT FROM procrastinate_jobs
+            WHERE status = 'todo' AND task_name LIKE 'task:%' AND tasks_line = 0
+                AND scheduled_at <= clock_timestamp()
+        )
     THEN
         RETURN 0;
     END IF;

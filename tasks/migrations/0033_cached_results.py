@@ -2,18 +2,18 @@ from __future__ import annotations
 
 from django.db import migrations, models
 
-# Under what a task needs permits: its limits, and the key of its result, so that the same input is
-# not worked on twice at once. Null for nothing.
+# Under what a task needs permits: first the key of its result, so that the same input is not worked on
+# twice at once, by which the lines of an input are found; then its limits. Null for nothing.
 PERMIT_KEYS = """
 CREATE FUNCTION tasks_permit_keys(
     kind text, queue text, owner bigint, input jsonb, cache_key text
 ) RETURNS text[] LANGUAGE sql STABLE AS $$
     SELECT nullif(
         array_remove(
-            CASE
+            cache_key || CASE
                 WHEN EXISTS (SELECT FROM tasks_limit)
                     THEN tasks_limit_keys(kind, queue, owner, input)
-            END || cache_key,
+            END,
             NULL
         ),
         '{}'

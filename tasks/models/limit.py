@@ -43,6 +43,10 @@ class Limit(models.Model):
     rate = models.IntegerField(null=True, blank=True)
     period = models.IntegerField(null=True, blank=True)
     burst = models.IntegerField(null=True, blank=True)
+    # Whether tasks run one after another in the order of their submission, and each keeps its turn
+    # until it has ended, also while it waits for its next attempt. Set once. A kind has at most one
+    # such limit: with two, tasks could wait for each other.
+    ordered = models.BooleanField(default=False)
 
     # Nothing starts under a paused limit.
     paused = models.BooleanField(default=False)
@@ -67,6 +71,14 @@ class Limit(models.Model):
                 fields=["parent", "value"],
                 name="limit_exception_once",
                 condition=Q(parent__isnull=False),
+            ),
+            models.UniqueConstraint(
+                fields=["name"], name="limit_ordered_once", condition=Q(ordered=True)
+            ),
+            models.CheckConstraint(
+                name="limit_ordered_is_single",
+                condition=Q(ordered=False)
+                | Q(concurrent=1, parent=None, rate=None, scope__in=["kind", "key"]),
             ),
             models.CheckConstraint(name="limit_scope_known", condition=Q(scope__in=Scope.values)),
             models.CheckConstraint(
@@ -112,6 +124,8 @@ class Permit(models.Model):
     task_id = models.UUIDField(null=True)
     # Whether its start is still to be counted for the rate.
     is_rated = models.BooleanField()
+    # Whether it is a turn under an ordered limit, which ends only with the task.
+    is_ordered = models.BooleanField(default=False, db_default=False)
     created_at = models.DateTimeField()
     # Set by the claim while the start is to be counted.
     started_at = models.DateTimeField(null=True)
@@ -136,6 +150,9 @@ class Permit(models.Model):
 
 class Line(models.Model):
     """Blocked tasks of one owner, queue and priority under the same limits, first in, first out.
+
+    Tasks that wait for their turn under an ordered limit stand in one line, whatever their owners
+    and priorities: its keys are that of the limit, its owner and its priority are 0.
 
     Only `tasks_admit()` inserts and deletes the rows.
     """
@@ -162,6 +179,8 @@ class Line(models.Model):
         indexes = [
             models.Index(fields=["blocked_at", "-priority", "served"], name="line_next"),
             models.Index(fields=["look_at"], name="line_look", condition=Q(look_at__isnull=False)),
+            # The key of the result is the first one.
+            models.Index(models.F("keys__0"), name="line_of_result"),
         ]
 
     def __str__(self) -> str:

@@ -1,6 +1,6 @@
 -- adopt: no change of status; waiting tasks come under limits that are newer than they are
 -- Walks through up to `limit` jobs after the job `after`. A task whose limits differ gives back the
--- permits that it has, and waits for all of them. Rows that another transaction has locked are left
+-- permits that it has, except a turn, and waits for all of them. Rows that another transaction has locked are left
 -- for the next walk. Returns the last job, the tasks that were changed, and those that were left.
 WITH job AS MATERIALIZED (
     SELECT id, (args ->> 'task_id')::uuid AS task_id
@@ -42,7 +42,10 @@ WITH job AS MATERIALIZED (
     RETURNING task.id, task.job_id, task.limit_keys
 ), released AS (
     UPDATE tasks_permit SET released_at = clock_timestamp()
-    WHERE task_id = ANY (ARRAY(SELECT id FROM adopted)) AND released_at IS NULL
+    FROM adopted
+    WHERE task_id = adopted.id
+        AND released_at IS NULL
+        AND NOT (is_ordered AND key = ANY (coalesce(adopted.limit_keys, '{}')))
 ), waits AS (
     UPDATE procrastinate_jobs AS job
     SET tasks_line = CASE WHEN adopted.limit_keys IS NOT NULL THEN 0 END,

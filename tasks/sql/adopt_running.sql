@@ -28,8 +28,11 @@ WITH running AS MATERIALIZED (
         AND permit.released_at IS NULL
         AND permit.key <> ALL (coalesce(running.keys, '{}'))
 ), counted AS (
-    INSERT INTO tasks_permit (key, task_id, is_rated, created_at)
-    SELECT key, id, false, clock_timestamp()
+    INSERT INTO tasks_permit (key, task_id, is_rated, is_ordered, created_at)
+    SELECT
+        key, id, false,
+        EXISTS (SELECT FROM tasks_limit WHERE ordered AND id::text = split_part(key, ':', 1)),
+        clock_timestamp()
     FROM running
     CROSS JOIN unnest(keys) AS key
     WHERE id IN (SELECT id FROM adopted)

@@ -1,4 +1,4 @@
--- callbacks: no statement of its own; inserted in finish, answer, cancel, expire and rescue at `-- callbacks`
+-- callbacks: no statement of its own; inserted at `-- callbacks`
 -- For each task that has just ended and has a callback address, submits a task of the engine's own
 -- kind with its job, in the same statement: the end and its callback are committed together. The
 -- kind, the queue and the number of attempts are those in `tasks/callbacks/`. Each receiver of each

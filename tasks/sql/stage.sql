@@ -1,5 +1,7 @@
 -- stage: no change of status; scheduled jobs that are due join those that can be claimed
--- Returns the seconds until the next one is due: 0 when `limit` or more were due now.
+-- Returns the seconds until the next one is due, 0 when `limit` or more were due now; and whether
+-- tasks are first to be answered (`answer_waiting.sql`): then no permits were given, unless
+-- `answered`.
 -- Claims read only jobs without a schedule, through an index that holds no others, so that two
 -- hundred thousand tasks scheduled for later cost them nothing. Only here do such jobs get their
 -- turns.
@@ -44,8 +46,13 @@ WITH due AS MATERIALIZED (
         END
     FROM numbered
     WHERE job.id = ANY (ARRAY(SELECT id FROM due WHERE NOT is_limited))
+), answerable AS MATERIALIZED (
+    SELECT NOT %(answered)s AND EXISTS (
+        SELECT FROM tasks_permit WHERE released_at IS NOT NULL AND key LIKE 'cache %%'
+    ) AS is_first
 ), admission AS MATERIALIZED (
     SELECT CASE
+        WHEN (SELECT is_first FROM answerable) THEN 0
         WHEN EXISTS (SELECT FROM due WHERE is_limited)
             OR EXISTS (SELECT FROM tasks_permit WHERE released_at IS NOT NULL)
             OR EXISTS (SELECT FROM tasks_permit WHERE is_rated AND started_at IS NOT NULL)
@@ -75,5 +82,5 @@ SELECT CASE (SELECT count(*) FROM due)
             LIMIT 1
         )
     )
-END
-FROM admission
+END, answerable.is_first
+FROM admission, answerable

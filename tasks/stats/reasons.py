@@ -103,7 +103,8 @@ _BLOCKED: LiteralString = """
         SELECT line.*, (
             SELECT count(*) FROM (
                 SELECT FROM procrastinate_jobs
-                WHERE tasks_line = line.id AND tasks_line > 0 AND id < %(job)s
+                WHERE tasks_line = line.id AND tasks_line > 0
+                    AND ((attempts = 0), id) < (NOT %(tried)s, %(job)s)
                 LIMIT %(limit)s
             ) AS earlier
         ) AS earlier
@@ -215,7 +216,7 @@ def _due(task: Task, job_id: int, *, priority: int, turn: int) -> Waiting:
 
 
 def _blocked(task: Task, job_id: int, line: int, *, to_operator: bool) -> Waiting:
-    params = {"job": job_id, "line": line, "limit": PLACE_LIMIT}
+    params = {"job": job_id, "line": line, "tried": task.attempt > 0, "limit": PLACE_LIMIT}
     rows = sql.run(_BLOCKED, params)
     if not rows:
         return Waiting(reason=Reason.LIMIT)
@@ -236,7 +237,10 @@ def _blocked(task: Task, job_id: int, line: int, *, to_operator: bool) -> Waitin
     rate = limit.per_period or general.per_period
     ((held, oldest, owed, spacing, burst),) = sql.run(_USE, {"key": blocked_at})
     eta = None
-    if concurrent and held >= concurrent:
+    if general.ordered:
+        detail = f"One task after another for {subject}; the one before has not ended."
+        eta = _when_others_end(place, 1, oldest=oldest, run=pace().run_seconds(task.kind))
+    elif concurrent and held >= concurrent:
         detail = f"{held} of {concurrent} running for {subject}."
         eta = _when_others_end(place, concurrent, oldest=oldest, run=pace().run_seconds(task.kind))
     elif rate:

@@ -14,13 +14,12 @@ from contextlib import suppress
 import psycopg
 from django.conf import settings
 
-from tasks import kinds, sql
+from tasks import kinds, lifecycle, sql
 from tasks.counts import CLAIMED, counts
 from tasks.lanes import RETRY_SHARE, retry_share
 from tasks.lifecycle.ending import Claim, ClaimKey, released
 from tasks.worker.buffer import Buffer
 from tasks.worker.finisher import Finisher
-from tasks.worker.leader import STAGE_LIMIT
 from tasks.worker.prefetch import Prefetch
 from tasks.worker.session import Pauses, Session
 from tasks.worker.siblings import Member, Waiter
@@ -201,7 +200,7 @@ class Claimer:
         ((is_waiting, is_due),) = self._session.rows(sql.IS_WAITING, {})
         if is_due and not self._looks:
             # The leader stages when jobs are due; this is for when it cannot.
-            self._session.rows(sql.STAGE, {"limit": STAGE_LIMIT})
+            lifecycle.stage(self._session.rows)
             return True
         return bool(is_waiting)
 

@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 from django.conf import settings
 
-from tasks import sql
+from tasks import lifecycle
 from tasks.worker import notices
 from tasks.worker.alert_watcher import AlertWatcher
 from tasks.worker.rescuer import Rescuer
@@ -23,7 +23,6 @@ from tasks.worker.verifier import Verifier
 
 log = logging.getLogger(__name__)
 
-STAGE_LIMIT = 1_000
 # Seconds within which a notification arrives.
 _COMPARE_SECONDS = 5.0
 # The fewest seconds between two looks for scheduled jobs that are due.
@@ -86,8 +85,7 @@ class Leader:
 
     def _stage(self) -> float:
         """Stage scheduled jobs that are due; return the seconds until the next look."""
-        rows = self._stage_session.rows(sql.STAGE, {"limit": STAGE_LIMIT})
-        due_in = rows[0][0] if rows else None
+        due_in = lifecycle.stage(self._stage_session.rows)
         # Jobs that are inserted meanwhile are announced when they are due sooner than that.
         longest: float = settings.POLL_SECONDS
         return longest if due_in is None else min(max(due_in, SOON), longest)

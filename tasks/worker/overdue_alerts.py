@@ -18,7 +18,7 @@ from typing import Any
 import psycopg
 from django.db.models.functions import Greatest, Now
 
-from tasks import kinds, sql
+from tasks import kinds, lifecycle, sql
 from tasks.alerts.notifications import MAIL, QUEUE, WEBHOOK
 from tasks.kinds.context import Context
 from tasks.lifecycle.ending import Claim, Ending, parameters
@@ -35,7 +35,6 @@ OVERDUE = 10.0
 # What one call sends at most: a round ends also while receivers are slow.
 MOST_SENT = 20
 MESSAGES = (MAIL, WEBHOOK)
-_STAGED = 1_000
 
 
 def send_overdue(*, older_than: float = OVERDUE) -> int:
@@ -47,7 +46,7 @@ def send_overdue(*, older_than: float = OVERDUE) -> int:
         return 0
     session = Session("alerts")
     try:
-        session.rows(sql.STAGE, {"limit": _STAGED})
+        lifecycle.stage(session.rows)
         tried = 0
         while tried < MOST_SENT and session.run(_send_next):
             tried += 1

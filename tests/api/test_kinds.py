@@ -46,7 +46,7 @@ def test_a_kind_is_shown_with_its_retry_policies_for_exceptions(api: APIClient) 
 def test_a_kind_is_shown_with_its_declared_limits(api: APIClient) -> None:
     shown = described(api.get("/api/v1/kinds/test.limited"))
     assert shown["limits"]["tasks"] == [
-        {"concurrent": 2, "rate": "2000/m", "burst": 50, "key": "customer"}
+        {"concurrent": 2, "rate": "2000/m", "burst": 50, "key": "customer", "ordered": False}
     ]
 
 

@@ -55,6 +55,19 @@ def test_a_limit_is_created_shown_changed_and_deleted(
     assert described(patch(operator_api, path, {"concurrent": 1}))["status"] == 404
 
 
+def test_an_ordered_limit_is_created_and_its_numbers_stay(operator_api: APIClient) -> None:
+    body = {"scope": "key", "name": "test.script", "by": "customer", "ordered": True}
+    created = described(post(operator_api, PATH, body))
+    assert (created["ordered"], created["concurrent"], created["rate"]) == (True, 1, None)
+    path = created["links"]["self"]
+    refused = patch(operator_api, path, {"concurrent": 2, "rate": "1/s"})
+    assert fields(refused).keys() == {"concurrent", "rate"}
+    assert patch(operator_api, path, {"ordered": False}).status_code == 400
+    assert described(patch(operator_api, path, {"paused": True}))["ordered"] is True
+    second = post(operator_api, PATH, body | {"by": "other"})
+    assert fields(second).keys() == {"ordered"}
+
+
 def test_what_runs_and_waits_is_counted(operator_api: APIClient) -> None:
     limit = make_limit(Scope.KEY, "test.script", path="customer", concurrent=1)
     exception = {"scope": "key", "name": "test.script", "by": "customer", "key": "acme"}

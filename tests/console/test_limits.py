@@ -53,6 +53,23 @@ def test_the_list_shows_what_runs_and_waits_and_first_what_holds_back(viewer, co
     assert "Save" not in detail
 
 
+def test_an_ordered_limit_has_no_numbers_to_change(operator, console):
+    browser = console(operator)
+    numbers = {"concurrent": "", "rate": "", "burst": ""}
+    refused = browser.post(reverse(ADD), FIELDS | numbers | {"ordered": "on", "rate": "1/s"})
+    assert "An ordered limit has no rate" in text(refused)
+    browser.post(reverse(ADD), FIELDS | numbers | {"ordered": "on"})
+    limit = Limit.objects.get()
+    assert (limit.ordered, limit.concurrent) == (True, 1)
+    shown = text(browser.get(page(limit)))
+    assert "Allowed one after another" in shown
+    assert "Save" not in shown
+    assert "Pause" in shown
+    browser.post(page(limit), FIELDS)
+    limit.refresh_from_db()
+    assert (limit.ordered, limit.concurrent, limit.rate) == (True, 1, None)
+
+
 def test_an_operator_creates_changes_and_deletes_a_limit(operator, console):
     browser = console(operator)
     response = browser.post(reverse(ADD), FIELDS)

@@ -204,7 +204,7 @@ def _limited(concurrent: int = 1) -> tuple[str, Task]:
     """Write a limit and a task that can be claimed under it; return its key and the task."""
     limit = make_limit(concurrent=concurrent)
     task = lifecycle.submit("test.script")
-    execute(sql.STAGE, {"limit": 100})
+    execute(sql.STAGE, {"limit": 100, "answered": True})
     return str(limit.pk), task
 
 
@@ -244,7 +244,7 @@ def permit_of_an_ended_task() -> str:
 def _blocked_line() -> Line:
     _limited()
     lifecycle.submit("test.script")
-    execute(sql.STAGE, {"limit": 100})
+    execute(sql.STAGE, {"limit": 100, "answered": True})
     return Line.objects.get()
 
 

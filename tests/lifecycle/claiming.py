@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db import connection
 
-from tasks import kinds, sql
+from tasks import kinds, lifecycle, sql
 from tasks.lifecycle.ending import Claim, ClaimKey, Ending, parameters
 
 
@@ -21,11 +21,9 @@ def claim(
     low_share: int = 0,
 ) -> list[Claim]:
     """Claim as a worker does, when the leader has staged all that is due."""
+    while lifecycle.stage(sql.run) == 0.0:
+        pass
     with connection.cursor() as cursor:
-        seconds = 0.0
-        while seconds == 0.0:
-            cursor.execute(sql.STAGE, {"limit": 1_000})
-            (seconds,) = cursor.fetchone()
         params = {
             "worker": worker_id,
             "queues": list(queues) if queues else None,

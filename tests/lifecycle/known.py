@@ -83,6 +83,9 @@ class Known:
     # Whether it expires when time passes before its first claim; whether it has.
     expires: bool = False
     expired: bool = False
+    # Whether it stands under the ordered limit; whether it has had its turn, until it has ended.
+    ordered: bool = False
+    has_turn: bool = False
     # The job that it was last seen with; None when it may have any.
     job_id: int | None = None
     # Whether its last move gave it another job, and with it another place in the queue.
@@ -110,6 +113,7 @@ class Known:
             self.key = None
         self.attempt += 1
         self.claim_number += 1
+        self.has_turn = self.ordered
 
     def ended(self, how: str) -> None:
         """The worker that held it ended the attempt."""
@@ -133,9 +137,13 @@ class Known:
         self._settle()
 
     def _settle(self) -> None:
-        """An ended task is not unique and does not expire, also when it is retried by hand."""
+        """An ended task is not unique and does not expire, also when it is retried by hand.
+
+        Nor does it keep its turn.
+        """
         if self.status in TERMINAL:
             self.key, self.expires, self.expired = None, False, False
+            self.has_turn = False
 
     def _has_another(self, how: str) -> bool:
         if how in _UNSPENT:

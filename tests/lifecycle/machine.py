@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 from django.db import transaction
@@ -13,12 +14,12 @@ from tasks import lifecycle, limits, sql
 from tasks.errors import TaskGone, WrongStatus
 from tasks.kinds.exceptions import LostClaim
 from tasks.lifecycle.ending import Claim, Ending
-from tasks.models import Status, Task
+from tasks.models import Scope, Status, Task
 from tasks.models.task import TERMINAL
 from tests.factories import make_worker
 from tests.lifecycle.claiming import claim, finish, heartbeat, progress
-from tests.lifecycle.known import ENDINGS
-from tests.lifecycle.machine_submissions import QUEUES, Submissions
+from tests.lifecycle.known import ENDINGS, Known
+from tests.lifecycle.machine_submissions import ORDERED, QUEUES, Submissions
 from tests.lifecycle.stored import check_stored
 from tests.limits.rules import make_limit
 from tests.queue_rows import execute
@@ -61,6 +62,7 @@ class TaskLives(Submissions):
         self.strays: set[int] = set()
         self.moves = 0
         self.limit = make_limit(name=LIMITED, concurrent=2)
+        self.ordered = make_limit(Scope.KEY, ORDERED, path="account", concurrent=1, ordered=True)
 
     def teardown(self) -> None:
         """Check what is otherwise checked at the commit, then leave nothing behind."""
@@ -92,7 +94,9 @@ class TaskLives(Submissions):
         # A task whose job was lost by hand may have a permit, and one that has expired.
         idle = {*self.jobless, *(task.id for task in expired)}
         taken = sum(self.known[id].queue == LIMITED for id in idle)
-        startable = len(due) - limited + max(0, min(limited, room - taken))
+        one_after_another = sum(task.ordered for task in due)
+        startable = len(due) - limited - one_after_another + max(0, min(limited, room - taken))
+        startable += self._may_start_next(due)
         claims = claim(self.workers[which], limit=limit, retry_share=min(share, limit))
         if self.workers[which] in self.lost:
             assert claims == []
@@ -104,6 +108,9 @@ class TaskLives(Submissions):
         assert len(claims) >= min(limit, startable) - len(self.strays) - len(expired)
         self.jobless.update(task.id for task in expired if not _has_job(task.id))
         for held in claims:
+            if self.known[held.id].ordered:
+                assert not self.ordered.paused
+                assert not any(task.has_turn for task in self.known.values() if task.id != held.id)
             self.known[held.id].claimed(self.workers[which])
             assert self.known[held.id].is_held_by(held)
         return multiple(*claims)
@@ -234,6 +241,10 @@ class TaskLives(Submissions):
     def change_the_limit(self, concurrent: int | None, paused: bool) -> None:
         self.limit = limits.change(self.limit, concurrent=concurrent, paused=paused)
 
+    @rule(paused=st.booleans())
+    def pause_the_ordered_limit(self, paused: bool) -> None:
+        self.ordered = limits.change(self.ordered, paused=paused)
+
     @rule(id=ids, how=st.sampled_from(["lost", "delivered twice"]))
     def break_a_job(self, id: uuid.UUID, how: str) -> None:
         """Lose or duplicate a job, which happens only by hand."""
@@ -248,6 +259,14 @@ class TaskLives(Submissions):
     def stored_rows_match_the_model(self) -> None:
         self.moves += 1
         self.strays = check_stored(self.known, jobless=self.jobless, strays=self.strays)
+
+    def _may_start_next(self, due: Sequence[Known]) -> bool:
+        """Return whether an ordered task must start, if nothing was broken by hand."""
+        ordered = [task for task in self.known.values() if task.ordered]
+        if self.ordered.paused or any(task.id in self.jobless for task in ordered):
+            return False
+        turns = [task for task in ordered if task.has_turn]
+        return any(task in due for task in turns or ordered)
 
     def _room(self) -> int:
         """Return how many more tasks may start in the limited queue."""

@@ -13,6 +13,7 @@ from tasks.kinds import Unique
 from tests.lifecycle.known import LATER, Known
 
 QUEUES = ("first", "second")
+ORDERED = "test.ordered"
 
 
 class Submissions(RuleBasedStateMachine):
@@ -84,6 +85,15 @@ class Submissions(RuleBasedStateMachine):
             holder.replaced(queue, max_attempts, due=not delay)
             self.jobless.discard(holder.id)
         return holder.id
+
+    @rule(target=ids, priority=st.integers(-1, 1), delay=st.sampled_from([None, LATER]))
+    def submit_ordered(self, priority: int, delay: float | None) -> uuid.UUID:
+        """Submit a task that starts when those before it have ended."""
+        task = lifecycle.submit(
+            ORDERED, {"fails": 0}, priority=priority, max_attempts=2, delay=delay
+        )
+        self.known[task.id] = Known(task.id, task.queue, 2, due=not delay, ordered=True)
+        return task.id
 
     @rule(target=ids, queue=st.sampled_from(QUEUES))
     def submit_expiring(self, queue: str) -> uuid.UUID:

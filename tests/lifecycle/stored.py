@@ -88,7 +88,12 @@ def _check_permits(stored: Mapping[uuid.UUID, Task], *, jobless: set[uuid.UUID])
             or (task.status == Status.PENDING and str(id) in claimable)
         )
     ]
-    held = Permit.objects.filter(released_at=None).values_list("task_id", flat=True)
+    permits = Permit.objects.filter(released_at=None, task_id__isnull=False)
+    turns = set(permits.filter(is_ordered=True).values_list("task_id", flat=True))
+    assert len(turns) <= 1
+    # A task keeps its turn while it waits.
+    kept = {id for id in turns if id not in holders and stored[id].status == Status.PENDING}
+    held = permits.exclude(task_id__in=kept).values_list("task_id", flat=True)
     settled = [id for id in held if id and id not in jobless and str(id) not in arriving]
     assert sorted(settled) == sorted(holders)
 

@@ -179,7 +179,7 @@ def test_scheduled_tasks_take_their_turns_when_they_are_due(user, stranger):
     lifecycle.submit_many(later, owner=user)
     _submit_for(stranger, 10, queue="default")
     execute("UPDATE procrastinate_jobs SET scheduled_at = now() WHERE scheduled_at IS NOT NULL")
-    execute(sql.STAGE, {"limit": 100})
+    execute(sql.STAGE, {"limit": 100, "answered": True})
     assert 4 <= _owners(claim(make_worker(), limit=10)).count(user.pk) <= 6
 
 
@@ -195,7 +195,7 @@ def test_a_look_tells_what_waits_from_what_is_due_and_not_staged():
     assert look() == (False, False)
     execute("UPDATE procrastinate_jobs SET scheduled_at = statement_timestamp()")
     assert look() == (False, True)
-    execute(sql.STAGE, {"limit": 100})
+    execute(sql.STAGE, {"limit": 100, "answered": True})
     assert look() == (True, False)
     claim(make_worker())
     assert look() == (False, False)

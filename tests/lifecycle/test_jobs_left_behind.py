@@ -68,7 +68,7 @@ def test_a_job_that_is_being_staged_is_deleted_with_its_task(verb):
     task = make_task()
     execute("UPDATE procrastinate_jobs SET scheduled_at = now()")
     with psycopg.connect(database_url()) as holder:
-        holder.execute(sql.STAGE, {"limit": 10})
+        holder.execute(sql.STAGE, {"limit": 10, "answered": True})
         assert _drop_beside(holder, verb, [task.id]) == 1
     assert jobs() == []
 

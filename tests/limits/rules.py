@@ -6,8 +6,8 @@ from typing import Any
 
 from django.utils import timezone
 
-from tasks import sql
-from tasks.models import Limit, Scope
+from tasks import lifecycle, sql
+from tasks.models import Limit, Scope, Task
 from tests.queue_rows import execute
 
 
@@ -15,6 +15,16 @@ def make_limit(scope: str = Scope.QUEUE, name: str = "default", **fields: Any) -
     """Write a limit that applies."""
     now = timezone.now()
     return Limit.objects.create(scope=scope, name=name, changed_at=now, applies_at=now, **fields)
+
+
+def due(task: Task) -> None:
+    """Let the next attempt of a task be due now."""
+    Task.objects.filter(pk=task.pk).update(scheduled_at=timezone.now())
+    execute(
+        "UPDATE procrastinate_jobs SET scheduled_at = now() - interval '1 s'"
+        " WHERE args ->> 'task_id' = %s",
+        [str(task.pk)],
+    )
 
 
 def permits() -> dict[str, int]:
@@ -32,5 +42,4 @@ def blocked() -> int:
 
 def stage(*, limit: int) -> float | None:
     """Stage once; return the seconds until the next time, 0 if there is more to do."""
-    ((seconds,),) = execute(sql.STAGE, {"limit": limit})
-    return seconds  # type: ignore[no-any-return]
+    return lifecycle.stage(sql.run, limit=limit)

@@ -58,7 +58,7 @@ def test_a_declared_limit_holds_once_a_worker_has_started():
         wait_until(lambda: worker.must_run() and is_idle(), within=60, what="idle")
     finally:
         worker.end()
-    limit = Limit.objects.get()
+    limit = Limit.objects.get(name="test.limited")
     assert (limit.scope, limit.name, limit.path) == ("key", "test.limited", "customer")
     done = list(Task.objects.all())
     for customer in "01":

@@ -9,11 +9,10 @@ import pytest
 
 from tasks import sql
 from tasks.worker import claimer
-from tasks.worker.leader import STAGE_LIMIT
 from tests.plans import rows
 from tests.plans.databases import Databases, Moment, Statistics
 from tests.plans.explain import ReadsTooMuch, Session, explain, guard
-from tests.plans.worker import claim_params
+from tests.plans.worker import STAGE_PARAMS, claim_params
 from tests.queue_rows import execute
 
 pytestmark = pytest.mark.xdist_group("plans")
@@ -94,7 +93,7 @@ def test_staging_does_not_read_jobs_that_are_scheduled_for_later(
 ) -> None:
     at(moment)
     seeded.use(statistics)
-    guard(explain(sql.STAGE, {"limit": STAGE_LIMIT}, session=session), rows=STAGE_ROWS)
+    guard(explain(sql.STAGE, STAGE_PARAMS, session=session), rows=STAGE_ROWS)
 
 
 @cases(*((moment, Statistics.IDLE) for moment in Moment))
@@ -113,7 +112,7 @@ def test_a_look_for_jobs_reads_one_that_waits_and_one_that_is_due(
         pytest.param(
             sql.LANES, {"limit": claimer.LANE_LIMIT}, "tasks_waiting", LANES_ROWS, id="lanes"
         ),
-        pytest.param(sql.STAGE, {"limit": STAGE_LIMIT}, "tasks_scheduled", STAGE_ROWS, id="stage"),
+        pytest.param(sql.STAGE, STAGE_PARAMS, "tasks_scheduled", STAGE_ROWS, id="stage"),
         pytest.param(sql.IS_WAITING, {}, "tasks_scheduled", LOOK_ROWS, id="look"),
     ],
 )

@@ -12,12 +12,12 @@ from pytest_django import DjangoDbBlocker
 
 from tasks import lifecycle, sql
 from tasks.lifecycle.ending import parameters
+from tasks.lifecycle.staging import STAGE_LIMIT
 from tasks.models import Task
-from tasks.worker.leader import STAGE_LIMIT
 from tests.databases import connected_to, database, open_session
 from tests.plans.explain import Plan, ReadsTooMuch, prepared
 from tests.plans.rows import TABLES
-from tests.plans.worker import claim, claim_params, endings
+from tests.plans.worker import STAGE_PARAMS, claim, claim_params, endings
 from tests.queue_rows import execute
 
 pytestmark = pytest.mark.xdist_group("plans")
@@ -63,7 +63,7 @@ def returned(plan: Plan, *, rows: int) -> None:
 
 def test_staging_reads_what_is_due(in_transaction: None) -> None:
     stage = prepared(sql.STAGE)
-    stage({"limit": STAGE_LIMIT})
+    stage(STAGE_PARAMS)
     submit()
     execute("UPDATE procrastinate_jobs SET scheduled_at = now() + interval '1 day'")
     execute(
@@ -71,7 +71,7 @@ def test_staging_reads_what_is_due(in_transaction: None) -> None:
         f" (SELECT id FROM procrastinate_jobs LIMIT {STAGE_LIMIT})"
     )
     # A due job passes through some fifteen nodes of the plan.
-    returned(stage({"limit": STAGE_LIMIT}), rows=20 * STAGE_LIMIT)
+    returned(stage(STAGE_PARAMS), rows=20 * STAGE_LIMIT)
 
 
 def test_a_claim_reads_what_it_takes(in_transaction: None) -> None:

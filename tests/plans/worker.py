@@ -9,8 +9,11 @@ from django.db import connection
 from tasks import kinds, sql
 from tasks.lanes import RETRY_SHARE
 from tasks.lifecycle.ending import Claim, Ending, completed, raised, released
+from tasks.lifecycle.staging import STAGE_LIMIT
 from tasks.worker.claimer import LOW_SHARE
 from tests.factories import make_worker
+
+STAGE_PARAMS = {"limit": STAGE_LIMIT, "answered": False}
 
 
 def claim_params(*, limit: int, queues: list[str] | None = None) -> dict[str, Any]:

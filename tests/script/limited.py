@@ -55,3 +55,16 @@ def cached_briefly(input: dict[str, Any], context: Context) -> dict[str, Any]:
 @kind("test.kept", retention_days=2)
 def kept(input: dict[str, Any], context: Context) -> None:
     """Do nothing; its tasks are kept for two days."""
+
+
+@kind(
+    "test.ordered",
+    limit=Limit(key="account", ordered=True),
+    retry=RetryPolicy(max_retries=2, delay=0.05),
+)
+def ordered(input: dict[str, Any], context: Context) -> None:
+    """Leave an effect for each attempt, of which the first ones fail."""
+    Effect.objects.create(task_id=context.task_id, attempt=context.attempt)
+    time.sleep(input.get("seconds", 0))
+    if context.attempt <= input["fails"]:
+        raise ValueError("requested")

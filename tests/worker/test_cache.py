@@ -14,16 +14,20 @@ import tasks
 from tasks import invariants, lifecycle
 from tasks.counts import ENDED, MOVED, counts
 from tasks.errors import UniqueConflict
-from tasks.lifecycle.ending import completed
+from tasks.kinds import all_kinds
+from tasks.kinds.exceptions import Snooze
+from tasks.lifecycle.ending import completed, raised
 from tasks.lifecycle.preparation import prepare
-from tasks.models import Permit, Status, Task
+from tasks.models import Permit, Scope, Status, Task
 from tasks.models.attempt import history_of
 from tasks.stats import waiting_reason
 from tests.factories import make_worker
 from tests.lifecycle.claiming import claim, finish
+from tests.limits.rules import due, make_limit, stage
 from tests.queue_rows import execute, jobs
 from tests.script.models import Effect
 from tests.threads import in_threads
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -34,6 +38,12 @@ def submit(value: Any = 1, kind: str = "test.cached", **options: Any) -> Task:
 
 def fresh(task: Task) -> Task:
     return Task.objects.get(pk=task.pk)
+
+
+def assert_intact() -> None:
+    report = invariants.verify(wait=lambda seconds: True)
+    assert report is not None
+    assert report.is_clean, str(report)
 
 
 def test_the_same_input_is_answered_at_once_with_the_stored_result(run_tasks) -> None:
@@ -61,6 +71,55 @@ def test_twins_run_once_and_the_others_get_the_result(run_tasks) -> None:
     [ran] = stored.filter(cached_from=None)
     assert stored.filter(cached_from=ran.pk, result=ran.result).count() == len(twins) - 1
     assert not Permit.objects.filter(released_at=None).exists()
+
+
+@pytest.mark.parametrize("rate", [None, 1])
+def test_waiting_twins_end_with_the_result_and_need_no_start(rate: int | None) -> None:
+    """Also where another limit holds them back as well."""
+    if rate:
+        make_limit(name="test.cached", scope=Scope.KIND, rate=rate, period=3600)
+    worker = make_worker()
+    first, other, *twins = [submit(value) for value in (1, 2, 1, 1)]
+    late = submit(expires_in=0.01)
+    called = submit(callback_url="https://example.com/done", metadata={"n": 3})
+    [held] = claim(worker, limit=1)
+    assert held.id == first.pk
+    counts.take()
+    finish(completed(held, {"by": "hand"}))
+    wait_until(lambda: timezone.now() > late.expires_at)
+    stage(limit=2)
+    for twin in (*twins, called):
+        ended = fresh(twin)
+        assert (ended.status, ended.result, ended.cached_from) == (
+            Status.COMPLETED, {"by": "hand"}, first.pk
+        )  # fmt: skip
+        assert (ended.attempt, ended.progress, ended.job_id) == (0, 100, None)
+        assert (history_of(ended), ended.finished_at is not None) == ([], True)
+        assert not Permit.objects.filter(task_id=twin.pk).exists()
+    assert fresh(called).metadata == {"n": 3}
+    assert [task.input["task_id"] for task in Task.objects.filter(kind="callback.deliver")] == [
+        str(called.pk)
+    ]
+    assert {fresh(task).status for task in (late, other)} == {Status.PENDING}
+    assert counts.take()[MOVED.name, ("default", "test.cached", "answer")] == [3]
+    lifecycle.expire()
+    assert_intact()
+
+
+def test_a_twin_that_has_begun_before_takes_the_result_when_it_starts() -> None:
+    worker = make_worker()
+    first, second = submit(), submit()
+    [held] = claim(worker)
+    finish(raised(held, all_kinds()["test.cached"], Snooze(60)))
+    [held] = claim(worker)
+    assert held.id == second.pk
+    due(first)
+    stage(limit=10)
+    finish(completed(held, {"by": "hand"}))
+    stage(limit=10)
+    assert fresh(first).status == Status.PENDING
+    assert [again.id for again in claim(worker)] == [first.pk]
+    assert_intact()
 
 
 def test_owners_have_results_of_their_own_unless_the_kind_shares_them(run_tasks) -> None:
@@ -146,9 +205,7 @@ def test_a_task_that_was_answered_at_once_breaks_no_invariant(run_tasks) -> None
     run_tasks()
     answered = submit()
     assert (answered.attempt, history_of(answered)) == (0, [])
-    report = invariants.verify(wait=lambda seconds: True)
-    assert report is not None
-    assert report.is_clean, str(report)
+    assert_intact()
 
 
 def test_a_repeated_request_gets_its_own_task_again(run_tasks) -> None:

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 from typing import LiteralString
 
@@ -22,7 +23,7 @@ django.setup()
 from django.db import connection  # noqa: E402 needs Django set up
 from django.db.models.functions import Now  # noqa: E402
 
-from tasks import limits, sql  # noqa: E402
+from tasks import lifecycle, limits, sql  # noqa: E402
 from tasks.kinds import Unique  # noqa: E402
 from tasks.lifecycle import submit, submit_many  # noqa: E402
 from tasks.lifecycle.preparation import prepare  # noqa: E402
@@ -32,7 +33,6 @@ KIND, SUM, CACHED = "benchmark.limited", "benchmark.sum", "benchmark.cached"
 # Tasks of each input.
 TWINS = 20
 BATCH = 5_000
-STAGE_LIMIT = 1_000
 CLAIMS = 300
 FREED = 200
 SECONDS = 0.02
@@ -138,7 +138,7 @@ def _register() -> int:
 
 
 def _stage() -> None:
-    while sql.run(sql.STAGE, {"limit": STAGE_LIMIT}, prepared=True)[0][0] == 0.0:
+    while lifecycle.stage(partial(sql.run, prepared=True)) == 0.0:
         pass
 
 

@@ -42,6 +42,9 @@ class DeclaredLimitSerializer(serializers.Serializer[Any]):
     concurrent = serializers.IntegerField(allow_null=True)
     rate = serializers.CharField(allow_null=True)
     burst = serializers.IntegerField()
+    ordered = serializers.BooleanField(
+        help_text="Whether tasks run one after another in the order of their submission."
+    )
     key = serializers.CharField(
         allow_null=True, help_text="The field of the input of which each value counts apart."
     )

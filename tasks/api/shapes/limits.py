@@ -53,6 +53,11 @@ _PLACE: dict[str, dict[str, Any]] = {
         "maxLength": 1_000,
         "description": "With the scope `key`: the one value for which this limit is an exception.",
     },
+    "ordered": {
+        "type": "boolean",
+        "description": "Of a kind or each key: whether tasks run one after another in the order of"
+        " their submission, each until it has ended, also with its retries. Cannot be changed.",
+    },
 }
 
 NEW_LIMIT = Body(
@@ -91,6 +96,11 @@ NEW_EXAMPLES = [
             "by": "conversation_id",
             "concurrent": 1,
         },
+        request_only=True,
+    ),
+    OpenApiExample(
+        "The events of each account one after another",
+        value={"scope": "key", "name": "text.analyze", "by": "account", "ordered": True},
         request_only=True,
     ),
 ]
@@ -135,6 +145,9 @@ class LimitSerializer(serializers.Serializer[Any]):
     )
     rate = serializers.CharField(allow_null=True)
     burst = serializers.IntegerField(allow_null=True)
+    ordered = serializers.BooleanField(
+        help_text="Whether tasks run one after another in the order of their submission."
+    )
     paused = serializers.BooleanField()
     paused_reason = serializers.CharField()
     paused_by = serializers.CharField()
@@ -144,7 +157,9 @@ class LimitSerializer(serializers.Serializer[Any]):
         allow_null=True,
         help_text="Since when every task counts; null while those that are older are being added.",
     )
-    running = serializers.IntegerField(help_text="Tasks that run, or can be claimed at once.")
+    running = serializers.IntegerField(
+        help_text="Tasks that run, or can be claimed at once; of an ordered limit, that have begun."
+    )
     blocked = serializers.IntegerField(
         help_text=f"Tasks that wait for this or another limit, counted up to {BLOCKED_LIMIT}."
     )
@@ -180,6 +195,7 @@ def limit_document(limit: Limit, *, usage: Usage, owner: str = "") -> dict[str, 
         "concurrent": limit.concurrent,
         "rate": str(limit.per_period) if limit.per_period else None,
         "burst": limit.burst,
+        "ordered": limit.ordered,
         "paused": limit.paused,
         "paused_reason": limit.paused_reason,
         "paused_by": limit.paused_by,

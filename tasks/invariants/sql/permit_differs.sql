@@ -1,5 +1,6 @@
 -- verify permit_differs: tasks that run without a permit, and permits of tasks that do not run
--- A task that can be claimed has its permits, as one that runs. Those of a limit that does not apply
+-- A task that can be claimed has its permits, as one that runs; one that waits may have its turn under
+-- an ordered limit. Those of a limit that does not apply
 -- yet may be missing.
 WITH part AS (
     -- part
@@ -8,7 +9,7 @@ WITH part AS (
     UNION ALL
     SELECT task.id, task.limit_keys
     FROM (
-        SELECT * FROM procrastinate_jobs WHERE tasks_line = 0 ORDER BY id LIMIT %(limit)s
+        SELECT * FROM procrastinate_jobs WHERE tasks_line = 0 ORDER BY attempts = 0, id LIMIT %(limit)s
     ) AS job
     JOIN tasks_task AS task ON task.id = (job.args ->> 'task_id')::uuid AND task.job_id = job.id
     WHERE job.scheduled_at IS NULL
@@ -29,6 +30,7 @@ SELECT held.task_id::text
 FROM held
 LEFT JOIN tasks_task AS task ON task.id = held.task_id
 WHERE task.status IS DISTINCT FROM 'PROCESSING'
+    AND NOT (held.is_ordered AND task.status IS NOT DISTINCT FROM 'PENDING')
     AND NOT EXISTS (
         SELECT FROM procrastinate_jobs AS job
         WHERE task.status = 'PENDING' AND job.id = task.job_id AND job.scheduled_at IS NULL

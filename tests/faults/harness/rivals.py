@@ -125,7 +125,7 @@ class Rivals:
         return self._drop(sql.DELETE, ids[: len(ids) // 2])
 
     def _claim(self, ids: Ids, jobs: dict[uuid.UUID, int]) -> int:
-        self._run(sql.STAGE, {"limit": 1_000})
+        self._run(sql.STAGE, {"limit": 1_000, "answered": True})
         return self._run(sql.CLAIM, self._claim_params(self._living))
 
     def _reconcile(self, ids: Ids, jobs: dict[uuid.UUID, int]) -> int:
