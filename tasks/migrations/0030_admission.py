@@ -274,11 +274,14 @@ BEGIN
     IF EXISTS (SELECT FROM tasks_permit WHERE released_at IS NOT NULL)
         OR EXISTS (SELECT FROM tasks_permit WHERE is_rated AND started_at IS NOT NULL)
         -- Those that have just got their turn.
-        OR EXISTS (
-            SELECT FROM procrastinate_jobs
+        OR (
+            SELECT tasks_line
+            FROM procrastinate_jobs
             WHERE status = 'todo' AND task_name LIKE 'task:%' AND tasks_line = 0
                 AND scheduled_at <= clock_timestamp()
-        )
+            ORDER BY scheduled_at
+            LIMIT 1
+        ) IS NOT NULL
     THEN
         RETURN 0;
     END IF;

@@ -10,28 +10,49 @@ WITH source AS MATERIALIZED (
         WHERE released_at IS NOT NULL AND key LIKE 'cache %%'
     ) AS freed
     JOIN tasks_task AS stored ON stored.id = tasks_cached_result(freed.key)
-), target AS MATERIALIZED (
-    SELECT task.id, job.id AS job_id, source.id AS source_id, source.result
+), line AS MATERIALIZED (
+    SELECT tasks_line.id, source.id AS source_id
     FROM source
-    JOIN tasks_line AS line ON line.keys[1] = source.key
-    JOIN procrastinate_jobs AS job ON job.tasks_line = line.id AND job.tasks_line > 0
-    JOIN tasks_task AS task ON task.id = (job.args ->> 'task_id')::uuid AND task.job_id = job.id
-    WHERE task.status = 'PENDING'
-        AND task.lease = 0
-        AND (task.expires_at IS NULL OR task.expires_at > statement_timestamp())
+    JOIN tasks_line ON tasks_line.keys[1] = source.key
+), waiting AS MATERIALIZED (
+    SELECT job.id, line.source_id
+    FROM line
+    CROSS JOIN LATERAL (
+        SELECT id
+        FROM procrastinate_jobs
+        WHERE tasks_line = line.id AND tasks_line > 0
+        ORDER BY attempts = 0, id
+        LIMIT %(limit)s
+    ) AS job
     LIMIT %(limit)s
-    FOR UPDATE OF job SKIP LOCKED
-    FOR NO KEY UPDATE OF task SKIP LOCKED
+), locked_job AS MATERIALIZED (
+    SELECT id, (args ->> 'task_id')::uuid AS task_id
+    FROM procrastinate_jobs
+    WHERE id = ANY (ARRAY(SELECT id FROM waiting))
+    ORDER BY id
+    FOR UPDATE SKIP LOCKED
+), target AS MATERIALIZED (
+    SELECT id, job_id
+    FROM tasks_task
+    WHERE id = ANY (ARRAY(SELECT task_id FROM locked_job))
+        AND job_id = ANY (ARRAY(SELECT id FROM locked_job))
+        AND status = 'PENDING'
+        AND lease = 0
+        AND (expires_at IS NULL OR expires_at > statement_timestamp())
+    ORDER BY id
+    FOR NO KEY UPDATE SKIP LOCKED
 ), answered AS (
     UPDATE tasks_task AS task
     SET status = 'COMPLETED',
         job_id = NULL,
-        result = target.result,
-        cached_from = target.source_id,
+        result = source.result,
+        cached_from = source.id,
         progress = 100,
         finished_at = clock_timestamp()
     FROM target
-    WHERE task.id = target.id
+    JOIN waiting ON waiting.id = target.job_id
+    JOIN source ON source.id = waiting.source_id
+    WHERE task.id = ANY (ARRAY[target.id])
     RETURNING
         task.id, task.kind, task.queue, task.attempt, task.status, task.owner_id,
         task.finished_at, task.callback_url, task.request_id, task.traceparent

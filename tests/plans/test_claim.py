@@ -8,6 +8,7 @@ from typing import Any, get_args
 import pytest
 
 from tasks import sql
+from tasks.lifecycle.staging import STAGE_LIMIT
 from tasks.worker import claimer
 from tests.plans import rows
 from tests.plans.databases import Databases, Moment, Statistics
@@ -94,6 +95,18 @@ def test_staging_does_not_read_jobs_that_are_scheduled_for_later(
     at(moment)
     seeded.use(statistics)
     guard(explain(sql.STAGE, STAGE_PARAMS, session=session), rows=STAGE_ROWS)
+
+
+@pytest.mark.parametrize("statement", ["stage", "answer_waiting"])
+def test_staging_does_not_read_blocked_jobs(at: At, statement: str) -> None:
+    at(Moment.WAITING)
+    execute(
+        "UPDATE procrastinate_jobs SET scheduled_at = 'infinity', tasks_line = 1"
+        " WHERE scheduled_at IS NOT NULL"
+    )
+    statements = {"stage": sql.STAGE, "answer_waiting": sql.ANSWER_WAITING}
+    params = STAGE_PARAMS if statement == "stage" else {"limit": STAGE_LIMIT}
+    guard(explain(statements[statement], params), rows=STAGE_ROWS)
 
 
 @cases(*((moment, Statistics.IDLE) for moment in Moment))
