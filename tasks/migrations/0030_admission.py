@@ -136,6 +136,8 @@ DECLARE
     arrival record;
     line_id bigint;
     left_over integer := most;
+    -- A value: by clock_timestamp(), which is volatile, no index would be searched.
+    moment timestamptz;
     -- A task is under one of them at most, so that no two wait for each other's turn.
     ordered_limits text[] := ARRAY(SELECT id::text FROM tasks_limit WHERE ordered);
 BEGIN
@@ -246,11 +248,12 @@ BEGIN
     END LOOP;
     -- Jobs that no task names.
     DELETE FROM procrastinate_jobs WHERE id = ANY (due) AND tasks_line = 0;
+    moment := clock_timestamp();
     WITH looked AS (
         UPDATE tasks_line SET look_at = NULL
         WHERE id = ANY (ARRAY(
             SELECT id FROM tasks_line
-            WHERE look_at <= clock_timestamp()
+            WHERE look_at <= moment
             ORDER BY look_at
             LIMIT most
             FOR UPDATE SKIP LOCKED
@@ -271,6 +274,7 @@ BEGIN
         WHERE blocked_at = ANY (later)
         ORDER BY blocked_at, priority DESC, served
     );
+    moment := clock_timestamp();
     IF EXISTS (SELECT FROM tasks_permit WHERE released_at IS NOT NULL)
         OR EXISTS (SELECT FROM tasks_permit WHERE is_rated AND started_at IS NOT NULL)
         -- Those that have just got their turn.
@@ -278,7 +282,7 @@ BEGIN
             SELECT tasks_line
             FROM procrastinate_jobs
             WHERE status = 'todo' AND task_name LIKE 'task:%' AND tasks_line = 0
-                AND scheduled_at <= clock_timestamp()
+                AND scheduled_at <= moment
             ORDER BY scheduled_at
             LIMIT 1
         ) IS NOT NULL

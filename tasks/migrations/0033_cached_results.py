@@ -28,7 +28,7 @@ CREATE FUNCTION tasks_cached_result(key text) RETURNS uuid
 LANGUAGE sql STABLE SET enable_seqscan = off SET enable_bitmapscan = off AS $$
     SELECT id FROM tasks_task
     WHERE cache_key = key AND cached_from IS NULL
-        AND finished_at > clock_timestamp() - split_part(key, ' ', 2)::float8 * interval '1 second'
+        AND finished_at > statement_timestamp() - split_part(key, ' ', 2)::float8 * interval '1 second'
         AND status IS NOT DISTINCT FROM 'COMPLETED'
     ORDER BY finished_at DESC
     LIMIT 1
