@@ -39,6 +39,8 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "TaskStatus": "tasks.models.Status",
         "TaskLane": "tasks.models.Lane",
         "AlertCondition": "tasks.models.Condition",
+        "BatchStatus": "tasks.stats.BatchStatus",
+        "OnFailure": "tasks.models.batch.OnFailure",
         "AttemptOutcome": "tasks.models.Outcome",
         "WorkerState": "tasks.stats.Liveness",
         "CheckStatus": "tasks.stats.findings.Level",

@@ -17,6 +17,7 @@ class TasksConfig(AppConfig):
         """Register the engine's own kinds, checks and path converter, and every app's kinds."""
         import_module("tasks.callbacks.kind")
         import_module("tasks.alerts.kind")
+        import_module("tasks.workflows.kind")
         import_module("tasks.checks")
         import_module("tasks.path_converters")
         for app in apps.get_app_configs():

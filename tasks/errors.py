@@ -49,6 +49,13 @@ class KeyReused(TaskError):
         super().__init__("This Idempotency-Key was already used for a different request.")
 
 
+class BatchClosed(TaskError):
+    """Members were to be added to a batch that is not open."""
+
+    def __init__(self) -> None:
+        super().__init__("The batch is closed: only an open one takes more tasks.")
+
+
 class UniqueConflict(TaskError):
     """The task was to be the only one of its kind and value, and another exists.
 

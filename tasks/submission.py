@@ -78,6 +78,12 @@ class Submission:
     # many days its tasks are kept.
     cache: Cache | None = None
     keep_days: int | None = None
+    # Its name in a workflow; the task whose handler submits it; whether others wait for its end;
+    # whether it waits for others.
+    node: str | None = None
+    parent_id: uuid.UUID | None = None
+    is_awaited: bool | None = None
+    waits: bool = False
     id: uuid.UUID = field(default_factory=uuid7)
     cause: Cause = field(default_factory=current_cause)
 
@@ -85,10 +91,12 @@ class Submission:
     def may_be_answered(self) -> bool:
         """Return whether a stored result can be its result at once.
 
-        A unique one must first be compared with the task that exists.
+        A unique one must first be compared with the task that exists, and the end of one that is
+        awaited be noted.
         """
-        later = self.delay is not None or self.scheduled_at is not None
-        return self.cache is not None and self.unique is None and not later
+        later = self.delay is not None or self.scheduled_at is not None or self.waits
+        is_plain = self.unique is None and not self.is_awaited
+        return self.cache is not None and is_plain and not later
 
     @property
     def may_repeat(self) -> bool:
@@ -104,6 +112,8 @@ class Submission:
         request = {**vars(self), **documents, "id": None}
         # A repeated request is another cause of the same task.
         del request["cause"]
+        for name in _OF_BATCHES:
+            del request[name]
         # The version before, which may have had the request first, does not know these.
         for name in ("unique", "expires_in"):
             if request[name] is None:
@@ -120,6 +130,9 @@ class Submission:
         }
         row = {**vars(self), **documents, "fingerprint": self.fingerprint(), "owner_id": owner_id}
         del row["cause"], row["unique"], row["cache"]
+        for name in _OF_BATCHES:
+            if not row[name]:
+                del row[name]
         if self.cache:
             row["cache_key"] = self.cache.key_of(
                 kind=self.kind, owner_id=owner_id, input=self.input
@@ -127,6 +140,10 @@ class Submission:
         if self.unique:
             row |= self.unique.row(kind=self.kind, owner_id=owner_id, input=self.input)
         return {**row, **self.cause._asdict()}
+
+
+# Not options of a request: set by what submits a batch, a workflow or a follow-up.
+_OF_BATCHES = ("node", "parent_id", "is_awaited", "waits")
 
 
 def checked_options(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from tasks.models import Task
+from tasks.models.task import waits_for_others
 from tasks.submission import KEY
 
 REPLAYED = {"Idempotency-Replayed": "true"}
@@ -50,7 +51,7 @@ def accepted(
 
 def seconds_until_due(task: Task) -> int:
     """Return in how many whole seconds a task is due, at least one."""
-    if task.scheduled_at is None:
+    if task.scheduled_at is None or waits_for_others(task):
         return 1
     return max(1, math.ceil((task.scheduled_at - timezone.now()).total_seconds()))
 

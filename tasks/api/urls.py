@@ -19,6 +19,7 @@ from tasks.api.views import (
     queues,
     schedules,
     task_actions,
+    workflows,
 )
 from tasks.api.views.tasks import TasksView, TaskView
 
@@ -29,6 +30,18 @@ urlpatterns = [
     *route("api/v1/tasks/<anycase_uuid:task_id>", TaskView.as_view(), name="task"),
     *route("api/v1/tasks/batch/", batches.BatchesView.as_view()),
     *route("api/v1/batches/<anycase_uuid:batch_id>", batches.BatchView.as_view(), name="batch"),
+    *route("api/v1/batches/<anycase_uuid:batch_id>/tasks/", batches.MembersView.as_view()),
+    *route("api/v1/batches/<anycase_uuid:batch_id>/close", batches.CloseView.as_view()),
+    *route("api/v1/batches/<anycase_uuid:batch_id>/cancel", batches.CancelView.as_view()),
+    *route("api/v1/batches/<anycase_uuid:batch_id>/retry", batches.RetryView.as_view()),
+    *route("api/v1/workflows/", workflows.WorkflowsView.as_view()),
+    *route(
+        "api/v1/workflows/<anycase_uuid:workflow_id>",
+        workflows.WorkflowView.as_view(),
+        name="workflow",
+    ),
+    *route("api/v1/workflows/<anycase_uuid:workflow_id>/cancel", workflows.CancelView.as_view()),
+    *route("api/v1/workflows/<anycase_uuid:workflow_id>/retry", workflows.RetryView.as_view()),
     *route("api/v1/tasks/<anycase_uuid:task_id>/retry", task_actions.RetryView.as_view()),
     *route("api/v1/tasks/<anycase_uuid:task_id>/cancel", task_actions.CancelView.as_view()),
     *route("api/v1/tasks/requeue-orphaned", task_actions.RequeueOrphanedView.as_view()),

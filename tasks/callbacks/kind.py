@@ -8,14 +8,14 @@ from typing import Any
 
 from tasks.callback_address import Receiver, Refused
 from tasks.callbacks.host_limits import HostBusy, HostDown, should_postpone
-from tasks.callbacks.message import message
+from tasks.callbacks.message import batch_message, message
 from tasks.callbacks.postpone import postpone_callbacks
 from tasks.callbacks.retry_schedule import SCHEDULE
 from tasks.callbacks.signed_post import Undelivered, judged, send
 from tasks.callbacks.signing import secrets_of
 from tasks.counts import CALLBACKS, counts
 from tasks.kinds import Cancel, Context, FatalError, Snooze, kind
-from tasks.models import Task
+from tasks.models import Batch, Task
 from tasks.models.task import TERMINAL
 
 KIND = "callback.deliver"
@@ -28,10 +28,11 @@ INPUT = {
     "type": "object",
     "properties": {
         "task_id": {"type": "string", "format": "uuid", "description": "The ended task to report."},
+        "batch_id": {"type": "string", "format": "uuid", "description": "Or the ended batch."},
         "status": {"enum": [str(status) for status in TERMINAL]},
         "ended_at": {"type": "string", "format": "date-time"},
     },
-    "required": ["task_id"],
+    "oneOf": [{"required": ["task_id"]}, {"required": ["batch_id"]}],
     "additionalProperties": False,
 }
 
@@ -46,15 +47,11 @@ INPUT = {
     time_limit=30,
 )
 def deliver(input: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Notify the callback URL of a task that the task has ended."""
-    task = _task(input["task_id"], owner_id=context.owner_id)
+    """Notify the callback URL of a task, or a batch, that it has ended."""
+    subject = _subject(input, owner_id=context.owner_id)
     try:
-        receiver = Receiver.of(task.callback_url)
-        body = message(
-            task,
-            status=input.get("status", task.status),
-            ended_at=input.get("ended_at") or _iso(task.finished_at),
-        )
+        receiver = Receiver.of(subject.callback_url)
+        body = _message(subject, input)
         answer = send(
             receiver,
             body,
@@ -68,32 +65,48 @@ def deliver(input: dict[str, Any], context: Context) -> dict[str, Any]:
     except HostBusy:
         counts.add(CALLBACKS, "host_busy")
         # Spread, so that the host's slots are never idle while callbacks wait.
-        _postpone(task, receiver, spread=PAUSE)
+        _postpone(subject, receiver, spread=PAUSE)
         wait = PAUSE * (1.0 + random.random())  # noqa: S311 spreads load, guards nothing
         raise Snooze(wait, "Waiting: other callbacks to the receiver are in progress.") from None
     except HostDown:
         counts.add(CALLBACKS, "host_down")
         # Together, so that the first to come back tries the receiver for all of them.
-        _postpone(task, receiver, include_earlier=True)
+        _postpone(subject, receiver, include_earlier=True)
         raise Undelivered(
             "Not sent: the receiver has just failed to answer other callbacks."
         ) from None
     return judged(answer, context.attempt)
 
 
-def _task(task_id: str, *, owner_id: int | None) -> Task:
-    """Return a task of the same owner; raise Cancel if it is gone or has no URL."""
-    tasks = Task.objects.filter(pk=task_id, owner=owner_id).exclude(callback_url="")
-    if (task := tasks.first()) is None:
-        raise Cancel("The task has been deleted or has no callback URL.")
-    return task
+def _subject(input: dict[str, Any], *, owner_id: int | None) -> Task | Batch:
+    """Return the task or batch of the same owner; raise Cancel if it is gone or has no URL."""
+    model, name = (Batch, "batch") if "batch_id" in input else (Task, "task")
+    rows = model.objects.filter(pk=input[f"{name}_id"], owner=owner_id).exclude(callback_url="")
+    subject: Task | Batch | None = rows.first()
+    if subject is None:
+        raise Cancel(f"The {name} has been deleted or has no callback URL.")
+    return subject
+
+
+def _message(subject: Task | Batch, input: dict[str, Any]) -> str:
+    if isinstance(subject, Batch):
+        return batch_message(
+            subject,
+            outcome=input["status"],
+            ended_at=input.get("ended_at") or _iso(subject.ended_at),
+        )
+    return message(
+        subject,
+        status=input.get("status", subject.status),
+        ended_at=input.get("ended_at") or _iso(subject.finished_at),
+    )
 
 
 def _postpone(
-    task: Task, receiver: Receiver, *, spread: float = 0.0, include_earlier: bool = False
+    subject: Task | Batch, receiver: Receiver, *, spread: float = 0.0, include_earlier: bool = False
 ) -> None:
     """Postpone the other callbacks to the receiver, which would fail one by one."""
-    owner_id, url = task.owner_id, task.callback_url
+    owner_id, url = subject.owner_id, subject.callback_url
     if should_postpone(receiver.authority, owner_id=owner_id):
         postpone_callbacks(
             owner_id=owner_id,

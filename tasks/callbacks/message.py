@@ -6,10 +6,12 @@ from typing import Any
 
 import orjson
 
-from tasks.models import Status, Task
+from tasks.models import Batch, Status, Task
+from tasks.stats import batch_progress
 
 # A larger result is left out; the link leads to it.
 RESULT_LIMIT = 20_000
+_PLURALS = {"workflow": "workflows", "batch": "batches"}
 
 
 def message(task: Task, *, status: str, ended_at: str | None) -> str:
@@ -31,4 +33,19 @@ def message(task: Task, *, status: str, ended_at: str | None) -> str:
     }
     return orjson.dumps(
         {"type": f"task.{status.lower()}", "timestamp": ended_at, "data": data}
+    ).decode()
+
+
+def batch_message(batch: Batch, *, outcome: str, ended_at: str | None) -> str:
+    """Return the message about the end of a batch or a workflow, as JSON."""
+    noun = "workflow" if batch.is_workflow else "batch"
+    data: dict[str, Any] = {
+        f"{noun}_id": str(batch.pk),
+        "name": batch.name,
+        "status": outcome.lower(),
+        "counts": batch_progress(batch).counts,
+        "links": {"self": f"/api/v1/{_PLURALS[noun]}/{batch.pk}"},
+    }
+    return orjson.dumps(
+        {"type": f"{noun}.{outcome.lower()}", "timestamp": ended_at, "data": data}
     ).decode()

@@ -225,7 +225,11 @@ def parameters(endings: Sequence[Ending], *, worker: str) -> dict[str, Any]:
 
 def follow_ups(endings: Iterable[Ending]) -> list[Owned]:
     """Return the tasks that these attempts submitted, with the owners of the attempts."""
-    return [Owned(new, ending.claim.owner_id) for ending in endings for new in ending.follow_ups]
+    return [
+        Owned(replace(new, parent_id=ending.claim.id), ending.claim.owner_id)
+        for ending in endings
+        for new in ending.follow_ups
+    ]
 
 
 def note_submitted(endings: Iterable[Ending], ids: Container[uuid.UUID]) -> None:

@@ -28,16 +28,26 @@ def prepare(
 
     Raises UnknownKind; InvalidInput; TypeError for an option that does not exist.
     """
-    if unknown := options.keys() - Options.__optional_keys__:
-        raise TypeError(f"Unknown submission option: {', '.join(sorted(unknown))}.")
-    registered = kinds.get(kind)
     value = {} if input is None else input
-    stored = document(value, field="input", limit=INPUT_LIMIT)
+    new = prepare_unchecked(kind, value, **options)
+    registered = kinds.get(kind)
     try:
         registered.validate(value)
     except (TypeError, ValueError):
         # A type that JSON does not have, such as an own class of text, became one that it has.
-        registered.validate(orjson.loads(stored))
+        registered.validate(orjson.loads(new.input))
+    return new
+
+
+def prepare_unchecked(kind: str, input: dict[str, Any], **options: Unpack[Options]) -> Submission:
+    """Prepare a task whose input is complete, and checked, only when it starts.
+
+    Raises as `prepare` does, for all but the input's own rules.
+    """
+    if unknown := options.keys() - Options.__optional_keys__:
+        raise TypeError(f"Unknown submission option: {', '.join(sorted(unknown))}.")
+    registered = kinds.get(kind)
+    stored = document(input, field="input", limit=INPUT_LIMIT)
     chosen = checked_options({name: value for name, value in options.items() if value is not None})
     values = registered.defaults | chosen
     _check_times(values)

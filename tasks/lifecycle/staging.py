@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, LiteralString
+from typing import Any, LiteralString, NamedTuple
 
 from tasks import sql
 from tasks.lifecycle.telemetry import emit
@@ -13,17 +13,25 @@ STAGE_LIMIT = 1_000
 Run = Callable[[LiteralString, dict[str, Any]], list[Any]]
 
 
-def stage(run: Run, *, limit: int = STAGE_LIMIT) -> float | None:
+class Staged(NamedTuple):
+    """What is left to do: `due_in` is 0 when more may be due, None when nothing is scheduled."""
+
+    # Seconds until the next task is due.
+    due_in: float | None
+    # Whether `settle` has something to do.
+    has_ends: bool
+
+
+def stage(run: Run, *, limit: int = STAGE_LIMIT) -> Staged:
     """Stage at most `limit` tasks by `run`, which returns a statement's rows.
 
-    Returns the seconds until the next one is due: 0 when there may be more, None for none. Tasks
-    that wait for a result that there is now end with it.
+    Tasks that wait for a result that there is now end with it.
     """
-    ((seconds, is_answer_first),) = run(sql.STAGE, {"limit": limit, "answered": False})
+    ((due_in, is_answer_first, has_ends),) = run(sql.STAGE, {"limit": limit, "answered": False})
     if is_answer_first:
         _answer_waiting(run, limit)
-        ((seconds, _),) = run(sql.STAGE, {"limit": limit, "answered": True})
-    return None if seconds is None else float(seconds)
+        ((due_in, _, has_ends),) = run(sql.STAGE, {"limit": limit, "answered": True})
+    return Staged(None if due_in is None else float(due_in), has_ends)
 
 
 def _answer_waiting(run: Run, limit: int) -> None:

@@ -34,7 +34,7 @@ _log = logging.getLogger("tasks.transition")
 # Outcomes that use an attempt.
 _FAILURES = (Outcome.FAILED, Outcome.TIMED_OUT, Outcome.CRASHED)
 # The transitions that end a task, unless they only request it or queue it again.
-_MAY_END = ("answer", "cancel", "expire", "rescue")
+_MAY_END = ("answer", "cancel", "expire", "rescue", "skip")
 # Of an error's text. All of it stands in the task's history.
 _LONGEST_DETAIL = 300
 

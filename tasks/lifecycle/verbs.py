@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, LiteralString
 
+import orjson
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef
@@ -167,6 +168,11 @@ def reconcile() -> tuple[int, int]:
             extra={"enqueued": enqueued, "gone": gone},
         )
     return enqueued, gone
+
+
+def skip_many(rows: Sequence[dict[str, Any]]) -> int:
+    """End tasks that waited for others, each with `id`, `status` and `error`; return how many."""
+    return _drop("skip", sql.SKIP, {"new": orjson.dumps(rows).decode()})
 
 
 def expire() -> int:

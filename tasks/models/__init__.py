@@ -7,6 +7,7 @@ from tasks.models.attempt import Attempt, Outcome
 from tasks.models.batch import Batch
 from tasks.models.breaker import Breaker
 from tasks.models.cached_count import CachedCount
+from tasks.models.dependency import Dependency, NotedEnd
 from tasks.models.ended_worker import EndedWorker
 from tasks.models.limit import Limit, Line, Permit, RateState, Scope
 from tasks.models.metric_sum import MetricSum
@@ -25,11 +26,13 @@ __all__ = [
     "CachedCount",
     "CatchUp",
     "Condition",
+    "Dependency",
     "EndedWorker",
     "Lane",
     "Limit",
     "Line",
     "MetricSum",
+    "NotedEnd",
     "Outcome",
     "Overlap",
     "Permit",

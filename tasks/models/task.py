@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import uuid
 from typing import Any
 
@@ -118,6 +119,13 @@ class Task(models.Model):
     worker_id = models.BigIntegerField(null=True, blank=True)
     job_id = models.BigIntegerField(null=True, blank=True)
 
+    # Whether others wait for its end: its batch, or tasks that come after it. A trigger notes it
+    # (`tasks/models/dependency.py`).
+    is_awaited = models.BooleanField(default=False, db_default=False)
+    # Its name in a workflow, and the task whose handler submitted it; null for none.
+    node = models.CharField(max_length=100, null=True, blank=True)  # noqa: DJ001 null: none
+    parent_id = models.UUIDField(null=True, blank=True)
+
     # The limits under which it stands, as keys of permits; null for none.
     limit_keys = ArrayField(models.TextField(), null=True, blank=True)
 
@@ -216,6 +224,16 @@ class Task(models.Model):
                 name="task_batch_status",
                 condition=Q(batch__isnull=False),
             ),
+            # Whether any member of a batch has not ended.
+            models.Index(
+                fields=["batch"],
+                name="task_batch_unended",
+                condition=Q(is_awaited=True, finished_at=None),
+            ),
+            # The follow-ups of a task.
+            models.Index(
+                fields=["parent_id"], name="task_parent", condition=Q(parent_id__isnull=False)
+            ),
             # Waiting tasks: counts by queue and lane, the reconciler.
             models.Index(
                 fields=["queue", "scheduled_at"],
@@ -310,6 +328,16 @@ class Task(models.Model):
         if self.scheduled_at and self.scheduled_at > timezone.now():
             return Lane.SCHEDULED
         return Lane.RETRY if self.attempt else Lane.PRIMARY
+
+
+def waits_for_others(task: Task) -> bool:
+    """Return whether a task waits until others have ended: it is scheduled at infinity."""
+    return (
+        task.status == Status.PENDING
+        and task.scheduled_at is not None
+        # Where PostgreSQL has infinity, Python has the last time that it knows.
+        and task.scheduled_at.year == dt.MAXYEAR
+    )
 
 
 def parse_task_id(value: Any) -> uuid.UUID | None:

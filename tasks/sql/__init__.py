@@ -65,6 +65,12 @@ CLAIM = _with_part("claim", "queue_lanes")
 FINISH = _calling_back("finish", moved="finished")
 CANCEL = _calling_back("cancel", moved="cancelled")
 EXPIRE = _calling_back("expire", moved="expired")
+NOTED_ENDS = _read("noted_ends")
+RELEASE = _read("release")
+SKIP = _calling_back("skip", moved="skipped")
+END_BATCHES = _calling_back("end_batches", moved="ended").replace(
+    "'task_id', id, '", "'batch_id', id, '"
+)
 RETRY = _read("retry")
 POSTPONE = _read("postpone")
 DELETE = _read("delete")

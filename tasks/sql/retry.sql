@@ -1,6 +1,7 @@
 -- retry: FAILED, CANCELLED -> PENDING
 -- Requested by hand: grants at least one more attempt, and inserts a new job. The limits are those of
 -- now: it may have ended before they were created. It expires no more, and does not count as unique.
+-- A task that has never begun because others failed waits for those again.
 WITH retried AS (
     UPDATE tasks_task
     SET status = 'PENDING',
@@ -8,7 +9,11 @@ WITH retried AS (
         losses = 0,
         crashes = 0,
         cancel_requested = false,
-        scheduled_at = NULL,
+        scheduled_at = CASE
+            WHEN EXISTS (
+                SELECT FROM tasks_dependency WHERE task_id = tasks_task.id AND NOT met
+            ) THEN 'infinity'::timestamptz
+        END,
         expires_at = NULL,
         finished_at = NULL,
         progress = 0,
@@ -20,14 +25,18 @@ WITH retried AS (
         END
     WHERE id = ANY (%(ids)s::uuid[]) AND status IN ('FAILED', 'CANCELLED')
     RETURNING
-        id, kind, queue, priority, attempt, status, job_id, limit_keys IS NOT NULL AS is_limited
+        id, kind, queue, priority, attempt, status, job_id, scheduled_at,
+        limit_keys IS NOT NULL AS is_limited
 ), enqueued AS (
     INSERT INTO procrastinate_jobs (
         id, queue_name, task_name, priority, args, scheduled_at, attempts, tasks_line
     )
     SELECT
         job_id, queue, 'task:' || kind, priority, jsonb_build_object('task_id', id),
-        CASE WHEN is_limited THEN statement_timestamp() END, attempt,
+        CASE
+            WHEN is_limited THEN coalesce(scheduled_at, statement_timestamp()) ELSE scheduled_at
+        END,
+        attempt,
         CASE WHEN is_limited THEN 0 END
     FROM retried
 )

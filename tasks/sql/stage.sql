@@ -1,7 +1,7 @@
 -- stage: no change of status; scheduled jobs that are due join those that can be claimed
 -- Returns the seconds until the next one is due, 0 when `limit` or more were due now; and whether
 -- tasks are first to be answered (`answer_waiting.sql`): then no permits were given, unless
--- `answered`.
+-- `answered`. And whether ends were noted that nobody has acted upon (`noted_ends.sql`).
 -- Claims read only jobs without a schedule, through an index that holds no others, so that two
 -- hundred thousand tasks scheduled for later cost them nothing. Only here do such jobs get their
 -- turns.
@@ -83,5 +83,5 @@ SELECT CASE (SELECT count(*) FROM due)
             LIMIT 1
         )
     )
-END, answerable.is_first
+END, answerable.is_first, EXISTS (SELECT FROM tasks_notedend)
 FROM admission, answerable

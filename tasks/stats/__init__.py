@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tasks.stats.batches import BatchProgress, batch_counts, batch_progress
+from tasks.stats.batches import BatchProgress, BatchStatus, batch_counts, batch_progress
 from tasks.stats.failures import FailureGroup, failure_groups
 from tasks.stats.limit_usage import (
     BLOCKED_LIMIT,
@@ -21,6 +21,7 @@ __all__ = [
     "READ",
     "WAITING_LIMIT",
     "BatchProgress",
+    "BatchStatus",
     "FailureGroup",
     "Liveness",
     "QueueLoad",

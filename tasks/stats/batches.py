@@ -7,23 +7,42 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.db.models import Count, Max
+from django.db.models import Count, Max, TextChoices
 
 from tasks.models import Batch, Status, Task
+from tasks.models.batch import outcome_of
 from tasks.models.task import TERMINAL
+
+
+class BatchStatus(TextChoices):
+    """How a batch stands."""
+
+    OPEN = "open", "Open"
+    RUNNING = "running", "Running"
+    COMPLETED = "completed", "Completed"
+    FAILED = "failed", "Failed"
+    CANCELLED = "cancelled", "Cancelled"
 
 
 @dataclass(frozen=True, kw_only=True)
 class BatchProgress:
-    """The progress of a batch; `finished_at` is None until all of its tasks have ended."""
+    """The progress of a batch; `finished_at` is None until all of its tasks have ended.
 
+    An awaited batch has ended when that was acted upon: some milliseconds after the last task.
+    """
+
+    status: BatchStatus
+    total: int
     counts: dict[str, int]
     percent: int
     finished_at: dt.datetime | None
 
 
 def batch_progress(batch: Batch) -> BatchProgress:
-    """Count a batch's tasks by status; a deleted task counts as ended."""
+    """Count a batch's tasks by status; a deleted task counts as ended.
+
+    The follow-ups of an awaited batch's members are members too.
+    """
     rows = list(
         batch.tasks.order_by().values("status").annotate(n=Count("*"), last=Max("finished_at"))
     )
@@ -33,11 +52,26 @@ def batch_progress(batch: Batch) -> BatchProgress:
     ends = [row["last"] for row in rows if row["last"]] or (
         [] if batch.total else [batch.created_at]
     )
+    total = max(batch.total, sum(counts.values()))
+    status = _status(batch, counts, alive=alive)
+    has_ended = status not in (BatchStatus.OPEN, BatchStatus.RUNNING)
+    last = batch.ended_at if batch.is_awaited else max(ends, default=None)
     return BatchProgress(
+        status=status,
+        total=total,
         counts=counts,
-        percent=100 * (batch.total - alive) // batch.total if batch.total else 100,
-        finished_at=None if alive else max(ends, default=None),
+        percent=100 * (total - alive) // total if total else 100,
+        finished_at=last if has_ended else None,
     )
+
+
+def _status(batch: Batch, counts: dict[str, int], *, alive: int) -> BatchStatus:
+    if batch.is_open:
+        return BatchStatus.OPEN
+    if alive or (batch.is_awaited and batch.outcome is None):
+        return BatchStatus.RUNNING
+    worst = outcome_of({status for status, number in counts.items() if number})
+    return BatchStatus[worst]
 
 
 def batch_counts(batches: Sequence[uuid.UUID]) -> dict[uuid.UUID, dict[str, int]]:

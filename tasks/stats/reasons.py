@@ -12,12 +12,15 @@ from django.db.models import TextChoices
 from django.utils import timezone
 
 from tasks import sql
-from tasks.models import Limit, Queue, Status, Task
+from tasks.models import Dependency, Limit, Queue, Status, Task
+from tasks.models.task import waits_for_others
 from tasks.postgres.planner import plan_row_by_row
 from tasks.stats.pace import pace
 
 # A place beyond this is not counted: callers ask again and again, and each time it is read anew.
 PLACE_LIMIT = 1_000
+# How many tasks are named for which one waits.
+NAMED = 5
 
 
 class Reason(TextChoices):
@@ -26,6 +29,7 @@ class Reason(TextChoices):
     DUE = "due"
     SCHEDULED = "scheduled"
     BACKOFF = "backoff"
+    DEPENDENCIES = "dependencies"
     PAUSED = "paused"
     LIMIT = "limit"
     NO_WORKER = "no_worker"
@@ -35,6 +39,7 @@ _SENTENCES: dict[str, str] = {
     Reason.DUE: "Waiting for a worker.",
     Reason.SCHEDULED: "Waiting for its time.",
     Reason.BACKOFF: "The last attempt failed; the next one comes later.",
+    Reason.DEPENDENCIES: "Waiting for other tasks.",
     Reason.PAUSED: "Its queue is paused.",
     Reason.LIMIT: "A limit is reached.",
     Reason.NO_WORKER: "No worker serves it.",
@@ -148,6 +153,8 @@ def waiting_reason(task: Task, *, to_operator: bool = False) -> Waiting | None:
     if task.status != Status.PENDING:
         return None
     now = timezone.now()
+    if waits_for_others(task):
+        return _after_others(task)
     if task.scheduled_at and task.scheduled_at > now:
         return _later(task, (task.scheduled_at - now).total_seconds())
     queue = Queue.objects.filter(pk=task.queue, paused=True).first()
@@ -180,9 +187,26 @@ def expected_reason(task: Task) -> Waiting | None:
     """Return why a task waits that was just queued, as far as its own values say."""
     if task.status != Status.PENDING:
         return None
+    if waits_for_others(task):
+        return Waiting(reason=Reason.DEPENDENCIES)
     if task.scheduled_at and (left := (task.scheduled_at - timezone.now()).total_seconds()) > 0:
         return _later(task, left)
     return Waiting(reason=Reason.DUE)
+
+
+def _after_others(task: Task) -> Waiting:
+    """Return for which others a task waits; a task that has failed is to be retried first."""
+    unmet = Dependency.objects.filter(task_id=task.pk, met=False)
+    on_ids = list(unmet.values_list("on_id", flat=True)[: NAMED + 1])
+    rows = Task.objects.filter(pk__in=on_ids).order_by("id").values_list("node", "id", "status")
+    named = [
+        f"{node or id}, which has failed" if status == Status.FAILED else str(node or id)
+        for node, id, status in rows[:NAMED]
+    ]
+    if not named:
+        return Waiting(reason=Reason.DEPENDENCIES, detail="Waiting for the end of a batch.")
+    more = " and others" if len(on_ids) > NAMED else ""
+    return Waiting(reason=Reason.DEPENDENCIES, detail=f"Waiting for {', '.join(named)}{more}.")
 
 
 def _later(task: Task, seconds: float) -> Waiting:

@@ -18,6 +18,7 @@ from tasks.worker.alert_watcher import AlertWatcher
 from tasks.worker.rescuer import Rescuer
 from tasks.worker.scheduler import Scheduler
 from tasks.worker.session import Session, can_listen
+from tasks.worker.settler import Settler
 from tasks.worker.siblings import Member
 from tasks.worker.verifier import Verifier
 
@@ -36,7 +37,8 @@ class Leader:
         self._member = member
         self._queues = queues
         self._stopped = threading.Event()
-        self._others: list[Rescuer | Scheduler | AlertWatcher | Verifier] = []
+        self._settler = Settler()
+        self._others: list[Rescuer | Scheduler | AlertWatcher | Verifier | Settler] = []
         self._session = Session("listen", direct=True)
         # What changes the database goes where all else does, also if the direct URL is wrong.
         self._stage_session = Session("stage") if settings.DIRECT_DATABASE else self._session
@@ -46,7 +48,7 @@ class Leader:
         self._member.lead()
         if self._stopped.is_set():
             return
-        self._others = [Rescuer(), Scheduler(), AlertWatcher(), Verifier()]
+        self._others = [Rescuer(), Scheduler(), AlertWatcher(), Verifier(), self._settler]
         for thread in self._others:
             thread.start()
         while not self._stopped.is_set():
@@ -85,7 +87,9 @@ class Leader:
 
     def _stage(self) -> float:
         """Stage scheduled jobs that are due; return the seconds until the next look."""
-        due_in = lifecycle.stage(self._stage_session.rows)
+        due_in, has_ends = lifecycle.stage(self._stage_session.rows)
+        if has_ends:
+            self._settler.wake()
         # Jobs that are inserted meanwhile are announced when they are due sooner than that.
         longest: float = settings.POLL_SECONDS
         return longest if due_in is None else min(max(due_in, SOON), longest)

@@ -26,7 +26,7 @@ from tasks.api.filters import FailureFilters, TaskFilters
 from tasks.api.gateway.environ import wsgi_environ
 from tasks.api.pagination import FailurePages, TaskPages
 from tasks.api.prefer_header import seconds_to_wait
-from tasks.api.submissions import batch_submissions, task_options
+from tasks.api.submissions import batch_request, task_options
 from tasks.callback_address import mistake_in
 from tasks.cron import CronExpression
 from tasks.lifecycle.preparation import prepare
@@ -142,7 +142,7 @@ def _options(text: str) -> None:
 
 def _batch(text: str) -> None:
     """Read a batch of as many tasks as the text has hundreds of characters, wrong in each."""
-    batch_submissions([{"kind": text[:50], "queue": text[:50]}] * (len(text) // 100))
+    batch_request([{"kind": text[:50], "queue": text[:50]}] * (len(text) // 100))
 
 
 def _events(payload: Callable[[str], dict[str, Any]], events: Callable[..., object]) -> Work:

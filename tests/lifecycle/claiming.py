@@ -21,7 +21,7 @@ def claim(
     low_share: int = 0,
 ) -> list[Claim]:
     """Claim as a worker does, when the leader has staged all that is due."""
-    while lifecycle.stage(sql.run) == 0.0:
+    while lifecycle.stage(sql.run).due_in == 0.0:
         pass
     with connection.cursor() as cursor:
         params = {

@@ -90,5 +90,5 @@ def test_such_a_task_can_be_cancelled_retried_and_deleted(client, time):
 @pytest.mark.parametrize("time", [time for time, _ in TIMES])
 def test_workers_find_due_jobs_beside_such_a_task(time):
     _task_due(time)
-    due_in = lifecycle.stage(sql.run)
+    due_in = lifecycle.stage(sql.run).due_in
     assert due_in is None or 0 < due_in < 1e12

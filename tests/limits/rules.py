@@ -42,4 +42,4 @@ def blocked() -> int:
 
 def stage(*, limit: int) -> float | None:
     """Stage once; return the seconds until the next time, 0 if there is more to do."""
-    return lifecycle.stage(sql.run, limit=limit)
+    return lifecycle.stage(sql.run, limit=limit).due_in

@@ -141,7 +141,7 @@ def _register() -> int:
 
 
 def _stage() -> None:
-    while lifecycle.stage(partial(sql.run, prepared=True)) == 0.0:
+    while lifecycle.stage(partial(sql.run, prepared=True)).due_in == 0.0:
         pass
 
 

@@ -24,6 +24,7 @@ from tasks.api.parsers import RefusedBody
 from tasks.api.problems import Problem, types
 from tasks.errors import (
     AlertGone,
+    BatchClosed,
     FieldError,
     InvalidInput,
     KeyReused,
@@ -85,6 +86,11 @@ def _wrong_status(error: WrongStatus) -> Problem:
 @problem_of.register
 def _key_reused(error: KeyReused) -> Problem:
     return Problem(type=types.KEY_REUSED, detail=str(error))
+
+
+@problem_of.register
+def _batch_closed(error: BatchClosed) -> Problem:
+    return Problem(type=types.BATCH_CLOSED, detail=str(error))
 
 
 @problem_of.register

@@ -40,6 +40,7 @@ METHOD_NOT_ALLOWED = ProblemType("/problems/method-not-allowed", 405, "The metho
 NOT_ACCEPTABLE = ProblemType("/problems/not-acceptable", 406, "Responses are JSON only")
 WRONG_STATUS = ProblemType("/problems/wrong-status", 409, "The task's status does not allow this")
 UNIQUE_CONFLICT = ProblemType("/problems/unique-conflict", 409, "The unique task exists already")
+BATCH_CLOSED = ProblemType("/problems/batch-closed", 409, "The batch takes no more tasks")
 REQUEST_TIMEOUT = ProblemType("/problems/request-timeout", 408, "The request took too long")
 KEY_REUSED = ProblemType(
     "/problems/idempotency-key-reused", 422, "The Idempotency-Key belongs to another request"

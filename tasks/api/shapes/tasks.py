@@ -14,7 +14,7 @@ from rest_framework import serializers
 
 from tasks.api.shapes.links import path_to
 from tasks.models import Attempt, Lane, Outcome, Status, Task
-from tasks.models.task import CANCELLABLE, RETRYABLE
+from tasks.models.task import CANCELLABLE, RETRYABLE, waits_for_others
 from tasks.stats import Reason, Waiting, expected_reason
 
 _PATH = "A path on this server."
@@ -95,7 +95,13 @@ class TaskSummarySerializer(serializers.Serializer[Any]):
     callback_url = serializers.CharField(
         allow_null=True, help_text="URL that is notified when the task has ended."
     )
-    batch_id = serializers.UUIDField(allow_null=True)
+    batch_id = serializers.UUIDField(
+        allow_null=True, help_text="The batch or workflow that the task is a member of."
+    )
+    node = serializers.CharField(allow_null=True, help_text="Its name in the workflow.")
+    parent_id = serializers.UUIDField(
+        allow_null=True, help_text="The task whose handler submitted this one."
+    )
     request_id = serializers.CharField(
         allow_null=True, help_text="`X-Request-ID` of the request that caused the task."
     )
@@ -109,7 +115,8 @@ class WaitingSerializer(serializers.Serializer[Any]):
     reason = serializers.ChoiceField(
         Reason.choices,
         help_text="`due`: for a worker; `scheduled`: for its time; `backoff`: for its next attempt;"
-        " `paused`: its queue is paused; `limit`: a limit is reached or paused; `no_worker`: no"
+        " `dependencies`: for the end of other tasks; `paused`: its queue is paused; `limit`: a"
+        " limit is reached or paused; `no_worker`: no"
         " worker serves its queue and knows its kind.",
     )
     place = serializers.IntegerField(
@@ -221,13 +228,15 @@ def task_summary(task: Task) -> dict[str, Any]:
         "max_attempts": task.max_attempts,
         "error": task.error,
         "created_at": task.created_at,
-        "scheduled_at": task.scheduled_at,
+        "scheduled_at": None if waits_for_others(task) else task.scheduled_at,
         "expires_at": task.expires_at,
         "started_at": task.started_at,
         "finished_at": task.finished_at,
         "cancel_requested": task.cancel_requested,
         "callback_url": task.callback_url or None,
         "batch_id": task.batch_id,
+        "node": task.node,
+        "parent_id": task.parent_id,
         "request_id": task.request_id or None,
         "metadata": task.metadata,
         "links": _links(task),

@@ -35,6 +35,7 @@ from tasks.api.shapes.tasks import (
 from tasks.api.submissions import caller_options, task_options
 from tasks.api.visible import changeable_task, visible_task
 from tasks.models import Task
+from tasks.models.task import TaskQuerySet
 from tasks.stats import READ, Waiting, waiting_reason
 
 PREFER = OpenApiParameter(
@@ -44,6 +45,15 @@ PREFER = OpenApiParameter(
     description="`wait=N`: respond when the task has ended, or after N seconds, at most"
     f" {LONGEST_WAIT}. The response has `Preference-Applied` if the wait was granted.",
 )
+
+
+def task_page(view: APIView, tasks: TaskQuerySet) -> Response:
+    """Return a page of those tasks that match the request's filters."""
+    pages = TaskPages()
+    rows = tasks.defer("input", "result")
+    filtered = TaskFilters.apply_query(view.request.query_params, rows)
+    page = pages.paginate_queryset(filtered, view.request, view) or []
+    return pages.get_paginated_response([task_summary(task) for task in page])
 
 
 class TasksView(APIView):
@@ -58,11 +68,7 @@ class TasksView(APIView):
     )
     def get(self, request: Request) -> Response:
         """Return a page of the tasks that the caller may see, without inputs and results."""
-        visible = Task.objects.visible_to(request.user).defer("input", "result")
-        pages = TaskPages()
-        tasks = TaskFilters.apply_query(request.query_params, visible)
-        page = pages.paginate_queryset(tasks, request, self) or []
-        return pages.get_paginated_response([task_summary(task) for task in page])
+        return task_page(self, Task.objects.visible_to(request.user))
 
     @extend_schema(
         operation_id="tasks_submit",
