@@ -1,7 +1,8 @@
 """The engine: tasks, their lifecycle, and the workers that run them.
 
 For other Django code: `tasks.submit("kind", {…})` returns the task, queued if and only if the
-surrounding transaction commits.
+surrounding transaction commits. `chain`, `chord`, `group` and `workflow` describe several tasks,
+each by `step("kind", {…})`, and submit them together.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ if TYPE_CHECKING:
 
     from tasks.models import Task
     from tasks.submission import Options
+    from tasks.workflows import chain, chord, group, step, workflow
 
-__all__ = ["submit"]
+__all__ = ["chain", "chord", "group", "step", "submit", "workflow"]
 
 
 def submit(
@@ -29,3 +31,12 @@ def submit(
     from tasks.lifecycle import submit as submit_task
 
     return submit_task(kind, input, owner=owner, **options)
+
+
+def __getattr__(name: str) -> Any:
+    # Imported late, for the same reason.
+    if name in __all__:
+        from tasks import workflows
+
+        return getattr(workflows, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -29,6 +29,11 @@ class Reference(NamedTuple):
     path: tuple[str, ...]
     place: str
 
+    def document(self) -> dict[str, str]:
+        """Return the object that it is in an input."""
+        name = () if self.word == ITEM else (self.name,)
+        return {self.word: ".".join((*name, *self.path))}
+
 
 def references_in(value: Any, *, place: str = "input") -> Iterator[Reference]:
     """Yield the references in a document; raise InvalidInput for one that is not well formed."""

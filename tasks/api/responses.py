@@ -13,7 +13,6 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from tasks.models import Task
-from tasks.models.task import waits_for_others
 from tasks.submission import KEY
 
 REPLAYED = {"Idempotency-Replayed": "true"}
@@ -51,7 +50,7 @@ def accepted(
 
 def seconds_until_due(task: Task) -> int:
     """Return in how many whole seconds a task is due, at least one."""
-    if task.scheduled_at is None or waits_for_others(task):
+    if task.scheduled_at is None or task.waits_for_others:
         return 1
     return max(1, math.ceil((task.scheduled_at - timezone.now()).total_seconds()))
 

@@ -84,7 +84,7 @@ def facts(task: Task) -> list[tuple[str, Any]]:
         ("Owner", task.owner or formatting.DASH),
         ("Worker", worker_name(task.worker_id) or formatting.DASH),
         ("Created", formatting.relative_time(task.created_at)),
-        ("Due", formatting.relative_time(task.scheduled_at)),
+        ("Due", formatting.relative_time(None if task.waits_for_others else task.scheduled_at)),
         ("Expires", formatting.relative_time(task.expires_at)),
         ("Unique", _uniqueness(task)),
         ("Started", formatting.relative_time(task.started_at)),

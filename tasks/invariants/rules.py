@@ -187,6 +187,16 @@ INVARIANTS = (
         is_about_tasks=False,
     ),
     Invariant(
+        name="end_forgotten",
+        rows="Batches that have ended, and tasks that may start, which nobody noticed",
+        meaning="What follows them never begins.",
+        remedy=(
+            "Insert a row into tasks_notedend with the task and the batch that have ended: then"
+            f" workers act upon it. {_BY_HAND}"
+        ),
+        is_about_tasks=False,
+    ),
+    Invariant(
         name="sequence_behind",
         rows="Sequences that would return a number that is in use",
         meaning="New tasks, attempts or workers may be refused, or take the place of others.",

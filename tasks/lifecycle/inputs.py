@@ -32,7 +32,7 @@ def resolved_input(task: Task) -> dict[str, Any] | None:
     def look_up(reference: Reference) -> Any:
         if reference.word == ITEM:
             # For `expansion.py`.
-            return {ITEM: ".".join(reference.path)}
+            return reference.document()
         if reference.word == BATCH:
             return _fact(batch, reference.name)
         return part_of(results.get(reference.name), reference)

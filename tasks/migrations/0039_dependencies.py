@@ -39,6 +39,16 @@ DROP TRIGGER tasks_note_end ON tasks_task;
 DROP TRIGGER tasks_note_deletion ON tasks_task;
 DROP FUNCTION tasks_note_end()
 """
+# Whether a batch is awaited and has not ended, or ends again because a member was retried.
+IS_RUNNING = """
+CREATE FUNCTION tasks_is_running(batch uuid) RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT EXISTS (SELECT FROM tasks_batch WHERE id = batch AND ended_at IS NULL)
+        OR EXISTS (
+            SELECT FROM tasks_task
+            WHERE batch_id = batch AND is_awaited AND finished_at IS NULL
+        )
+$$
+"""
 # The version before knows no dependencies: what waits for others is cancelled, not started too early.
 CANCEL_WAITING = """
 UPDATE tasks_task
@@ -155,10 +165,19 @@ class Migration(migrations.Migration):
             "batch", "outcome", models.CharField(blank=True, max_length=10, null=True)
         ),
         migrations.AddField("batch", "ended_at", models.DateTimeField(blank=True, null=True)),
+        migrations.AddIndex(
+            "batch",
+            models.Index(
+                condition=models.Q(("ended_at", None), ("is_awaited", True)),
+                fields=["id"],
+                name="batch_unended",
+            ),
+        ),
         migrations.AddField(
             "task", "is_awaited", models.BooleanField(db_default=False, default=False)
         ),
         migrations.AddField("task", "node", models.CharField(blank=True, max_length=100, null=True)),
         migrations.AddField("task", "parent_id", models.UUIDField(blank=True, null=True)),
         migrations.RunSQL(NOTE_ENDS, NO_NOTES),
+        migrations.RunSQL(IS_RUNNING, "DROP FUNCTION tasks_is_running(uuid)"),
     ]

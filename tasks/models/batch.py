@@ -70,6 +70,12 @@ class Batch(models.Model):
     class Meta:
         ordering = ("-id",)
         verbose_name_plural = "batches"
+        indexes = [
+            # Those that run.
+            models.Index(
+                fields=["id"], name="batch_unended", condition=Q(is_awaited=True, ended_at=None)
+            ),
+        ]
         constraints = [
             models.UniqueConstraint(
                 Coalesce("owner", 0),

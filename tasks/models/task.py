@@ -309,6 +309,13 @@ class Task(models.Model):
         return self.status in TERMINAL
 
     @property
+    def waits_for_others(self) -> bool:
+        """Return whether it waits until others have ended: it is scheduled at infinity."""
+        # Where PostgreSQL has infinity, Python has the last time that it knows.
+        is_never = self.scheduled_at is not None and self.scheduled_at.year == dt.MAXYEAR
+        return self.status == Status.PENDING and is_never
+
+    @property
     def retry_count(self) -> int:
         """Return how many attempts were started after the first."""
         return max(0, self.attempt - 1)
@@ -328,16 +335,6 @@ class Task(models.Model):
         if self.scheduled_at and self.scheduled_at > timezone.now():
             return Lane.SCHEDULED
         return Lane.RETRY if self.attempt else Lane.PRIMARY
-
-
-def waits_for_others(task: Task) -> bool:
-    """Return whether a task waits until others have ended: it is scheduled at infinity."""
-    return (
-        task.status == Status.PENDING
-        and task.scheduled_at is not None
-        # Where PostgreSQL has infinity, Python has the last time that it knows.
-        and task.scheduled_at.year == dt.MAXYEAR
-    )
 
 
 def parse_task_id(value: Any) -> uuid.UUID | None:

@@ -61,7 +61,7 @@ def poll_seconds(task: Task, *, now: dt.datetime | None = None) -> int | None:
     if task.is_terminal:
         return None
     now = now or timezone.now()
-    if task.lane == Lane.SCHEDULED and task.scheduled_at:
+    if task.lane == Lane.SCHEDULED and task.scheduled_at and not task.waits_for_others:
         due_in = task.scheduled_at - now
         return SLOW_POLL_SECONDS if due_in > dt.timedelta(minutes=1) else POLL_SECONDS
     return POLL_SECONDS

@@ -6,7 +6,7 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path, re_path
 from django.views.generic import RedirectView
 
-from tasks.pages import views
+from tasks.pages import batches, views
 
 app_name = "tasks-ui"
 
@@ -24,6 +24,9 @@ urlpatterns = [
     path("ui/tasks/<anycase_uuid:task_id>/status/", views.task_status, name="task-status"),
     path("ui/tasks/<anycase_uuid:task_id>/cancel/", views.task_cancel, name="task-cancel"),
     path("ui/tasks/<anycase_uuid:task_id>/retry/", views.task_retry, name="task-retry"),
+    path("ui/batches/<anycase_uuid:batch_id>/", batches.batch_detail, name="batch-detail"),
+    path("ui/batches/<anycase_uuid:batch_id>/cancel/", batches.batch_cancel, name="batch-cancel"),
+    path("ui/batches/<anycase_uuid:batch_id>/retry/", batches.batch_retry, name="batch-retry"),
     path("ui/login/", _login, name="login"),
     path("ui/logout/", LogoutView.as_view(next_page="tasks-ui:home"), name="logout"),
     # Redirect an address typed without its final slash.

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from tasks.stats.batches import BatchProgress, BatchStatus, batch_counts, batch_progress
+from tasks.stats.batches import (
+    BatchProgress,
+    BatchStatus,
+    batch_counts,
+    batch_progress,
+    batch_status,
+)
 from tasks.stats.failures import FailureGroup, failure_groups
 from tasks.stats.limit_usage import (
     BLOCKED_LIMIT,
@@ -15,6 +21,7 @@ from tasks.stats.queues import WAITING_LIMIT, QueueLoad, QueuesStatus, queues_st
 from tasks.stats.reasons import READ, Reason, Waiting, expected_reason, waiting_reason
 from tasks.stats.storage import holdings, prunable
 from tasks.stats.worker_states import Liveness, living_workers, worker_counts, workers
+from tasks.stats.workflow_graph import WorkflowGraph, workflow_graph
 
 __all__ = [
     "BLOCKED_LIMIT",
@@ -30,8 +37,10 @@ __all__ = [
     "Usage",
     "ValueUsage",
     "Waiting",
+    "WorkflowGraph",
     "batch_counts",
     "batch_progress",
+    "batch_status",
     "busiest_values",
     "expected_reason",
     "failure_groups",
@@ -44,4 +53,5 @@ __all__ = [
     "waiting_reason",
     "worker_counts",
     "workers",
+    "workflow_graph",
 ]

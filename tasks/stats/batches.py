@@ -53,7 +53,7 @@ def batch_progress(batch: Batch) -> BatchProgress:
         [] if batch.total else [batch.created_at]
     )
     total = max(batch.total, sum(counts.values()))
-    status = _status(batch, counts, alive=alive)
+    status = batch_status(batch, counts)
     has_ended = status not in (BatchStatus.OPEN, BatchStatus.RUNNING)
     last = batch.ended_at if batch.is_awaited else max(ends, default=None)
     return BatchProgress(
@@ -65,9 +65,11 @@ def batch_progress(batch: Batch) -> BatchProgress:
     )
 
 
-def _status(batch: Batch, counts: dict[str, int], *, alive: int) -> BatchStatus:
+def batch_status(batch: Batch, counts: dict[str, int]) -> BatchStatus:
+    """Return how a batch stands whose tasks have these statuses."""
     if batch.is_open:
         return BatchStatus.OPEN
+    alive = counts.get(Status.PENDING, 0) + counts.get(Status.PROCESSING, 0)
     if alive or (batch.is_awaited and batch.outcome is None):
         return BatchStatus.RUNNING
     worst = outcome_of({status for status, number in counts.items() if number})

@@ -13,7 +13,6 @@ from django.utils import timezone
 
 from tasks import sql
 from tasks.models import Dependency, Limit, Queue, Status, Task
-from tasks.models.task import waits_for_others
 from tasks.postgres.planner import plan_row_by_row
 from tasks.stats.pace import pace
 
@@ -153,7 +152,7 @@ def waiting_reason(task: Task, *, to_operator: bool = False) -> Waiting | None:
     if task.status != Status.PENDING:
         return None
     now = timezone.now()
-    if waits_for_others(task):
+    if task.waits_for_others:
         return _after_others(task)
     if task.scheduled_at and task.scheduled_at > now:
         return _later(task, (task.scheduled_at - now).total_seconds())
@@ -187,7 +186,7 @@ def expected_reason(task: Task) -> Waiting | None:
     """Return why a task waits that was just queued, as far as its own values say."""
     if task.status != Status.PENDING:
         return None
-    if waits_for_others(task):
+    if task.waits_for_others:
         return Waiting(reason=Reason.DEPENDENCIES)
     if task.scheduled_at and (left := (task.scheduled_at - timezone.now()).total_seconds()) > 0:
         return _later(task, left)

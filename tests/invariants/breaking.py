@@ -8,8 +8,11 @@ from collections.abc import Callable
 from django.utils import timezone
 
 from tasks import lifecycle, sql
-from tasks.models import Limit, Line, Outcome, Status, Task
+from tasks.lifecycle.ending import completed
+from tasks.lifecycle.preparation import prepare
+from tasks.models import Batch, Dependency, Limit, Line, NotedEnd, Outcome, Status, Task
 from tests.factories import ERROR, make_attempt, make_task, make_worker
+from tests.lifecycle.claiming import claim, finish
 from tests.limits.rules import make_limit
 from tests.queue_rows import execute
 
@@ -261,6 +264,38 @@ def job_of_a_line_that_is_gone() -> str:
     return f"job {job}"
 
 
+def batch_whose_end_was_not_noted() -> str:
+    batch = _followed()
+    lifecycle.cancel_batch(batch)
+    NotedEnd.objects.all().delete()
+    return f"batch {batch.pk}"
+
+
+def task_that_waits_for_nothing() -> str:
+    batch = _followed()
+    Dependency.objects.update(met=True)
+    return f"task {batch.then_id}"
+
+
+def task_that_waits_for_one_that_has_completed() -> str:
+    options = {"queue": "own"}
+    nodes = {
+        "a": lifecycle.Node(kind="test.sum", options=options),
+        "b": lifecycle.Node(kind="test.sum", after=["a"], options=options),
+    }
+    batch = lifecycle.submit_workflow(nodes)
+    assert batch.nodes
+    [held] = claim(make_worker(), queues=["own"])
+    finish(completed(held, {}))
+    NotedEnd.objects.all().delete()
+    return f"task {batch.nodes['b']}"
+
+
+def _followed() -> Batch:
+    new = [prepare("test.script")]
+    return lifecycle.submit_many(new, following=lifecycle.Following(then=prepare("test.sum")))
+
+
 BREAKERS: list[tuple[str, Callable[[], str]]] = [
     ("waiting_without_job", waiting_without_job),
     ("job_without_task", job_of_a_deleted_task),
@@ -298,6 +333,9 @@ BREAKERS: list[tuple[str, Callable[[], str]]] = [
     ("permit_differs", permit_of_an_ended_task),
     ("line_forgotten", line_that_is_not_looked_at),
     ("line_forgotten", job_of_a_line_that_is_gone),
+    ("end_forgotten", batch_whose_end_was_not_noted),
+    ("end_forgotten", task_that_waits_for_nothing),
+    ("end_forgotten", task_that_waits_for_one_that_has_completed),
     ("sequence_behind", sequence_of_jobs_behind),
     ("sequence_behind", sequence_of_attempts_behind),
 ]

@@ -14,7 +14,7 @@ from rest_framework import serializers
 
 from tasks.api.shapes.links import path_to
 from tasks.models import Attempt, Lane, Outcome, Status, Task
-from tasks.models.task import CANCELLABLE, RETRYABLE, waits_for_others
+from tasks.models.task import CANCELLABLE, RETRYABLE
 from tasks.stats import Reason, Waiting, expected_reason
 
 _PATH = "A path on this server."
@@ -228,7 +228,7 @@ def task_summary(task: Task) -> dict[str, Any]:
         "max_attempts": task.max_attempts,
         "error": task.error,
         "created_at": task.created_at,
-        "scheduled_at": None if waits_for_others(task) else task.scheduled_at,
+        "scheduled_at": None if task.waits_for_others else task.scheduled_at,
         "expires_at": task.expires_at,
         "started_at": task.started_at,
         "finished_at": task.finished_at,

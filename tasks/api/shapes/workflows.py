@@ -79,7 +79,7 @@ EXAMPLES = [
                     "kind": "compute",
                     "input": {
                         "operation": "sum",
-                        "numbers": [
+                        "input": [
                             {"$result": "first.word_count"},
                             {"$result": "second.word_count"},
                         ],
