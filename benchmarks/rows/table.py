@@ -19,6 +19,7 @@ from benchmarks.rows import (
     reading,
     retention,
     submitting,
+    workflows,
 )
 
 
@@ -41,6 +42,7 @@ GROUPS = (
     Group(("P11",), fleet.measure),
     Group(("P12",), retention.measure),
     Group(("P13", "P13b"), limits.measure),
+    Group(("P14",), workflows.measure),
     Group(("C1", "C2", "C3"), curves.measure),
 )
 IDS = tuple(id for group in GROUPS for id in group.ids)

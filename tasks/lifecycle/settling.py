@@ -66,12 +66,13 @@ def _settle_some() -> int:
     with transaction.atomic():
         # Waits for another: the notes may be newer than what that has seen.
         sql.run("SELECT pg_advisory_xact_lock(%(lock)s)", {"lock": SETTLE_LOCK})
-        notes = sql.run(sql.NOTED_ENDS, {"limit": SETTLE_LIMIT})
+        # In the order of the ends: of a task that was retried, the last one counts.
+        notes = sorted(sql.run(sql.NOTED_ENDS, {"limit": SETTLE_LIMIT}))
         if not notes:
             return 0
-        ends = [End(task_id, status) for task_id, _, status in notes if task_id]
-        batches = {batch_id for _, batch_id, _ in notes if batch_id}
-        _stop_failed({batch_id for _, batch_id, status in notes if status == Status.FAILED})
+        ends = [End(task_id, status) for _, task_id, _, status in notes if task_id]
+        batches = {batch_id for _, _, batch_id, _ in notes if batch_id}
+        _stop_failed({batch_id for _, _, batch_id, status in notes if status == Status.FAILED})
         _follow(ends)
         # Those that follow a batch wait for that.
         _follow(_end_batches(batches))

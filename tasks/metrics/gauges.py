@@ -14,7 +14,7 @@ from tasks.circuit_breaker import circuits
 from tasks.counts import OTHER
 from tasks.metrics.database import database
 from tasks.metrics.gauge import gauge
-from tasks.models import Alert, AlertRule, Limit, Schedule
+from tasks.models import Alert, AlertRule, Batch, Limit, NotedEnd, Schedule
 from tasks.stats import Liveness, limit_usage, queues, workers
 from tasks.stats.health import check_health
 from tasks.stats.queues import QueueLoad, QueuesStatus
@@ -152,6 +152,19 @@ def _limits() -> Iterator[Metric]:
     yield from (running, blocked, allowed, paused)
 
 
+def _batches() -> Iterator[Metric]:
+    running = gauge(
+        "tasks_batches_running", "Batches and workflows that something follows, and that run."
+    )
+    running.add_metric([], Batch.objects.filter(is_awaited=True, ended_at=None).count())
+    noted = gauge(
+        "tasks_ends_noted",
+        "Ends of tasks that others wait for, and that no worker has acted upon yet.",
+    )
+    noted.add_metric([], NotedEnd.objects.count())
+    yield from (running, noted)
+
+
 def _health() -> Iterator[Metric]:
     checks = gauge(
         "tasks_health", "Findings of the checks of /health: 0 ok, 1 warning, 2 failed, 3 unknown.",
@@ -216,6 +229,7 @@ def _invariants() -> Iterator[Metric]:
 GAUGES: dict[str, Callable[[], Iterator[Metric]]] = {
     "queues": _queues_and_workers,
     "limits": _limits,
+    "batches": _batches,
     "services": _services,
     "alerts": _alerts,
     "invariants": _invariants,

@@ -14,6 +14,7 @@ WITH retried AS (
                 SELECT FROM tasks_dependency WHERE task_id = tasks_task.id AND NOT met
             ) THEN 'infinity'::timestamptz
         END,
+        error = CASE WHEN error ->> 'type' <> 'DependencyFailed' THEN error END,
         expires_at = NULL,
         finished_at = NULL,
         progress = 0,

@@ -86,6 +86,13 @@ class Known:
     # Whether it stands under the ordered limit; whether it has had its turn, until it has ended.
     ordered: bool = False
     has_turn: bool = False
+    # The task that must complete before it; whether it still waits for that; whether it was
+    # cancelled because that did not complete.
+    after: uuid.UUID | None = None
+    waits: bool = False
+    skipped: bool = False
+    # How it ended last, until what waits for it has noticed.
+    last_end: str | None = None
     # The job that it was last seen with; None when it may have any.
     job_id: int | None = None
     # Whether its last move gave it another job, and with it another place in the queue.
@@ -144,6 +151,7 @@ class Known:
         if self.status in TERMINAL:
             self.key, self.expires, self.expired = None, False, False
             self.has_turn = False
+            self.last_end = self.status
 
     def _has_another(self, how: str) -> bool:
         if how in _UNSPENT:
@@ -182,11 +190,21 @@ class Known:
         self.cancel_requested = True
         if self.status == Status.PENDING:
             self.status = Status.CANCELLED
-        self._settle()
+            self._settle()
 
     def was_too_late(self) -> None:
         """It was cancelled because no worker had taken it in time."""
         self.status, self.expired = Status.CANCELLED, False
+
+    def may_start(self) -> None:
+        """The task before it has completed."""
+        if self.skipped:
+            self.retried()
+        self.waits, self.due = False, self.status == Status.PENDING or self.due
+
+    def can_never_start(self) -> None:
+        """The task before it has ended otherwise."""
+        self.status, self.skipped = Status.CANCELLED, True
 
     def replaced(self, queue: str, max_attempts: int, *, due: bool) -> None:
         """A newer request gave it other values, and with them another job."""
@@ -195,7 +213,8 @@ class Known:
 
     def retried(self) -> None:
         """It was retried by hand."""
-        self.status, self.due, self.cancel_requested = Status.PENDING, True, False
+        self.status, self.due, self.cancel_requested = Status.PENDING, not self.waits, False
+        self.skipped = False
         self.has_new_job = True
         self.expires = self.expired = False
         self.losses = self.crashes = 0

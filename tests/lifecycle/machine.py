@@ -61,6 +61,8 @@ class TaskLives(Submissions):
         # Duplicates made by hand, until a claim or the reconciler deletes them.
         self.strays: set[int] = set()
         self.moves = 0
+        # How deleted tasks ended, until what waits for them has noticed.
+        self.gone: dict[uuid.UUID, str] = {}
         self.limit = make_limit(name=LIMITED, concurrent=2)
         self.ordered = make_limit(Scope.KEY, ORDERED, path="account", concurrent=1, ordered=True)
 
@@ -182,6 +184,8 @@ class TaskLives(Submissions):
         else:
             task.cancelled()
         if verb == "delete":
+            if task.last_end:
+                self.gone[id] = task.last_end
             del self.known[id]
         if task.status in TERMINAL:
             self.jobless.discard(id)
@@ -227,6 +231,23 @@ class TaskLives(Submissions):
         self.lost |= self.dead
         for task in lost:
             task.lost()
+
+    @rule()
+    def settle(self) -> None:
+        """Let what waits for others start, or cancel it."""
+        lifecycle.settle()
+        ends = self.gone | {task.id: task.last_end for task in self.known.values()}
+        for task in self.known.values():
+            last = ends.get(task.after) if task.after and task.waits else None
+            if last == Status.COMPLETED and (task.status == Status.PENDING or task.skipped):
+                task.may_start()
+            elif last == Status.COMPLETED:
+                task.waits = False
+            elif last and task.status == Status.PENDING:
+                task.can_never_start()
+        self.gone.clear()
+        for task in self.known.values():
+            task.last_end = None
 
     @rule(queue=st.sampled_from(QUEUES), pause=st.booleans())
     def switch_a_queue(self, queue: str, pause: bool) -> None:
@@ -304,7 +325,7 @@ class TaskLives(Submissions):
         for task in self.known.values():
             if task.expires and task.status == Status.PENDING and not task.claim_number:
                 task.expired = True
-            task.due = task.due or task.status == Status.PENDING
+            task.due = task.due or (task.status == Status.PENDING and not task.waits)
 
     def _is_refused(self, verb: str, id: uuid.UUID) -> bool:
         """Return whether the verb refuses the task; deleting a deleted task is not an error."""

@@ -95,6 +95,24 @@ class Submissions(RuleBasedStateMachine):
         self.known[task.id] = Known(task.id, task.queue, 2, due=not delay, ordered=True)
         return task.id
 
+    @rule(target=ids, max_attempts=st.integers(1, 2))
+    def submit_workflow(self, max_attempts: int) -> Any:
+        """Submit two tasks of which the second starts when the first has completed."""
+        options = {"max_attempts": max_attempts, "queue": "first"}
+        batch = lifecycle.submit_workflow(
+            {
+                "a": lifecycle.Node(kind="test.script", options=options),
+                "b": lifecycle.Node(kind="test.script", after=["a"], options=options),
+            }
+        )
+        assert batch.nodes
+        first, second = batch.nodes["a"], batch.nodes["b"]
+        self.known[first] = Known(first, "first", max_attempts, due=True)
+        self.known[second] = Known(
+            second, "first", max_attempts, due=False, after=first, waits=True
+        )
+        return multiple(first, second)
+
     @rule(target=ids, queue=st.sampled_from(QUEUES))
     def submit_expiring(self, queue: str) -> uuid.UUID:
         """Submit a task that is cancelled when time passes before its first claim."""
