@@ -58,7 +58,7 @@ def test_a_batch_is_shown_with_what_follows(viewer, console):
     words = text(console(viewer).get(page(batch)))
     assert "Two Running Tasks" in words
     assert "1 of 2" in words
-    assert "Then test.sum, pending" in words
+    assert "Then test.sum , pending" in words
     assert "Retry what failed" not in words
 
 

@@ -55,7 +55,7 @@ def test_it_ends_with_1_and_says_which_does_not_hold_and_what_to_do() -> None:
         f"  Tasks with counts that their history does not confirm: 1 ({task.id}). Attempts,"
     )
     assert lines[3].startswith("  What to do: Compare the task's page in the console")
-    assert lines[4].startswith("15 of 16 invariants hold")
+    assert lines[4].startswith("16 of 17 invariants hold")
 
 
 def test_it_ends_with_2_if_a_statement_failed() -> None:
@@ -95,6 +95,6 @@ def test_a_database_that_takes_no_writes_can_be_checked(
     finally:
         execute("SET default_transaction_read_only = off")
     printed = capsys.readouterr()
-    assert "16 of 16 invariants hold" in printed.out
+    assert "17 of 17 invariants hold" in printed.out
     assert "The result was not stored: cannot execute" in printed.err
     assert invariants.last_report() is None

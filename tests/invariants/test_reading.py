@@ -81,7 +81,7 @@ def test_a_table_that_is_locked_is_not_waited_for(monkeypatch: pytest.MonkeyPatc
         holder.execute("LOCK tasks_batch")
         report = invariants.verify(wait=no_wait)
     assert report is not None
-    assert set(report.unchecked) == {"batch_too_large", "reference_missing"}
+    assert set(report.unchecked) == {"batch_too_large", "end_forgotten", "reference_missing"}
     assert "lock timeout" in report.unchecked["batch_too_large"]
     assert report.findings == []
 

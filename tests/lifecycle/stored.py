@@ -62,7 +62,9 @@ def _check_jobs(
             # The claim of a task that runs has deleted its job.
             assert (job.status, task.status) == ("todo", Status.PENDING)
             assert (job.line is None) == (task.limit_keys is None)
-            if job.line is None and job.scheduled_at != task.scheduled_at:
+            if task.waits_for_others:
+                assert known[task.id].waits
+            elif job.line is None and job.scheduled_at != task.scheduled_at:
                 # Staged, because its time has come.
                 assert job.scheduled_at is None
                 assert known[task.id].due
