@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import LiteralString
 
+from django.db import connection
+
 from tasks import lifecycle
 from tasks.lifecycle import Following, Node
 from tasks.lifecycle.preparation import prepare
@@ -128,6 +130,7 @@ def _workflow(system: System, dice: Dice, target: Receiver) -> Measured:
             killed += 1
             system.server.crash()
             system.server.start()
+            connection.close()
         time.sleep(dice.uniform(0.1, 0.6))
     system.wait_until_ended(within=300)
     doubled = system.doubled()
