@@ -21,7 +21,7 @@ NIGHTLY = {"name": "Nightly", "kind": "test.script", "cron": "0 3 * * *"}
 
 def test_every_id_in_a_path_is_read_in_either_case() -> None:
     assert [path for path, _ in patterns() if "<uuid:" in path] == []
-    assert sum("<anycase_uuid:" in path for path, _ in patterns()) == 63
+    assert sum("<anycase_uuid:" in path for path, _ in patterns()) == 67
 
 
 def test_a_task_is_found_by_its_id_in_upper_case(api: APIClient) -> None:
