@@ -91,12 +91,10 @@ class Submission:
     def may_be_answered(self) -> bool:
         """Return whether a stored result can be its result at once.
 
-        A unique one must first be compared with the task that exists, and the end of one that is
-        awaited be noted.
+        A unique one must first be compared with the task that exists.
         """
         later = self.delay is not None or self.scheduled_at is not None or self.waits
-        is_plain = self.unique is None and not self.is_awaited
-        return self.cache is not None and is_plain and not later
+        return self.cache is not None and self.unique is None and not later
 
     @property
     def may_repeat(self) -> bool:

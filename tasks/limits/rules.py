@@ -60,7 +60,9 @@ def create(
         changes.setdefault("concurrent", 1)
     values = _checked(changes, ordered=ordered, operator=operator)
     if not (values.get("concurrent") or values.get("rate") or values.get("paused")):
-        raise InvalidInput([FieldError("concurrent", "A limit needs concurrent, rate or paused.")])
+        raise InvalidInput(
+            [FieldError("concurrent", "A limit needs concurrent, rate, paused or ordered.")]
+        )
     value = place.pop("value")
     unbounded = Limit.objects.filter(**place, parent=None).filter(UNBOUNDED).first()
     if value is None and unbounded and not ordered:
@@ -171,7 +173,10 @@ def _place(scope: str, *, name: str, by: str | None, key: str | None) -> dict[st
 def _check_ordered(place: dict[str, Any]) -> None:
     """Raise InvalidInput if there can be no ordered limit."""
     if place["scope"] not in (Scope.KIND, Scope.KEY) or place["value"] is not None:
-        mistake = "Only a limit of a kind, or of each key, can be ordered."
+        mistake = (
+            "Only a limit of a kind, or of each key, can be ordered; an exception for one value is"
+            " as the limit of all."
+        )
     elif Limit.objects.filter(name=place["name"], ordered=True).exists():
         mistake = "The kind has an ordered limit already: tasks would wait for each other."
     else:

@@ -4,9 +4,11 @@ from django.db import migrations
 
 # 0: the job of a task under limits, outside any line; above 0: blocked, in that line.
 LINE_OF_JOB = "ALTER TABLE procrastinate_jobs ADD COLUMN tasks_line bigint"
-# The order of a line: tasks that have begun before come first.
+# The order of a line: tasks that have begun before come first, unless they were retried by hand,
+# which gives them a turn.
 LIMITED = """
-CREATE INDEX tasks_limited ON procrastinate_jobs (tasks_line, (attempts = 0), id)
+CREATE INDEX tasks_limited
+ON procrastinate_jobs (tasks_line, (attempts = 0 OR tasks_turn > 0), id)
 WHERE tasks_line IS NOT NULL
 """
 
@@ -193,7 +195,10 @@ BEGIN
             ) AS ready;
         END IF;
     END IF;
-    UPDATE procrastinate_jobs SET scheduled_at = clock_timestamp(), tasks_line = 0
+    UPDATE procrastinate_jobs
+    SET scheduled_at = clock_timestamp(),
+        tasks_line = 0,
+        tasks_turn = CASE attempts WHEN 0 THEN tasks_turn ELSE 0 END
     WHERE id = ANY (jobs);
     UPDATE tasks_permit SET released_at = clock_timestamp()
     WHERE task_id = ANY (tasks) AND released_at IS NULL AND (NOT is_ordered OR key = place);

@@ -61,7 +61,7 @@ BEGIN
             JOIN tasks_task AS task
                 ON task.id = (job.args ->> 'task_id')::uuid AND task.job_id = job.id
             WHERE job.tasks_line = line.id AND job.tasks_line > 0
-            ORDER BY job.attempts = 0, job.id
+            ORDER BY (job.attempts = 0 OR job.tasks_turn > 0), job.id
             LIMIT share
             FOR UPDATE OF job SKIP LOCKED
             FOR NO KEY UPDATE OF task SKIP LOCKED
@@ -239,7 +239,18 @@ BEGIN
             RETURNING id INTO line_id;
             places := array_append(places, 'queue ' || arrival.queue);
         END IF;
-        UPDATE procrastinate_jobs SET scheduled_at = 'infinity', tasks_line = line_id
+        UPDATE procrastinate_jobs AS job
+        SET scheduled_at = 'infinity',
+            tasks_line = line_id,
+            -- One that has its turn, and waits because that limit is paused, stays the first.
+            tasks_turn = CASE
+                WHEN ordered_limits <> '{}' AND EXISTS (
+                    SELECT FROM tasks_permit AS permit
+                    WHERE permit.task_id = (job.args ->> 'task_id')::uuid
+                        AND is_ordered AND released_at IS NULL AND permit.key = ANY (arrival.keys)
+                ) THEN 0
+                ELSE tasks_turn
+            END
         WHERE id = ANY (arrival.jobs);
         -- A task whose job was lost by hand while it could be claimed still has some.
         UPDATE tasks_permit SET released_at = clock_timestamp()

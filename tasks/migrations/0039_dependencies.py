@@ -30,12 +30,16 @@ CREATE TRIGGER tasks_note_end AFTER UPDATE OF status ON tasks_task
         new.is_awaited AND new.finished_at IS NOT NULL AND old.finished_at IS NULL
     )
     EXECUTE FUNCTION tasks_note_end();
+CREATE TRIGGER tasks_note_answer AFTER INSERT ON tasks_task
+    FOR EACH ROW WHEN (new.is_awaited AND new.finished_at IS NOT NULL)
+    EXECUTE FUNCTION tasks_note_end();
 CREATE TRIGGER tasks_note_deletion AFTER DELETE ON tasks_task
     FOR EACH ROW WHEN (old.is_awaited AND old.finished_at IS NULL)
     EXECUTE FUNCTION tasks_note_end()
 """
 NO_NOTES = """
 DROP TRIGGER tasks_note_end ON tasks_task;
+DROP TRIGGER tasks_note_answer ON tasks_task;
 DROP TRIGGER tasks_note_deletion ON tasks_task;
 DROP FUNCTION tasks_note_end()
 """

@@ -21,7 +21,7 @@ WITH source AS MATERIALIZED (
         SELECT id
         FROM procrastinate_jobs
         WHERE tasks_line = line.id AND tasks_line > 0
-        ORDER BY attempts = 0, id
+        ORDER BY (attempts = 0 OR tasks_turn > 0), id
         LIMIT %(limit)s
     ) AS job
     LIMIT %(limit)s

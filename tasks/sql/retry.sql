@@ -30,7 +30,7 @@ WITH retried AS (
         limit_keys IS NOT NULL AS is_limited
 ), enqueued AS (
     INSERT INTO procrastinate_jobs (
-        id, queue_name, task_name, priority, args, scheduled_at, attempts, tasks_line
+        id, queue_name, task_name, priority, args, scheduled_at, attempts, tasks_line, tasks_turn
     )
     SELECT
         job_id, queue, 'task:' || kind, priority, jsonb_build_object('task_id', id),
@@ -38,7 +38,9 @@ WITH retried AS (
             WHEN is_limited THEN coalesce(scheduled_at, statement_timestamp()) ELSE scheduled_at
         END,
         attempt,
-        CASE WHEN is_limited THEN 0 END
+        CASE WHEN is_limited THEN 0 END,
+        -- At the end of a line, though it has begun before.
+        CASE WHEN is_limited THEN 1 ELSE 0 END
     FROM retried
 )
 SELECT id, kind, queue, attempt, status FROM retried

@@ -108,7 +108,7 @@ _BLOCKED: LiteralString = """
             SELECT count(*) FROM (
                 SELECT FROM procrastinate_jobs
                 WHERE tasks_line = line.id AND tasks_line > 0
-                    AND ((attempts = 0), id) < (NOT %(tried)s, %(job)s)
+                    AND ((attempts = 0 OR tasks_turn > 0), id) < (%(later)s, %(job)s)
                 LIMIT %(limit)s
             ) AS earlier
         ) AS earlier
@@ -170,7 +170,7 @@ def waiting_reason(task: Task, *, to_operator: bool = False) -> Waiting | None:
     # No row when it was claimed since, or its job was lost by hand.
     for job_id, line, is_ready, priority, turn, has_worker in sql.run(_JOB, params):
         if line:
-            return _blocked(task, job_id, line, to_operator=to_operator)
+            return _blocked(task, job_id, line, turn=turn, to_operator=to_operator)
         if not has_worker:
             return Waiting(
                 reason=Reason.NO_WORKER,
@@ -238,8 +238,10 @@ def _due(task: Task, job_id: int, *, priority: int, turn: int) -> Waiting:
     return Waiting(reason=Reason.DUE, place=before + 1, eta_s=_rounded(eta))
 
 
-def _blocked(task: Task, job_id: int, line: int, *, to_operator: bool) -> Waiting:
-    params = {"job": job_id, "line": line, "tried": task.attempt > 0, "limit": PLACE_LIMIT}
+def _blocked(task: Task, job_id: int, line: int, *, turn: int, to_operator: bool) -> Waiting:
+    # As in the index of the line.
+    later = task.attempt == 0 or turn > 0
+    params = {"job": job_id, "line": line, "later": later, "limit": PLACE_LIMIT}
     rows = sql.run(_BLOCKED, params)
     if not rows:
         return Waiting(reason=Reason.LIMIT)

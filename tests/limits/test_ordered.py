@@ -90,6 +90,35 @@ def test_a_task_that_waits_for_its_next_attempt_keeps_its_turn(
     assert Task.objects.get(pk=third.pk).status == Status.PENDING
 
 
+@pytest.mark.parametrize("begun", [True, False])
+def test_a_task_that_is_retried_by_hand_goes_to_the_end(limit: Limit, begun: bool) -> None:
+    first, second = submit(), submit()
+    worker = make_worker()
+    if begun:
+        fail(start(worker), FatalError("requested"))
+    else:
+        lifecycle.cancel(first)
+    third = submit()
+    lifecycle.retry(Task.objects.get(pk=first.pk))
+    held = start(worker)
+    assert held.id == second.pk
+    waiting = waiting_reason(Task.objects.get(pk=first.pk))
+    assert waiting is not None
+    assert waiting.place == 2
+    for expected in (third, first):
+        finish(completed(held, {}))
+        held = start(worker)
+        assert held.id == expected.pk
+    fail(held, Retry(60))
+    limits.change(limit, paused=True)
+    submit()
+    due(first)
+    assert claim(worker) == []
+    limits.change(limit, paused=False)
+    assert start(worker).id == first.pk
+    assert_intact()
+
+
 @pytest.mark.parametrize("end", [interrupted, released])
 def test_a_task_that_is_handed_back_goes_on_first(limit: Limit, end: Any) -> None:
     first, _ = submit(), submit()

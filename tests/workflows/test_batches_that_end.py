@@ -183,6 +183,18 @@ def test_a_repeated_request_gets_the_same_batch() -> None:
     assert Task.objects.count() == 3
 
 
+def test_members_are_answered_at_once_with_stored_results(run_tasks) -> None:
+    new = [prepare("test.cached", {"value": 1}) for _ in range(2)]
+    lifecycle.submit_many(new[:1])
+    run_tasks()
+    batch = lifecycle.submit_many(new[1:], following=Following(then=then()))
+    assert status(new[1].id) == Status.COMPLETED
+    assert lifecycle.settle() == 1
+    batch.refresh_from_db()
+    assert batch.outcome == Status.COMPLETED
+    assert status(batch.then_id) == Status.PENDING
+
+
 def test_follow_ups_of_members_are_members(run_tasks) -> None:
     new = prepare("test.script", {"do": "follow up", "value": 1})
     batch = lifecycle.submit_many([new], following=Following(then=then()))

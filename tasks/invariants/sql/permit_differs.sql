@@ -9,7 +9,7 @@ WITH part AS (
     UNION ALL
     SELECT task.id, task.limit_keys
     FROM (
-        SELECT * FROM procrastinate_jobs WHERE tasks_line = 0 ORDER BY attempts = 0, id LIMIT %(limit)s
+        SELECT * FROM procrastinate_jobs WHERE tasks_line = 0 ORDER BY (attempts = 0 OR tasks_turn > 0), id LIMIT %(limit)s
     ) AS job
     JOIN tasks_task AS task ON task.id = (job.args ->> 'task_id')::uuid AND task.job_id = job.id
     WHERE job.scheduled_at IS NULL
