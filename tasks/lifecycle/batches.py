@@ -151,7 +151,8 @@ def _insert_batch(
 
 def _insert_then(batch: Batch, then: Submission) -> None:
     """Write the task that starts after the end of a batch; it is no member."""
-    insert([Owned(replace(then, waits=True), batch.owner_id)])
+    # A unique task might exist already, or be replaced by another request.
+    insert([Owned(replace(then, waits=True, unique=None), batch.owner_id)])
     Dependency.objects.create(
         batch=batch,
         task_id=then.id,
@@ -164,13 +165,20 @@ def _insert_then(batch: Batch, then: Submission) -> None:
 def add_members(batch: Batch, submissions: Sequence[Submission]) -> list[uuid.UUID]:
     """Add tasks to an open batch, all or none; return their ids. Raises BatchClosed."""
     with transaction.atomic():
-        if not Batch.objects.select_for_update().filter(pk=batch.pk, is_open=True).exists():
+        locked = Batch.objects.select_for_update().filter(pk=batch.pk, is_open=True).first()
+        if locked is None or _has_stopped(locked):
             raise BatchClosed
         added = Batch(pk=batch.pk, total=len(submissions))
         members = (replace(new, is_awaited=True) for new in submissions)
         _insert_tasks(added, [Owned(member, batch.owner_id) for member in members])
         Batch.objects.filter(pk=batch.pk).update(total=F("total") + added.total)
     return added.submitted_ids or []
+
+
+def _has_stopped(batch: Batch) -> bool:
+    """Return whether a member has failed of a batch that stops then."""
+    failed = Task.objects.filter(batch=batch, status=Status.FAILED)
+    return batch.on_failure == OnFailure.STOP and failed.exists()
 
 
 def close_batch(batch: Batch) -> None:
@@ -181,8 +189,14 @@ def close_batch(batch: Batch) -> None:
 
 
 def cancel_batch(batch: Batch) -> int:
-    """Cancel the members that have not ended, and close the batch; return how many."""
-    close_batch(batch)
+    """Cancel the members that have not ended, and close the batch; return how many.
+
+    Nothing follows it then, unless it is retried.
+    """
+    with transaction.atomic():
+        Batch.objects.filter(pk=batch.pk).update(is_cancelled=True, is_open=False)
+        if batch.is_awaited and batch.ended_at is None:
+            note_closed(batch.pk)
     return _in_chunks(
         Task.objects.filter(batch=batch, status__in=CANCELLABLE, cancel_requested=False),
         cancel_many,
@@ -194,6 +208,7 @@ def retry_batch(batch: Batch) -> int:
 
     A node of a workflow that never began because another failed is started by that one's success.
     """
+    Batch.objects.filter(pk=batch.pk).update(is_cancelled=False)
     undone = Task.objects.filter(batch=batch, status__in=RETRYABLE)
     return _in_chunks(undone.exclude(status=Status.CANCELLED, error__type=NOT_STARTED), retry_many)
 

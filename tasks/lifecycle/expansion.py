@@ -59,4 +59,6 @@ def _of_item(task: Task, document: dict[str, Any], number: int, item: Any) -> Su
         new = prepare(document["kind"], input, **document.get("options", {}))
     except InvalidInput as error:
         raise error.moved("", f"item {number}: ") from None
-    return replace(new, node=f"{task.node}.{number}", parent_id=task.pk, is_awaited=True)
+    return replace(
+        new, node=f"{task.node}.{number}", parent_id=task.pk, is_awaited=True, unique=None
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tasks import kinds
+from tasks.errors import FieldError, InvalidInput
 from tasks.lifecycle.expansion import GATHER
 from tasks.models import Batch, Dependency, Status, Task
 from tasks.references import (
@@ -35,7 +36,10 @@ def resolved_input(task: Task) -> dict[str, Any] | None:
             return reference.document()
         if reference.word == BATCH:
             return _fact(batch, reference.name)
-        return part_of(results.get(reference.name), reference)
+        if reference.name not in results:
+            mistake = f"There is no {reference.name} any more: it was deleted."
+            raise InvalidInput([FieldError(reference.place, mistake)])
+        return part_of(results[reference.name], reference)
 
     value: dict[str, Any] = replaced(task.input, look_up)
     document(value, field="input", limit=INPUT_LIMIT)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import orjson
 from django.db import transaction
-from django.db.models import Count
+from django.db.models import Count, Q
 
 from tasks import kinds, sql
 from tasks.errors import InvalidInput, UnknownKind
@@ -28,6 +28,8 @@ from tasks.models.batch import OnFailure, outcome_of
 SETTLE_LIMIT = 1_000
 # One process at a time, so that two last members do not both, or neither, see the other as ended.
 SETTLE_LOCK = 0x7461736E
+# Not an end: a task that waited for others was retried.
+RETRIED = "retried"
 # The type of the error of a task that was skipped because of others.
 NOT_STARTED = "DependencyFailed"
 # And of one whose input is not valid with the results that it names.
@@ -70,18 +72,26 @@ def _settle_some() -> int:
         notes = sorted(sql.run(sql.NOTED_ENDS, {"limit": SETTLE_LIMIT}))
         if not notes:
             return 0
-        ends = [End(task_id, status) for _, task_id, _, status in notes if task_id]
+        ends = [
+            End(task_id, status) for _, task_id, _, status in notes if task_id and status != RETRIED
+        ]
         batches = {batch_id for _, _, batch_id, _ in notes if batch_id}
-        _stop_failed({batch_id for _, _, batch_id, status in notes if status == Status.FAILED})
+        failed = {batch_id for _, _, batch_id, status in notes if status == Status.FAILED}
+        _stop(batches, failed=failed)
         _follow(ends)
+        _start_retried({task_id for _, task_id, _, status in notes if status == RETRIED})
         # Those that follow a batch wait for that.
         _follow(_end_batches(batches))
         return len(notes)
 
 
-def _stop_failed(batches: set[uuid.UUID]) -> None:
-    """Cancel the other members of batches that stop at the first failure."""
-    stopping = Batch.objects.filter(pk__in=batches, on_failure=OnFailure.STOP, is_workflow=False)
+def _stop(batches: set[uuid.UUID], *, failed: set[uuid.UUID]) -> None:
+    """Cancel the other members of batches that stop at a failure, or were cancelled.
+
+    A member that was running when its batch was cancelled may have submitted others since.
+    """
+    at_failure = Q(pk__in=failed, on_failure=OnFailure.STOP, is_workflow=False)
+    stopping = Batch.objects.filter(at_failure | Q(pk__in=batches, is_cancelled=True))
     if ids := list(stopping.values_list("pk", flat=True)):
         left = Task.objects.filter(
             batch__in=ids, is_awaited=True, finished_at=None, cancel_requested=False
@@ -99,10 +109,23 @@ def _end_batches(batches: Iterable[uuid.UUID]) -> list[End]:
     statuses: dict[uuid.UUID, set[str]] = defaultdict(set)
     for batch_id, status, _ in counted:
         statuses[batch_id].add(status)
-    ended = [End(batch_id, outcome_of(statuses[batch_id])) for batch_id in ending]
-    rows = [{"id": end.id, "outcome": end.status} for end in ended]
+    cancelled = set(
+        Batch.objects.filter(pk__in=ending, is_cancelled=True).values_list("pk", flat=True)
+    )
+    outcomes = {
+        batch_id: Status.CANCELLED if batch_id in cancelled else outcome_of(statuses[batch_id])
+        for batch_id in ending
+    }
+    rows = [{"id": batch_id, "outcome": outcome} for batch_id, outcome in outcomes.items()]
     sql.run(sql.END_BATCHES, {"new": orjson.dumps(rows).decode()})
-    return ended
+    # Only after a cancel of the whole nothing follows; one member's is as a failure.
+    return [
+        End(
+            batch_id,
+            outcome if batch_id in cancelled or outcome != Status.CANCELLED else Status.FAILED,
+        )
+        for batch_id, outcome in outcomes.items()
+    ]
 
 
 def _follow(ends: Sequence[End]) -> None:
@@ -134,6 +157,22 @@ def _meet(met: Sequence[Dependency], *, but_not: Iterable[uuid.UUID]) -> None:
     Dependency.objects.filter(pk__in=[dependency.pk for dependency in met]).update(met=True)
     still = Dependency.objects.filter(task_id__in=waiting, met=False)
     ready = waiting.difference(still.values_list("task_id", flat=True))
+    _start(Task.objects.filter(pk__in=ready, status=Status.PENDING).order_by("pk"))
+
+
+def _start_retried(ids: set[uuid.UUID]) -> None:
+    """Start retried tasks whose dependencies are met; skip those that wait for what is gone."""
+    unmet = list(Dependency.objects.filter(task_id__in=ids, met=False))
+    on_ids = {dependency.on_id for dependency in unmet}
+    present = set(Task.objects.filter(pk__in=on_ids).values_list("pk", flat=True))
+    present |= set(Batch.objects.filter(pk__in=on_ids).values_list("pk", flat=True))
+    gone = defaultdict[uuid.UUID, list[uuid.UUID]](list)
+    for dependency in unmet:
+        if dependency.on_id not in present:
+            gone[dependency.task_id].append(dependency.on_id)
+    if gone:
+        _skip_failed(gone)
+    ready = ids.difference(dependency.task_id for dependency in unmet)
     _start(Task.objects.filter(pk__in=ready, status=Status.PENDING).order_by("pk"))
 
 

@@ -173,7 +173,8 @@ def _submission(name: str, node: Node, *, waits: bool) -> Submission:
         new = prepare_unchecked(node.kind, node.input, **node.options)
     else:
         new = prepare(node.kind, node.input, **node.options)
-    return replace(new, node=name, is_awaited=True, waits=waits)
+    # A unique task might be another workflow's, or be replaced from outside.
+    return replace(new, node=name, is_awaited=True, waits=waits, unique=None)
 
 
 def _fingerprint(nodes: Mapping[str, Node], name: str, callback_url: str) -> str:

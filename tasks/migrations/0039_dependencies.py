@@ -91,6 +91,7 @@ class Migration(migrations.Migration):
                             ("FAILED", "Failed"),
                             ("CANCELLED", "Cancelled"),
                             ("deleted", "Deleted"),
+                            ("retried", "Retried"),
                         ],
                         max_length=10,
                     ),
@@ -148,6 +149,9 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             "batch", "is_open", models.BooleanField(db_default=False, default=False)
+        ),
+        migrations.AddField(
+            "batch", "is_cancelled", models.BooleanField(db_default=False, default=False)
         ),
         migrations.AddField(
             "batch",

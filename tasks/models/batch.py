@@ -43,6 +43,8 @@ class Batch(models.Model):
     is_awaited = models.BooleanField(default=False, db_default=False)
     # Whether members may be added; it does not end before it is closed.
     is_open = models.BooleanField(default=False, db_default=False)
+    # Whether it was cancelled as a whole, and not retried since: then nothing follows.
+    is_cancelled = models.BooleanField(default=False, db_default=False)
     on_failure = models.CharField(
         max_length=8, choices=OnFailure, default=OnFailure.CONTINUE, db_default=OnFailure.CONTINUE
     )

@@ -50,8 +50,11 @@ class NotedEnd(models.Model):
     # Null for a batch that was closed.
     task_id = models.UUIDField(null=True)
     batch_id = models.UUIDField(null=True)
-    # `deleted` for a task that was deleted before it had ended.
-    status = models.CharField(max_length=10, choices=[*Status.choices, ("deleted", "Deleted")])
+    # `deleted` for a task that was deleted before it had ended; `retried` for one that waited for
+    # others, and is to be started if those have ended.
+    status = models.CharField(
+        max_length=10, choices=[*Status.choices, ("deleted", "Deleted"), ("retried", "Retried")]
+    )
 
     class Meta:
         ordering = ("id",)

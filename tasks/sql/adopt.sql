@@ -49,8 +49,10 @@ WITH job AS MATERIALIZED (
 ), waits AS (
     UPDATE procrastinate_jobs AS job
     SET tasks_line = CASE WHEN adopted.limit_keys IS NOT NULL THEN 0 END,
+        -- Those that can be claimed, or are in a line; not one that waits for others.
         scheduled_at = CASE
-            WHEN isfinite(job.scheduled_at) THEN job.scheduled_at ELSE clock_timestamp()
+            WHEN job.scheduled_at IS NULL OR job.tasks_line > 0 THEN clock_timestamp()
+            ELSE job.scheduled_at
         END
     FROM adopted
     WHERE job.id = adopted.job_id

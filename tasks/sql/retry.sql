@@ -1,7 +1,8 @@
 -- retry: FAILED, CANCELLED -> PENDING
 -- Requested by hand: grants at least one more attempt, and inserts a new job. The limits are those of
 -- now: it may have ended before they were created. It expires no more, and does not count as unique.
--- A task that has never begun because others failed waits for those again.
+-- A task that waited for others waits until `settle` has looked at those again, because its input may
+-- still name their results. The batch of an awaited task has not ended any more.
 WITH retried AS (
     UPDATE tasks_task
     SET status = 'PENDING',
@@ -10,9 +11,7 @@ WITH retried AS (
         crashes = 0,
         cancel_requested = false,
         scheduled_at = CASE
-            WHEN EXISTS (
-                SELECT FROM tasks_dependency WHERE task_id = tasks_task.id AND NOT met
-            ) THEN 'infinity'::timestamptz
+            WHEN EXISTS (SELECT FROM tasks_dependency WHERE task_id = tasks_task.id) THEN 'infinity'::timestamptz
         END,
         error = CASE WHEN error ->> 'type' <> 'DependencyFailed' THEN error END,
         expires_at = NULL,
@@ -26,7 +25,7 @@ WITH retried AS (
         END
     WHERE id = ANY (%(ids)s::uuid[]) AND status IN ('FAILED', 'CANCELLED')
     RETURNING
-        id, kind, queue, priority, attempt, status, job_id, scheduled_at,
+        id, kind, queue, priority, attempt, status, job_id, scheduled_at, batch_id, is_awaited,
         limit_keys IS NOT NULL AS is_limited
 ), enqueued AS (
     INSERT INTO procrastinate_jobs (
@@ -42,5 +41,19 @@ WITH retried AS (
         -- At the end of a line, though it has begun before.
         CASE WHEN is_limited THEN 1 ELSE 0 END
     FROM retried
+), looked_at AS (
+    INSERT INTO tasks_notedend (task_id, batch_id, status)
+    SELECT id, batch_id, 'retried' FROM retried WHERE scheduled_at = 'infinity'
+), goes_on AS (
+    UPDATE tasks_batch
+    SET outcome = NULL,
+        ended_at = NULL
+    WHERE id = ANY (ARRAY(SELECT batch_id FROM retried WHERE is_awaited)) AND ended_at IS NOT NULL
 )
-SELECT id, kind, queue, attempt, status FROM retried
+SELECT
+    id, kind, queue, attempt, status,
+    CASE WHEN scheduled_at = 'infinity' THEN pg_notify(
+        'procrastinate_any_queue_v1',
+        '{"type": "job_inserted", "job_id": 0, "queues": [], "scheduled": true}'
+    )::text END AS notified
+FROM retried

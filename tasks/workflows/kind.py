@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tasks.kinds import Context, kind
+from tasks.kinds import Context, FatalError, kind
 from tasks.lifecycle.expansion import GATHER
 from tasks.models import Task
 
@@ -21,4 +21,7 @@ INPUT = {
 def gather(input: dict[str, Any], context: Context) -> dict[str, Any]:
     """Return the results of the tasks of all items, in the order of the list."""
     of_items = Task.objects.filter(parent_id=context.task_id).order_by("id")
-    return {"results": list(of_items.values_list("result", flat=True))}
+    results = list(of_items.values_list("result", flat=True))
+    if len(results) != input["items"]:
+        raise FatalError(f"Of {input['items']} tasks {len(results)} are left: others were deleted.")
+    return {"results": results}

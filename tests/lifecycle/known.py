@@ -91,6 +91,8 @@ class Known:
     after: uuid.UUID | None = None
     waits: bool = False
     skipped: bool = False
+    # Whether it was retried, and waits until somebody has looked whether it may start.
+    rechecked: bool = False
     # How it ended last, until what waits for it has noticed.
     last_end: str | None = None
     # The job that it was last seen with; None when it may have any.
@@ -200,11 +202,12 @@ class Known:
         """The task before it has completed."""
         if self.skipped:
             self.retried()
-        self.waits, self.due = False, self.status == Status.PENDING or self.due
+        self.waits, self.rechecked = False, False
+        self.due = self.status == Status.PENDING or self.due
 
     def can_never_start(self) -> None:
         """The task before it has ended otherwise."""
-        self.status, self.skipped = Status.CANCELLED, True
+        self.status, self.skipped, self.rechecked = Status.CANCELLED, True, False
 
     def replaced(self, queue: str, max_attempts: int, *, due: bool) -> None:
         """A newer request gave it other values, and with them another job."""
@@ -213,8 +216,8 @@ class Known:
 
     def retried(self) -> None:
         """It was retried by hand."""
-        self.status, self.due, self.cancel_requested = Status.PENDING, not self.waits, False
-        self.skipped = False
+        self.status, self.due, self.cancel_requested = Status.PENDING, self.after is None, False
+        self.skipped, self.rechecked = False, self.after is not None
         self.has_new_job = True
         self.expires = self.expired = False
         self.losses = self.crashes = 0

@@ -245,6 +245,12 @@ class TaskLives(Submissions):
                 task.waits = False
             elif last and task.status == Status.PENDING:
                 task.can_never_start()
+            elif task.rechecked and task.status == Status.PENDING:
+                if not task.waits:
+                    task.may_start()
+                elif task.after not in self.known:
+                    task.can_never_start()
+            task.rechecked = False
         self.gone.clear()
         for task in self.known.values():
             task.last_end = None
@@ -325,7 +331,9 @@ class TaskLives(Submissions):
         for task in self.known.values():
             if task.expires and task.status == Status.PENDING and not task.claim_number:
                 task.expired = True
-            task.due = task.due or (task.status == Status.PENDING and not task.waits)
+            task.due = task.due or (
+                task.status == Status.PENDING and not task.waits and not task.rechecked
+            )
 
     def _is_refused(self, verb: str, id: uuid.UUID) -> bool:
         """Return whether the verb refuses the task; deleting a deleted task is not an error."""

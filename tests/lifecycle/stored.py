@@ -63,7 +63,7 @@ def _check_jobs(
             assert (job.status, task.status) == ("todo", Status.PENDING)
             assert (job.line is None) == (task.limit_keys is None)
             if task.waits_for_others:
-                assert known[task.id].waits
+                assert known[task.id].waits or known[task.id].rechecked
             elif job.line is None and job.scheduled_at != task.scheduled_at:
                 # Staged, because its time has come.
                 assert job.scheduled_at is None

@@ -130,6 +130,36 @@ def test_a_cancelled_batch_starts_nothing() -> None:
     assert claim(make_worker()) == []
 
 
+@pytest.mark.parametrize("is_open", [True, False])
+def test_nothing_follows_a_cancelled_batch_whose_members_complete(is_open: bool) -> None:
+    batch = submit(2, then=then(), is_open=is_open)
+    worker = make_worker()
+    held = claim(worker)
+    lifecycle.cancel_batch(batch)
+    finish(*(completed(each, {}) for each in held))
+    lifecycle.settle()
+    batch.refresh_from_db()
+    assert batch.outcome == Status.CANCELLED
+    assert status(batch.then_id) == Status.CANCELLED
+
+
+def test_one_cancelled_member_is_as_a_failed_one() -> None:
+    batch = submit(2, then=then())
+    lifecycle.cancel(Task.objects.filter(batch=batch).latest("id"))
+    end(make_worker())
+    lifecycle.settle()
+    batch.refresh_from_db()
+    assert batch.outcome == Status.CANCELLED
+    assert status(batch.then_id) == Status.PENDING
+
+
+def test_an_open_batch_that_has_stopped_takes_no_more() -> None:
+    batch = submit(2, is_open=True, on_failure="stop")
+    end(make_worker(), failing=1)
+    with pytest.raises(BatchClosed):
+        lifecycle.add_members(batch, members(1))
+
+
 def test_deleted_members_are_not_waited_for() -> None:
     batch = submit(then=then())
     for task in Task.objects.filter(batch=batch):

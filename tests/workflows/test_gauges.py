@@ -24,6 +24,6 @@ def test_batches_that_run_and_ends_that_nobody_has_acted_upon_are_counted() -> N
     lifecycle.submit_many([prepare("test.sum")])
     assert values() == {"tasks_batches_running": 1, "tasks_ends_noted": 0}
     lifecycle.cancel_batch(batch)
-    assert values() == {"tasks_batches_running": 1, "tasks_ends_noted": 3}
+    assert values() == {"tasks_batches_running": 1, "tasks_ends_noted": 4}
     lifecycle.settle()
     assert values() == {"tasks_batches_running": 0, "tasks_ends_noted": 0}

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from tasks import invariants, kinds, lifecycle
+from tasks import invariants, kinds, lifecycle, sql
 from tasks.errors import InvalidInput
 from tasks.kinds.exceptions import FatalError
 from tasks.lifecycle import Node
 from tasks.lifecycle.ending import Claim, completed, raised
 from tasks.lifecycle.settling import NOT_STARTED
-from tasks.models import Batch, Status, Task
+from tasks.models import Batch, Scope, Status, Task
 from tests.factories import make_worker
 from tests.lifecycle.claiming import claim, finish
 from tests.limits.rules import make_limit
@@ -178,6 +178,100 @@ def test_a_task_that_was_never_started_waits_when_it_is_retried() -> None:
     lifecycle.retry(Task.objects.get(node="a"))
     finish(completed(start(worker, batch)["a"], {}))
     assert start(worker, batch).keys() == {"b"}
+
+
+@pytest.mark.parametrize("how", ["cancelled with the workflow", "cancelled alone", "invalid"])
+def test_a_retried_task_gets_the_results_that_it_names(how: str) -> None:
+    part = "none" if how == "invalid" else "n"
+    batch = submit(
+        a=node(),
+        b=node(input={"do": "return", "x": {"$result": f"a.{part}"}}),
+        last=node(input={"do": "return", "y": {"$result": "b"}}),
+    )
+    worker = make_worker()
+    held = start(worker, batch)
+    if how == "cancelled with the workflow":
+        lifecycle.cancel_batch(batch)
+    if how == "cancelled alone":
+        lifecycle.cancel(Task.objects.get(node="b"))
+    finish(completed(held["a"], {"n": 5}))
+    lifecycle.settle()
+    if how == "cancelled with the workflow":
+        # It was asked to stop, and had ended before.
+        assert outcome(batch) == Status.CANCELLED
+        lifecycle.retry_batch(batch)
+    else:
+        lifecycle.retry(Task.objects.get(node="b"))
+    batch.refresh_from_db()
+    assert batch.ended_at is None
+    held = start(worker, batch)
+    if how == "invalid":
+        assert statuses(batch)["b"] == "FAILED"
+        return
+    assert held["b"].input["x"] == 5
+    finish(completed(held["b"], {"m": 6}))
+    assert start(worker, batch)["last"].input["y"] == {"m": 6}
+    assert_intact()
+
+
+def test_a_retried_list_is_expanded() -> None:
+    batch = submit(
+        a=node(), m=node(input={"do": "return", "n": {"$item": ""}}, map={"$result": "a.items"})
+    )
+    worker = make_worker()
+    lifecycle.cancel(Task.objects.get(node="m"))
+    finish(completed(start(worker, batch)["a"], {"items": [1, 2]}))
+    lifecycle.settle()
+    lifecycle.retry(Task.objects.get(node="m"))
+    assert start(worker, batch).keys() == {"m.0", "m.1"}
+
+
+def test_a_task_whose_dependency_was_deleted_cannot_start() -> None:
+    batch = submit(a=node(), b=node("a"), s=node(), c=node("s", input={"x": {"$result": "a.n"}}))
+    worker = make_worker()
+    held = start(worker, batch)
+    fail(held["a"])
+    lifecycle.settle()
+    lifecycle.delete(Task.objects.get(node="a"))
+    lifecycle.retry(Task.objects.get(node="b"))
+    finish(completed(held["s"], {}))
+    assert start(worker, batch) == {}
+    assert statuses(batch)["b"] == "CANCELLED"
+    assert outcome(batch) == Status.CANCELLED
+
+
+def test_the_result_of_a_deleted_task_is_not_null() -> None:
+    batch = submit(a=node(), s=node(), c=node("s", input={"x": {"$result": "a.n"}}))
+    worker = make_worker()
+    held = start(worker, batch)
+    finish(completed(held["a"], {"n": 1}))
+    lifecycle.settle()
+    lifecycle.delete(Task.objects.get(node="a"))
+    finish(completed(held["s"], {}))
+    assert start(worker, batch) == {}
+    assert "it was deleted" in Task.objects.get(node="c").error["detail"]
+
+
+def test_unique_kinds_are_not_unique_in_a_workflow() -> None:
+    same = {"account": {"$result": "a.n"}}
+    batches = [submit(a=node(), u=node(kind="test.unique", input=same)) for _ in range(2)]
+    worker = make_worker()
+    lifecycle.settle()
+    finish(*(completed(held, {"n": 7}) for held in claim(worker)))
+    lifecycle.settle()
+    held = claim(worker)
+    assert [each.input for each in held] == [{"account": 7}] * 2
+    assert len(batches) == 2
+
+
+def test_a_new_limit_starts_nothing_that_waits_for_others() -> None:
+    batch = submit(a=node(), b=node("a"))
+    make_limit(Scope.KIND, "test.script", concurrent=5)
+    sql.run(sql.ADOPT, {"after": 0, "limit": 100})
+    assert statuses(batch)["b"] == "PENDING later"
+    worker = make_worker()
+    assert start(worker, batch).keys() == {"a"}
+    assert_intact()
 
 
 def test_a_node_with_two_failed_dependencies_waits_for_both() -> None:
