@@ -112,9 +112,17 @@ def workflow_graph(batch: Batch, *, url_of: Callable[[Task], str]) -> WorkflowGr
 def _edges(batch: Batch, tasks: Sequence[Task]) -> dict[uuid.UUID, list[uuid.UUID]]:
     """Return after which of the others each task starts."""
     after: dict[uuid.UUID, list[uuid.UUID]] = {task.pk: [] for task in tasks}
+    parents = {task.pk: task.parent_id for task in tasks}
     for task_id, on_id in batch.dependencies.order_by("id").values_list("task_id", "on_id"):
         if task_id in after and on_id in after:
             after[task_id].append(on_id)
+    for task in tasks:
+        # The tasks of a list's items start after what their node waited for.
+        of_items = [id for id in after[task.pk] if parents[id] == task.pk]
+        before = [id for id in after[task.pk] if parents[id] != task.pk]
+        if of_items:
+            after[task.pk] = of_items
+            after.update(dict.fromkeys(of_items, before))
     return after
 
 

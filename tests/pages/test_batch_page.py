@@ -12,6 +12,7 @@ from tasks.lifecycle import Following
 from tasks.lifecycle.ending import completed
 from tasks.lifecycle.preparation import prepare
 from tasks.models import Batch, Status, Task
+from tasks.stats import workflow_graph
 from tests.factories import make_worker
 from tests.lifecycle.claiming import claim, finish
 
@@ -56,6 +57,21 @@ def test_a_workflow_is_drawn_and_followed_to_its_end(user: User) -> None:
     assert "Completed" in ended
     assert "hx-trigger" not in ended
     assert 'id="cancel"' not in ended
+
+
+def test_the_tasks_of_items_are_drawn_between_the_list_and_their_node(user: User) -> None:
+    nodes = {
+        "fetch": lifecycle.Node(kind="test.script"),
+        "each": lifecycle.Node(kind="test.script", map={"$result": "fetch.items"}),
+    }
+    batch = lifecycle.submit_workflow(nodes, owner=user)
+    finish(*(completed(held, {"items": [1, 2]}) for held in claim(make_worker())))
+    lifecycle.settle()
+    graph = workflow_graph(batch, url_of=lambda task: "/")
+    columns = {box.task.node: box.x for box in graph.boxes}
+    assert columns["fetch"] < columns["each.0"] == columns["each.1"] < columns["each"]
+    assert len(graph.paths) == 4
+    assert "each.1" in signed_in(user).get(page(batch)).content.decode()
 
 
 def test_its_owner_cancels_and_retries_a_batch(user: User) -> None:
