@@ -47,5 +47,6 @@ FIXED = frozenset(
         "callback.deliver",
         "maintenance.cleanup",
         "webhook.respond",
+        "workflow.gather",
     }
 )

@@ -44,8 +44,10 @@ ALWAYS: dict[str, LiteralString] = {
         SELECT count(*) FROM faults_history
         WHERE was IS DISTINCT FROM became AND (coalesce(was, '-'), became) NOT IN (
             ('-', 'PENDING'), ('PENDING', 'PROCESSING'), ('PENDING', 'CANCELLED'),
-            -- With the stored result of an earlier task.
-            ('-', 'COMPLETED'),
+            -- With the stored result of an earlier task, or of one that it waited for.
+            ('-', 'COMPLETED'), ('PENDING', 'COMPLETED'),
+            -- A task of a workflow whose input is not valid with the results that it names.
+            ('PENDING', 'FAILED'),
             ('PROCESSING', 'COMPLETED'), ('PROCESSING', 'FAILED'), ('PROCESSING', 'CANCELLED'),
             ('PROCESSING', 'PENDING'), ('FAILED', 'PENDING'), ('CANCELLED', 'PENDING')
         )
