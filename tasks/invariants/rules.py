@@ -188,7 +188,7 @@ INVARIANTS = (
     ),
     Invariant(
         name="end_forgotten",
-        rows="Batches that have ended, and tasks that may start, which nobody noticed",
+        rows="Ended batches and tasks that may start, on which no worker has acted",
         meaning="What follows them never begins.",
         remedy=(
             "Insert a row into tasks_notedend with the task and the batch that have ended: then"

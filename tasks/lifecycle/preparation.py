@@ -40,7 +40,7 @@ def prepare(
 
 
 def prepare_unchecked(kind: str, input: dict[str, Any], **options: Unpack[Options]) -> Submission:
-    """Prepare a task whose input is complete, and checked, only when it starts.
+    """Prepare a task with an input that is completed, and checked, only when it starts.
 
     Raises as `prepare` does, for all but the input's own rules.
     """

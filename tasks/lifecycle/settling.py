@@ -7,13 +7,14 @@ is lost or acted upon twice, whichever process dies when.
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import orjson
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.db.models import Count, Q
 
 from tasks import kinds, sql
@@ -24,6 +25,8 @@ from tasks.lifecycle.verbs import cancel_many, retry_many, skip_many
 from tasks.models import Batch, Dependency, NotedEnd, Status, Task
 from tasks.models.batch import OnFailure, outcome_of
 
+log = logging.getLogger(__name__)
+
 # The ends that one transaction takes.
 SETTLE_LIMIT = 1_000
 # One process at a time, so that two last members do not both, or neither, see the other as ended.
@@ -32,7 +35,7 @@ SETTLE_LOCK = 0x7461736E
 RETRIED = "retried"
 # The type of the error of a task that was skipped because of others.
 NOT_STARTED = "DependencyFailed"
-# And of one whose input is not valid with the results that it names.
+# And of one with an input that is not valid with the results that it names.
 INVALID = "InvalidInput"
 _ANNOUNCE = (
     "SELECT pg_notify('procrastinate_any_queue_v1',"
@@ -206,6 +209,14 @@ def _start(tasks: Iterable[Task]) -> None:
             released.append(_row(task, document))
         except (InvalidInput, UnknownKind) as error:
             refused.append(_skipped(task.pk, Status.FAILED, INVALID, str(error)))
+        except DatabaseError:
+            # The transaction has failed, and is repeated.
+            raise
+        except Exception:
+            # It would be met again in each try, and nothing else would start.
+            log.exception("could not prepare a task", extra={"task_id": str(task.pk)})
+            detail = "Its input could not be completed; see the worker's log."
+            refused.append(_skipped(task.pk, Status.FAILED, INVALID, detail))
     if released:
         sql.run(sql.RELEASE, {"new": orjson.dumps(released).decode()})
     if refused:

@@ -120,6 +120,16 @@ def test_a_result_that_does_not_fit_fails_the_task(input: dict[str, Any], detail
     assert_intact()
 
 
+def test_a_number_that_cannot_be_an_input_harms_no_other_task() -> None:
+    batch = submit(a=node(), b=node(input={"x": {"$result": "a.n"}}), c=node("a"))
+    worker = make_worker()
+    # PostgreSQL writes it with all its digits.
+    finish(completed(start(worker, batch)["a"], {"n": 1e25}))
+    held = start(worker, batch)
+    assert "c" in held
+    assert statuses(batch)["b"] in ("FAILED", "PROCESSING")
+
+
 def test_a_failure_cancels_what_is_below_and_nothing_else() -> None:
     batch = submit(a=node(), b=node(), under_a=node("a"), deep=node("under_a"), under_b=node("b"))
     worker = make_worker()

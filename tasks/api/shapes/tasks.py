@@ -100,7 +100,7 @@ class TaskSummarySerializer(serializers.Serializer[Any]):
     )
     node = serializers.CharField(allow_null=True, help_text="Its name in the workflow.")
     parent_id = serializers.UUIDField(
-        allow_null=True, help_text="The task whose handler submitted this one."
+        allow_null=True, help_text="The task that submitted this one from its handler."
     )
     request_id = serializers.CharField(
         allow_null=True, help_text="`X-Request-ID` of the request that caused the task."
